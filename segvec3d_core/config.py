@@ -1,0 +1,45 @@
+"""Every default, once. Units are SI; a field says what it changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ClusteringMethod = Literal["fast", "dbscan", "mean-shift", "fixed-radius"]
+
+DEFAULT_VOCABULARY: tuple[str, ...] = (
+    "box", "book", "can", "bottle", "mug", "cup", "glass", "bowl", "plate", "pot", "pan", "tin", "canister",
+    "jar", "vase", "ball", "fruit", "banana", "spoon", "fork", "knife", "pen", "scissors", "hammer",
+    "screwdriver", "drill", "phone", "remote control", "keyboard", "mouse", "laptop", "monitor", "lamp", "clock",
+    "plant", "bag", "shoe", "toy", "chair", "stool", "table", "desk", "sofa", "bed", "cabinet", "shelf", "floor",
+    "wall", "ceiling",
+)  # fmt: skip
+"""The words a robot in a home or an office meets most; ``name`` and the node use it until told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationConfig:
+    """How ``SegVec3D.segment`` treats a cloud.
+
+    Attributes:
+        voxel_size: voxel edge, metres; None adapts it to the cloud within ``max_voxels``.
+        max_voxels: voxel budget that bounds the time of a frame when ``voxel_size`` is None.
+        clustering: how embeddings become instances.
+        min_range, max_range: keep points at this distance from the viewpoint (or the origin), metres.
+        crop_min, crop_max: keep points inside this axis-aligned box of the cloud's frame, metres; None keeps all.
+        min_object_size, max_object_size: keep objects whose longest box edge is within these, metres.
+        min_points: drop instances with fewer points.
+        min_score: drop instances with a lower score.
+    """
+
+    voxel_size: float | None = None
+    max_voxels: int = 20_000
+    clustering: ClusteringMethod = "fast"
+    min_range: float = 0.0
+    max_range: float = float("inf")
+    crop_min: tuple[float, float, float] | None = None
+    crop_max: tuple[float, float, float] | None = None
+    min_object_size: float = 0.0
+    max_object_size: float = float("inf")
+    min_points: int = 20
+    min_score: float = 0.0

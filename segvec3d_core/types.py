@@ -1,0 +1,252 @@
+"""The values that travel through SegVec3D: frozen, shape-checked, in SI units.
+
+N is the number of points of a cloud, K the number of instances in a scene, d_v the dimension of the space
+that instances share with language. Points are metres in the cloud's own frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Kind = Literal["object", "surface"]
+
+
+def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Return ``value`` as an array of ``dtype``, checking its shape; None in ``shape`` means any length."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: not an array: {error}") from None
+    wanted = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
+    if array.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True)):
+        raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected numbers, got {array.dtype}")
+    return array.astype(dtype, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A pinhole camera without distortion, optical frame: x right, y down, z forward.
+
+    Attributes:
+        width, height: image size, pixels.
+        fx, fy: focal lengths, pixels.
+        cx, cy: principal point, pixels.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def __post_init__(self) -> None:
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f"camera: expected a positive image size, got {self.width} x {self.height}")
+        if not (self.fx > 0 and self.fy > 0):
+            raise ValueError(f"camera: expected positive focal lengths, got fx={self.fx}, fy={self.fy}")
+
+    def project(self, points: Float32) -> Float32:
+        """Project (N, 3) points of the optical frame to (N, 2) pixels; NaN for points not in front."""
+        points = np.asarray(points, np.float64)
+        z = np.where(points[:, 2] > 1e-6, points[:, 2], np.nan)
+        return np.stack([points[:, 0] / z * self.fx + self.cx, points[:, 1] / z * self.fy + self.cy], 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PointCloud:
+    """Points of one frame or scan. NaN rows are allowed and mean "nothing seen here".
+
+    Attributes:
+        points: (N, 3) float32, metres.
+        colors: (N, 3) uint8 RGB, or None.
+        up: (3,) float32 unit vector against gravity, or None when unknown.
+        viewpoint: (3,) float32, where the sensor stood, metres, or None when unknown or moving.
+        camera: intrinsics when the points are an organised image, row by row, in the optical frame.
+
+    Raises:
+        ValueError, TypeError: an array of the wrong shape or type, ``up`` of no length, or a camera whose
+            image does not have N pixels.
+    """
+
+    points: Float32
+    colors: NDArray[np.uint8] | None = None
+    up: Float32 | None = None
+    viewpoint: Float32 | None = None
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        points = _array("points", self.points, np.float32, (None, 3))
+        object.__setattr__(self, "points", points)
+        if self.colors is not None:
+            if np.asarray(self.colors).dtype != np.uint8:
+                raise TypeError(f"colors: expected uint8, got {np.asarray(self.colors).dtype}")
+            object.__setattr__(self, "colors", _array("colors", self.colors, np.uint8, (len(points), 3)))
+        if self.up is not None:
+            up = _array("up", self.up, np.float64, (3,))
+            length = float(np.linalg.norm(up))
+            if not (np.isfinite(length) and length > 0):
+                raise ValueError(f"up: expected a finite vector with a length, got {up}")
+            object.__setattr__(self, "up", (up / length).astype(np.float32))
+        if self.viewpoint is not None:
+            viewpoint = _array("viewpoint", self.viewpoint, np.float32, (3,))
+            if not np.isfinite(viewpoint).all():
+                raise ValueError(f"viewpoint: expected finite coordinates, got {viewpoint}")
+            object.__setattr__(self, "viewpoint", viewpoint)
+        if self.camera is not None and self.camera.width * self.camera.height != len(points):
+            raise ValueError(
+                f"camera: expected {self.camera.width} x {self.camera.height} points, got {len(points)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @classmethod
+    def from_depth(
+        cls,
+        depth: NDArray[Any],
+        camera: Camera,
+        color: NDArray[np.uint8] | None = None,
+        depth_scale: float = 0.001,
+        up: Float32 | None = None,
+    ) -> PointCloud:
+        """Back-project a depth image, organised row by row, into the camera's optical frame.
+
+        Args:
+            depth: (H, W) unsigned integers times ``depth_scale``, or floating point metres; 0 and NaN are
+                pixels without a return.
+            camera: intrinsics of an H x W image.
+            color: (H, W, 3) uint8 RGB registered to the depth, or None.
+            depth_scale: metres per unit of an integer depth image.
+            up: (3,) direction against gravity in the optical frame, or None.
+        """
+        depth = _array("depth", depth, np.asarray(depth).dtype.type, (camera.height, camera.width))
+        z = depth.astype(np.float32) * (np.float32(depth_scale) if depth.dtype.kind in "iu" else np.float32(1))
+        z = np.where(np.isfinite(z) & (z > 0), z, np.float32(np.nan))
+        u = (np.arange(camera.width, dtype=np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
+        v = (np.arange(camera.height, dtype=np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
+        points = np.stack([z * u[None, :], z * v[:, None], z], -1).reshape(-1, 3)
+        if color is not None:
+            color = _array("color", color, np.uint8, (camera.height, camera.width, 3)).reshape(-1, 3)
+        return cls(points, color, up=up, viewpoint=np.zeros(3, np.float32), camera=camera)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An oriented box, as vision_msgs/BoundingBox3D has it.
+
+    Attributes:
+        center: (3,) float32, metres.
+        rotation: (3, 3) float32, right-handed, columns are the box's axes: p_cloud = rotation @ p_box + center.
+        size: (3,) float32, full edge lengths along the axes, metres.
+    """
+
+    center: Float32
+    rotation: Float32
+    size: Float32
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "center", _array("center", self.center, np.float32, (3,)))
+        object.__setattr__(self, "rotation", _array("rotation", self.rotation, np.float32, (3, 3)))
+        object.__setattr__(self, "size", _array("size", self.size, np.float32, (3,)))
+
+    def corners(self) -> Float32:
+        """The (8, 3) corners in the cloud's frame, in binary order of the axes' signs (z fastest)."""
+        signs = np.stack(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5], indexing="ij"), -1).reshape(8, 3)
+        return ((signs * self.size) @ self.rotation.T + self.center).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneObject:
+    """One instance of a scene.
+
+    Attributes:
+        kind: "object", or "surface" for a wall, floor, ceiling or a top not seen as a whole.
+        score: 0 to 1, how sure the segmentation is of this instance.
+        box: oriented bounding box.
+        centroid: (3,) float32, mean of the instance's points, metres.
+        embedding: (d_v,) float32 of unit length, equation (10); of no length for a model without alignment.
+        color: (3,) uint8 RGB typical for the instance, or None for a colourless cloud.
+        point_count: number of points labelled with this instance.
+    """
+
+    kind: Kind
+    score: float
+    box: Box
+    centroid: Float32
+    embedding: Float32
+    color: NDArray[np.uint8] | None
+    point_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What ``SegVec3D.segment`` found in a cloud.
+
+    Attributes:
+        labels: (N,) int32 for the N points of the cloud: k belongs to ``objects[k]``, -1 to nothing.
+        objects: the K instances.
+        timings: seconds per stage, in the order in which they ran.
+    """
+
+    labels: NDArray[np.int32]
+    objects: tuple[SceneObject, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        labels = _array("labels", self.labels, np.int32, (None,))
+        if len(labels) and not (-1 <= int(labels.min()) and int(labels.max()) < len(self.objects)):
+            raise ValueError(f"labels: expected -1 to {len(self.objects) - 1}, got {labels.min()} to {labels.max()}")
+        object.__setattr__(self, "labels", labels)
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An object that answers a query.
+
+    Attributes:
+        index: k of ``scene.objects[k]``.
+        object: that object.
+        similarity: calibrated, 0 to 1: how likely the text describes the object.
+    """
+
+    index: int
+    object: SceneObject
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matches(Sequence[Match]):
+    """The answer to a query, best match first; empty when the thing is not there.
+
+    Attributes:
+        matches: the matches in order.
+        interpretation: how the query was understood, in words.
+    """
+
+    matches: tuple[Match, ...] = ()
+    interpretation: str = ""
+
+    def __len__(self) -> int:
+        return len(self.matches)
+
+    @overload
+    def __getitem__(self, index: int) -> Match: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Match, ...]: ...
+    def __getitem__(self, index: int | slice) -> Match | tuple[Match, ...]:
+        return self.matches[index]
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self.matches)
