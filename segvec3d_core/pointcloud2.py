@@ -1,0 +1,162 @@
+"""The memory layout of sensor_msgs/PointCloud2, decoded with numpy alone.
+
+A PointCloud2 is a table of bytes: ``height`` rows of ``row_step`` bytes, each with ``width`` points of ``point_step``
+bytes, in which named fields lie at any offset, in any order, with any padding, in either byte order. The ROS node
+and the bag reader both decode with this module; it knows nothing of ROS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segvec3d_core.types import Camera, PointCloud
+
+_DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
+"""sensor_msgs/PointField's numbers for its types, INT8 to FLOAT64."""
+
+
+class PointField(Protocol):
+    """What a sensor_msgs/PointField has, from whichever library the message came."""
+
+    name: str
+    offset: int
+    datatype: int
+    count: int
+
+
+def decode(
+    fields: Iterable[Any],
+    data: Any,
+    width: int,
+    height: int,
+    point_step: int,
+    row_step: int,
+    is_bigendian: bool,
+) -> PointCloud:
+    """Decode the points and colours of a PointCloud2.
+
+    Args:
+        fields: the message's ``PointField``s: x, y, z as float32 or float64; colour, where there is one, as ``rgb``
+            or ``rgba`` (packed 0xAARRGGBB in a float32 or a 32-bit integer) or as ``r``, ``g``, ``b`` (uint8).
+            Other fields are skipped.
+        data: the message's bytes: bytes, array.array or a uint8 array.
+        width, height: points per row, rows.
+        point_step, row_step: bytes per point and per row, padding included.
+        is_bigendian: byte order of ``data``.
+
+    Returns:
+        A cloud of width * height points, row by row, as they lie in the message: NaN and Inf are kept. Its
+        ``up``, ``viewpoint`` and ``camera`` are None; the message does not say.
+
+    Raises:
+        ValueError: no x, y, z; a field of a wrong type or beyond ``point_step``; fewer bytes than announced.
+    """
+    by_name: dict[str, Any] = {}
+    for field in fields:
+        by_name.setdefault(str(field.name), field)
+    if width * height == 0:
+        return PointCloud(np.empty((0, 3), np.float32))
+    missing = [axis for axis in "xyz" if axis not in by_name]
+    if missing:
+        raise ValueError(f"cloud: expected fields x, y and z, got {', '.join(by_name) or 'none'}")
+    wanted = _formats(by_name, "xyz", ("f4", "f8"), is_bigendian)
+    wanted |= _color_formats(by_name, is_bigendian)
+    table = _view(wanted, by_name, data, width, height, point_step, row_step)
+    points = np.empty((height, width, 3), np.float32)
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes Inf, which means nothing seen
+        for axis, name in enumerate("xyz"):
+            points[..., axis] = table[name]
+    return PointCloud(points.reshape(-1, 3), _colors(table))
+
+
+def _formats(by_name: dict[str, Any], names: Iterable[str], allowed: tuple[str, ...], big: bool) -> dict[str, str]:
+    """Numpy format of each named field, checked against the ``allowed`` types."""
+    formats = {}
+    for name in names:
+        kind = _DATATYPES.get(int(by_name[name].datatype))
+        if kind not in allowed:
+            raise ValueError(
+                f"cloud: field {name}: expected type {' or '.join(allowed)}, got {kind or by_name[name].datatype}"
+            )
+        formats[name] = (">" if big else "<") + str(kind)
+    return formats
+
+
+def _color_formats(by_name: dict[str, Any], big: bool) -> dict[str, str]:
+    """The field or fields of colour, read as integers whatever they are declared to be; empty without colour."""
+    for name in ("rgb", "rgba"):
+        if name in by_name:
+            _formats(by_name, [name], ("f4", "u4", "i4"), big)
+            return {name: (">" if big else "<") + "u4"}  # a packed float is the same four bytes
+    if all(name in by_name for name in "rgb"):
+        return _formats(by_name, "rgb", ("u1",), big)
+    return {}
+
+
+def _view(
+    formats: dict[str, str],
+    by_name: dict[str, Any],
+    data: Any,
+    width: int,
+    height: int,
+    point_step: int,
+    row_step: int,
+) -> NDArray[Any]:
+    """The (height, width) structured view of the bytes, after checking that every byte of it exists."""
+    offsets = [int(by_name[name].offset) for name in formats]
+    for (name, kind), offset in zip(formats.items(), offsets, strict=True):
+        if offset < 0 or offset + np.dtype(kind).itemsize > point_step:
+            raise ValueError(f"cloud: field {name} at byte {offset} does not fit in a point_step of {point_step} bytes")
+    if row_step < width * point_step and height > 1:
+        raise ValueError(f"cloud: row_step: expected at least {width * point_step} bytes, got {row_step}")
+    raw = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
+    raw = np.ascontiguousarray(raw).view(np.uint8).reshape(-1)
+    needed = (height - 1) * row_step + width * point_step  # the last row may come without its padding
+    if len(raw) < needed:
+        raise ValueError(f"cloud: expected {needed} bytes for {width} x {height} points, got {len(raw)}")
+    layout = {"names": list(formats), "formats": list(formats.values()), "offsets": offsets, "itemsize": point_step}
+    return np.ndarray((height, width), np.dtype(layout), raw.data, strides=(row_step, point_step))  # type: ignore[arg-type, call-overload]
+
+
+def _colors(table: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """(N, 3) uint8 RGB of the structured view, or None where it has no colour."""
+    names = table.dtype.names or ()
+    packed_name = next((name for name in ("rgb", "rgba") if name in names), None)
+    if packed_name is not None:
+        packed = table[packed_name].astype(np.uint32).reshape(-1)
+        return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], 1).astype(np.uint8)
+    if "r" in names:
+        return np.stack([table[name].reshape(-1) for name in "rgb"], 1).astype(np.uint8)
+    return None
+
+
+def fit_camera(points: NDArray[Any], width: int, height: int, tolerance: float = 0.75) -> Camera | None:
+    """Intrinsics of the camera that took an organised cloud, or None where no pinhole camera explains it.
+
+    Args:
+        points: (height * width, 3) metres, row by row, optical frame; NaN for pixels without a return.
+        width, height: image size, pixels.
+        tolerance: largest 95th percentile of the re-projection error that is still accepted, pixels.
+    """
+    if height < 2 or width < 2 or len(points) != width * height:
+        return None
+    index = np.flatnonzero(np.isfinite(points).all(1) & (points[:, 2] > 1e-6))
+    if len(index) < 100:
+        return None
+    index = index[:: max(1, len(index) // 20_000)]
+    seen = np.asarray(points[index], np.float64)
+    focal, center = [], []
+    for axis, pixel in ((0, index % width), (1, index // width)):
+        slope = seen[:, axis] / seen[:, 2]
+        if np.ptp(slope) < 1e-6:
+            return None
+        f, c = np.polyfit(slope, pixel, 1)
+        if not f > 0 or np.percentile(np.abs(f * slope + c - pixel), 95) > tolerance:
+            return None
+        focal.append(float(f))
+        center.append(float(c))
+    return Camera(width, height, focal[0], focal[1], center[0], center[1])
