@@ -1,0 +1,275 @@
+"""Frame folders: what one depth camera saw, frame by frame, as PNG and JSON.
+
+    color/NAME.png      RGB                                                         optional
+    depth/NAME.png      16 bit, times depth_scale metres, 0 = no return, registered to colour
+    label/NAME.png      0 background and support, 1..K objects, 255 ignore          optional
+    camera.json         width, height, fx, fy, cx, cy, depth_scale (0.001 when left out)
+    camera/NAME.json    the same for one frame that another camera took             optional
+    names.json          {NAME: {object id: name}}                                   optional
+    up.json             {NAME: [x, y, z]}, against gravity, optical frame           optional
+    coarse_names.json   {name: coarse name}, for the retrieval score                optional
+
+``segvec3d simulate`` writes this layout; ``eval``, ``train`` and the demo read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from segvec3d_core.types import Camera, Float32, PointCloud
+
+IGNORE = 255
+"""The label of pixels that count nowhere."""
+
+DEPTH_SCALE = 0.001
+"""Metres per unit of a depth image, unless camera.json says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One depth frame, with what is known of it.
+
+    Attributes:
+        name: unique in its folder; the stem of its files.
+        depth: (H, W) float32, metres, NaN where nothing returned.
+        camera: intrinsics of all images.
+        color: (H, W, 3) uint8 RGB, or None.
+        label: (H, W) uint16, 0 background and support, 1..K objects, 255 ignore, or None.
+        names: name of each object id that has one.
+        up: (3,) float32 against gravity in the optical frame, or None.
+    """
+
+    name: str
+    depth: Float32
+    camera: Camera
+    color: NDArray[np.uint8] | None = None
+    label: NDArray[np.uint16] | None = None
+    names: dict[int, str] = field(default_factory=dict)
+    up: Float32 | None = None
+
+    def __post_init__(self) -> None:
+        size = (self.camera.height, self.camera.width)
+        for what, image in (("depth", self.depth), ("color", self.color), ("label", self.label)):
+            wanted = (*size, 3) if what == "color" else size
+            if image is not None and image.shape != wanted:
+                raise ValueError(f"frame {self.name}: {what}: expected shape {wanted}, got {image.shape}")
+
+    def cloud(self) -> PointCloud:
+        """The frame as an organised cloud of H * W points in the optical frame."""
+        return PointCloud.from_depth(self.depth, self.camera, self.color, up=self.up)
+
+
+class FrameFolder(Sequence[Frame]):
+    """The frames of a folder, in natural order of their names, each read when it is asked for.
+
+    Args:
+        path: folder in the layout of this module.
+
+    Attributes:
+        path: that folder.
+        names: the frames' names.
+        coarse_names: coarse name of each object name; empty where the folder has no coarse_names.json.
+
+    Raises:
+        FileNotFoundError: no such folder, or no depth/ or camera.json in it.
+        ValueError: no frames, or a JSON file that does not say what it should. Reading a frame raises either
+            for an image that is missing, broken or of the wrong size.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise FileNotFoundError(f"{self.path}: no such folder")
+        if not (self.path / "depth").is_dir():
+            raise FileNotFoundError(f"{self.path}: not a frame folder: it has no depth/")
+        self.names = sorted((file.stem for file in (self.path / "depth").glob("*.png")), key=natural_key)
+        if not self.names:
+            raise ValueError(f"{self.path}: no frames: depth/ holds no .png")
+        self._camera = read_camera(self.path / "camera.json")
+        self._names = _read_json_object(self.path / "names.json")
+        self._up = _read_json_object(self.path / "up.json")
+        self.coarse_names = {str(k): str(v) for k, v in _read_json_object(self.path / "coarse_names.json").items()}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
+        if isinstance(index, slice):
+            return [self._read(name) for name in self.names[index]]
+        return self._read(self.names[index])
+
+    def _read(self, name: str) -> Frame:
+        own_camera = self.path / "camera" / f"{name}.json"
+        camera, depth_scale = read_camera(own_camera) if own_camera.is_file() else self._camera
+        color, label = self.path / "color" / f"{name}.png", self.path / "label" / f"{name}.png"
+        return Frame(
+            name=name,
+            depth=read_depth(self.path / "depth" / f"{name}.png", camera, depth_scale),
+            camera=camera,
+            color=read_color(color, camera) if color.is_file() else None,
+            label=_read_label(label, camera) if label.is_file() else None,
+            names=self._object_names(name),
+            up=self._up_of(name),
+        )
+
+    def _object_names(self, name: str) -> dict[int, str]:
+        try:
+            return {int(key): str(value) for key, value in self._names.get(name, {}).items()}
+        except (AttributeError, ValueError):
+            raise ValueError(f"{self.path / 'names.json'}: {name}: expected {{object id: name}}") from None
+
+    def _up_of(self, name: str) -> Float32 | None:
+        if name not in self._up:
+            return None
+        try:
+            up = np.asarray(self._up[name], np.float32)
+        except (TypeError, ValueError):
+            up = np.empty(0, np.float32)
+        if up.shape != (3,):
+            raise ValueError(f"{self.path / 'up.json'}: {name}: expected [x, y, z], got {self._up[name]!r}")
+        return up
+
+
+def natural_key(name: str) -> list[Any]:
+    """A sort key that puts learn2 before learn10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def read_camera(path: str | Path) -> tuple[Camera, float]:
+    """The intrinsics and the depth scale (metres per unit) of a camera.json.
+
+    Raises:
+        FileNotFoundError, ValueError: no such file, or not width, height, fx, fy, cx, cy as numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file (intrinsics: width, height, fx, fy, cx, cy)")
+    values = _read_json_object(path)
+    missing = [key for key in ("width", "height", "fx", "fy", "cx", "cy") if key not in values]
+    if missing:
+        raise ValueError(f"{path}: {', '.join(missing)} missing")
+    try:
+        size = [int(values[key]) for key in ("width", "height")]
+        focal = [float(values[key]) for key in ("fx", "fy", "cx", "cy")]
+        depth_scale = float(values.get("depth_scale", DEPTH_SCALE))
+        if not (np.isfinite([*focal, depth_scale]).all() and depth_scale > 0):
+            raise ValueError("expected finite numbers and a positive depth_scale")
+        return Camera(*size, *focal), depth_scale
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_depth(path: str | Path, camera: Camera, depth_scale: float = DEPTH_SCALE) -> Float32:
+    """The (H, W) float32 depth of a 16-bit PNG in metres, NaN where nothing returned."""
+    raw = _read_image(Path(path), camera, ("I;16", "I;16B", "I"), "a 16-bit depth image")
+    depth = raw.astype(np.float32) * np.float32(depth_scale)
+    depth[raw <= 0] = np.nan
+    return depth
+
+
+def read_color(path: str | Path, camera: Camera) -> NDArray[np.uint8]:
+    """The (H, W, 3) uint8 RGB image of a file."""
+    color = _read_image(Path(path), camera, ("RGB", "RGBA", "L", "P", "LA", "1"), "an RGB image")
+    return np.asarray(color, np.uint8)
+
+
+def _read_label(path: Path, camera: Camera) -> NDArray[np.uint16]:
+    return _read_image(path, camera, ("L", "P", "I;16", "I;16B", "I"), "an 8- or 16-bit label image").astype(np.uint16)
+
+
+def _read_image(path: Path, camera: Camera, modes: tuple[str, ...], wanted: str) -> NDArray[Any]:
+    """The pixels of an image of one of these modes and of the camera's size; RGB where the modes include it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with Image.open(path) as image:
+            mode, (width, height) = image.mode, image.size
+            if mode in modes and (width, height) == (camera.width, camera.height):
+                return np.array(image.convert("RGB") if "RGB" in modes else image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).replace(f" '{path}'", "")
+        raise ValueError(f"{path}: not a readable image: {reason}") from None
+    if mode not in modes:
+        raise ValueError(f"{path}: expected {wanted}, got mode {mode}")
+    raise ValueError(
+        f"{path}: expected {camera.width} x {camera.height} pixels as the camera has, got {width} x {height}"
+    )
+
+
+def _read_json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {type(values).__name__}")
+    return values
+
+
+def write_frame(folder: str | Path, frame: Frame) -> None:
+    """Add a frame to a folder in the layout of this module, making the folder where it is missing.
+
+    One process may write to a folder at a time: names.json and up.json are read, extended and replaced. Depth is
+    rounded to millimetres; what lies beyond 65.5 m is written as no return.
+    """
+    folder = Path(folder)
+    for part in ("depth", "color", "label"):
+        if part == "depth" or getattr(frame, part) is not None:
+            (folder / part).mkdir(parents=True, exist_ok=True)
+    _write_camera(folder, frame)
+    millimetres = np.nan_to_num(frame.depth / DEPTH_SCALE, nan=0.0, posinf=0.0, neginf=0.0).round()
+    millimetres[(millimetres < 0) | (millimetres > 65535)] = 0
+    Image.fromarray(millimetres.astype(np.uint16)).save(folder / "depth" / f"{frame.name}.png")
+    if frame.color is not None:
+        Image.fromarray(frame.color).save(folder / "color" / f"{frame.name}.png")
+    if frame.label is not None:
+        dtype = np.uint8 if frame.label.max(initial=0) <= 255 else np.uint16
+        Image.fromarray(frame.label.astype(dtype)).save(folder / "label" / f"{frame.name}.png")
+    if frame.names:
+        _extend_json(folder / "names.json", frame.name, {str(key): frame.names[key] for key in sorted(frame.names)})
+    if frame.up is not None:
+        _extend_json(folder / "up.json", frame.name, [float(value) for value in frame.up])
+
+
+def _write_camera(folder: Path, frame: Frame) -> None:
+    """Write the frame's intrinsics: the folder's, if it has none yet, or the frame's own where they differ."""
+    camera = frame.camera
+    values = {key: getattr(camera, key) for key in ("width", "height", "fx", "fy", "cx", "cy")}
+    values["depth_scale"] = DEPTH_SCALE
+    path = folder / "camera.json"
+    if path.is_file():
+        if read_camera(path) == (camera, DEPTH_SCALE):
+            return
+        path = folder / "camera" / f"{frame.name}.json"
+        path.parent.mkdir(exist_ok=True)
+    _replace(path, json.dumps(values, indent=1))
+
+
+def _extend_json(path: Path, key: str, value: Any) -> None:
+    values = _read_json_object(path)
+    values[key] = value
+    _replace(path, json.dumps(values, indent=1, ensure_ascii=False))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
