@@ -1,0 +1,370 @@
+"""Every measure, once: object masks in images, instances in scans, agreement of clusterings, hit rates.
+
+- ``score_frame`` and ``summarize``: the overlap and boundary figures of UOIS-Net (Xie et al., 2021) and UCN (Xiang
+  et al., 2020), and precision and recall of objects at IoU > 0.5.
+- ``average_precision``: class-agnostic AP, AP50 and AP25 after ScanNet's protocol.
+- ``adjusted_rand_index``, ``HitRate`` with Wilson's interval.
+
+All results are fractions, 0 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from scipy.optimize import linear_sum_assignment
+
+IGNORE = 255
+"""The true label of pixels that count nowhere."""
+
+BOUNDARY_TOLERANCE = 0.003
+"""Distance at which a border pixel is hit, as a share of the image diagonal (rounded up to pixels)."""
+
+DETECTED = 0.75
+"""F-measure above which an object counts as found well."""
+
+AP_THRESHOLDS = tuple(np.arange(0.5, 0.95, 0.05).round(2).tolist())
+"""IoU thresholds over which AP is the mean, as in ScanNet's evaluation (0.5 to 0.9)."""
+
+Ints = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRecall:
+    """Precision, recall and their harmonic mean."""
+
+    precision: float
+    recall: float
+
+    @property
+    def f(self) -> float:
+        """The F-measure; 0 where precision and recall are both 0."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total > 0 else 0.0
+
+    @classmethod
+    def of(cls, hits_predicted: float, predicted: float, hits_true: float, true: float) -> PrecisionRecall:
+        """From counts. Nothing predicted is precise, and nothing there is all found: 1 each."""
+        return cls(hits_predicted / predicted if predicted else 1.0, hits_true / true if true else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScore:
+    """How well one frame's objects were found.
+
+    Attributes:
+        overlap: of the pixels of all objects, those that lie in matched pairs.
+        boundary: of the border pixels of all objects, those near the border of their partner.
+        detected: share of true objects whose partner has an F-measure above 0.75.
+        predicted, true: number of objects.
+        hits: number of pairs with IoU > 0.5.
+    """
+
+    overlap: PrecisionRecall
+    boundary: PrecisionRecall
+    detected: float
+    predicted: int
+    true: int
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSummary:
+    """The scores of several frames: means over frames, except for ``objects``.
+
+    Attributes:
+        overlap_precision, overlap_recall, overlap_f: means of the frames' overlap.
+        boundary_precision, boundary_recall, boundary_f: means of the frames' boundary.
+        detected: mean share of objects with F > 0.75.
+        objects: precision and recall of objects at IoU > 0.5, pooled over all frames.
+        frames, predicted, true: number of frames, of predicted and of true objects.
+    """
+
+    overlap_precision: float
+    overlap_recall: float
+    overlap_f: float
+    boundary_precision: float
+    boundary_recall: float
+    boundary_f: float
+    detected: float
+    objects: PrecisionRecall
+    frames: int
+    predicted: int
+    true: int
+
+
+def contingency(a: Ints, b: Ints) -> tuple[Ints, Ints, Ints]:
+    """Count how often each pair of labels meets.
+
+    Args:
+        a, b: labels of the same N things.
+
+    Returns:
+        The labels of ``a`` (A,), those of ``b`` (B,), both ascending, and the (A, B) int64 counts.
+    """
+    a_labels, a_index = np.unique(a, return_inverse=True)
+    b_labels, b_index = np.unique(b, return_inverse=True)
+    pairs = a_index.reshape(-1) * len(b_labels) + b_index.reshape(-1)
+    counts = np.bincount(pairs, minlength=len(a_labels) * len(b_labels))
+    return a_labels, b_labels, counts.reshape(len(a_labels), len(b_labels))
+
+
+def score_frame(predicted: Ints, true: Ints, ignore: int = IGNORE) -> FrameScore:
+    """Score one frame's object masks as UOIS-Net and UCN do.
+
+    Predicted and true objects are matched one to one so that the sum of their F-measures is largest.
+
+    Args:
+        predicted: (H, W) integers, the objects found; below 1 is no object.
+        true: (H, W) integers, 0 for background and ``ignore`` for pixels that count nowhere.
+
+    Raises:
+        ValueError: the two are not images of one size.
+    """
+    if predicted.ndim != 2 or predicted.shape != true.shape:
+        raise ValueError(f"masks: expected two images of one size, got {predicted.shape} and {true.shape}")
+    counted = true != ignore
+    predicted = np.where(counted & (predicted > 0), predicted, 0)
+    true = np.where(counted & (true > 0), true, 0)
+    p_labels, t_labels, counts = contingency(predicted, true)
+    p_keep, t_keep = p_labels > 0, t_labels > 0
+    p_sizes, t_sizes = counts.sum(1)[p_keep], counts.sum(0)[t_keep]
+    p_labels, t_labels, counts = p_labels[p_keep], t_labels[t_keep], counts[p_keep][:, t_keep]
+    f = 2 * counts / (p_sizes[:, None] + t_sizes[None, :])
+    rows, columns = linear_sum_assignment(-f)
+    matched = int(counts[rows, columns].sum())
+    iou = counts / (p_sizes[:, None] + t_sizes[None, :] - counts)
+    pairs = [(p_labels[row], t_labels[column]) for row, column in zip(rows, columns, strict=True)]
+    return FrameScore(
+        overlap=PrecisionRecall.of(matched, p_sizes.sum(), matched, t_sizes.sum()),
+        boundary=_boundary(predicted, true, pairs, counted),
+        detected=float((f[rows, columns] > DETECTED).sum() / len(t_labels)) if len(t_labels) else 1.0,
+        predicted=len(p_labels),
+        true=len(t_labels),
+        hits=int((iou > 0.5).sum()),
+    )
+
+
+def _boundary(predicted: Ints, true: Ints, pairs: list[tuple[int, int]], counted: NDArray[np.bool_]) -> PrecisionRecall:
+    """Border precision and recall of matched pairs over the borders of all objects."""
+    tolerance = math.ceil(BOUNDARY_TOLERANCE * math.hypot(*predicted.shape))
+    p_borders, t_borders = _borders(predicted, counted), _borders(true, counted)
+    hits_predicted = hits_true = 0
+    for p, t in pairs:
+        hits_predicted += _near(p_borders[p], t_borders[t], tolerance)
+        hits_true += _near(t_borders[t], p_borders[p], tolerance)
+    return PrecisionRecall.of(
+        hits_predicted, sum(map(len, p_borders.values())), hits_true, sum(map(len, t_borders.values()))
+    )
+
+
+def _borders(labels: Ints, counted: NDArray[np.bool_]) -> dict[int, NDArray[np.int64]]:
+    """Border pixels (n, 2) of each label above 0: those that differ from the pixel to the right, below or both.
+
+    This is the border of the DAVIS benchmark, which both papers use: it lies on either side of the edge, and the
+    rim of the image is no border. Pixels that are not ``counted`` are none either.
+    """
+    borders = {}
+    for label in np.unique(labels[labels > 0]):
+        rows, columns = np.flatnonzero((labels == label).any(1)), np.flatnonzero((labels == label).any(0))
+        top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
+        box = np.s_[top : rows[-1] + 2, left : columns[-1] + 2]
+        mask = labels[box] == label
+        padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")  # beyond the rim nothing changes
+        border = (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
+        borders[int(label)] = np.argwhere(border & counted[box]) + np.array([top, left])
+    return borders
+
+
+def _near(border: NDArray[np.int64], other: NDArray[np.int64], tolerance: int) -> int:
+    """Number of ``border`` pixels with a pixel of ``other`` within ``tolerance``."""
+    if not len(border) or not len(other):
+        return 0
+    low = np.minimum(border.min(0), other.min(0))
+    empty = np.ones(np.maximum(border.max(0), other.max(0)) - low + 1, bool)
+    empty[tuple((other - low).T)] = False
+    distance = distance_transform_edt(empty)
+    return int((distance[tuple((border - low).T)] <= tolerance).sum())
+
+
+def summarize(scores: Sequence[FrameScore]) -> FrameSummary:
+    """Bring the scores of at least one frame together."""
+    if not scores:
+        raise ValueError("scores: expected at least one frame, got none")
+    hits = sum(score.hits for score in scores)
+    predicted, true = sum(score.predicted for score in scores), sum(score.true for score in scores)
+
+    def mean(values: Iterable[float]) -> float:
+        return float(np.mean(list(values)))
+
+    return FrameSummary(
+        overlap_precision=mean(score.overlap.precision for score in scores),
+        overlap_recall=mean(score.overlap.recall for score in scores),
+        overlap_f=mean(score.overlap.f for score in scores),
+        boundary_precision=mean(score.boundary.precision for score in scores),
+        boundary_recall=mean(score.boundary.recall for score in scores),
+        boundary_f=mean(score.boundary.f for score in scores),
+        detected=mean(score.detected for score in scores),
+        objects=PrecisionRecall.of(hits, predicted, hits, true),
+        frames=len(scores),
+        predicted=predicted,
+        true=true,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOverlap:
+    """How one scan's predicted instances (P) lie on its true ones (T).
+
+    Attributes:
+        intersection: (P, T) shared points.
+        predicted_sizes, true_sizes: (P,), (T,) points.
+        void: (P,) points that lie on nothing labelled, or on instances too small to count.
+        scores: (P,) confidence.
+    """
+
+    intersection: NDArray[np.int64]
+    predicted_sizes: NDArray[np.int64]
+    true_sizes: NDArray[np.int64]
+    void: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def scan_overlap(
+    predicted: Ints, scores: Sequence[float] | NDArray[Any], true: Ints, min_points: int = 100
+) -> ScanOverlap:
+    """Compare a scan's predicted instances with its true ones.
+
+    Args:
+        predicted: (N,) integers: k is the instance with ``scores[k]``, below 0 none.
+        scores: confidence of each instance.
+        true: (N,) integers, below 1 void: unlabelled or not an instance.
+        min_points: smaller predictions are dropped and smaller true instances are void, as in ScanNet.
+    """
+    if predicted.shape != true.shape or predicted.ndim != 1:
+        raise ValueError(f"labels: expected two arrays of shape (N,), got {predicted.shape} and {true.shape}")
+    p_labels, t_labels, counts = contingency(predicted, np.maximum(true, 0))
+    t_valid = (t_labels > 0) & (counts.sum(0) >= min_points)
+    p_valid = (p_labels >= 0) & (counts.sum(1) >= min_points)
+    confidence = np.asarray(scores, np.float64)[p_labels[p_valid]]
+    counts_valid = counts[p_valid]
+    return ScanOverlap(
+        intersection=counts_valid[:, t_valid],
+        predicted_sizes=counts_valid.sum(1),
+        true_sizes=counts.sum(0)[t_valid],
+        void=counts_valid[:, ~t_valid].sum(1),
+        scores=confidence,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AveragePrecision:
+    """Class-agnostic average precision.
+
+    Attributes:
+        ap: mean over the IoU thresholds 0.50, 0.55, ... 0.90.
+        ap50, ap25: at IoU 0.50 and 0.25.
+        predicted, true: number of instances compared.
+    """
+
+    ap: float
+    ap50: float
+    ap25: float
+    predicted: int
+    true: int
+
+
+def average_precision(scans: Sequence[ScanOverlap]) -> AveragePrecision:
+    """AP, AP50 and AP25 over all scans after ScanNet's protocol, without classes.
+
+    A prediction without a partner is a false positive, unless the share of it that lies on void exceeds the IoU
+    threshold: then it is ignored. Without any true instance the figures are NaN.
+    """
+    by_threshold = {threshold: _ap_at(scans, threshold) for threshold in (*AP_THRESHOLDS, 0.25)}
+    return AveragePrecision(
+        ap=float(np.mean([by_threshold[threshold] for threshold in AP_THRESHOLDS])),
+        ap50=by_threshold[0.5],
+        ap25=by_threshold[0.25],
+        predicted=sum(len(scan.scores) for scan in scans),
+        true=sum(len(scan.true_sizes) for scan in scans),
+    )
+
+
+def _ap_at(scans: Sequence[ScanOverlap], threshold: float) -> float:
+    """Average precision at one IoU threshold; predictions of all scans compete in one ranking."""
+    total = sum(len(scan.true_sizes) for scan in scans)
+    if not total:
+        return math.nan
+    correct: list[bool] = []
+    scores: list[float] = []
+    for scan in scans:
+        union = scan.predicted_sizes[:, None] + scan.true_sizes[None, :] - scan.intersection
+        overlaps = scan.intersection / union > threshold
+        used = np.zeros(len(scan.predicted_sizes), bool)
+        for t in range(len(scan.true_sizes)):
+            found = np.flatnonzero(overlaps[:, t] & ~used)
+            if len(found):
+                used[found[np.argmax(scan.scores[found])]] = True
+        void = scan.void / scan.predicted_sizes > threshold
+        counted = used | overlaps.any(1) | ~void
+        correct.extend(used[counted].tolist())
+        scores.extend(scan.scores[counted].tolist())
+    return _area_under_curve(np.array(correct, bool), np.array(scores), total)
+
+
+def _area_under_curve(correct: NDArray[np.bool_], scores: NDArray[np.float64], total: int) -> float:
+    """Area under the precision-recall curve with ScanNet's centred steps; ties share one point of the curve."""
+    if not len(correct):
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    hits, ranked = np.cumsum(correct[order]), scores[order]
+    last = np.append(ranked[1:] != ranked[:-1], True)  # the last prediction of each distinct score
+    precision = np.concatenate([[1.0], hits[last] / (np.flatnonzero(last) + 1)])
+    recall = np.concatenate([[0.0], hits[last] / total])
+    padded = np.concatenate([[0.0], recall, recall[-1:]])
+    return float(np.sum(precision * (padded[2:] - padded[:-2]) / 2))
+
+
+def adjusted_rand_index(predicted: Ints, true: Ints) -> float:
+    """Agreement of two clusterings, 1 for the same, about 0 for chance, over points with a true label above 0.
+
+    Points predicted as nothing (below 0) form one cluster. NaN where no point has a true label.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    known = true > 0
+    if not known.any():
+        return math.nan
+    return float(adjusted_rand_score(true[known], np.maximum(predicted[known], -1)))
+
+
+@dataclass(frozen=True, slots=True)
+class HitRate:
+    """How often something came true.
+
+    Attributes:
+        hits, total: how often, and of how many tries.
+    """
+
+    hits: int
+    total: int
+
+    @property
+    def rate(self) -> float:
+        """hits / total; NaN without a try."""
+        return self.hits / self.total if self.total else math.nan
+
+    def interval(self, z: float = 1.959964) -> tuple[float, float]:
+        """Wilson's interval of the rate, 95% unless told otherwise; 0 to 1 without a try."""
+        if not self.total:
+            return 0.0, 1.0
+        n, p = self.total, self.rate
+        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, centre - half), min(1.0, centre + half)
