@@ -1,0 +1,78 @@
+# Two commands for a fresh machine (Debian 12, Ubuntu 24.04 or later; Python 3.11+; no ROS installation needed):
+#
+#   make demo                  set up, then camera -> node -> find_object, live over ROS 2, and a picture
+#   make demo INPUT=PATH       the same with recorded frames (a folder), a rosbag2 or a scan (.ply .pcd .npz .xyz)
+#   make test                  set up, then ruff, mypy and pytest
+#
+# Also: make setup, make lint, make bench, make clean. The environment lies in .venv; a second call finds it ready.
+# Variables: PYTHON (which Python 3.11+), INPUT, TORCH_INDEX (where CPU builds of torch are, if pip knows none).
+
+PYTHON ?= python3
+INPUT ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/setup
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Also for the isolated environment in which the message package is built: it must match the ROS wheels beside it.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
+
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+INTERFACES := $(shell find segvec3d_interfaces -type f)
+
+.PHONY: help demo test lint bench setup clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 8
+
+demo: setup
+	@$(BIN)/python -m segvec3d_ros.demo $(if $(INPUT),"$(INPUT)")
+
+test: setup lint
+	@echo "== pytest"
+	@$(BIN)/python -m pytest -rs
+
+lint: setup
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+bench: setup
+	@$(BIN)/segvec3d bench
+
+setup: $(DONE)/interfaces
+
+$(DONE)/system: tools/check_system.py
+	@echo "[1/5] Checking for system packages"
+	@$(PYTHON) tools/check_system.py
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/venv: | $(DONE)/system
+	@echo "[2/5] Making the environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# With an NVIDIA driver the default build of torch is the right one; elsewhere the CPU build saves gigabytes. pip is first
+# asked for it where it looks anyway.
+$(DONE)/torch: constraints.txt | $(DONE)/venv
+	@echo "[3/5] Installing torch $(TORCH) (200 MB for the CPU, 3 GB with CUDA)"
+	@if nvidia-smi >/dev/null 2>&1; then $(PIP) torch==$(TORCH); \
+	elif ! $(PIP) torch==$(TORCH)+cpu 2>/dev/null; then $(PIP) --extra-index-url $(TORCH_INDEX) torch==$(TORCH); fi
+	@touch $@
+
+$(DONE)/package: setup.py package.xml pyproject.toml constraints.txt | $(DONE)/torch
+	@echo "[4/5] Installing SegVec3D and what it needs, ROS 2 included (400 MB, some minutes)"
+	@$(PIP) --editable '.[ros,test]'
+	@touch $@
+
+$(DONE)/interfaces: $(INTERFACES) | $(DONE)/package
+	@echo "[5/5] Building the ROS messages and services (half a minute)"
+	@$(PIP) --force-reinstall --no-deps ./segvec3d_interfaces
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo_output .mypy_cache .pytest_cache .ruff_cache .hypothesis
