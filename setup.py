@@ -32,12 +32,9 @@ setup(
     license=text("license"),
     python_requires=">=3.11",
     packages=find_packages(include=["segvec3d_core", "segvec3d_core.*", "segvec3d_ros", "segvec3d_ros.*"]),
-    # Weights and configuration are found through the packages, since an editable install drops data_files.
-    package_data={
-        "segvec3d_core": ["py.typed", "models/*"],
-        "segvec3d_ros": ["py.typed", "config/*"],
-    },
-    # Where ros2 run, ros2 launch and rviz2 look on a robot.
+    package_data={"segvec3d_core": ["models/*"]},
+    # Where ros2 run, ros2 launch and rviz2 look on a robot. An editable install drops them: segvec3d_ros.share then finds
+    # them in the checkout.
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
