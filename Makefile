@@ -44,7 +44,7 @@ lint: setup
 bench: setup
 	@$(BIN)/segvec3d bench
 
-setup: $(DONE)/interfaces
+setup: $(DONE)/interfaces ;@:
 
 $(DONE)/system: tools/check_system.py
 	@echo "[1/5] Checking for system packages"

