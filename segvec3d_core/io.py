@@ -1,0 +1,365 @@
+"""Clouds from files and results to files.
+
+Open3D parses PLY and PCD, but it reads a truncated file at full length with a mere warning and a missing one as
+empty. So the header and the size of a file are checked here before Open3D sees it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segvec3d_core.bags import BAG_SUFFIXES, is_bag, iter_bag_clouds
+from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, read_depth
+from segvec3d_core.pointcloud2 import fit_camera
+from segvec3d_core.types import Matches, PointCloud, Scene
+
+__all__ = ["iter_bag_clouds", "read_cloud", "read_labelled_scan", "scene_to_dict", "write_cloud", "write_scene_json"]
+
+SCENE_VERSION = 1
+"""Version of the JSON of a scene; docs/scene.schema.json describes it."""
+
+FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt", ".png", *BAG_SUFFIXES)
+
+_PLY_SIZES = {
+    "char": 1, "int8": 1, "uchar": 1, "uint8": 1, "short": 2, "int16": 2, "ushort": 2, "uint16": 2,
+    "int": 4, "int32": 4, "uint": 4, "uint32": 4, "float": 4, "float32": 4, "double": 8, "float64": 8,
+}  # fmt: skip
+_MAX_HEADER = 1 << 20  # bytes; a header beyond this is not one
+
+
+def read_cloud(
+    path: str | Path,
+    color: str | Path | None = None,
+    camera: str | Path | None = None,
+    index: int = 0,
+    topic: str | None = None,
+) -> PointCloud:
+    """Read a cloud from a file.
+
+    Args:
+        path: .ply, .pcd, .npz (points, colors), .xyz or .txt (x y z [r g b] per line), a 16-bit depth .png, a bag
+            (rosbag2 directory, .mcap, .db3, ROS 1 .bag), or a frame folder.
+        color: colour image of a depth image; taken from ../color of a frame folder when left out.
+        camera: JSON with the intrinsics of a depth image; taken from the frame folder when left out.
+        index: which cloud of a bag, or which frame of a folder.
+        topic: the PointCloud2 topic of a bag.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if is_bag(path):
+        return _read_bag(path, index, topic)
+    if path.is_dir():
+        folder = FrameFolder(path)
+        if not 0 <= index < len(folder):
+            raise ValueError(f"{path}: no frame {index}: it has {len(folder)}")
+        return folder[index].cloud()
+    readers = {
+        ".ply": _read_ply, ".pcd": _read_pcd, ".npz": lambda file: read_labelled_scan(file)[0],
+        ".xyz": _read_text, ".txt": _read_text, ".png": lambda file: _read_depth_image(file, color, camera),
+    }  # fmt: skip
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f"{path}: unknown format {path.suffix or 'without a suffix'}; known: {', '.join(FORMATS)}")
+    try:
+        return reader(path)
+    except (ValueError, TypeError) as error:
+        if str(error).startswith(str(path)) or str(error).startswith(str(camera)):
+            raise
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _read_bag(path: Path, index: int, topic: str | None) -> PointCloud:
+    if index < 0:
+        raise ValueError(f"index: expected 0 or more, got {index}")
+    found = next(itertools.islice(iter_bag_clouds(path, topic), index, None), None)
+    if found is None:
+        raise ValueError(f"{path}: no cloud {index}: it has fewer")
+    return found[2]
+
+
+def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] | None]:
+    """Read an .npz with ``points`` and, each optional, ``colors``, ``labels``, ``up`` and ``viewpoint``.
+
+    Returns:
+        The cloud, and its (N,) int32 labels (0 = unlabelled) or None.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not a readable .npz: {error}") from None
+    if "points" not in arrays:
+        raise ValueError(f"{path}: no array named points; it holds {', '.join(arrays) or 'nothing'}")
+    try:
+        cloud = PointCloud(arrays["points"], arrays.get("colors"), arrays.get("up"), arrays.get("viewpoint"))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    labels = arrays.get("labels")
+    if labels is None:
+        return cloud, None
+    if labels.shape != (len(cloud),) or labels.dtype.kind not in "iu":
+        raise ValueError(f"{path}: labels: expected ({len(cloud)},) integers, got {labels.shape} {labels.dtype}")
+    return cloud, labels.astype(np.int32)
+
+
+def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path | None) -> PointCloud:
+    """A depth image as a cloud; what is not named is looked for where a frame folder has it."""
+    root = path.parent.parent
+    if camera is None:
+        places = [root / "camera" / f"{path.stem}.json", root / "camera.json", path.parent / "camera.json"]
+        camera = next((place for place in places if place.is_file()), None)
+        if camera is None:
+            raise FileNotFoundError(f"{path}: a depth image needs its intrinsics: give --camera camera.json")
+        beside = root / "color" / path.name
+        color = color or (beside if path.parent.name == "depth" and beside.is_file() else None)
+    intrinsics, depth_scale = read_camera(camera)
+    depth = read_depth(path, intrinsics, depth_scale)
+    return PointCloud.from_depth(depth, intrinsics, None if color is None else read_color(color, intrinsics))
+
+
+def _read_text(path: Path) -> PointCloud:
+    """Lines of x y z or x y z r g b, separated by blanks or commas; what follows # is a comment."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # numpy warns of a file without lines
+            with path.open(encoding="utf-8") as file:
+                table = np.loadtxt((line.replace(",", " ") for line in file), np.float64, ndmin=2)
+    except (ValueError, UnicodeDecodeError) as error:
+        reason = str(error).split(";")[0]
+        raise ValueError(f"expected lines of x y z [r g b]: {reason}") from None
+    if table.size == 0:
+        return PointCloud(np.empty((0, 3), np.float32))
+    if table.shape[1] < 3:
+        raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns")
+    colors = table[:, 3:6] if table.shape[1] >= 6 else None
+    if colors is not None and not ((colors >= 0) & (colors <= 255)).all():
+        raise ValueError("expected r g b between 0 and 255 in columns 4 to 6")
+    return PointCloud(table[:, :3].astype(np.float32), None if colors is None else colors.astype(np.uint8))
+
+
+def _header_lines(path: Path, last: str) -> tuple[list[list[str]], int]:
+    """The words of each header line up to the one that begins with ``last``, and the header's length in bytes."""
+    lines: list[list[str]] = []
+    with path.open("rb") as file:
+        while file.tell() < _MAX_HEADER and (line := file.readline(4096)):
+            words = line.decode("ascii", "replace").split()
+            if words and words[0] not in ("#", "comment", "obj_info"):
+                lines.append(words)
+                if words[0] == last:
+                    return lines, file.tell()
+    raise ValueError(f"not a {path.suffix.lower()[1:].upper()} file, or cut off: its header has no line {last}")
+
+
+def _read_ply(path: Path) -> PointCloud:
+    lines, start = _header_lines(path, "end_header")
+    if lines[0] != ["ply"] or len(lines) < 2 or lines[1][0] != "format" or len(lines[1]) < 2:
+        raise ValueError("not a PLY file: it does not begin with ply and format")
+    elements: list[tuple[str, int, list[list[str]]]] = []
+    try:
+        for words in lines[2:-1]:
+            if words[0] == "element":
+                elements.append((words[1], int(words[2]), []))
+            elif words[0] == "property":
+                elements[-1][2].append(words[1:])
+    except (IndexError, ValueError):
+        raise ValueError(f"broken PLY header: {' '.join(words)}") from None
+    vertex = next((element for element in elements if element[0] == "vertex"), None)
+    names = [] if vertex is None else [words[-1] for words in vertex[2]]
+    if vertex is None or not {"x", "y", "z"} <= set(names):
+        raise ValueError(f"expected vertices with x, y and z, got {', '.join(names) or 'none'}")
+    if lines[1][1] == "ascii":
+        _check_ascii(path, start, sum(count for _, count, _ in elements), "lines")
+    else:
+        needed = sum(count * _ply_size(properties) for _, count, properties in elements)
+        _check_bytes(path, start, needed, f"{vertex[1]} vertices")
+    return _read_with_open3d(path, vertex[1])
+
+
+def _ply_size(properties: list[list[str]]) -> int:
+    """The bytes of one PLY element at least: of a list, its length."""
+    try:
+        return sum(_PLY_SIZES[words[1] if words[0] == "list" else words[0]] for words in properties)
+    except (KeyError, IndexError):
+        raise ValueError(f"broken PLY header: unknown type among {properties}") from None
+
+
+def _read_pcd(path: Path) -> PointCloud:
+    lines, start = _header_lines(path, "DATA")
+    header = {words[0]: words[1:] for words in lines}
+    fields = header.get("FIELDS", [])
+    if not {"x", "y", "z"} <= set(fields):
+        raise ValueError(f"expected fields x, y and z, got {', '.join(fields) or 'none'}")
+    try:
+        sizes = [int(size) for size in header["SIZE"]]
+        counts = [int(count) for count in header.get("COUNT", ["1"] * len(sizes))]
+        width, height = int(header["WIDTH"][0]), int(header["HEIGHT"][0])
+        points, kind = int(header.get("POINTS", [str(width * height)])[0]), header["DATA"][0]
+        point_size = sum(size * count for size, count in zip(sizes, counts, strict=True))
+    except (KeyError, IndexError, ValueError):
+        raise ValueError("broken PCD header: expected SIZE, COUNT, WIDTH, HEIGHT, POINTS and DATA") from None
+    if kind == "ascii":
+        _check_ascii(path, start, points, "points")
+    elif kind == "binary":
+        _check_bytes(path, start, points * point_size, f"{points} points")
+    else:
+        with path.open("rb") as file:
+            file.seek(start)
+            packed = int.from_bytes(file.read(8)[:4], "little")
+        _check_bytes(path, start, 8 + packed, f"{points} points")
+    cloud = _read_with_open3d(path, points)
+    camera = fit_camera(cloud.points, width, height)
+    return cloud if camera is None else dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
+
+
+def _check_bytes(path: Path, start: int, needed: int, what: str) -> None:
+    have = os.path.getsize(path) - start
+    if have < needed:
+        raise ValueError(f"truncated: {what} need {needed} bytes after the header, got {have}")
+
+
+def _check_ascii(path: Path, start: int, needed: int, what: str) -> None:
+    with path.open("rb") as file:
+        file.seek(start)
+        have = sum(1 for line in file if line.strip())
+    if have < needed:
+        raise ValueError(f"truncated: expected {needed} {what} after the header, got {have}")
+
+
+def _read_with_open3d(path: Path, expected: int) -> PointCloud:
+    """Read a file whose header promises ``expected`` points."""
+    if expected == 0:
+        return PointCloud(np.empty((0, 3), np.float32))
+    import open3d as o3d
+
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        cloud = o3d.io.read_point_cloud(path, format=path.suffix.lower()[1:])
+    if len(cloud.points) != expected:
+        raise ValueError(f"broken: expected {expected} points, could read {len(cloud.points)}")
+    colors = np.asarray(cloud.colors)
+    rgb = (colors * 255).round().clip(0, 255).astype(np.uint8) if len(colors) == expected else None
+    return PointCloud(np.asarray(cloud.points).astype(np.float32), rgb)
+
+
+def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:
+    """Write a cloud, with its labels if given, as .ply (binary) or .npz.
+
+    A .ply holds x y z, red green blue where there is colour, and label; rows without a finite point are left out,
+    since viewers stumble over them. An .npz holds points, colors and labels with every row.
+
+    Raises:
+        ValueError: another suffix, or labels of another length.
+    """
+    path = Path(path)
+    if labels is not None and len(labels) != len(cloud):
+        raise ValueError(f"labels: expected {len(cloud)}, got {len(labels)}")
+    suffix = path.suffix.lower()
+    if suffix not in (".ply", ".npz"):
+        raise ValueError(f"{path}: clouds are written as .ply or .npz, got {suffix or 'no suffix'}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".npz":
+        arrays: dict[str, NDArray[Any]] = {"points": cloud.points}
+        for name, array in (("colors", cloud.colors), ("labels", labels)):
+            if array is not None:
+                arrays[name] = array
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        return
+    keep = np.isfinite(cloud.points).all(1)
+    columns: list[tuple[str, str, NDArray[Any]]] = [
+        (axis, "float", cloud.points[keep, i].astype("<f4")) for i, axis in enumerate("xyz")
+    ]
+    if cloud.colors is not None:
+        columns += [(name, "uchar", cloud.colors[keep, i]) for i, name in enumerate(("red", "green", "blue"))]
+    if labels is not None:
+        columns.append(("label", "int", labels[keep].astype("<i4")))
+    table = np.empty(int(keep.sum()), [(name, column.dtype) for name, _, column in columns])
+    for name, _, column in columns:
+        table[name] = column
+    properties = "".join(f"property {kind} {name}\n" for name, kind, _ in columns)
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(table)}\n{properties}end_header\n"
+    path.write_bytes(header.encode("ascii") + table.tobytes())
+
+
+def scene_to_dict(
+    scene: Scene,
+    source: str = "",
+    names: Sequence[tuple[str, float]] | None = None,
+    query: str | None = None,
+    matches: Matches | None = None,
+) -> dict[str, Any]:
+    """A scene as the JSON object that docs/scene.schema.json describes.
+
+    Args:
+        scene: the instances.
+        source: where the cloud came from.
+        names: (label, similarity) of each instance, as ``SegVec3D.name`` returns them.
+        query, matches: a sentence and its answer.
+    """
+    if names is not None and len(names) != len(scene.objects):
+        raise ValueError(f"names: expected {len(scene.objects)}, got {len(names)}")
+    objects = []
+    for k, item in enumerate(scene.objects):
+        entry: dict[str, Any] = {
+            "id": k,
+            "kind": item.kind,
+            "score": float(item.score),
+            "center": item.box.center.tolist(),
+            "rotation": item.box.rotation.tolist(),
+            "size": item.box.size.tolist(),
+            "centroid": item.centroid.tolist(),
+            "color": None if item.color is None else item.color.tolist(),
+            "points": int(item.point_count),
+        }
+        if names is not None:
+            entry |= {"label": names[k][0], "label_similarity": float(names[k][1])}
+        objects.append(entry)
+    result: dict[str, Any] = {
+        "version": SCENE_VERSION,
+        "source": source,
+        "points": len(scene.labels),
+        "seconds": {stage: float(seconds) for stage, seconds in scene.timings.items()},
+        "objects": objects,
+    }
+    if query is not None:
+        found = matches if matches is not None else Matches()
+        result["query"] = {
+            "text": query,
+            "interpretation": found.interpretation,
+            "matches": [{"id": match.index, "similarity": float(match.similarity)} for match in found],
+        }
+    return result
+
+
+def write_scene_json(path: str | Path, scene: Scene, **details: Any) -> None:
+    """Write ``scene_to_dict(scene, **details)`` to a file, or to standard output for "-"."""
+    write_json(path, scene_to_dict(scene, **details))
+
+
+def write_json(path: str | Path, values: dict[str, Any]) -> None:
+    """Write an object as JSON to a file, or to standard output for "-". NaN is not JSON and is refused."""
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8")
