@@ -245,14 +245,14 @@ def test_clouds_are_written_only_in_known_formats_and_with_fitting_labels(tmp_pa
 
 
 def one_object_scene() -> Scene:
-    box = Box(np.zeros(3), np.eye(3), np.array([0.1, 0.2, 0.3]))
+    box = Box(np.zeros(3, np.float32), np.eye(3, dtype=np.float32), np.array([0.1, 0.2, 0.3], np.float32))
     item = SceneObject("object", 0.9, box, np.zeros(3, np.float32), np.zeros(4, np.float32), None, 2)
     return Scene(np.array([-1, 0, 0], np.int32), (item,), {"segment": 0.1})
 
 
 def conforms(value: Any, schema: dict[str, Any]) -> None:
     """The part of JSON Schema that docs/scene.schema.json uses: type, required, properties, items, enum, const."""
-    types = {
+    types: dict[str, Any] = {
         "object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "null": type(None)
     }  # fmt: skip
     wanted = schema.get("type", [])
