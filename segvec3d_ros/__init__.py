@@ -1,0 +1,1 @@
+"""The ROS 2 face of SegVec3D: callbacks convert, call the core once, publish."""

@@ -1,0 +1,222 @@
+"""Messages <-> the core's values. Everything that knows a message's fields lies here."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import PointCloud2, PointField
+from std_msgs.msg import ColorRGBA, Header
+
+from segvec3d_core.pointcloud2 import decode, fit_camera
+from segvec3d_core.types import Box, Float32, PointCloud, Scene, SceneObject
+from segvec3d_interfaces.msg import Instance, InstanceArray
+from segvec3d_ros.tracking import Track
+
+_POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
+_LABELLED = np.dtype([*_POINT.descr, ("label", "<u4"), ("probability", "<f4")])
+"""What PCL's PointXYZRGBL reads, and the probability beside it."""
+
+_NO_COLOR = 0x808080
+"""Grey, for the points of a cloud without colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one cloud gave, kept until the next has been worked on.
+
+    Attributes:
+        header: the cloud's own.
+        width, height: the cloud's organisation; width * height points.
+        cloud, scene: what went into the core and what came out.
+        names: (label, similarity) of each object; "" where no word fits.
+        tracks: identity of each object.
+    """
+
+    header: Header
+    width: int
+    height: int
+    cloud: PointCloud
+    scene: Scene
+    names: tuple[tuple[str, float], ...]
+    tracks: tuple[Track, ...]
+
+    @property
+    def stamp(self) -> int:
+        """The cloud's stamp, nanoseconds."""
+        return nanoseconds(self.header.stamp)
+
+
+def nanoseconds(time: Any) -> int:
+    """A builtin_interfaces Time or Duration in nanoseconds."""
+    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
+
+
+def time_message(stamp: int) -> Time:
+    """Nanoseconds as a builtin_interfaces/Time."""
+    return Time(sec=stamp // 1_000_000_000, nanosec=stamp % 1_000_000_000)
+
+
+def to_cloud(message: PointCloud2, up: Float32 | None = None, from_sensor: bool = True) -> PointCloud:
+    """The cloud of a message: any field order, padding and byte order, with rgb or without.
+
+    An organised cloud that a pinhole camera explains gets that camera, and its origin as the viewpoint.
+
+    Args:
+        message: sensor_msgs/PointCloud2.
+        up: (3,) direction against gravity in the message's frame, or None.
+        from_sensor: whether the frame is the sensor's own, so that its origin is the viewpoint of any cloud.
+
+    Raises:
+        ValueError: the message has no x, y, z, or its layout contradicts its data.
+    """
+    cloud = decode(
+        message.fields,
+        message.data,
+        message.width,
+        message.height,
+        message.point_step,
+        message.row_step,
+        message.is_bigendian,
+    )
+    camera = fit_camera(cloud.points, message.width, message.height) if message.height > 1 else None
+    viewpoint = np.zeros(3, np.float32) if camera is not None or from_sensor else None
+    return PointCloud(cloud.points, cloud.colors, up=up, viewpoint=viewpoint, camera=camera)
+
+
+def cloud_message(
+    points: Float32, colors: NDArray[np.uint8] | None, header: Header, width: int | None = None, height: int = 1
+) -> PointCloud2:
+    """An x y z rgb cloud of (N, 3) points; ``width`` * ``height`` must be N, one row by default."""
+    table = _fill(np.empty(len(points), _POINT), points, colors)
+    return _message(table, header, len(points) if width is None else width, height)
+
+
+def labelled_cloud(result: Result) -> PointCloud2:
+    """The cloud as it came, with the id and the score of each point's instance: x y z rgb label probability."""
+    table = _fill(np.empty(len(result.cloud), _LABELLED), result.cloud.points, result.cloud.colors)
+    # The last entry answers for -1, the points of no instance.
+    ids = np.array([track.id for track in result.tracks] + [0], np.uint32)
+    scores = np.array([thing.score for thing in result.scene.objects] + [0], np.float32)
+    table["label"] = ids[result.scene.labels]
+    table["probability"] = scores[result.scene.labels]
+    return _message(table, result.header, result.width, result.height)
+
+
+def _fill(table: NDArray[Any], points: Float32, colors: NDArray[np.uint8] | None) -> NDArray[Any]:
+    for axis, name in enumerate("xyz"):
+        table[name] = points[:, axis]
+    if colors is None:
+        table["rgb"] = _NO_COLOR
+    else:
+        channels = colors.astype(np.uint32)
+        table["rgb"] = channels[:, 0] << 16 | channels[:, 1] << 8 | channels[:, 2]
+    return table
+
+
+def _message(table: NDArray[Any], header: Header, width: int, height: int) -> PointCloud2:
+    assert table.dtype.fields is not None
+    kinds = {"f": PointField.FLOAT32, "u": PointField.UINT32}
+    fields = [
+        # Packed colour is announced as float32, as PCL and RViz write it.
+        PointField(
+            name=name,
+            offset=offset,
+            datatype=PointField.FLOAT32 if name == "rgb" else kinds[dtype.kind],
+            count=1,
+        )
+        for name, (dtype, offset, *_) in table.dtype.fields.items()
+    ]
+    data = array.array("B")
+    data.frombytes(table.tobytes() if table.size == 0 else table.view(np.uint8).data)  # bytes would be 7 times slower
+    step = table.dtype.itemsize
+    return PointCloud2(
+        header=header,
+        height=height,
+        width=width,
+        fields=fields,
+        is_bigendian=False,
+        point_step=step,
+        row_step=step * width,
+        data=data,
+        is_dense=False,
+    )
+
+
+def point(p: Float32) -> Point:
+    """(3,) metres as a geometry_msgs/Point."""
+    return Point(x=float(p[0]), y=float(p[1]), z=float(p[2]))
+
+
+def vector(p: Float32) -> Vector3:
+    """(3,) metres as a geometry_msgs/Vector3."""
+    return Vector3(x=float(p[0]), y=float(p[1]), z=float(p[2]))
+
+
+def pose(box: Box) -> Pose:
+    """Centre and axes of a box."""
+    x, y, z, w = (float(v) for v in Rotation.from_matrix(box.rotation.astype(np.float64)).as_quat())
+    return Pose(position=point(box.center), orientation=Quaternion(x=x, y=y, z=z, w=w))
+
+
+def color_message(color: NDArray[np.uint8] | None) -> ColorRGBA:
+    """(3,) uint8 RGB as a std_msgs/ColorRGBA; transparent when unknown."""
+    if color is None:
+        return ColorRGBA(r=0.5, g=0.5, b=0.5, a=0.0)
+    r, g, b = (int(c) / 255.0 for c in color)
+    return ColorRGBA(r=r, g=g, b=b, a=1.0)
+
+
+def instance(thing: SceneObject, name: tuple[str, float], track: Track) -> Instance:
+    """One object as a segvec3d_interfaces/Instance."""
+    return Instance(
+        id=track.id,
+        kind=Instance.SURFACE if thing.kind == "surface" else Instance.OBJECT,
+        label=name[0],
+        label_similarity=float(name[1]),
+        score=float(thing.score),
+        pose=pose(thing.box),
+        size=vector(thing.box.size),
+        centroid=point(thing.centroid),
+        color=color_message(thing.color),
+        point_count=int(thing.point_count),
+        state=Instance.VISIBLE,
+        first_seen=time_message(track.first_seen),
+        last_seen=time_message(track.last_seen),
+    )
+
+
+def instance_array(result: Result) -> InstanceArray:
+    """All objects of a cloud."""
+    rows = zip(result.scene.objects, result.names, result.tracks, strict=True)
+    return InstanceArray(header=result.header, instances=[instance(*row) for row in rows])
+
+
+def detection_array(instances: InstanceArray, vision_msgs: Any) -> Any:
+    """The same as a vision_msgs/Detection3DArray, for those who read that.
+
+    Args:
+        instances: what ``instance_array`` made.
+        vision_msgs: the module ``vision_msgs.msg``, which not every machine has.
+    """
+    detections = []
+    for thing in instances.instances:
+        found = vision_msgs.ObjectHypothesisWithPose()
+        found.hypothesis.class_id = thing.label
+        found.hypothesis.score = float(thing.label_similarity)
+        found.pose.pose = thing.pose
+        box = vision_msgs.BoundingBox3D(center=thing.pose, size=thing.size)
+        detections.append(vision_msgs.Detection3D(header=instances.header, results=[found], bbox=box, id=str(thing.id)))
+    return vision_msgs.Detection3DArray(header=instances.header, detections=detections)
+
+
+def names_of(named: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """What ``SegVec3D.name`` says, in the messages' terms: "" instead of "other"."""
+    return tuple(("" if label == "other" else label, similarity) for label, similarity in named)

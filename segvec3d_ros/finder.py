@@ -1,0 +1,211 @@
+"""The service ``~/find_object``: every status of its definition, each with a sentence that says why."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import Header
+
+from segvec3d_core.types import Match, Matches, SceneObject
+from segvec3d_interfaces.msg import ObjectMatch
+from segvec3d_interfaces.srv import FindObject
+from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds
+from segvec3d_ros.transforms import TransformError, Transforms, transform_box, transform_points
+
+MAX_QUERY = 1000
+"""Longest query, characters: a sentence, not a document."""
+
+POLL = 0.02
+"""Seconds between two looks for a fresher cloud or transform."""
+
+
+class Refusal(Exception):
+    """A request that ends in another status than SUCCESS."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Source(Protocol):
+    """What the finder needs of the node."""
+
+    @property
+    def active(self) -> bool:
+        """Whether clouds are taken."""
+        ...
+
+    @property
+    def result(self) -> Result | None:
+        """The latest cloud's result, None before the first."""
+        ...
+
+    def find(self, result: Result, query: str, top_k: int | None, min_similarity: float | None) -> Matches:
+        """``SegVec3D.find``."""
+        ...
+
+    def why_no_data(self) -> str:
+        """What keeps clouds from arriving."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Answers FindObject requests. Waiting is asynchronous: other services are answered meanwhile.
+
+    Attributes:
+        node: makes the timers that waiting needs.
+        source: the node's present state.
+        transforms: TF.
+        tf_timeout: longest wait for a transform, seconds.
+        group: reentrant, so that requests wait side by side.
+    """
+
+    node: Node
+    source: Source
+    transforms: Transforms
+    tf_timeout: Callable[[], float]
+    group: CallbackGroup
+
+    async def answer(self, request: FindObject.Request, response: FindObject.Response) -> FindObject.Response:
+        """Fill ``response``; nothing escapes but the answer."""
+        try:
+            await self._answer(request, response)
+        except Refusal as refusal:
+            response.status, response.message = refusal.status, str(refusal)
+        except Exception as error:
+            self.node.get_logger().error(f"find_object failed: {type(error).__name__}: {error}")
+            response.status, response.message = FindObject.Response.ERROR, f"{type(error).__name__}: {error}"
+        return response
+
+    async def _answer(self, request: FindObject.Request, response: FindObject.Response) -> None:
+        self._require_active()
+        validate(request)
+        result = await self._fresh_result(request)
+        response.header = Header(stamp=result.header.stamp, frame_id=request.target_frame or result.header.frame_id)
+        patience = time.monotonic() + self.tf_timeout()
+        if request.reference_frame:
+            await self._lookup(request.reference_frame, result, patience)
+        matches = self._search(request, result)
+        response.interpretation = matches.interpretation
+        if not matches:
+            response.status = FindObject.Response.NO_MATCH
+            response.message = f"none of the {len(result.scene)} instances fits {request.query!r}"
+            return
+        T = await self._lookup(request.target_frame, result, patience) if request.target_frame else None
+        response.matches = [object_match(match, result, T, response.header, request.return_clouds) for match in matches]
+        response.status = FindObject.Response.SUCCESS
+        response.message = f"found {len(matches)} of {len(result.scene)} instances"
+
+    def _require_active(self) -> None:
+        if not self.source.active:
+            name = self.node.get_fully_qualified_name()
+            raise Refusal(
+                FindObject.Response.INACTIVE,
+                f"{name} is not active: ros2 lifecycle set {name} configure, then activate",
+            )
+
+    def _search(self, request: FindObject.Request, result: Result) -> Matches:
+        everything = request.top_k == FindObject.Request.ALL
+        top_k = len(result.scene) or 1 if everything else request.top_k or None
+        min_similarity = None if request.min_similarity < 0 else float(request.min_similarity)
+        try:
+            return self.source.find(result, request.query, top_k, min_similarity)
+        except ValueError as error:
+            raise Refusal(FindObject.Response.INVALID_REQUEST, str(error)) from None
+
+    async def _fresh_result(self, request: FindObject.Request) -> Result:
+        deadline = time.monotonic() + nanoseconds(request.timeout) / 1e9
+        not_before = nanoseconds(request.not_before)
+        while True:
+            result = self.source.result
+            if result is not None and result.stamp >= not_before:
+                return result
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Refusal(FindObject.Response.NO_DATA, self._no_data(result, not_before))
+            await self._pause(min(POLL, left))
+            self._require_active()
+
+    def _no_data(self, result: Result | None, not_before: int) -> str:
+        problem = self.source.why_no_data()
+        if result is None:
+            return f"no cloud yet{': ' + problem if problem else ''}"
+        late = (not_before - result.stamp) / 1e9
+        return f"the latest cloud is {late:.3f} s older than not_before{': ' + problem if problem else ''}"
+
+    async def _lookup(self, frame: str, result: Result, deadline: float) -> NDArray[np.float64]:
+        """T_frame_cloud at the cloud's stamp; the transform may be on its way, so wait until the deadline."""
+        source = result.header.frame_id
+        if frame == source:
+            return np.eye(4)
+        while True:
+            try:
+                return self.transforms.lookup(frame, source, result.stamp)
+            except TransformError as error:
+                left = deadline - time.monotonic()
+                if left <= 0 or not error.may_pass:
+                    reason = f"{source!r} to {frame!r} at {result.stamp / 1e9:.3f} s: {error.condition}: {error}"
+                    raise Refusal(FindObject.Response.TRANSFORM_FAILED, reason) from None
+            await self._pause(min(POLL, left))
+
+    async def _pause(self, seconds: float) -> None:
+        """Let the executor do other things for a while. In real time: simulated time may stand still."""
+        passed: Future[None] = Future()
+        timer = self.node.create_timer(
+            seconds, lambda: passed.set_result(None), self.group, Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        try:
+            await passed
+        finally:
+            self.node.destroy_timer(timer)
+
+
+def validate(request: FindObject.Request) -> None:
+    """Refuse what makes no sense.
+
+    Raises:
+        Refusal: INVALID_REQUEST, with the field, what was expected and what came.
+    """
+    problem = ""
+    if not request.query.strip():
+        problem = "query: expected some words, got none"
+    elif len(request.query) > MAX_QUERY:
+        problem = f"query: expected at most {MAX_QUERY} characters, got {len(request.query)}"
+    elif math.isnan(request.min_similarity) or request.min_similarity > 1:
+        problem = f"min_similarity: expected at most 1, below 0 for the default, got {request.min_similarity}"
+    elif nanoseconds(request.timeout) < 0:
+        problem = f"timeout: expected no less than 0 s, got {nanoseconds(request.timeout) / 1e9:g} s"
+    if problem:
+        raise Refusal(FindObject.Response.INVALID_REQUEST, problem)
+
+
+def object_match(
+    match: Match, result: Result, T: NDArray[np.float64] | None, header: Header, with_cloud: bool
+) -> ObjectMatch:
+    """A match as a message, taken through ``T`` (T_target_cloud, None for the cloud's own frame)."""
+    k = match.index
+    thing = result.scene.objects[k] if T is None else _moved(result.scene.objects[k], T)
+    answer: Any = ObjectMatch(
+        instance=instance(thing, result.names[k], result.tracks[k]), similarity=float(match.similarity)
+    )
+    if with_cloud:
+        mine = result.scene.labels == k
+        points = result.cloud.points[mine]
+        colors = None if result.cloud.colors is None else result.cloud.colors[mine]
+        answer.cloud = cloud_message(points if T is None else transform_points(T, points), colors, header)
+    return answer
+
+
+def _moved(thing: SceneObject, T: NDArray[np.float64]) -> SceneObject:
+    return replace(thing, box=transform_box(T, thing.box), centroid=transform_points(T, thing.centroid[None])[0])

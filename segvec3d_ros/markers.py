@@ -1,0 +1,86 @@
+"""Boxes and labels for RViz: stable ids, deleted one by one, readable from the default view."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from geometry_msgs.msg import Point
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from segvec3d_core.types import Float32
+from segvec3d_ros.conversions import Result, color_message, point, pose
+
+BOXES, LABELS = "boxes", "labels"
+"""The two namespaces; a marker's id is its instance's."""
+
+_EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
+"""The 12 edges of a box between corners numbered by the signs of their axes."""
+
+
+def palette(identity: int) -> ColorRGBA:
+    """A bright colour for an id: steps of the golden ratio around the hue keep neighbours apart."""
+    rgb = np.array(colorsys.hsv_to_rgb(identity * 0.618033988749895 % 1.0, 0.75, 1.0)) * 255
+    return color_message(rgb.astype(np.uint8))
+
+
+class MarkerBoard:
+    """Turns results into markers and remembers which ones are up, so that each can be taken down."""
+
+    def __init__(self) -> None:
+        self._shown: set[int] = set()
+
+    def update(self, result: Result) -> MarkerArray:
+        """Add or move the markers of ``result``, delete those of instances that have gone."""
+        ids = {track.id for track in result.tracks}
+        gone = [_deletion(result.header, kind, i) for i in sorted(self._shown - ids) for kind in (BOXES, LABELS)]
+        self._shown = ids
+        shown = [marker for k in range(len(result.scene)) for marker in _markers(result, k)]
+        return MarkerArray(markers=gone + shown)
+
+    def clear(self, header: Header) -> MarkerArray:
+        """Delete every marker that is up."""
+        gone = [_deletion(header, kind, i) for i in sorted(self._shown) for kind in (BOXES, LABELS)]
+        self._shown = set()
+        return MarkerArray(markers=gone)
+
+
+def _deletion(header: Header, namespace: str, identity: int) -> Marker:
+    return Marker(header=header, ns=namespace, id=identity, action=Marker.DELETE)
+
+
+def _markers(result: Result, k: int) -> tuple[Marker, Marker]:
+    thing, (label, similarity), identity = result.scene.objects[k], result.names[k], result.tracks[k].id
+    color = palette(identity)
+    longest = float(thing.box.size.max())
+    outline = Marker(header=result.header, ns=BOXES, id=identity, type=Marker.LINE_LIST, action=Marker.ADD)
+    outline.pose = pose(thing.box)
+    outline.points = _outline(thing.box.size)
+    outline.scale.x = float(np.clip(longest / 60, 0.002, 0.02))
+    outline.color = color
+    text = Marker(header=result.header, ns=LABELS, id=identity, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD)
+    text.scale.z = float(np.clip(longest / 4, 0.025, 0.15))
+    up = _up(result)
+    reach = float(np.abs(up @ thing.box.rotation) @ thing.box.size) / 2
+    text.pose.position = point(thing.box.center + up * np.float32(reach + text.scale.z))
+    text.pose.orientation.w = 1.0
+    text.text = f"{label} {similarity:.2f}" if label else f"{thing.kind} {identity}"
+    text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+    return outline, text
+
+
+def _outline(size: Float32) -> list[Point]:
+    corners = [
+        Point(x=float(size[0] * (i >> 2 & 1) - size[0] / 2), y=float(size[1] * (i >> 1 & 1) - size[1] / 2),
+              z=float(size[2] * (i & 1) - size[2] / 2))
+        for i in range(8)
+    ]  # fmt: skip
+    return [corners[i] for edge in _EDGES for i in edge]
+
+
+def _up(result: Result) -> Float32:
+    """Where a label stands above its box: against gravity where known, else up in the image or along z."""
+    if result.cloud.up is not None:
+        return result.cloud.up
+    return np.array([0, -1, 0] if result.cloud.camera is not None else [0, 0, 1], np.float32)

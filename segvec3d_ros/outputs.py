@@ -1,0 +1,62 @@
+"""What the node publishes of each cloud. Nothing is built that nobody listens to."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from segvec3d_interfaces.msg import InstanceArray
+from segvec3d_ros.conversions import Result, detection_array, instance_array, labelled_cloud
+from segvec3d_ros.markers import MarkerBoard
+
+QOS = QoSProfile(depth=5)
+"""Reliable, so that it reaches both kinds of subscribers, RViz's default among them."""
+
+CLOUD_QOS = QoSProfile(depth=1)
+"""The same for 7 MB messages, of which only the latest is of use."""
+
+
+class Outputs:
+    """The node's lifecycle publishers."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._board = MarkerBoard()
+        self._instances = self._publisher(PointCloud2, "~/instances", CLOUD_QOS)
+        self._objects = self._publisher(InstanceArray, "~/objects", QOS)
+        self._markers = self._publisher(MarkerArray, "~/markers", QOS)
+        try:
+            self._vision_msgs: Any = importlib.import_module("vision_msgs.msg")
+        except ImportError:
+            self._vision_msgs = None
+        else:
+            self._detections = self._publisher(self._vision_msgs.Detection3DArray, "~/detections", QOS)
+
+    def publish(self, result: Result) -> None:
+        """Publish one cloud's result to whoever listens."""
+        if self._instances.get_subscription_count():
+            self._instances.publish(labelled_cloud(result))
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._board.update(result))
+        if self._objects.get_subscription_count():
+            self._objects.publish(instance_array(result))
+        if self._vision_msgs is not None and self._detections.get_subscription_count():
+            self._detections.publish(detection_array(instance_array(result), self._vision_msgs))
+
+    def clear(self, header: Header) -> None:
+        """Take down all markers."""
+        markers = self._board.clear(header)
+        if markers.markers:
+            self._markers.publish(markers)
+
+    def _publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
+        return self._node.create_lifecycle_publisher(
+            kind, topic, qos, qos_overriding_options=QoSOverridingOptions.with_default_policies()
+        )

@@ -1,0 +1,199 @@
+"""The node's parameters: declared with descriptions and ranges, refused with reasons. Defaults come from the core."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+import numpy as np
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from segvec3d_core.config import DEFAULT_VOCABULARY, ClusteringMethod, SegmentationConfig
+
+MAX_WORD = 200
+"""Longest word of the vocabulary, characters."""
+
+MAX_WORDS = 1000
+"""Largest vocabulary."""
+
+FOREIGN_OVERRIDES = ("/clock", "/tf", "/tf_static", "/parameter_events", "/rosout")
+"""Topics whose ``qos_overrides`` belong to ROS, not to this node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One parameter.
+
+    Attributes:
+        value: default, which also gives the type.
+        description: what it changes, for ``ros2 param describe``.
+        low, high: bounds of a number, both or none.
+        read_only: fixed once the node is up.
+        unconfigured: changes only while no model is loaded.
+    """
+
+    value: Any
+    description: str
+    low: float | None = None
+    high: float | None = None
+    read_only: bool = False
+    unconfigured: bool = False
+
+    def descriptor(self) -> ParameterDescriptor:
+        """The message that ROS keeps beside the value."""
+        result = ParameterDescriptor(description=self.description, read_only=self.read_only)
+        if self.low is not None and self.high is not None:
+            if isinstance(self.value, int):
+                result.integer_range = [IntegerRange(from_value=int(self.low), to_value=int(self.high), step=0)]
+            else:
+                result.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high, step=0.0)]
+        return result
+
+
+def _corner(corner: tuple[float, float, float] | None, unlimited: float) -> list[float]:
+    return [unlimited] * 3 if corner is None else list(corner)
+
+
+_CORE = SegmentationConfig()
+
+SPECS: Mapping[str, Spec] = {
+    "autostart": Spec(True, "Configure and activate at start; false: wait for a lifecycle manager.", read_only=True),
+    "model": Spec("", "Weight file to load; empty: the weights that are shipped.", unconfigured=True),
+    "device": Spec("auto", "Device to compute on: auto, cpu, cuda or cuda:N.", unconfigured=True),
+    "vocabulary": Spec(list(DEFAULT_VOCABULARY), "Words that instances are labelled with."),
+    "voxel_size": Spec(
+        _CORE.voxel_size or 0.0, "Voxel edge, m; 0 adapts it to the cloud within max_voxels.", 0.0, 10.0
+    ),
+    "max_voxels": Spec(
+        _CORE.max_voxels, "Voxels that bound the time of a cloud when voxel_size is 0.", 100, 10_000_000
+    ),
+    "clustering": Spec(_CORE.clustering, f"How embeddings become instances: {', '.join(get_args(ClusteringMethod))}."),
+    "min_range": Spec(_CORE.min_range, "Ignore points closer to the sensor than this, m.", 0.0, math.inf),
+    "max_range": Spec(_CORE.max_range, "Ignore points farther from the sensor than this, m.", 0.0, math.inf),
+    "crop_min": Spec(
+        _corner(_CORE.crop_min, -math.inf), "Lower corner x, y, z of the box to keep, m, in the cloud's frame."
+    ),
+    "crop_max": Spec(
+        _corner(_CORE.crop_max, math.inf), "Upper corner x, y, z of the box to keep, m, in the cloud's frame."
+    ),
+    "min_object_size": Spec(
+        _CORE.min_object_size, "Leave out objects whose longest edge is shorter than this, m.", 0.0, math.inf
+    ),
+    "max_object_size": Spec(
+        _CORE.max_object_size, "Leave out objects whose longest edge is longer than this, m.", 0.0, math.inf
+    ),
+    "min_points": Spec(_CORE.min_points, "Leave out instances of fewer points.", 1, 10_000_000),
+    "min_score": Spec(_CORE.min_score, "Leave out instances of a lower score, 0 to 1.", 0.0, 1.0),
+    "gravity_frames": Spec(
+        ["map", "odom", "world", "base_footprint", "base_link"],
+        "Frames whose z axis points up; the first one that TF connects to the cloud tells where up is. A cloud in any "
+        "other frame is taken as seen from that frame's origin.",
+    ),
+    "tf_timeout": Spec(0.2, "Longest wait of find_object for a transform, s.", 0.0, 60.0),
+}
+
+_PAIRS = (("min_range", "max_range"), ("crop_min", "crop_max"), ("min_object_size", "max_object_size"))
+
+
+def declare(node: Node) -> None:
+    """Declare every parameter of ``SPECS`` with the overrides that the node was started with.
+
+    Raises:
+        ValueError: an override is refused; the message says which and why. Wrong types raise rclpy's own errors.
+    """
+    for name, spec in SPECS.items():
+        node.declare_parameter(name, spec.value, spec.descriptor())
+    reason = refusal(values(node))
+    if reason:
+        raise ValueError(reason)
+
+
+def values(node: Node) -> dict[str, Any]:
+    """The present value of every parameter of ``SPECS``."""
+    return {name: node.get_parameter(name).value for name in SPECS}
+
+
+def refusal(values: Mapping[str, Any]) -> str:
+    """Why this set of values cannot be used, or "" when it can."""
+    for name, value in values.items():
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and math.isnan(number) for number in numbers):
+            return f"{name}: expected a number, got NaN"
+    for name in ("crop_min", "crop_max"):
+        if len(values[name]) != 3:
+            return f"{name}: expected 3 coordinates x, y, z, got {len(values[name])}"
+    for low, high in _PAIRS:
+        if np.any(np.asarray(values[low]) >= np.asarray(values[high])):
+            return f"{low}, {high}: expected {low} below {high}, got {values[low]} and {values[high]}"
+    if values["clustering"] not in get_args(ClusteringMethod):
+        return f"clustering: expected one of {', '.join(get_args(ClusteringMethod))}, got {values['clustering']!r}"
+    device = values["device"]
+    if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdigit()):
+        return f"device: expected auto, cpu, cuda or cuda:N, got {device!r}"
+    return _vocabulary_refusal(values["vocabulary"])
+
+
+def _vocabulary_refusal(words: Sequence[str]) -> str:
+    if not words:
+        return "vocabulary: expected at least one word, got none"
+    if len(words) > MAX_WORDS:
+        return f"vocabulary: expected at most {MAX_WORDS} words, got {len(words)}"
+    for word in words:
+        if not word.strip():
+            return "vocabulary: expected words, got an empty one"
+        if len(word) > MAX_WORD:
+            return f"vocabulary: expected words of at most {MAX_WORD} characters, got {word[:20]!r}... of {len(word)}"
+    repeated = sorted({word for word in words if words.count(word) > 1})
+    return f"vocabulary: expected each word once, got {', '.join(repeated)} repeatedly" if repeated else ""
+
+
+def segmentation_config(values: Mapping[str, Any]) -> SegmentationConfig:
+    """The core's configuration from the node's parameters, whose names are the same."""
+    chosen = {field.name: values[field.name] for field in fields(SegmentationConfig)}
+    chosen["voxel_size"] = chosen["voxel_size"] or None
+    for name in ("crop_min", "crop_max"):
+        chosen[name] = None if np.isinf(chosen[name]).all() else tuple(chosen[name])
+    return SegmentationConfig(**chosen)
+
+
+def input_qos(node: Node, topic: str) -> QoSProfile:
+    """Declare ``qos_overrides.TOPIC.subscription.*`` under ROS's usual names, and return the profile to use.
+
+    They stand on the node itself, while the subscription belongs to a helper node with its own thread. The default
+    is what cameras send: best effort, and only the latest.
+
+    Raises:
+        ValueError: an override that is no such policy.
+    """
+    choices: dict[str, tuple[Any, dict[str, Any]]] = {
+        "reliability": ("best_effort", {kind.name.lower(): kind for kind in ReliabilityPolicy}),
+        "durability": ("volatile", {kind.name.lower(): kind for kind in DurabilityPolicy}),
+        "history": ("keep_last", {kind.name.lower(): kind for kind in HistoryPolicy}),
+    }
+    prefix = f"qos_overrides.{topic}.subscription"
+    policies: dict[str, Any] = {}
+    for policy, (default, kinds) in choices.items():
+        name = f"{prefix}.{policy}"
+        value = _declare_once(node, name, Spec(default, f"{policy} of the subscription to {topic}.", read_only=True))
+        if value not in kinds:
+            raise ValueError(f"{name}: expected one of {', '.join(kinds)}, got {value!r}")
+        policies[policy] = kinds[value]
+    spec = Spec(1, f"Clouds of {topic} that wait for this node; the latest wins.", 1, 1000, read_only=True)
+    return QoSProfile(depth=_declare_once(node, f"{prefix}.depth", spec), **policies)
+
+
+def _declare_once(node: Node, name: str, spec: Spec) -> Any:
+    if not node.has_parameter(name):
+        node.declare_parameter(name, spec.value, spec.descriptor())
+    return node.get_parameter(name).value
+
+
+def unknown_overrides(node: Node) -> list[str]:
+    """Names of the overrides that no parameter of the node took, typing errors mostly: rclpy says nothing of them."""
+    given: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})  # rclpy has no public way to read them
+    foreign = tuple(f"qos_overrides.{topic}." for topic in FOREIGN_OVERRIDES)
+    return sorted(name for name in given if not node.has_parameter(name) and not name.startswith(foreign))

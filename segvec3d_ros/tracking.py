@@ -1,0 +1,126 @@
+"""Which instance of this cloud is which instance of the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
+
+from segvec3d_core.types import PointCloud, Scene
+
+VOXEL = 0.03
+"""Edge of the voxels in which instances overlap, metres: above a depth camera's noise, below a mug."""
+
+MIN_OVERLAP = 0.2
+"""Least intersection over union of an instance with its predecessor."""
+
+MAX_POINTS = 60_000
+"""Labelled points that are looked at; more would only cost time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The identity of one instance over time.
+
+    Attributes:
+        id: from 1 upwards, never used again.
+        first_seen, last_seen: stamps of the first and the latest cloud that showed it, nanoseconds.
+    """
+
+    id: int
+    first_seen: int
+    last_seen: int
+
+
+class Tracker(Protocol):
+    """Gives instances an identity. A map over time takes the place of ``FrameTracker`` behind these two calls."""
+
+    def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
+        """One track per object of ``scene``, in its order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was seen; ids go on counting."""
+        ...
+
+
+class FrameTracker:
+    """Matches the instances of a cloud to those of the cloud before by the space that they share.
+
+    Instances are matched one to one so that the sum of overlaps is largest. Another frame, or a stamp that goes back
+    (a bag that starts again), begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was seen; ids go on counting, so that no old id names a new thing."""
+        self._tracks: tuple[Track, ...] = ()
+        self._voxels = np.empty(0, np.int64)
+        self._owners = np.empty(0, np.int32)
+        self._frame: str | None = None
+        self._stamp = 0
+
+    def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
+        """One track per object of ``scene``, in its order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
+        if frame != self._frame or stamp < self._stamp:
+            self.reset()
+        voxels, owners = _occupancy(scene, cloud)
+        overlap = _overlap(self._voxels, self._owners, len(self._tracks), voxels, owners, len(scene))
+        predecessors = _match(overlap)
+        tracks = []
+        for k in range(len(scene)):
+            if k in predecessors:
+                old = self._tracks[predecessors[k]]
+                tracks.append(Track(old.id, old.first_seen, stamp))
+            else:
+                tracks.append(Track(self._next_id, stamp, stamp))
+                self._next_id += 1
+        self._tracks, self._voxels, self._owners = tuple(tracks), voxels, owners
+        self._frame, self._stamp = frame, stamp
+        return self._tracks
+
+
+def _occupancy(scene: Scene, cloud: PointCloud) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The distinct pairs of (hash of a voxel, instance that has points in it)."""
+    index = np.flatnonzero(scene.labels >= 0)
+    index = index[:: max(1, -(-len(index) // MAX_POINTS))]
+    coords = np.floor(cloud.points[index].astype(np.float64) / VOXEL).astype(np.int64)
+    hashes = coords[:, 0] * 73856093 ^ coords[:, 1] * 19349663 ^ coords[:, 2] * 83492791
+    order = np.lexsort((scene.labels[index], hashes))
+    hashes, owners = hashes[order], scene.labels[index][order]
+    new = np.ones(len(hashes), bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+    return hashes[new], owners[new]
+
+
+def _overlap(
+    voxels_a: NDArray[np.int64],
+    owners_a: NDArray[np.int32],
+    count_a: int,
+    voxels_b: NDArray[np.int64],
+    owners_b: NDArray[np.int32],
+    count_b: int,
+) -> NDArray[np.float64]:
+    """(A, B) intersection over union of every pair of instances, in voxels."""
+    if count_a == 0 or count_b == 0:
+        return np.zeros((count_a, count_b))
+    _, column = np.unique(np.concatenate([voxels_a, voxels_b]), return_inverse=True)
+    columns = int(column.max(initial=0)) + 1
+    a = csr_matrix((np.ones(len(voxels_a)), (owners_a, column[: len(voxels_a)])), (count_a, columns))
+    b = csr_matrix((np.ones(len(voxels_b)), (owners_b, column[len(voxels_a) :])), (count_b, columns))
+    shared = (a @ b.T).toarray()
+    union = np.asarray(a.sum(1)).reshape(-1, 1) + np.asarray(b.sum(1)).reshape(1, -1) - shared
+    return shared / np.maximum(union, 1)
+
+
+def _match(overlap: NDArray[np.float64]) -> dict[int, int]:
+    """The row of each column in the best one-to-one assignment; pairs of too little overlap are left out."""
+    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    return {int(b): int(a) for a, b in zip(rows, columns, strict=True) if overlap[a, b] >= MIN_OVERLAP}

@@ -1,0 +1,13 @@
+"""Shared by all tests; kept tiny."""
+
+import contextlib
+import os
+
+# Tests neither see nor disturb the robots of the network, nor another test run on the same machine.
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_DOMAIN_ID"] = str(20 + os.getpid() % 80)
+os.environ.setdefault("ROS_LOG_DIR", "/tmp/segvec3d_ros_log")
+
+# The wheels of rclpy restart Python once to set their library paths: better here than halfway through.
+with contextlib.suppress(ImportError):
+    import rclpy  # noqa: F401

@@ -1,0 +1,268 @@
+"""Stand-ins for the ROS tests: a model that splits a cloud by its columns, transforms that fail on demand, a robot."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or pip install 'segvec3d[ros]'")
+pytest.importorskip("segvec3d_interfaces", reason="segvec3d_interfaces is missing: pip install ./segvec3d_interfaces")
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Header
+
+from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
+from segvec3d_ros.conversions import cloud_message, time_message
+from segvec3d_ros.intake import spin_forever
+from segvec3d_ros.node import SegVec3DNode
+from segvec3d_ros.transforms import Condition, TransformError
+
+WAIT = 10.0
+"""Seconds that a test waits for what must happen."""
+
+CAMERA = Camera(40, 30, 50.0, 50.0, 19.5, 14.5)
+WORDS = ("mug", "box", "table")
+FRAME = "camera_optical_frame"
+
+
+class StandInModel:
+    """Sees up to three objects, called mug, box and table: the finite points left, amid and right of the image.
+
+    Attributes:
+        gate: cleared, ``segment`` waits, as a slow inference would.
+        failure: raised by the next ``segment``.
+        clouds, configs: what ``segment`` was given.
+    """
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.info = {"weights": "stand-in"}
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+        self.clouds: list[PointCloud] = []
+        self.configs: list[SegmentationConfig | None] = []
+        self.warm = False
+
+    def warm_up(self) -> None:
+        self.warm = True
+
+    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
+        self.clouds.append(cloud)
+        self.configs.append(config)
+        self.gate.wait(WAIT)
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        good = np.isfinite(cloud.points).all(1)
+        third = np.digitize(cloud.points[:, 0], (-0.1, 0.1))
+        kinds = [k for k in range(3) if (good & (third == k)).any()]
+        labels = np.full(len(cloud), -1, np.int32)
+        for index, k in enumerate(kinds):
+            labels[good & (third == k)] = index
+        objects = tuple(self._object(cloud.points[labels == i], k) for i, k in enumerate(kinds))
+        return Scene(labels, objects, {"network": 0.001})
+
+    @staticmethod
+    def _object(points: np.ndarray, k: int) -> SceneObject:
+        low, high = points.min(0), points.max(0)
+        box = Box((low + high) / 2, np.eye(3, dtype=np.float32), high - low)
+        color = np.array([200, 10, 20], np.uint8)
+        embedding = np.eye(3, dtype=np.float32)[k]
+        kind: Any = "surface" if k == 2 else "object"
+        return SceneObject(kind, 0.5 + k / 10, box, points.mean(0), embedding, color, len(points))
+
+    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
+        if not text.strip():
+            raise ValueError("text: expected words, got an empty string")
+        wanted = set(range(3)) if "everything" in text else {i for i, word in enumerate(WORDS) if word in text}
+        threshold = 0.5 if min_similarity is None else min_similarity
+        matches = [
+            Match(k, thing, 0.9)
+            for k, thing in enumerate(scene.objects)
+            if int(thing.embedding.argmax()) in wanted and threshold <= 0.9
+        ]
+        return Matches(tuple(matches[:top_k]), f"similar to {text!r}")
+
+    def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
+        words = [WORDS[int(thing.embedding.argmax())] for thing in scene.objects]
+        return [(word, 0.8) if word in labels else ("other", 0.1) for word in words]
+
+
+class StandInTransforms:
+    """Transforms from a table; what the table lacks raises the condition in ``failure``.
+
+    Attributes:
+        table: {(target, source): T_target_source}.
+        failure: condition of what is not in the table.
+        asked: every (target, source, stamp) that was looked up.
+    """
+
+    def __init__(self) -> None:
+        self.table: dict[tuple[str, str], np.ndarray] = {}
+        self.failure: Condition = "lookup"
+        self.asked: list[tuple[str, str, int | None]] = []
+
+    def lookup(self, target: str, source: str, stamp: int | None) -> np.ndarray:
+        self.asked.append((target, source, stamp))
+        if (target, source) in self.table:
+            return self.table[target, source]
+        raise TransformError(self.failure, f"stand-in: {self.failure}")
+
+
+def frame_cloud(shift: float = 0.0) -> PointCloud:
+    """An organised cloud of 40 x 30 points one metre away, with a hole of NaN and one Inf."""
+    depth = np.ones((30, 40), np.float32)
+    depth[10:15, 18:22] = np.nan
+    color = np.full((30, 40, 3), (10, 20, 30), np.uint8)
+    cloud = PointCloud.from_depth(depth, CAMERA, color)
+    points = cloud.points + np.array([shift, 0, 0], np.float32)
+    points[0, 2] = np.inf
+    return PointCloud(points, cloud.colors)
+
+
+def frame_message(stamp: int = 0, cloud: PointCloud | None = None, frame: str = FRAME) -> PointCloud2:
+    """The same as a message."""
+    cloud = frame_cloud() if cloud is None else cloud
+    header = Header(stamp=time_message(stamp), frame_id=frame)
+    organised = len(cloud) == 1200
+    return cloud_message(cloud.points, cloud.colors, header, 40 if organised else len(cloud), 30 if organised else 1)
+
+
+class LoggedNode(SegVec3DNode):
+    """The node, with its log on record in ``log``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.log: list[str] = []
+        super().__init__(*args, **kwargs)
+
+    def get_logger(self) -> Any:
+        logger = super().get_logger()
+
+        def noted(write: Callable[..., Any]) -> Callable[..., Any]:
+            def wrapper(message: str, **options: Any) -> Any:
+                self.log.append(message)
+                return write(message)
+
+            return wrapper
+
+        return SimpleNamespace(
+            error=noted(logger.error),
+            warning=noted(logger.warning),
+            info=noted(logger.info),
+            get_child=logger.get_child,
+        )
+
+
+class Robot:
+    """A node under test, spinning in a thread, and a neighbour node that talks to it.
+
+    Attributes:
+        node, model, transforms: the node and what it was given.
+        peer: another node of the same graph, spun by its own thread.
+    """
+
+    def __init__(self, context: Context, model: StandInModel, transforms: StandInTransforms, **options: Any) -> None:
+        self.context, self.model, self.transforms = context, model, transforms
+        overrides = [Parameter(name, value=value) for name, value in options.pop("overrides", {}).items()]
+        load = options.pop("load_model", lambda path, device: model)
+        self.node = LoggedNode(
+            load, transforms, context=context, parameter_overrides=overrides, use_global_arguments=False, **options
+        )
+        self.log = self.node.log
+        self.peer = Node("peer", context=context, use_global_arguments=False)
+        self._executors = []
+        self._threads = []
+        for node in (self.node, self.peer):
+            executor = SingleThreadedExecutor(context=context)
+            executor.add_node(node)
+            thread = threading.Thread(target=spin_forever, args=(executor, node), daemon=True)
+            thread.start()
+            self._executors.append(executor)
+            self._threads.append(thread)
+        self.publisher = self.peer.create_publisher(PointCloud2, "points", 1)
+
+    def publish(self, message: Any, publisher: Any = None) -> None:
+        """Publish once a subscriber is there."""
+        publisher = publisher or self.publisher
+        until(lambda: publisher.get_subscription_count() > 0, "a subscriber")
+        publisher.publish(message)
+
+    def show(self, stamp: int = 1, **kwargs: Any) -> None:
+        """Publish a frame and wait until the node has worked on it."""
+        self.publish(frame_message(stamp, **kwargs))
+        until(lambda: self.node.result is not None and self.node.result.stamp == stamp, f"the result of {stamp}")
+
+    def call(self, kind: Any, name: str, **fields: Any) -> Any:
+        """Call a service of the node and return its answer."""
+        client: Any = self.peer.create_client(kind, f"{self.node.get_fully_qualified_name()}/{name}")
+        try:
+            assert client.wait_for_service(WAIT), f"no service {name}"
+            future = client.call_async(kind.Request(**fields))
+            until(future.done, f"an answer of {name}")
+            return future.result()
+        finally:
+            self.peer.destroy_client(client)
+
+    def listen(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
+        """The messages of a topic of the node, growing."""
+        messages: list[Any] = []
+        name = topic if topic.startswith("/") else f"{self.node.get_fully_qualified_name()}/{topic}"
+        self.peer.create_subscription(kind, name, messages.append, qos)
+        until(lambda: self.peer.count_publishers(name) > 0, f"a publisher of {name}")
+        return messages
+
+    def close(self) -> None:
+        for executor, thread in zip(self._executors, self._threads, strict=True):
+            executor.shutdown()
+            thread.join(WAIT)
+        self.node.destroy_node()
+        self.peer.destroy_node()
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = WAIT) -> None:
+    """Wait for a condition, or fail saying what did not happen."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.005)
+
+
+@contextmanager
+def robot(**options: Any) -> Iterator[Robot]:
+    """A robot in a ROS context of its own."""
+    context = Context()
+    rclpy.init(context=context)
+    made: Robot | None = None
+    try:
+        model = options.pop("model", None) or StandInModel()
+        transforms = options.pop("transforms", None) or StandInTransforms()
+        made = Robot(context, model, transforms, **options)
+        yield made
+    finally:
+        if made is not None:
+            made.close()
+        rclpy.try_shutdown(context=context)
+
+
+@contextmanager
+def active_robot(**options: Any) -> Iterator[Robot]:
+    """The same, active and with a subscription that the neighbour sees."""
+    with robot(**options) as made:
+        until(lambda: made.node.active, "activation")
+        until(lambda: made.publisher.get_subscription_count() > 0, "the node's subscription")
+        yield made
