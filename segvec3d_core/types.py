@@ -102,9 +102,7 @@ class PointCloud:
                 raise ValueError(f"viewpoint: expected finite coordinates, got {viewpoint}")
             object.__setattr__(self, "viewpoint", viewpoint)
         if self.camera is not None and self.camera.width * self.camera.height != len(points):
-            raise ValueError(
-                f"camera: expected {self.camera.width} x {self.camera.height} points, got {len(points)}"
-            )
+            raise ValueError(f"camera: expected {self.camera.width} x {self.camera.height} points, got {len(points)}")
 
     def __len__(self) -> int:
         return len(self.points)

@@ -1,0 +1,79 @@
+"""Weights on disk: one safetensors file, with everything needed to use them in its metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a weight file holds.
+
+    Attributes:
+        tensors: name -> weights, ``network.*`` and ``alignment.*``.
+        config: JSON-able shapes and constants, by the module that they belong to.
+        record: JSON-able story of the training: command, commit, data, time, scores.
+    """
+
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Tensors below ``prefix``, named without it."""
+        return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+
+
+def shipped_path() -> Path:
+    """Where the weights lie that come with the package."""
+    return Path(str(resources.files("segvec3d_core") / "models" / "segvec3d.safetensors"))
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint; a crash in mid-write leaves an older file intact."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "format": f"segvec3d {FORMAT}",
+        "config": json.dumps(checkpoint.config),
+        "record": json.dumps(checkpoint.record),
+    }
+    partial = path.with_name(path.name + ".part")
+    save_file({k: v.detach().contiguous().cpu() for k, v in checkpoint.tensors.items()}, str(partial), metadata)
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        FileNotFoundError: nothing at ``path``.
+        ValueError: not a SegVec3D weight file, damaged, or of another format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise FileNotFoundError(f"weights: no file at {path}")
+    try:
+        with safe_open(str(path), "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ValueError(f"weights: {path} is damaged or not a safetensors file: {error}") from None
+    if metadata.get("format") != f"segvec3d {FORMAT}":
+        raise ValueError(
+            f"weights: {path}: expected format 'segvec3d {FORMAT}', got {metadata.get('format', 'none')!r}"
+        )
+    try:
+        return Checkpoint(tensors, json.loads(metadata["config"]), json.loads(metadata["record"]))
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"weights: {path}: unreadable metadata: {error}") from None

@@ -1,0 +1,254 @@
+"""Kernels on voxel grids: hashing points into voxels, neighbours on the grid, normals, edge features.
+
+All kernels are deterministic: voxels are numbered in the order of their first point, neighbours are sorted by
+distance and, at equal distance, by index.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+INTEGERS = np.int64
+_EMPTY = -1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _slot(x, y, z, mask):  # type: ignore[no-untyped-def]
+    """First slot to probe for integer coordinates, spatial hash of Teschner et al. 2003."""
+    h = (x * np.int64(73856093)) ^ (y * np.int64(19349663)) ^ (z * np.int64(83492791))
+    h ^= h >> np.int64(15)
+    return h & mask
+
+
+@njit(cache=True, nogil=True)
+def hash_cells(coords):  # type: ignore[no-untyped-def]
+    """Number distinct integer cells.
+
+    Args:
+        coords: (N, 3) int64.
+
+    Returns:
+        inverse (N,) int64 cell of each row, first (V,) int64 first row of each cell, table (T,) int64 open-addressed
+        hash table of cell numbers with -1 for empty slots, T a power of two.
+    """
+    n = len(coords)
+    size = 16
+    while size < 2 * n:
+        size *= 2
+    mask = np.int64(size - 1)
+    table = np.full(size, _EMPTY, np.int64)
+    inverse = np.empty(n, np.int64)
+    first = np.empty(n, np.int64)
+    count = 0
+    for i in range(n):
+        x, y, z = coords[i, 0], coords[i, 1], coords[i, 2]
+        s = _slot(x, y, z, mask)
+        while True:
+            cell = table[s]
+            if cell == _EMPTY:
+                table[s] = count
+                first[count] = i
+                inverse[i] = count
+                count += 1
+                break
+            j = first[cell]
+            if coords[j, 0] == x and coords[j, 1] == y and coords[j, 2] == z:
+                inverse[i] = cell
+                break
+            s = (s + 1) & mask
+    return inverse, first[:count].copy(), table
+
+
+@njit(cache=True, nogil=True)
+def mean_by_cell(values, inverse, count):  # type: ignore[no-untyped-def]
+    """Mean of (N, C) values per cell -> (count, C) float32, and the number of rows per cell (count,) int32."""
+    channels = values.shape[1]
+    sums = np.zeros((count, channels), np.float64)
+    rows = np.zeros(count, np.int32)
+    for i in range(len(values)):
+        cell = inverse[i]
+        rows[cell] += 1
+        for c in range(channels):
+            sums[cell, c] += values[i, c]
+    means = np.empty((count, channels), np.float32)
+    for v in range(count):
+        for c in range(channels):
+            means[v, c] = sums[v, c] / rows[v]
+    return means, rows
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def grid_neighbors(points, cells, cell_first, cell_table, order, starts, k):  # type: ignore[no-untyped-def]
+    """The k nearest points among those in the 27 cells around each point's own.
+
+    Args:
+        points: (V, 3) float32.
+        cells: (V, 3) int64 cell coordinates of each point.
+        cell_first: (G,) int64 a member of each cell; cell_table: hash table of cells from ``hash_cells``.
+        order: (V,) int64 points sorted by cell; starts: (G + 1,) int64 where each cell begins in ``order``.
+        k: neighbours wanted, the point itself first.
+
+    Returns:
+        neighbors (V, k) int64, padded with the point itself; found (V,) int32, how many are real.
+    """
+    n = len(points)
+    mask = np.int64(len(cell_table) - 1)
+    neighbors = np.empty((n, k), np.int64)
+    found = np.empty(n, np.int32)
+    for i in prange(n):
+        best = np.empty(k, np.float32)
+        ids = np.empty(k, np.int64)
+        count = 0
+        for dx in range(-1, 2):
+            for dy in range(-1, 2):
+                for dz in range(-1, 2):
+                    x, y, z = cells[i, 0] + dx, cells[i, 1] + dy, cells[i, 2] + dz
+                    s = _slot(x, y, z, mask)
+                    cell = cell_table[s]
+                    while cell != _EMPTY:
+                        m = cell_first[cell]
+                        if cells[m, 0] == x and cells[m, 1] == y and cells[m, 2] == z:
+                            break
+                        s = (s + 1) & mask
+                        cell = cell_table[s]
+                    if cell == _EMPTY:
+                        continue
+                    for o in range(starts[cell], starts[cell + 1]):
+                        j = order[o]
+                        ax = points[j, 0] - points[i, 0]
+                        ay = points[j, 1] - points[i, 1]
+                        az = points[j, 2] - points[i, 2]
+                        d = ax * ax + ay * ay + az * az
+                        if j == i:
+                            d = np.float32(-1.0)  # the point itself comes first, duplicates after it
+                        if count == k and (d > best[k - 1] or (d == best[k - 1] and j > ids[k - 1])):
+                            continue
+                        if count < k:
+                            count += 1
+                        p = count - 1
+                        while p > 0 and (best[p - 1] > d or (best[p - 1] == d and ids[p - 1] > j)):
+                            best[p] = best[p - 1]
+                            ids[p] = ids[p - 1]
+                            p -= 1
+                        best[p] = d
+                        ids[p] = j
+        found[i] = count
+        for p in range(count):
+            neighbors[i, p] = ids[p]
+        for p in range(count, k):
+            neighbors[i, p] = i
+    return neighbors, found
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _smallest_eigen(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+    """Eigenvalues (ascending) and eigenvector of the smallest for [[a, b, c], [b, d, e], [c, e, f]] (trigonometric)."""
+    q = (a + d + f) / 3.0
+    p2 = (a - q) ** 2 + (d - q) ** 2 + (f - q) ** 2 + 2.0 * (b * b + c * c + e * e)
+    p = np.sqrt(p2 / 6.0)
+    if p < 1e-12:
+        return q, q, q, 0.0, 0.0, 1.0
+    aa, dd, ff = (a - q) / p, (d - q) / p, (f - q) / p
+    bb, cc, ee = b / p, c / p, e / p
+    r = 0.5 * (aa * (dd * ff - ee * ee) - bb * (bb * ff - ee * cc) + cc * (bb * ee - dd * cc))
+    phi = np.arccos(min(1.0, max(-1.0, r))) / 3.0
+    l2 = q + 2.0 * p * np.cos(phi)
+    l0 = q + 2.0 * p * np.cos(phi + 2.0943951023931953)
+    l1 = 3.0 * q - l0 - l2
+    # The eigenvector is orthogonal to the rows of M - l0 I: take the longest of their cross products.
+    a -= l0
+    d -= l0
+    f -= l0
+    x0, y0, z0 = b * e - c * d, c * b - a * e, a * d - b * b
+    x1, y1, z1 = b * f - c * e, c * c - a * f, a * e - b * c
+    x2, y2, z2 = d * f - e * e, e * c - b * f, b * e - d * c
+    n0, n1, n2 = x0 * x0 + y0 * y0 + z0 * z0, x1 * x1 + y1 * y1 + z1 * z1, x2 * x2 + y2 * y2 + z2 * z2
+    if n1 > n0 and n1 >= n2:
+        x0, y0, z0, n0 = x1, y1, z1, n1
+    elif n2 > n0:
+        x0, y0, z0, n0 = x2, y2, z2, n2
+    if n0 < 1e-30:
+        return l0, l1, l2, 0.0, 0.0, 1.0
+    s = 1.0 / np.sqrt(n0)
+    return l0, l1, l2, x0 * s, y0 * s, z0 * s
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
+    """Normals and shape of each neighbourhood by principal components.
+
+    Args:
+        points: (V, 3) float32; neighbors: (V, k) int64; found: (V,) int32; size: voxel edge, metres.
+
+    Returns:
+        normals (V, 3) float32 of unit length and arbitrary sign, shape (V, 2) float32: surface variation
+        l0 / (l0 + l1 + l2), at most 1/3, and linearity 1 - l1 / l2.
+    """
+    n = len(points)
+    normals = np.empty((n, 3), np.float32)
+    shape = np.empty((n, 2), np.float32)
+    for i in prange(n):
+        m = found[i]
+        mx = my = mz = 0.0
+        for p in range(m):
+            j = neighbors[i, p]
+            mx += (points[j, 0] - points[i, 0]) / size
+            my += (points[j, 1] - points[i, 1]) / size
+            mz += (points[j, 2] - points[i, 2]) / size
+        mx, my, mz = mx / m, my / m, mz / m
+        a = b = c = d = e = f = 0.0
+        for p in range(m):
+            j = neighbors[i, p]
+            x = (points[j, 0] - points[i, 0]) / size - mx
+            y = (points[j, 1] - points[i, 1]) / size - my
+            z = (points[j, 2] - points[i, 2]) / size - mz
+            a += x * x
+            b += x * y
+            c += x * z
+            d += y * y
+            e += y * z
+            f += z * z
+        l0, l1, l2, nx, ny, nz = _smallest_eigen(a, b, c, d, e, f)
+        total = l0 + l1 + l2
+        normals[i, 0], normals[i, 1], normals[i, 2] = nx, ny, nz
+        shape[i, 0] = max(l0, 0.0) / total if total > 1e-9 else 0.0
+        shape[i, 1] = 1.0 - max(l1, 0.0) / l2 if l2 > 1e-9 else 0.0
+    return normals, shape
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def edge_features(points, normals, rays, up, oriented, neighbors, size):  # type: ignore[no-untyped-def]
+    """Relative pose r_ij of each edge, in voxel units, bounded to about one.
+
+    Args:
+        points, normals: (V, 3) float32; rays: (V, 3) float32 unit vectors from the sensor, zero when unknown;
+        up: (3,) float32, zero when unknown; oriented: whether the normals' signs mean something;
+        neighbors: (V, k) int64; size: voxel edge, metres.
+
+    Returns:
+        (V, k, 10) float32: offset (3), length, along own normal, along the other's normal, cosine of the normals,
+        convexity, along the ray, along up. Without orientation the normal terms are absolute and convexity is 0.
+    """
+    n, k = neighbors.shape
+    out = np.zeros((n, k, 10), np.float32)
+    scale = np.float32(0.5 / size)
+    for i in prange(n):
+        for p in range(k):
+            j = neighbors[i, p]
+            x = (points[j, 0] - points[i, 0]) * scale
+            y = (points[j, 1] - points[i, 1]) * scale
+            z = (points[j, 2] - points[i, 2]) * scale
+            length = np.sqrt(x * x + y * y + z * z)
+            own = normals[i, 0] * x + normals[i, 1] * y + normals[i, 2] * z
+            other = normals[j, 0] * x + normals[j, 1] * y + normals[j, 2] * z
+            cosine = normals[i, 0] * normals[j, 0] + normals[i, 1] * normals[j, 1] + normals[i, 2] * normals[j, 2]
+            out[i, p, 0], out[i, p, 1], out[i, p, 2], out[i, p, 3] = x, y, z, length
+            if oriented:
+                out[i, p, 4], out[i, p, 5], out[i, p, 6] = own, other, cosine
+                out[i, p, 7] = (other - own) / (length + np.float32(1e-3))
+            else:
+                out[i, p, 4], out[i, p, 5], out[i, p, 6] = abs(own), abs(other), abs(cosine)
+            out[i, p, 8] = rays[i, 0] * x + rays[i, 1] * y + rays[i, 2] * z
+            out[i, p, 9] = up[0] * x + up[1] * y + up[2] * z
+    return out

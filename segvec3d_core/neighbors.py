@@ -1,0 +1,72 @@
+"""k-nearest-neighbour graphs on voxels (section 3.1 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels.grid import edge_features, grid_neighbors, hash_cells, local_shape
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Neighbourhoods N(i) of V voxels and their relative geometry.
+
+    Attributes:
+        neighbors: (V, k) int64, nearest first, the voxel itself at column 0 and as padding.
+        found: (V,) int32, how many of the k are real.
+        normals: (V, 3) float32 unit normals, towards the sensor where it is known.
+        shape: (V, 2) float32 surface variation and linearity.
+        edges: (V, k, 10) float32 relative pose r_ij, see ``kernels.grid.edge_features``.
+    """
+
+    neighbors: NDArray[np.int64]
+    found: NDArray[np.int32]
+    normals: NDArray[np.float32]
+    shape: NDArray[np.float32]
+    edges: NDArray[np.float32]
+
+
+def nearest_neighbors(points: NDArray[np.float32], size: float, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """k nearest neighbours of (V, 3) voxel centroids within the cells of two voxels' edge around each.
+
+    Exact within a radius of ``2 * size``; farther ones are found when they lie in the 27 cells around.
+
+    Returns:
+        neighbors (V, k) int64 and found (V,) int32, see ``Graph``.
+    """
+    cells = np.floor(points / np.float32(2 * size)).astype(np.int64)
+    inverse, first, table = hash_cells(cells)
+    order = np.argsort(inverse, kind="stable")
+    starts = np.searchsorted(inverse[order], np.arange(len(first) + 1))
+    return grid_neighbors(points, cells, first, table, order, starts, k)
+
+
+def build_graph(
+    points: NDArray[np.float32],
+    size: float,
+    k: int,
+    viewpoint: NDArray[np.float32] | None,
+    up: NDArray[np.float32] | None,
+) -> tuple[Graph, NDArray[np.float32]]:
+    """Connect voxels and describe their neighbourhoods.
+
+    Args:
+        points: (V, 3) float32 centroids, metres; size: voxel edge, metres; k: neighbours, itself included.
+        viewpoint: (3,) sensor position in the same frame, or None; up: (3,) unit vector, or None.
+
+    Returns:
+        the graph, and (V, 3) float32 unit rays from the sensor to each voxel (zero when unknown).
+    """
+    neighbors, found = nearest_neighbors(points, size, k)
+    normals, shape = local_shape(points, neighbors, found, np.float32(size))
+    rays = np.zeros_like(points)
+    if viewpoint is not None:
+        rays = points - viewpoint
+        rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)
+        normals *= np.where((normals * rays).sum(1, keepdims=True) > 0, np.float32(-1), np.float32(1))
+    direction = np.zeros(3, np.float32) if up is None else up.astype(np.float32)
+    edges = edge_features(points, normals, rays, direction, viewpoint is not None, neighbors, np.float32(size))
+    return Graph(neighbors, found, normals, shape, edges), rays

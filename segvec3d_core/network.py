@@ -1,0 +1,351 @@
+"""The point-attention network of section 3: equations (1) to (7), in the order of the paper.
+
+``Hierarchy`` is what the network reads: the voxels of one cloud at several sizes with their graphs. ``PointAttention``
+turns it into per-voxel features F and embeddings e. V voxels at the finest level, C channels, k neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
+from .kernels.grid import hash_cells, mean_by_cell
+from .neighbors import build_graph
+from .voxels import VoxelGrid
+
+VOXEL_FEATURES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Shape of the network. The defaults are the shipped form; each switch is a row of the ablation.
+
+    Attributes:
+        neighbors: k of the graph, the voxel itself included.
+        channels, layers: width and number of attention layers of each level; level l has voxels of edge
+            ``2**l`` times the finest. One level is the paper's own form.
+        features: d_f, width of H and F.
+        embedding: d_e, of which the first three are the centre vote.
+        edge_features: let attention see the relative pose of neighbours.
+        attention: weigh neighbours by (1), or all alike.
+        residual: add each layer's input to its output, (3).
+        concatenate: feed all layers into H, (4), or only the last one.
+        global_context: fuse the max-pooled scene vector, (5) and (6).
+        centre_vote: add each voxel's own position to the first three embedding channels.
+    """
+
+    neighbors: int = 16
+    channels: tuple[int, ...] = (32, 64, 128, 128)
+    layers: tuple[int, ...] = (2, 2, 3, 2)
+    features: int = 96
+    embedding: int = 16
+    edge_features: bool = True
+    attention: bool = True
+    residual: bool = True
+    concatenate: bool = True
+    global_context: bool = True
+    centre_vote: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Voxels of one size and their graph, as tensors.
+
+    Attributes:
+        inputs: (V_l, 12) what is known of each voxel itself, see ``voxel_features``.
+        neighbors: (V_l, k) int64.
+        edges: (V_l, k, 10) relative poses.
+        parents: (V_l,) int64 voxel of the next coarser level, or None at the coarsest.
+        offsets: (V_l, 3) position relative to the parent's, in voxels of this level.
+        position: (V_l, 3) centroids, in finest voxel edges.
+    """
+
+    inputs: Tensor
+    neighbors: Tensor
+    edges: Tensor
+    parents: Tensor | None
+    offsets: Tensor
+    position: Tensor
+
+    def to(self, device: torch.device | str) -> Level:
+        parents = None if self.parents is None else self.parents.to(device)
+        rest = [t.to(device) for t in (self.inputs, self.neighbors, self.edges, self.offsets, self.position)]
+        return Level(rest[0], rest[1], rest[2], parents, rest[3], rest[4])
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """One cloud as the network sees it.
+
+    Attributes:
+        levels: finest first.
+        size: finest voxel edge, metres.
+        normals: (V, 3) float32 unit normals of the finest voxels.
+    """
+
+    levels: tuple[Level, ...]
+    size: float
+    normals: NDArray[np.float32]
+
+    def to(self, device: torch.device | str) -> Hierarchy:
+        return Hierarchy(tuple(level.to(device) for level in self.levels), self.size, self.normals)
+
+
+def voxel_features(
+    points: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    shape: NDArray[np.float32],
+    found: NDArray[np.int32],
+    rays: NDArray[np.float32],
+    distance: NDArray[np.float32],
+    up: NDArray[np.float32] | None,
+    size: float,
+    k: int,
+) -> NDArray[np.float32]:
+    """What a voxel knows before it looks around -> (V, 12) float32; unknown things are zero and flagged."""
+    out = np.zeros((len(points), VOXEL_FEATURES), np.float32)
+    seen = bool(np.any(rays))
+    out[:, 0] = shape[:, 0] * 3
+    out[:, 1] = shape[:, 1]
+    out[:, 2] = found / np.float32(k)
+    out[:, 3] = np.log(size / 0.01)
+    out[:, 4] = float(seen)
+    out[:, 5] = (normals * rays).sum(1)
+    out[:, 6] = np.log1p(distance) if seen else 0.0
+    out[:, 7] = normals[:, 2] if seen or up is not None else np.abs(normals[:, 2])
+    if up is not None and len(points):
+        height = points @ up
+        out[:, 8] = 1.0
+        out[:, 9] = (normals @ up) if seen else np.abs(normals @ up)
+        out[:, 10] = np.clip(height - np.percentile(height, 1), 0, 4)
+        out[:, 11] = np.clip(np.percentile(height, 99) - height, 0, 4)
+    return out
+
+
+def canonical_rotation(
+    points: NDArray[np.float32], viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """(3, 3) rotation into the frame in which the network looks at a cloud: z along ``up``, or towards the sensor
+    where up is unknown, or unchanged where neither is known (scans are z-up)."""
+    if up is not None:
+        z = up.astype(np.float64)
+    elif viewpoint is not None and len(points):
+        z = (viewpoint - points.mean(0)).astype(np.float64)
+    else:
+        return np.eye(3, dtype=np.float32)
+    z /= max(float(np.linalg.norm(z)), 1e-9)
+    helper = np.eye(3)[np.argmin(np.abs(z))]
+    x = np.cross(helper, z)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z]).astype(np.float32)
+
+
+def build_hierarchy(
+    grid: VoxelGrid,
+    viewpoint: NDArray[np.float32] | None,
+    up: NDArray[np.float32] | None,
+    config: NetworkConfig,
+    rotation: NDArray[np.float32] | None = None,
+) -> Hierarchy:
+    """Voxels at every level with their graphs.
+
+    Args:
+        grid: the finest voxels, V > 0.
+        viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
+        config: number of levels and neighbours.
+        rotation: (3, 3) applied after ``canonical_rotation``; training turns scenes about z with it.
+    """
+    seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
+    turn = canonical_rotation(grid.centroids, seen_from, up)
+    if rotation is not None:
+        turn = rotation.astype(np.float32) @ turn
+    points = grid.centroids @ turn.T
+    seen_from = None if seen_from is None else turn @ seen_from
+    up = None if up is None else turn @ up
+    levels: list[Level] = []
+    normals = np.zeros((0, 3), np.float32)
+    for depth in range(len(config.channels)):
+        size = grid.size * 2**depth
+        graph, rays = build_graph(points, size, config.neighbors, seen_from, up)
+        if depth == 0:
+            normals = graph.normals @ turn
+        distance = np.zeros(len(points), np.float32)
+        if seen_from is not None:
+            distance = np.linalg.norm(points - seen_from, axis=1)
+        inputs = voxel_features(
+            points, graph.normals, graph.shape, graph.found, rays, distance, up, size, config.neighbors
+        )
+        parents, coarse, offsets = None, points, np.zeros_like(points)
+        if depth + 1 < len(config.channels):
+            cell, first, _ = hash_cells(np.floor(points / np.float32(2 * size)).astype(np.int64))
+            coarse, _ = mean_by_cell(points, cell, len(first))
+            offsets = (points - coarse[cell]) / np.float32(size)
+            parents = torch.from_numpy(cell)
+        levels.append(
+            Level(
+                torch.from_numpy(inputs),
+                torch.from_numpy(graph.neighbors),
+                torch.from_numpy(graph.edges),
+                parents,
+                torch.from_numpy(offsets),
+                torch.from_numpy(points / np.float32(grid.size)),
+            )
+        )
+        points = coarse
+    return Hierarchy(tuple(levels), grid.size, normals)
+
+
+class PointwiseAttention(nn.Module):
+    """Equations (1), (2) and (3): attention over each voxel's neighbours, added to what it already knew.
+
+    phi, psi and gamma are two-layer MLPs that share their first layer; a second, voxel-wise MLP follows, as in
+    transformers.
+    """
+
+    def __init__(self, channels: int, config: NetworkConfig) -> None:
+        super().__init__()
+        self.heads = channels // HEAD_DIM
+        self.config = config
+        self.norm = nn.LayerNorm(channels)
+        self.shared = nn.Linear(channels, channels)
+        self.phi = nn.Linear(channels, channels)
+        self.phi_edge = nn.Linear(channels, self.heads * EDGE_DIM)
+        self.psi = nn.Linear(channels, channels)
+        self.gamma = nn.Linear(channels, channels)
+        self.out = nn.Linear(channels + self.heads * EDGE_DIM, channels)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
+        self.scale = HEAD_DIM**-0.5
+
+    def forward(self, f: Tensor, level: Level) -> Tensor:
+        """(V_l, C) features of a layer -> (V_l, C) of the next."""
+        v, h = len(f), self.heads
+        shared = nn.functional.gelu(self.shared(self.norm(f)))
+        q = (self.phi(shared) * self.scale).view(v, h, -1)
+        u = self.phi_edge(shared).view(v, h, EDGE_DIM)
+        edges = level.edges if self.config.edge_features else torch.zeros_like(level.edges)
+        out, rel = neighborhood_attention(
+            q,
+            self.psi(shared).view(v, h, -1),
+            self.gamma(shared).view(v, h, -1),
+            u,
+            edges,
+            level.neighbors,
+            uniform=not self.config.attention,
+        )
+        aggregated = self.out(torch.cat([out.reshape(v, -1), rel.reshape(v, -1)], 1))
+        f = f + aggregated if self.config.residual else aggregated
+        return f + self.mlp(f) if self.config.residual else self.mlp(f)
+
+
+def pool(f: Tensor, parents: Tensor, count: int) -> Tensor:
+    """Mean of (V_l, C) features over the children of each of ``count`` parents -> (count, C)."""
+    total = f.new_zeros(count, f.shape[1]).index_add_(0, parents, f)
+    rows = f.new_zeros(count).index_add_(0, parents, f.new_ones(len(f)))
+    return total / rows[:, None]
+
+
+class PointAttention(nn.Module):
+    """The network: hierarchy in, features F and embeddings e out.
+
+    Layers work on coarser and coarser voxels; the multi-scale concatenation (4) runs from the coarsest level down,
+    so that every voxel ends with what all layers saw around it.
+    """
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or NetworkConfig()
+        c = config.channels
+        self.stems = nn.ModuleList(
+            nn.Linear(VOXEL_FEATURES + EDGE_DIM + (c[i - 1] if i else 0), width) for i, width in enumerate(c)
+        )
+        self.layers = nn.ModuleList(
+            nn.ModuleList(PointwiseAttention(width, config) for _ in range(count))
+            for width, count in zip(c, config.layers, strict=True)
+        )
+        counts = config.layers if config.concatenate else tuple(1 for _ in config.layers)
+        self.mix = nn.ModuleList(nn.Linear(width * n, config.features) for width, n in zip(c, counts, strict=True))
+        self.place = nn.ModuleList(nn.Linear(3, config.features) for _ in c[1:])
+        self.refine = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(config.features), nn.GELU(), nn.Linear(config.features, config.features))
+            for _ in c
+        )
+        d = config.features
+        self.context = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, d))
+        self.fuse = nn.Sequential(nn.Linear(2 * d, d), nn.GELU(), nn.Linear(d, d))
+        self.embed = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, config.embedding))
+        self.surface = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d // 2), nn.GELU(), nn.Linear(d // 2, 1))
+
+    def encode(self, hierarchy: Hierarchy) -> list[list[Tensor]]:
+        """Stacked attention layers, (1) to (3): outputs h of every layer, by level."""
+        outputs: list[list[Tensor]] = []
+        below: Tensor | None = None
+        for i, level in enumerate(hierarchy.levels):
+            # The mean edge is a cheap first look at the neighbourhood: where its mass lies and how it bends.
+            parts = [level.inputs, level.edges.mean(1)]
+            if below is not None:
+                parents = hierarchy.levels[i - 1].parents
+                assert parents is not None
+                parts.append(pool(below, parents, len(level.inputs)))
+            f = self.stems[i](torch.cat(parts, 1))
+            outputs.append([])
+            for layer in self.layers[i]:
+                f = layer(f, level)
+                outputs[i].append(f)
+            below = f
+        return outputs
+
+    def concatenate(self, outputs: list[list[Tensor]], hierarchy: Hierarchy) -> Tensor:
+        """Equation (4): H = MLP([h1; ...; hL]) -> (V, d_f).
+
+        A linear map of a concatenation is a sum of linear maps, so coarse layers are mapped where they are few and
+        handed down to their children.
+        """
+        down: Tensor | None = None
+        for i in reversed(range(len(outputs))):
+            used = outputs[i] if self.config.concatenate else outputs[i][-1:]
+            here = self.mix[i](torch.cat(used, 1)) if (self.config.concatenate or down is None) else None
+            if down is not None:
+                parents = hierarchy.levels[i].parents
+                assert parents is not None
+                handed = down[parents] + self.place[i](hierarchy.levels[i].offsets)
+                here = handed if here is None else here + handed
+            assert here is not None
+            down = here + self.refine[i](here)
+        assert down is not None
+        return down
+
+    def forward(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
+        """Features, embeddings and surface logits of the finest voxels.
+
+        Returns:
+            F (V, d_f), equation (6); e (V, d_e), equation (7); logits (V,), positive for surfaces.
+        """
+        h = self.concatenate(self.encode(hierarchy), hierarchy)
+        f = h
+        if self.config.global_context:
+            z = self.context(h.max(0).values)  # (5)
+            f = h + self.fuse(torch.cat([h, z.expand_as(h)], 1))  # (6)
+        e = self.embed(f)  # (7)
+        if self.config.centre_vote:
+            votes = e[:, :3] + hierarchy.levels[0].position * VOTE_SCALE
+            e = torch.cat([votes, e[:, 3:]], 1)
+        return f, e, self.surface(f).squeeze(1)
+
+
+VOTE_SCALE = 0.1
+"""Embedding units per voxel edge for the centre vote: ten voxels apart is one margin of equation (8)."""

@@ -1,0 +1,294 @@
+"""SegVec3D: a cloud in, objects out that can be asked for in words. Reads like sections 3.3 and 4.3 of the paper."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .alignment import Alignment, AlignmentConfig
+from .checkpoint import Checkpoint, load_checkpoint, shipped_path
+from .clustering import ClusteringConfig, cluster
+from .config import SegmentationConfig
+from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments
+from .kernels import KERNEL_LOCK
+from .network import NetworkConfig, PointAttention, build_hierarchy
+from .query import interpret
+from .text import TextEncoder
+from .types import Match, Matches, PointCloud, Scene
+from .voxels import VoxelGrid, adaptive_size, usable, voxelize
+
+log = logging.getLogger(__name__)
+
+BASE_VOXEL = 0.01
+"""Finest voxel edge that the network was trained around, metres."""
+
+
+class SegVec3D:
+    """The trained network with everything around it.
+
+    Use ``SegVec3D.load()``; one instance serves many clouds, from any thread, one cloud at a time.
+
+    Attributes:
+        device: where the network runs.
+        info: name of the weights, number of parameters, training record.
+        threshold: default ``min_similarity`` of ``find`` and ``name``.
+    """
+
+    def __init__(
+        self,
+        network: PointAttention,
+        alignment: Alignment,
+        clustering: ClusteringConfig | None = None,
+        score: ScoreModel | None = None,
+        threshold: float = 0.5,
+        device: str | torch.device = "auto",
+        info: dict[str, Any] | None = None,
+    ) -> None:
+        self.device = _device(device)
+        self.network = network.to(self.device).eval()
+        self.alignment = alignment.to(self.device).eval()
+        self.clustering = clustering or ClusteringConfig()
+        self.score = score or ScoreModel()
+        self.threshold = threshold
+        self.text = TextEncoder()
+        self.info = info or {}
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, device: str = "auto") -> SegVec3D:
+        """Load trained weights.
+
+        Args:
+            path: a weight file, or None for the weights that come with the package.
+            device: "auto" (a GPU if there is one), "cpu" or "cuda".
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: a damaged or foreign file, or an unknown or missing device.
+        """
+        file = shipped_path() if path is None else Path(path)
+        checkpoint = load_checkpoint(file)
+        try:
+            network = PointAttention(NetworkConfig.from_dict(checkpoint.config["network"]))
+            network.load_state_dict(checkpoint.part("network"))
+            alignment = Alignment(AlignmentConfig(**checkpoint.config["alignment"]))
+            alignment.load_state_dict(checkpoint.part("alignment"))
+            model = cls(
+                network,
+                alignment,
+                ClusteringConfig(**checkpoint.config["clustering"]),
+                ScoreModel(**checkpoint.config["score"]),
+                float(checkpoint.config["threshold"]),
+                device,
+            )
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
+        model.info = {"weights": file.name, "parameters": model.parameter_count(), **checkpoint.record}
+        return model
+
+    @classmethod
+    def untrained(cls, seed: int = 0, config: NetworkConfig | None = None, device: str = "auto") -> SegVec3D:
+        """The same pipeline with random weights: what is reached without learning."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = PointAttention(config)
+            alignment = Alignment(AlignmentConfig(features=network.config.features))
+        return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
+
+    def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
+        """The same weights with other clustering constants; shares memory."""
+        return SegVec3D(
+            self.network, self.alignment, clustering, self.score, self.threshold, self.device, dict(self.info)
+        )
+
+    def save(self, path: str | Path, record: dict[str, Any] | None = None) -> None:
+        """Write weights, shapes and constants as one safetensors file."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"alignment.{k}": v for k, v in self.alignment.state_dict().items()}
+        config = {
+            "network": self.network.config.to_dict(),
+            "alignment": self.alignment.config.to_dict(),
+            "clustering": asdict(self.clustering),
+            "score": asdict(self.score),
+            "threshold": self.threshold,
+        }
+        save_checkpoint(Checkpoint(tensors, config, record or {}), Path(path))
+
+    def parameter_count(self) -> int:
+        """Trainable numbers in network and alignment."""
+        return sum(p.numel() for m in (self.network, self.alignment) for p in m.parameters())
+
+    def warm_up(self) -> None:
+        """Compile kernels and load the sentence encoder, so that the first cloud and query do not wait."""
+        side = np.linspace(-0.2, 0.2, 40, dtype=np.float32)
+        x, y = np.meshgrid(side, side)
+        points = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
+        scene = self.segment(PointCloud(points, viewpoint=np.zeros(3, np.float32)))
+        self.find(scene, "a thing")
+
+    # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
+
+    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
+        """Part a cloud into instances: voxelise, connect, attend, embed, cluster, describe.
+
+        Args:
+            cloud: N points; a cloud with neither ``up`` nor ``viewpoint`` is taken as a z-up scan.
+            config: range, size and score limits, voxel size, clustering method.
+
+        Returns:
+            a scene with one label per point; an empty one when no point is usable.
+        """
+        config = config or SegmentationConfig()
+        clock = _Clock()
+        with KERNEL_LOCK, torch.inference_mode():
+            up = cloud.up if cloud.up is not None or cloud.viewpoint is not None else np.array([0, 0, 1], np.float32)
+            with clock("voxels"):
+                grid = self._voxelize(cloud, config)
+            if len(grid) == 0:
+                return Scene(np.full(len(cloud), -1, np.int32), (), clock.seconds)
+            with clock("graph"):
+                hierarchy = build_hierarchy(grid, cloud.viewpoint, up, self.network.config)
+            with clock("network"):
+                features, e, logits = self.network(hierarchy.to(self.device))
+                embeddings = e.float().cpu().numpy()
+                surface = logits.float().sigmoid().cpu().numpy()
+            with clock("clustering"):
+                neighbors = hierarchy.levels[0].neighbors.numpy()
+                objects, surfaces = cluster(embeddings, surface, neighbors, config.clustering, self.clustering)
+                segments = find_segments(objects, surfaces, embeddings, surface, grid, self.score)
+            with clock("boxes"):
+                segments = describe_segments(segments, grid, hierarchy.normals, up, config)
+            with clock("alignment"):
+                v = np.zeros((0, self.alignment.config.shared), np.float32)
+                if segments:
+                    inputs = alignment_input(segments, features, grid, hierarchy.normals, up)
+                    v = self.alignment.project_instances(inputs).float().cpu().numpy()
+            with clock("labels"):
+                return self._scene(cloud, grid, segments, v, clock.seconds)
+
+    def _voxelize(self, cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
+        mask = _wanted(cloud, config)
+        size = config.voxel_size
+        if size is None:
+            size = adaptive_size(cloud.points if mask is None else cloud.points[mask], BASE_VOXEL, config.max_voxels)
+        return voxelize(cloud.points, size, cloud.colors, mask)
+
+    @staticmethod
+    def _scene(
+        cloud: PointCloud, grid: VoxelGrid, segments: list[Segment], v: NDArray[np.float32], seconds: dict[str, float]
+    ) -> Scene:
+        of_voxel = np.full(len(grid) + 1, -1, np.int32)  # one more row, so that inverse -1 reads -1
+        for k, segment in enumerate(segments):
+            of_voxel[segment.voxels] = k
+        labels = of_voxel[grid.inverse]
+        objects = tuple(segment.to_object(v[k]) for k, segment in enumerate(segments))
+        return Scene(labels, objects, seconds)
+
+    # Section 4.3: instances meet language -------------------------------------------------------------------------
+
+    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
+        """Find the objects that a text describes.
+
+        Args:
+            scene: from ``segment``; text: words, such as "the red mug".
+            top_k: at most so many matches; None for as many as the text asks for: "the mug" one, "mugs" all.
+            min_similarity: 0 to 1; None for the calibrated threshold.
+
+        Returns:
+            matches, best first; empty when nothing fits.
+
+        Raises:
+            ValueError: an empty or overlong text, ``top_k`` below 1, ``min_similarity`` outside 0 to 1.
+        """
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k: expected at least 1, got {top_k}")
+        if min_similarity is not None and not 0 <= min_similarity <= 1:
+            raise ValueError(f"min_similarity: expected 0 to 1, got {min_similarity}")
+        query = interpret(text)
+        limit = query.count if top_k is None else top_k
+        threshold = self.threshold if min_similarity is None else min_similarity
+        similarity = self.similarities(scene, [query.phrase])[:, 0]
+        order = np.argsort(-similarity, kind="stable")[: limit if limit is not None else len(similarity)]
+        matches = tuple(
+            Match(int(k), scene.objects[k], float(similarity[k])) for k in order if similarity[k] >= threshold
+        )
+        return Matches(matches, query.explain(threshold))
+
+    def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
+        """Name every object with the best of ``labels``, or "other" where none fits.
+
+        Returns:
+            (label, similarity) for each of ``scene.objects``.
+        """
+        if len(labels) == 0:
+            return [("other", 0.0)] * len(scene)
+        similarity = self.similarities(scene, labels, nouns=True)
+        best = similarity.argmax(1) if len(similarity) else []
+        return [
+            (labels[b] if row[b] >= self.threshold else "other", float(row[b]))
+            for row, b in zip(similarity, best, strict=True)
+        ]
+
+    def similarities(self, scene: Scene, texts: Sequence[str], nouns: bool = False) -> NDArray[np.float32]:
+        """Calibrated similarity of every object with every text -> (K, T) float32, 0 to 1.
+
+        Args:
+            nouns: average each text over prompt templates, for bare nouns.
+        """
+        t = self.text.encode_nouns(texts) if nouns else self.text.encode(texts)
+        with torch.inference_mode():
+            v_text = self.alignment.project_texts(torch.from_numpy(t).to(self.device))
+            v = np.stack([o.embedding for o in scene.objects]) if len(scene) else np.zeros((0, v_text.shape[1]))
+            cosine = torch.from_numpy(np.asarray(v, np.float32)).to(self.device) @ v_text.T
+            return self.alignment.probability(cosine).float().cpu().numpy()
+
+
+class _Clock:
+    """Seconds per stage, in the order in which the stages ran."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+
+def _device(name: str | torch.device) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda was asked for, but torch sees no CUDA device here")
+    return device
+
+
+def _wanted(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.bool_] | None:
+    """(N,) bool, points inside range and crop box; None when neither limits anything."""
+    limited = config.min_range > 0 or np.isfinite(config.max_range)
+    if not limited and config.crop_min is None and config.crop_max is None:
+        return None
+    mask = usable(cloud.points)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if limited:
+            centre = np.zeros(3, np.float32) if cloud.viewpoint is None else cloud.viewpoint
+            distance = np.linalg.norm(cloud.points - centre, axis=1)
+            mask &= (distance >= config.min_range) & (distance <= config.max_range)
+        if config.crop_min is not None:
+            mask &= (cloud.points >= np.asarray(config.crop_min, np.float32)).all(1)
+        if config.crop_max is not None:
+            mask &= (cloud.points <= np.asarray(config.crop_max, np.float32)).all(1)
+    return mask

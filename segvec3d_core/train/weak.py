@@ -1,0 +1,102 @@
+"""Weak grouping signals (section 3.2): what stands in for full instance labels.
+
+The answer is always a (V,) label array with -1 for "nobody says", so the losses never know the difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.components import connected
+from ..network import Hierarchy
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """Which weak signal a training run sees.
+
+    Attributes:
+        kind: "points": ``count`` labelled points a scene; "one-point": one labelled point per instance, spread over
+            its over-segment; "oversegmentation": pieces of smooth surface as instances, no label by hand at all.
+        count: labelled points of a scene, for "points".
+    """
+
+    kind: Literal["points", "one-point", "oversegmentation"]
+    count: int = 100
+
+    @classmethod
+    def parse(cls, text: str) -> Supervision | None:
+        """From the command line: full, points:N, one-point or oversegmentation; None for full labels."""
+        if text == "full":
+            return None
+        if text.startswith("points:") and text[7:].isdigit() and int(text[7:]) > 0:
+            return cls("points", int(text[7:]))
+        if text == "one-point":
+            return cls("one-point")
+        if text == "oversegmentation":
+            return cls("oversegmentation")
+        raise ValueError(f"labels: expected full, points:N, one-point or oversegmentation, got {text!r}")
+
+
+def oversegment(hierarchy: Hierarchy, angle: float = 0.12) -> Labels:
+    """Pieces of smooth surface: connected voxels whose normals turn by less than ``angle`` (chord) from one to the
+    next -> (V,) int64."""
+    normals = np.ascontiguousarray(hierarchy.normals, np.float32)
+    neighbors = hierarchy.levels[0].neighbors.numpy()[:, :9].copy()
+    return np.asarray(connected(normals, neighbors, np.ones(len(normals), bool), angle))
+
+
+def across_frames(
+    points_a: NDArray[np.float32], points_b: NDArray[np.float32], labels_a: Labels, radius: float
+) -> Labels:
+    """Agreement between frames of a sequence: labels of frame A carried over to frame B.
+
+    Args:
+        points_a: (A, 3) and points_b: (B, 3) float32 metres, in one common frame.
+        labels_a: (A,) instance of each point of A (a guess of the network, or weak labels), -1 for none.
+        radius: a point of B takes the label of the nearest point of A within this, metres.
+
+    Returns:
+        (B,) int64, -1 where A saw nothing near.
+    """
+    from scipy.spatial import cKDTree
+
+    if len(points_a) == 0:
+        return np.full(len(points_b), -1, np.int64)
+    distance, nearest = cKDTree(points_a).query(points_b, distance_upper_bound=radius)
+    return np.where(np.isfinite(distance), labels_a[np.minimum(nearest, len(points_a) - 1)], -1)
+
+
+def weaken(
+    supervision: Supervision,
+    truth: Labels,
+    hierarchy: Hierarchy,
+    is_surface: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> Labels:
+    """Reduce the true labels to what a weak annotator gives.
+
+    Args:
+        supervision: the signal; truth: (V,) true instances, -1 unknown; is_surface: (E,) bool, not used to group.
+    """
+    labelled = np.flatnonzero(truth >= 0)
+    labels = np.full(len(truth), -1, np.int64)
+    if supervision.kind == "points":
+        chosen = rng.permutation(labelled)[: supervision.count]
+        labels[chosen] = truth[chosen]
+        return labels
+    pieces = oversegment(hierarchy)
+    if supervision.kind == "oversegmentation":
+        sizes = np.bincount(pieces[pieces >= 0])
+        return np.where((pieces >= 0) & (sizes[np.maximum(pieces, 0)] >= 8), pieces, -1)
+    shuffled = rng.permutation(labelled)
+    _, first = np.unique(truth[shuffled], return_index=True)
+    for seed in shuffled[first]:
+        labels[pieces == pieces[seed]] = truth[seed]
+    return labels
