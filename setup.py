@@ -25,13 +25,13 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text() if Path("README.md").exists() else "",
     long_description_content_type="text/markdown",
     maintainer=text("maintainer"),
-    maintainer_email=manifest.find("maintainer").get("email"),
+    maintainer_email=next(manifest.iter("maintainer")).attrib["email"],
     license=text("license"),
     python_requires=">=3.11",
     packages=find_packages(include=["segvec3d_core", "segvec3d_core.*", "segvec3d_ros", "segvec3d_ros.*"]),
     package_data={"segvec3d_core": ["models/*"]},
-    # Where ros2 run, ros2 launch and rviz2 look on a robot. An editable install drops them: segvec3d_ros.share then finds
-    # them in the checkout.
+    # Where ros2 run, ros2 launch and rviz2 look on a robot. An editable install drops them; segvec3d_ros.share then
+    # finds them in the checkout.
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

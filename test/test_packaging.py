@@ -60,10 +60,9 @@ def _imports(folder: str) -> Iterator[str]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names = [node.module]
             elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
-                argument = node.args[0]
-                names = [argument.value] if isinstance(argument, ast.Constant) else []
+                names = [str(argument.value) for argument in node.args[:1] if isinstance(argument, ast.Constant)]
             for name in names:
-                top = str(name).partition(".")[0]
+                top = name.partition(".")[0]
                 if top and top not in sys.stdlib_module_names and top not in ("segvec3d_core", "segvec3d_ros"):
                     yield top
 
