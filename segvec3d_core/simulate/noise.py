@@ -1,0 +1,197 @@
+"""What real depth sensors do to a perfect depth image.
+
+Every model takes perfect depth in metres (0 where nothing is) and gives, for every pixel, the depth read (NaN for none)
+and the pixel whose surface was read: labels follow the geometry that a point really lies on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numba import njit
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter, zoom
+
+from ..types import Camera
+
+Sensor = Literal["ideal", "kinect", "stereo", "generic"]
+SENSORS: tuple[Sensor, ...] = ("ideal", "kinect", "stereo", "generic")
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A perfect view, the input of a noise model.
+
+    Attributes:
+        depth: (H, W) float32 metres, 0 where nothing is.
+        cosine: (H, W) float32, between the surface's normal and the direction to the camera, 0 to 1.
+        loss: (H, W) float32, chance that a patch of this material returns nothing.
+        texture: (H, W) float32, local contrast of the image, 0 to 1 (stereo needs it).
+        camera: intrinsics.
+    """
+
+    depth: Float32
+    cosine: Float32
+    loss: Float32
+    texture: Float32
+    camera: Camera
+
+
+def smooth_noise(rng: Generator, shape: tuple[int, int], cell: float) -> Float32:
+    """(H, W) unit Gaussian noise that varies over about ``cell`` pixels."""
+    coarse = (int(np.ceil(shape[0] / cell)) + 2, int(np.ceil(shape[1] / cell)) + 2)
+    field = zoom(rng.standard_normal(coarse, dtype=np.float32), cell, order=1)[: shape[0], : shape[1]]
+    padded = np.zeros(shape, np.float32)
+    padded[: field.shape[0], : field.shape[1]] = field
+    return np.asarray(padded * np.float32(1.4), np.float32)
+
+
+def _jitter(rng: Generator, shape: tuple[int, int], sigma: float, cell: float) -> NDArray[np.int64]:
+    """(H, W) index of a nearby pixel: sideways errors of about ``sigma`` pixels, alike over ``cell`` pixels."""
+    rows, columns = np.indices(shape)
+    shift = [np.rint(sigma * smooth_noise(rng, shape, cell)).astype(int) for _ in range(2)]
+    rows = np.clip(rows + shift[0], 0, shape[0] - 1)
+    columns = np.clip(columns + shift[1], 0, shape[1] - 1)
+    return np.asarray(rows * shape[1] + columns)
+
+
+def _edges(depth: Float32, jump: float) -> NDArray[np.bool_]:
+    """Where depth jumps by more than this share of itself within the 3 x 3 neighbours."""
+    filled = np.where(depth > 0, depth, 50.0)
+    return np.asarray(maximum_filter(filled, 3) - minimum_filter(filled, 3) > jump * filled)
+
+
+@njit(cache=True, nogil=True)
+def _projector_shadow(depth, fx, baseline, out) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Mark pixels that a projector ``baseline`` metres to the camera's right does not reach (left for a negative one).
+
+    In a rectified pair a point's column in the projector is u - fx * b / z; going along a row towards the projector's
+    side, a point is hidden when another has already claimed that column or a later one.
+    """
+    height, width = depth.shape
+    for row in range(height):
+        best = -1e9
+        for step in range(width):
+            u = step if baseline < 0 else width - 1 - step
+            z = depth[row, u]
+            if z <= 0:
+                continue
+            column = u - fx * baseline / z
+            key = column if baseline < 0 else -column
+            if key < best - 0.5:
+                out[row, u] = True
+            else:
+                best = max(best, key)
+
+
+def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
+    """Structured light as Kinect v1: disparity in eighths of a pixel, shadows beside near things, ragged edges."""
+    scale = seen.camera.fx / 580.0
+    source = _jitter(rng, seen.depth.shape, rng.uniform(0.2, 0.9) * max(scale, 0.6), rng.uniform(1.5, 3.0))
+    depth = seen.depth.ravel()[source]
+    shadow = np.zeros(seen.depth.shape, np.bool_)
+    _projector_shadow(seen.depth, seen.camera.fx, rng.choice([-0.075, 0.075], p=[0.3, 0.7]), shadow)
+    gain = 8 * 580 * 0.075
+    with np.errstate(divide="ignore"):
+        disparity = gain / depth + rng.uniform(0.3, 0.7) * smooth_noise(rng, depth.shape, rng.uniform(1.2, 3.0))
+        depth = np.where(depth > 0, gain / np.maximum(np.rint(disparity), 1.0), 0)
+    depth = depth * (1 + 0.004 * rng.normal() * smooth_noise(rng, depth.shape, 120 * scale))
+    missing = shadow | (seen.cosine < rng.uniform(0.08, 0.2)) | _patchy(rng, seen) | (depth < 0.4) | (depth > 8.0)
+    missing |= _edges(seen.depth, 0.04) & (rng.random(depth.shape) < rng.uniform(0.1, 0.6))
+    return _read(depth, missing), source
+
+
+def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
+    """Active or passive stereo as RealSense or ZED: smooth error growing with Z squared, fat edges, flying pixels, holes."""
+    shape = seen.depth.shape
+    scale = seen.camera.fx / 600.0
+    fat = max(1, round(rng.uniform(0.5, 3.0) * scale))
+    source = _jitter(rng, shape, rng.uniform(0.3, 1.2) * scale, rng.uniform(2.0, 6.0))
+    near = _fatten(seen.depth, source, fat) if rng.random() < 0.7 else source
+    depth = seen.depth.ravel()[near]
+    per_metre = rng.uniform(0.0006, 0.004)
+    wave = 0.7 * smooth_noise(rng, shape, rng.uniform(4, 14) * max(scale, 0.4)) + 0.5 * smooth_noise(rng, shape, rng.uniform(15, 50) * max(scale, 0.4))
+    depth = depth + per_metre * depth**2 * wave
+    if rng.random() < 0.7:
+        softened = gaussian_filter(np.where(depth > 0, depth, depth[depth > 0].mean() if (depth > 0).any() else 1.0), rng.uniform(0.6, 1.6) * max(scale, 0.5))
+        flying = _edges(seen.depth, 0.03)
+        depth = np.where(flying & (depth > 0) & (rng.random(shape) < 0.6), softened, depth)
+    missing = _patchy(rng, seen) | (seen.cosine < rng.uniform(0.03, 0.15)) | (depth < 0.15) | (depth > 10)
+    if rng.random() < 0.5:
+        missing |= (seen.texture < rng.uniform(0.0, 0.02)) & (smooth_noise(rng, shape, 12 * max(scale, 0.4)) > rng.uniform(0.3, 2.0))
+    if rng.random() < 0.6:
+        shadow = np.zeros(shape, np.bool_)
+        _projector_shadow(seen.depth, seen.camera.fx, 0.05, shadow)
+        missing |= shadow
+    return _read(depth, missing), near
+
+
+def generic(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
+    """Noise as UOIS-Net trains with: gamma factor, smooth Gaussian error, elliptical holes, dropout at gradients."""
+    shape = seen.depth.shape
+    source = _jitter(rng, shape, rng.uniform(0.0, 0.8), rng.uniform(1.5, 4.0))
+    depth = seen.depth.ravel()[source]
+    depth = depth * rng.gamma(1000.0, 0.001) + rng.uniform(0.0, 0.003) * smooth_noise(rng, shape, rng.uniform(2, 16))
+    missing = ellipses(rng, shape, int(rng.poisson(8))) | _patchy(rng, seen)
+    missing |= _edges(seen.depth, rng.uniform(0.01, 0.05)) & (rng.random(shape) < rng.uniform(0.0, 0.7))
+    missing |= rng.random(shape) < rng.choice([0.0, 0.002, 0.01])
+    return _read(depth, missing | (seen.depth <= 0)), source
+
+
+def ideal(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
+    """A perfect sensor."""
+    return _read(seen.depth, seen.depth <= 0), np.arange(seen.depth.size).reshape(seen.depth.shape)
+
+
+def ellipses(rng: Generator, shape: tuple[int, int], count: int) -> NDArray[np.bool_]:
+    """(H, W) mask of elliptical holes."""
+    mask = np.zeros(shape, np.bool_)
+    unit = shape[1] / 320
+    for _ in range(count):
+        a, b = rng.gamma(2.0, 2.0, 2) * unit + 0.5
+        turn, row, column = rng.uniform(0, np.pi), rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+        reach = int(max(a, b)) + 1
+        r0, r1 = max(0, int(row) - reach), min(shape[0], int(row) + reach + 1)
+        c0, c1 = max(0, int(column) - reach), min(shape[1], int(column) + reach + 1)
+        y, x = np.mgrid[r0:r1, c0:c1] - np.array([row, column])[:, None, None]
+        u, v = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
+        mask[r0:r1, c0:c1] |= (u / a) ** 2 + (v / b) ** 2 < 1
+    return mask
+
+
+def _patchy(rng: Generator, seen: Seen) -> NDArray[np.bool_]:
+    """Holes in patches on materials that return little."""
+    if not (seen.loss > 0.005).any():
+        return np.zeros(seen.depth.shape, np.bool_)
+    rank = smooth_noise(rng, seen.depth.shape, rng.uniform(4, 14) * seen.camera.width / 640)
+    return np.asarray(rank > 1.9 - 3.2 * seen.loss)
+
+
+def _fatten(depth: Float32, source: NDArray[np.int64], radius: int) -> NDArray[np.int64]:
+    """Let near surfaces grow by ``radius`` pixels: the pixel read is the nearest surface around."""
+    best, index = depth.ravel()[source], source.copy()
+    for shift in range(-radius, radius + 1):
+        other = np.roll(source, shift, 1)
+        z = depth.ravel()[other]
+        nearer = (z > 0) & ((z < best * 0.97) | (best <= 0))
+        best = np.where(nearer, z, best)
+        index = np.where(nearer, other, index)
+    return np.asarray(index)
+
+
+def _read(depth: NDArray[np.floating], missing: NDArray[np.bool_]) -> Float32:
+    return np.where(missing | (depth <= 0), np.float32(np.nan), depth).astype(np.float32)
+
+
+def local_contrast(color: NDArray[np.uint8]) -> Float32:
+    """(H, W) local contrast of an image, 0 to 1."""
+    grey = color[..., 1].astype(np.float32) / 255
+    return np.asarray(maximum_filter(grey, 5) - minimum_filter(grey, 5), np.float32)
+
+
+MODELS = {"ideal": ideal, "kinect": kinect, "stereo": stereo, "generic": generic}

@@ -1,0 +1,49 @@
+"""Fused scans: several views of one room as a single labelled cloud."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ..types import PointCloud
+from .scenes import Entity, sample_scene
+from .sensor import render, sample_camera, sample_view
+
+
+def simulate_scan(
+    rng: Generator, views: int = 10, voxel: float = 0.015, width: int = 320, height: int = 240
+) -> tuple[PointCloud, NDArray[np.int32], tuple[Entity, ...]]:
+    """A room seen from several places and fused, z up.
+
+    Args:
+        rng: source of randomness.
+        views: how many places.
+        voxel: one point is kept per voxel of this edge, metres.
+        width, height: image size of each view.
+
+    Returns:
+        the cloud (N points, ``up`` = z, no viewpoint); labels (N,) int32, indices into the entities; the entities,
+        centres in the scan's frame.
+    """
+    scene = sample_scene(rng, "room")
+    targets = [e.center for e in scene.entities if e.kind == "object"] or [scene.focus]
+    points, colors, labels = [], [], []
+    sensor = rng.choice(["kinect", "stereo", "generic"])
+    for _ in range(views):
+        aimed = replace(scene, focus=np.asarray(targets[int(rng.integers(len(targets)))], np.float64))
+        view = sample_view(rng, aimed)
+        frame = render(rng, aimed, view, sample_camera(rng, width, height), sensor)
+        kept = frame.instance.ravel() >= 0
+        cloud = frame.cloud()
+        points.append(cloud.points[kept] @ view.rotation.T.astype(np.float32) + view.eye.astype(np.float32))
+        colors.append(frame.color.reshape(-1, 3)[kept])
+        labels.append(frame.instance.ravel()[kept])
+    all_points, all_labels = np.concatenate(points), np.concatenate(labels)
+    cells = np.floor(all_points / voxel).astype(np.int64)
+    _, first = np.unique(cells, axis=0, return_index=True)
+    first.sort()
+    cloud = PointCloud(all_points[first], np.concatenate(colors)[first], up=np.array([0, 0, 1], np.float32))
+    return cloud, all_labels[first].astype(np.int32), scene.entities

@@ -1,0 +1,210 @@
+"""The depth camera: where it stands, what it sees, and the frame that it delivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ..types import Camera, PointCloud
+from . import noise, raster
+from .noise import SENSORS, Seen, Sensor
+from .paint import paint
+from .scenes import Entity, Layout, SceneModel, sample_scene
+
+if TYPE_CHECKING:
+    from ..datasets.frames import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a camera stands.
+
+    Attributes:
+        rotation: (3, 3), columns are the optical frame's axes in the scene: p_scene = rotation @ p_camera + eye.
+        eye: (3,) metres.
+    """
+
+    rotation: NDArray[np.float64]
+    eye: NDArray[np.float64]
+
+    @property
+    def up(self) -> NDArray[np.float32]:
+        """(3,) direction against gravity in the optical frame."""
+        return self.rotation[2].astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFrame:
+    """A frame of a simulated depth camera, with everything that is true about it.
+
+    Attributes:
+        color: (H, W, 3) uint8 RGB.
+        depth: (H, W) float32 metres along z, NaN without return.
+        instance: (H, W) int32, index into ``entities``, -1 without return.
+        entities: the things of the scene, centres in the optical frame; those out of view included.
+        camera: intrinsics.
+        up: (3,) float32 unit vector against gravity in the optical frame.
+        sensor: which noise model read it.
+    """
+
+    color: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    instance: NDArray[np.int32]
+    entities: tuple[Entity, ...]
+    camera: Camera
+    up: NDArray[np.float32]
+    sensor: Sensor
+
+    def cloud(self) -> PointCloud:
+        """The organised cloud of the frame, in the optical frame."""
+        return PointCloud.from_depth(self.depth, self.camera, self.color, up=self.up)
+
+    def to_frame(self, name: str, min_pixels: int = 1) -> Frame:
+        """As a frame of a data set: label 0 for surfaces and nothing, 1 to K for the K objects in view.
+
+        Args:
+            name: of the frame.
+            min_pixels: objects seen in fewer pixels become 0.
+        """
+        from ..datasets.frames import Frame
+
+        counts = np.bincount(self.instance[self.instance >= 0], minlength=len(self.entities))
+        number = np.zeros(len(self.entities) + 1, np.uint16)
+        names: dict[int, str] = {}
+        for k, entity in enumerate(self.entities):
+            if entity.kind == "object" and counts[k] >= min_pixels:
+                number[k] = len(names) + 1
+                names[len(names) + 1] = entity.info.category
+        return Frame(name, self.color, self.depth, number[self.instance], self.camera, names, self.up)
+
+
+def sample_camera(rng: Generator, width: int, height: int) -> Camera:
+    """Random pinhole intrinsics: Kinect's every third time, else of a wide or narrow lens."""
+    focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(0.75, 1.1) * width
+    return Camera(
+        width, height, float(focal), float(focal),
+        (width - 1) / 2 + float(rng.normal(0, 0.01 * width)), (height - 1) / 2 + float(rng.normal(0, 0.01 * height)),
+    )  # fmt: skip
+
+
+def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) -> View:
+    """A view from ``eye`` to ``target``, rolled by ``roll`` degrees."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    sideways = np.cross(forward, [0, 0, 1.0])
+    if np.linalg.norm(sideways) < 1e-3:
+        sideways = np.array([1.0, 0, 0])
+    sideways /= np.linalg.norm(sideways)
+    down = np.cross(forward, sideways)
+    c, s = np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))
+    return View(np.stack([c * sideways + s * down, c * down - s * sideways, forward], 1), eye)
+
+
+def sample_view(rng: Generator, scene: SceneModel) -> View:
+    """Draw where the camera stands for this layout."""
+    roll = rng.normal(0, 2.5)
+    if scene.layout == "table":
+        pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
+        distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), 0.45, 2.0)
+        turn = rng.uniform(0, 2 * np.pi)
+        target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
+        ray = np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
+        return look_at(target + distance * ray, target, roll)
+    x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
+    target = scene.focus + rng.normal(0, 0.15, 3)
+    for _ in range(12):
+        eye = np.array([rng.uniform(x0, x1), rng.uniform(y0, y1), rng.uniform(0.7, 1.9)])
+        if 0.8 < np.linalg.norm(eye - target) < 4.0 and not _inside_something(scene, eye):
+            break
+    return look_at(eye, target, roll)
+
+
+def _inside_something(scene: SceneModel, eye: NDArray[np.float64]) -> bool:
+    """Whether the camera would stand within 30 cm of an object's bounding sphere's core."""
+    for entity in scene.entities:
+        if entity.kind == "object" and np.all(np.abs(eye - entity.center) < np.max(entity.size[:2]) / 2 + 0.3):
+            return True
+    return False
+
+
+def render(
+    rng: Generator, scene: SceneModel, view: View, camera: Camera, sensor: Sensor | None = None
+) -> SimulatedFrame:
+    """What a camera reads of a scene.
+
+    Args:
+        rng: draws light and noise.
+        scene: the scene.
+        view: where the camera stands.
+        camera: intrinsics.
+        sensor: "ideal", "kinect", "stereo" or "generic"; None draws one.
+
+    Raises:
+        ValueError: an unknown sensor.
+    """
+    if sensor is None:
+        sensor = SENSORS[int(rng.choice(4, p=[0.06, 0.38, 0.3, 0.26]))]
+    if sensor not in SENSORS:
+        raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
+    local = (scene.vertices - view.eye) @ view.rotation
+    depth, face = raster.pinhole(local, scene.faces, (camera.height, camera.width), (camera.fx, camera.fy, camera.cx, camera.cy))
+    corner = local[scene.faces]
+    normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    points = PointCloud.from_depth(depth, camera).points.reshape(camera.height, camera.width, 3)
+    seen_normals = normals[face].astype(np.float32)
+    toward = -points / np.maximum(np.linalg.norm(points, axis=-1, keepdims=True), 1e-9)
+    cosine = np.nan_to_num((seen_normals * toward).sum(-1))
+    seen_normals *= np.where(cosine < 0, -1, 1)[..., None]
+    world = points @ view.rotation.T.astype(np.float32) + view.eye.astype(np.float32)
+    color = paint(rng, scene, world, seen_normals @ view.rotation.T.astype(np.float32), face, view.eye)
+    loss = np.where(face >= 0, scene.materials[scene.face_material[face], 10], 0).astype(np.float32)
+    seen = Seen(depth, np.abs(cosine).astype(np.float32), loss, noise.local_contrast(color), camera)
+    read, source = noise.MODELS[sensor](rng, seen)
+    instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]
+    if scene.workspace is not None:
+        read = np.where(_in_workspace(scene, world, points).ravel()[source], read, np.float32(np.nan))
+    instance = np.where(np.isfinite(read), instance, -1).astype(np.int32)
+    read = np.where(instance >= 0, read, np.float32(np.nan))
+    entities = tuple(replace(e, center=((e.center - view.eye) @ view.rotation).astype(np.float32)) for e in scene.entities)
+    return SimulatedFrame(color, read, instance, entities, camera, view.up, sensor)
+
+
+def _in_workspace(scene: SceneModel, world: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(H, W) whether a pixel lies in the scene's workspace."""
+    space = scene.workspace
+    assert space is not None  # the caller asks only where there is one
+    x, y, z = world[..., 0], world[..., 1], world[..., 2]
+    inside = (x > space.low[0]) & (x < space.high[0]) & (y > space.low[1]) & (y < space.high[1]) & (z > space.floor)
+    return np.asarray(inside & (np.linalg.norm(points, axis=-1) < space.reach))
+
+
+def simulate_frame(
+    rng: Generator, layout: Layout | None = None, width: int = 640, height: int = 480, sensor: Sensor | None = None,
+    objects: int | None = None,
+) -> SimulatedFrame:  # fmt: skip
+    """Draw a scene and a camera, and return the frame that it reads.
+
+    Views in which next to nothing is seen are drawn again, so every frame shows at least one thing.
+
+    Args:
+        rng: source of randomness; the same state gives the same frame.
+        layout: "table", "room" or "shelf"; None draws one.
+        width, height: image size, pixels.
+        sensor: noise model; None draws one.
+        objects: how many objects to try to place on a table; None draws it.
+
+    Raises:
+        ValueError: an unknown layout or sensor.
+    """
+    scene = sample_scene(rng, layout, objects)
+    for _ in range(6):
+        frame = render(rng, scene, sample_view(rng, scene), sample_camera(rng, width, height), sensor)
+        visible = frame.instance >= 0
+        is_object = np.array([e.kind == "object" for e in frame.entities])
+        if visible.mean() > 0.1 and is_object[frame.instance[visible]].sum() > 150 * width / 640:
+            return frame
+    return frame

@@ -1,0 +1,203 @@
+"""Every family of shapes that the simulator can make: what it is called, made of, coloured like, and how large it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from numpy.random import Generator
+
+from . import shapes_food as food
+from . import shapes_furniture as furniture
+from . import shapes_home as home
+from . import shapes_tools as tools
+from . import shapes_toys as toys
+from . import shapes_vessels as vessels
+from .meshes import Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of object with a parametric shape.
+
+    Attributes:
+        category: a noun of ``vocabulary.NOUNS``.
+        make: draws a mesh at rest on z = 0 in its natural pose, metres.
+        place: "table" for what stands on tables and shelves, "floor" for furniture, "both" for either.
+        materials: what it is made of, one is drawn.
+        colors: names of the main colour, one is drawn; empty means any.
+        patterns: surface patterns, one is drawn.
+        accents: colours of the parts 1, 2, ...; "" draws one at random.
+        low, high: bounds of its longest edge, metres.
+        weight: how often it is drawn relative to others.
+    """
+
+    category: str
+    make: Callable[[Generator], Mesh]
+    place: str
+    materials: tuple[str, ...]
+    colors: tuple[str, ...]
+    patterns: tuple[str, ...]
+    accents: tuple[str, ...]
+    low: float
+    high: float
+    weight: float
+
+
+def _family(
+    category: str, make: Callable[[Generator], Mesh], low: float, high: float, materials: str, colors: str = "",
+    patterns: str = "plain", accents: str = "", place: str = "table", weight: float = 1.0,
+) -> Family:  # fmt: skip
+    return Family(
+        category, make, place, tuple(materials.split()), tuple(colors.split()), tuple(patterns.split()),
+        tuple("" if a == "?" else a for a in accents.split()), low, high, weight,
+    )  # fmt: skip
+
+
+_METAL = "silver grey"
+_WOOD = "brown beige"
+
+FAMILIES: tuple[Family, ...] = (
+    # packages
+    _family("box", vessels.open_box, 0.08, 0.36, "cardboard plastic", "", "plain noise", weight=0.7),
+    _family("box", food.package, 0.03, 0.27, "cardboard", "", "print print label plain stripes", weight=4),
+    _family("cereal box", food.cereal_box, 0.18, 0.32, "cardboard", "", "print print label", weight=3),
+    _family("tea box", food.tea_box, 0.06, 0.17, "cardboard", "", "print label stripes", weight=2),
+    _family("carton", food.carton, 0.09, 0.27, "cardboard", "", "print label", "white", weight=1),
+    _family("packet", food.packet, 0.09, 0.27, "plastic paper", "", "print label stripes", weight=1),
+    _family("tissue box", home.tissue_box, 0.1, 0.26, "cardboard", "", "print noise dots", "white", weight=1),
+    _family("book", home.book, 0.13, 0.31, "paper", "", "plain label print", "white", weight=2),
+    _family("notebook", home.notebook, 0.12, 0.3, "paper", "", "plain label", "silver"),
+    # vessels
+    _family("mug", vessels.mug, 0.075, 0.15, "ceramic ceramic metal plastic", "", "plain plain stripes label print dots", "?", weight=4),
+    _family("cup", vessels.cup, 0.06, 0.18, "paper ceramic plastic", "", "plain stripes dots label", "white", weight=2),
+    _family("glass", vessels.glass, 0.07, 0.23, "glass", "clear blue green grey", "plain", weight=1),
+    _family("bowl", vessels.bowl, 0.1, 0.37, "ceramic ceramic plastic metal wood", "", "plain plain stripes dots", weight=3.5),
+    _family("plate", vessels.plate, 0.13, 0.38, "ceramic plastic", "", "plain plain stripes dots", weight=1.5),
+    _family("can", vessels.can, 0.045, 0.3, "metal", "", "label label print stripes plain", "silver", weight=4),
+    _family("tin", vessels.tin, 0.06, 0.26, "metal", "", "plain label print wood dots", "?", weight=2),
+    _family("canister", vessels.canister, 0.08, 0.26, "plastic metal ceramic", "", "plain plain label", "?", weight=2.5),
+    _family("jar", vessels.jar, 0.06, 0.19, "glass plastic", "", "label label plain", "?", weight=1.5),
+    _family("bottle", vessels.bottle, 0.14, 0.35, "plastic glass", "", "label label plain", "?", weight=2.5),
+    _family("detergent bottle", vessels.detergent_bottle, 0.11, 0.28, "plastic", "", "label label plain", "?", weight=1.5),
+    _family("spray bottle", vessels.spray_bottle, 0.14, 0.27, "plastic", "", "label plain", "? ? red", weight=1),
+    _family("pot", vessels.pot, 0.14, 0.48, "metal", "silver grey red black blue white green", "plain", "black", weight=1.5),
+    _family("pan", vessels.pan, 0.28, 0.52, "metal", "black grey silver red", "plain", "black brown", weight=1),
+    _family("teapot", vessels.teapot, 0.12, 0.33, "ceramic metal", "", "plain dots", weight=0.7),
+    _family("kettle", vessels.kettle, 0.16, 0.32, "metal plastic", "silver black white red", "plain", "black", weight=0.7),
+    _family("pitcher", vessels.pitcher, 0.16, 0.27, "plastic ceramic glass", "", "plain stripes", weight=1),
+    _family("vase", vessels.vase, 0.12, 0.33, "ceramic glass", "", "plain stripes noise", weight=1),
+    _family("bucket", vessels.bucket, 0.19, 0.46, "plastic metal", "", "plain", "silver", "both", 0.4),
+    _family("tray", vessels.tray, 0.2, 0.41, "wood plastic metal", "", "wood plain", weight=0.4),
+    _family("basket", vessels.basket, 0.13, 0.36, "wicker plastic", "brown beige white grey blue green", "checks plain", weight=0.8),
+    # food
+    _family("apple", food.apple, 0.04, 0.11, "organic", "red green yellow red", "noise", "brown", weight=1),
+    _family("pear", food.pear, 0.06, 0.15, "organic", "green yellow", "noise", "brown", weight=0.8),
+    _family("banana", food.banana, 0.12, 0.23, "organic", "yellow yellow green", "noise plain", "brown", weight=1.5),
+    _family("orange", food.orange, 0.05, 0.095, "organic", "orange", "noise", weight=1),
+    _family("lemon", food.lemon, 0.055, 0.11, "organic", "yellow", "noise", weight=0.7),
+    _family("peach", food.peach, 0.04, 0.08, "organic", "orange pink", "noise", weight=0.5),
+    _family("strawberry", food.strawberry, 0.025, 0.065, "organic", "red", "dots", "green", weight=0.4),
+    _family("carrot", food.carrot, 0.1, 0.24, "organic", "orange", "noise", "green", weight=0.5),
+    _family("cucumber", food.cucumber, 0.13, 0.33, "organic", "green", "noise", weight=0.5),
+    _family("bell pepper", food.bell_pepper, 0.05, 0.14, "organic", "red green yellow orange", "plain", "green", weight=0.5),
+    _family("tomato", food.tomato, 0.04, 0.095, "organic", "red", "plain", "green", weight=0.5),
+    _family("potato", food.potato, 0.05, 0.14, "organic", "beige brown", "noise", weight=0.5),
+    _family("egg", food.egg, 0.045, 0.07, "organic", "white beige", "plain", weight=0.4),
+    _family("bread", food.bread, 0.06, 0.31, "organic", "brown beige", "noise", weight=0.7),
+    _family("doughnut", food.doughnut, 0.06, 0.12, "organic", "brown beige", "noise", "pink brown", weight=0.4),
+    _family("cake", food.cake, 0.04, 0.3, "organic", "brown white yellow pink", "plain", "?", weight=0.5),
+    # cutlery and tools
+    _family("spoon", tools.spoon, 0.12, 0.34, "metal metal wood plastic", "silver grey brown black", "plain", "brown", weight=0.9),
+    _family("fork", tools.fork, 0.13, 0.25, "metal", "silver grey", "plain", weight=0.6),
+    _family("knife", tools.knife, 0.16, 0.36, "metal", "silver grey", "plain", "black", weight=0.7),
+    _family("spatula", tools.spatula, 0.23, 0.4, "plastic metal wood", "black silver red brown", "plain", "black", weight=0.6),
+    _family("whisk", tools.whisk, 0.18, 0.3, "metal", "silver", "plain", "black", weight=0.3),
+    _family("rolling pin", tools.rolling_pin, 0.33, 0.46, "wood", _WOOD, "wood", "brown", weight=0.4),
+    _family("cutting board", tools.cutting_board, 0.18, 0.5, "wood plastic", "brown beige white green", "wood plain", weight=0.6),
+    _family("pen", tools.pen, 0.11, 0.18, "plastic", "", "plain", "? ?", weight=0.7),
+    _family("pencil", tools.pencil, 0.11, 0.22, "wood", "yellow red blue green", "plain", "beige pink", weight=0.4),
+    _family("scissors", tools.scissors, 0.12, 0.27, "metal", "silver", "plain", "red black", weight=0.8),
+    _family("screwdriver", tools.screwdriver, 0.14, 0.29, "plastic", "red yellow blue black orange", "plain", "silver", weight=0.9),
+    _family("hammer", tools.hammer, 0.22, 0.4, "wood plastic", "brown beige black red", "plain", "silver", weight=0.8),
+    _family("wrench", tools.wrench, 0.11, 0.32, "metal", _METAL, "plain", weight=0.6),
+    _family("pliers", tools.pliers, 0.11, 0.24, "metal", _METAL, "plain", "red", weight=0.6),
+    _family("drill", tools.drill, 0.17, 0.32, "plastic", "red yellow green blue black orange", "plain", "black silver", weight=1.5),
+    _family("clamp", tools.clamp, 0.06, 0.42, "metal plastic", "black orange red grey silver", "plain", "? silver", weight=1.5),
+    _family("tape roll", tools.tape_roll, 0.05, 0.13, "plastic", "", "plain", "beige", weight=0.8),
+    _family("saw", tools.saw, 0.3, 0.56, "metal", "silver", "plain", "?", weight=0.3),
+    _family("flashlight", tools.flashlight, 0.09, 0.22, "metal plastic", "black red yellow silver", "plain", "white", weight=0.6),
+    _family("brush", tools.brush, 0.12, 0.32, "wood plastic", "", "plain", "?", weight=0.6),
+    _family("toothbrush", tools.toothbrush, 0.13, 0.22, "plastic", "", "plain", "white", weight=0.3),
+    _family("battery", tools.battery, 0.03, 0.07, "metal", "black silver red", "plain", "? silver", weight=0.3),
+    # home
+    _family("phone", home.phone, 0.11, 0.17, "plastic metal", "black white silver blue red", "plain", "black", weight=0.9),
+    _family("tablet", home.tablet, 0.17, 0.3, "metal", "black white silver", "plain", "black", weight=0.4),
+    _family("remote control", home.remote_control, 0.12, 0.23, "plastic", "black grey white", "plain", "grey", weight=1),
+    _family("keyboard", home.keyboard, 0.26, 0.47, "plastic", "black white grey", "plain", "?", weight=0.7),
+    _family("mouse", home.mouse, 0.08, 0.13, "plastic", "", "plain", "black", weight=0.8),
+    _family("laptop", home.laptop, 0.26, 0.42, "metal plastic", "silver black grey", "plain", "black", weight=0.6),
+    _family("monitor", home.monitor, 0.38, 0.7, "plastic", "black silver white", "plain", "black ?", weight=0.4),
+    _family("speaker", home.speaker, 0.13, 0.37, "wood plastic", "black brown white", "plain wood", "black", weight=0.5),
+    _family("camera", home.camera, 0.08, 0.17, "plastic", "black silver red", "plain", "black", weight=0.8),
+    _family("headphones", home.headphones, 0.15, 0.26, "plastic", "", "plain", "black", weight=0.6),
+    _family("lamp", home.lamp, 0.25, 0.52, "fabric", "white beige red yellow", "plain", "?", weight=0.5),
+    _family("lamp", home.desk_lamp, 0.25, 0.56, "metal", "", "plain", "?", weight=0.4),
+    _family("clock", home.clock, 0.07, 0.34, "plastic wood metal", "", "plain", "white black", weight=0.5),
+    _family("alarm clock", home.alarm_clock, 0.07, 0.18, "plastic", "", "plain", "black ?", weight=0.5),
+    _family("shoe", home.shoe, 0.2, 0.35, "fabric leather", "", "plain", "white", "both", 0.8),
+    _family("hat", home.hat, 0.14, 0.4, "fabric", "", "plain", "?", weight=0.6),
+    _family("bag", home.bag, 0.2, 0.55, "fabric leather", "", "plain checks stripes", "?", "both", 0.5),
+    _family("purse", home.purse, 0.08, 0.21, "leather", "", "plain", "silver", weight=0.4),
+    _family("soap", home.soap, 0.05, 0.11, "organic", "", "plain", weight=0.4),
+    _family("sponge", home.sponge, 0.07, 0.14, "foam", "yellow blue green pink", "noise", "green", weight=0.6),
+    _family("candle", home.candle, 0.03, 0.19, "wax", "", "plain", "black", weight=0.5),
+    _family("toilet paper", home.toilet_paper, 0.08, 0.27, "paper", "white", "plain noise", weight=0.6),
+    _family("plant", home.plant, 0.08, 0.75, "ceramic plastic", "", "plain", "green", "both", 0.8),
+    _family("toaster", home.toaster, 0.2, 0.38, "metal plastic", "", "plain", "black", weight=0.4),
+    _family("coffee machine", home.coffee_machine, 0.26, 0.4, "plastic", "black silver red white", "plain", "? black", weight=0.4),
+    _family("guitar", home.guitar, 0.65, 1.0, "wood", "brown beige red black", "wood", "brown black", "floor", 0.2),
+    _family("pillow", home.pillow, 0.3, 0.62, "fabric", "", "plain stripes checks", "", "floor", 0.3),
+    _family("ball", home.ball, 0.03, 0.25, "rubber plastic", "", "plain noise dots", "?", weight=1.2),
+    # toys and sundries
+    _family("toy block", toys.toy_block, 0.02, 0.22, "wood", "", "plain wood", weight=1.5),
+    _family("toy brick", toys.brick, 0.012, 0.15, "plastic", "", "plain", weight=0.7),
+    _family("toy car", toys.toy_car, 0.06, 0.23, "plastic metal", "", "plain", "? black", weight=1),
+    _family("toy animal", toys.plush, 0.1, 0.36, "plush", "", "noise", "?", weight=1),
+    _family("doll", toys.doll, 0.09, 0.3, "plastic", "", "plain", "pink brown", weight=0.5),
+    _family("puzzle cube", toys.puzzle_cube, 0.04, 0.07, "plastic", "", "plain", "? ?", weight=0.5),
+    _family("die", toys.die, 0.01, 0.045, "plastic", "", "dots", weight=0.2),
+    _family("trophy", toys.trophy, 0.13, 0.33, "metal", "yellow silver", "plain", "black", weight=0.3),
+    _family("picture frame", toys.picture_frame, 0.1, 0.36, "wood metal", "", "plain", "?", weight=0.5),
+    _family("globe", toys.globe, 0.14, 0.4, "plastic", "blue", "noise", "silver brown", weight=0.3),
+    _family("glue", toys.glue_stick, 0.07, 0.13, "plastic", "", "label", "?", weight=0.4),
+    _family("tube", toys.tube, 0.1, 0.24, "plastic", "", "label stripes", "white", weight=0.6),
+    _family("padlock", toys.padlock, 0.035, 0.1, "metal", "yellow silver", "plain", "silver", weight=0.4),
+    _family("stapler", toys.stapler, 0.08, 0.18, "metal", "", "plain", "?", weight=0.4),
+    _family("calculator", toys.calculator, 0.09, 0.18, "plastic", "black grey white", "plain", "? green", weight=0.4),
+    _family("game controller", toys.game_controller, 0.12, 0.26, "plastic", "black white red blue", "plain", "?", weight=0.4),
+    _family("thing", toys.thing, 0.02, 0.4, "plastic wood metal", "", "plain noise stripes print", "?", weight=6),
+    # furniture
+    _family("chair", furniture.chair, 0.75, 1.15, "wood plastic fabric", "", "plain wood", "?", "floor", 5),
+    _family("stool", furniture.stool, 0.38, 0.78, "wood metal", "", "plain wood", "?", "floor", 1.2),
+    _family("table", furniture.table, 0.66, 1.65, "wood", "brown beige white black", "wood plain", "?", "floor", 2.5),
+    _family("coffee table", furniture.coffee_table, 0.55, 1.15, "wood", "brown beige white black", "wood plain", "?", "floor", 1),
+    _family("desk", furniture.desk, 0.95, 1.65, "wood", "brown beige white", "wood plain", "?", "floor", 2),
+    _family("sofa", furniture.sofa, 0.72, 2.4, "fabric leather", "", "plain", "? black", "floor", 2),
+    _family("bed", furniture.bed, 1.9, 2.2, "wood", "brown white beige", "wood plain", "white ?", "floor", 1),
+    _family("cabinet", furniture.cabinet, 0.55, 1.95, "wood", "brown beige white grey", "wood plain", "? silver", "floor", 2),
+    _family("drawer", furniture.drawer_unit, 0.45, 1.15, "wood", "brown beige white", "wood plain", "? silver", "floor", 1.2),
+    _family("shelf", furniture.shelf, 0.75, 2.05, "wood metal", "brown beige white black", "wood plain", "?", "floor", 1.5),
+    _family("bookcase", furniture.bookcase, 1.1, 2.15, "wood", "brown beige white", "wood plain", "? ? ? ?", "floor", 1.5),
+    _family("sink", furniture.sink, 0.75, 1.25, "ceramic", "white", "plain", "silver white", "floor", 0.6),
+    _family("toilet", furniture.toilet, 0.5, 1.0, "ceramic", "white", "plain", "white", "floor", 0.6),
+    _family("door", furniture.door, 1.9, 2.15, "wood", "white brown beige grey", "plain wood", "? silver", "floor", 1),
+    _family("fridge", furniture.fridge, 0.8, 1.95, "metal", "white silver grey", "plain", "silver", "floor", 0.7),
+    _family("washing machine", furniture.washing_machine, 0.8, 0.9, "metal", "white", "plain", "grey white", "floor", 0.4),
+    _family("microwave", furniture.microwave, 0.4, 0.56, "metal", "white black silver", "plain", "black silver", "both", 0.3),
+    _family("trash can", furniture.trash_can, 0.2, 0.75, "plastic metal", "", "plain", "?", "floor", 1.5),
+    _family("lamp", furniture.floor_lamp, 1.2, 1.75, "fabric", "white beige", "plain", "black", "floor", 0.8),
+    _family("television", furniture.television, 0.65, 1.25, "plastic", "black grey", "plain", "black ?", "floor", 0.6),
+    _family("bathtub", furniture.bathtub, 1.35, 1.75, "ceramic", "white", "plain", "", "floor", 0.3),
+    _family("radiator", furniture.radiator, 0.4, 1.35, "metal", "white", "plain", "", "floor", 0.5),
+)  # fmt: skip

@@ -1,0 +1,205 @@
+"""Table scenes: objects scattered, clustered, stacked, leaning and inside one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from .meshes import Mesh, box, cylinder, join
+from .objects import ObjectModel, material_row, sample_object
+from .placing import Body, HeightMap, make_body, settle, stable_rotation, turn_about, yaw
+from .rooms import furnish_around
+from .scenes import Builder, SceneModel, Workspace, surface_model
+
+HOLLOW = ("mug", "cup", "bowl", "pot", "pan", "basket", "box", "vase", "tray", "bucket", "pitcher", "plate", "glass")
+FLAT_SIDED = ("box", "cereal box", "tea box", "book", "carton", "tissue box", "tin", "notebook", "toy block")
+
+
+@dataclass(slots=True)
+class Placed:
+    """A model that has been set down: its footprint's centre and radius, and the height of its top."""
+
+    model: ObjectModel
+    x: float
+    y: float
+    radius: float
+    top: float
+
+
+def table_model(rng: Generator) -> ObjectModel:
+    """A table whose top is at z = 0, large or small, rectangular or round; its legs belong to it."""
+    height = rng.uniform(0.65, 0.8)
+    thick = rng.uniform(0.015, 0.05)
+    if rng.random() < 0.22:
+        r = rng.uniform(0.35, 0.7)
+        mesh: Mesh = join(
+            cylinder(r, thick, 48, 0.004).moved(z=-thick), cylinder(0.05, height - thick, 16).moved(z=-height).part(1)
+        ).said("round")
+    else:
+        x, y = rng.uniform(0.6, 2.0), rng.uniform(0.5, 1.1)
+        leg = rng.uniform(0.04, 0.08)
+        legs = [box(leg, leg, height - thick).moved(i * (x / 2 - leg), j * (y / 2 - leg), -height).part(1) for i in (1, -1) for j in (1, -1)]
+        mesh = join(box(x, y, thick).moved(z=-thick), *legs)
+    color, pattern = _cover(rng)
+    second = color if pattern in ("wood", "noise") else str(rng.choice(["white", "grey", "beige", "blue", "red"]))
+    rows = np.stack([
+        material_row(rng, color, second, pattern, "wood", rng.uniform(0.1, 0.8)),
+        material_row(rng, str(rng.choice(["black", "silver", color])), color, "plain", "wood", 1.0),
+    ])  # fmt: skip
+    return surface_model("table", color, "wood", mesh, rows, pattern)
+
+
+def _cover(rng: Generator) -> tuple[str, str]:
+    """Colour and pattern of a table top: wood, plain, or a patterned cloth."""
+    kind = rng.random()
+    if kind < 0.45:
+        return str(rng.choice(["brown", "beige", "beige"])), "wood"
+    if kind < 0.85:
+        return str(rng.choice(["white", "grey", "black", "beige", "blue", "green", "brown"])), str(rng.choice(["plain", "noise"]))
+    return str(rng.choice(["white", "red", "blue", "green", "beige", "yellow"])), str(rng.choice(["checks", "stripes", "dots"]))
+
+
+class TableTop:
+    """Sets objects down on a rectangle of a table top, one by one."""
+
+    def __init__(self, rng: Generator, heights: HeightMap, largest: float) -> None:
+        self.rng, self.heights, self.largest = rng, heights, largest
+        self.placed: list[Placed] = []
+        self.result: list[tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]] = []
+        rows, columns = heights.height.shape
+        self.extent = np.array([columns, rows]) * heights.cell
+        self.middle = np.array([heights.x0, heights.y0]) + self.extent / 2
+        self.twins: ObjectModel | None = None
+
+    def draw_model(self, largest: float) -> ObjectModel:
+        """A new model, or now and then one more of the same as before."""
+        rng = self.rng
+        if self.placed and rng.random() < 0.1:
+            model = self.placed[int(rng.integers(len(self.placed)))].model
+            if model.mesh.size.max() <= largest:
+                return model
+        return sample_object(rng, "table", largest)
+
+    def draw_rotation(self, model: ObjectModel, upright: float) -> NDArray[np.float64]:
+        """Upright with this probability, else a stable pose on any facet, turned about z."""
+        rng = self.rng
+        turn = yaw(rng.uniform(0, 360))
+        return turn if rng.random() < upright else turn @ stable_rotation(rng, model.mesh)
+
+    def commit(self, model: ObjectModel, body: Body, row: int, column: int, z: float) -> None:
+        """Leave the body where it is."""
+        offset = self.heights.add(body, row, column, z)
+        position = body.center + offset
+        radius = float(np.linalg.norm(body.vertices[:, :2] - body.center[:2], axis=1).max())
+        self.placed.append(Placed(model, float(position[0]), float(position[1]), radius, body.height + z))
+        self.result.append((model, body.rotation, body.shift + offset))
+
+    def scatter(self) -> bool:
+        """Somewhere free on the table."""
+        rng = self.rng
+        model = self.draw_model(self.largest)
+        body = make_body(model.mesh, self.draw_rotation(model, 0.65), self.heights.cell)
+        level = float(np.median(self.heights.height))
+        for _ in range(8):
+            x, y = self.middle + self.extent * np.clip(rng.normal(0, 0.22, 2), -0.5, 0.5)
+            found = settle(self.heights, model.mesh, body, x, y)
+            if found is not None and (found[3] < level + 0.004 or rng.random() < 0.25):
+                self.commit(model, *found)
+                return True
+        return False
+
+    def touch(self) -> bool:
+        """Beside another object, slid against it; flat-sided things often face it squarely."""
+        rng = self.rng
+        other = self.placed[int(rng.integers(len(self.placed)))]
+        model = self.draw_model(self.largest)
+        rotation = self.draw_rotation(model, 0.7)
+        body = make_body(model.mesh, rotation, self.heights.cell)
+        angle = rng.uniform(0, 2 * np.pi)
+        reach = other.radius + float(np.hypot(*(np.array(body.low.shape) * self.heights.cell))) / 2 + 0.01
+        row, column = self.heights.cell_of(body, other.x + reach * np.cos(angle), other.y + reach * np.sin(angle))
+        row, column, stopped = self.heights.slide(body, row, column, angle + np.pi)
+        z = self.heights.rest(body, row, column)
+        if not stopped or z is None or z < -1 or not self.heights.is_stable(body, row, column, z):
+            return False
+        self.commit(model, body, row, column, z)
+        return True
+
+    def stack(self) -> bool:
+        """On top of another object, or inside it if it is hollow."""
+        rng = self.rng
+        other = self.placed[int(rng.integers(len(self.placed)))]
+        inside = other.model.info.category in HOLLOW
+        limit = min(self.largest, max(0.06, other.radius * (1.9 if inside else 3.2)))
+        model = self.draw_model(limit)
+        body = make_body(model.mesh, self.draw_rotation(model, 0.75), self.heights.cell)
+        for _ in range(4):
+            x, y = np.array([other.x, other.y]) + rng.normal(0, 0.3, 2) * other.radius
+            found = settle(self.heights, model.mesh, body, x, y)
+            if found is not None:
+                self.commit(model, *found)
+                return True
+        return False
+
+    def lean(self) -> bool:
+        """Tilted against another object."""
+        rng = self.rng
+        tall = [p for p in self.placed if p.top > 0.06]
+        if not tall:
+            return False
+        other = tall[int(rng.integers(len(tall)))]
+        model = sample_object(rng, "table", self.largest, None if rng.random() < 0.4 else FLAT_SIDED)
+        upright = make_body(model.mesh, self.draw_rotation(model, 0.8), self.heights.cell)
+        angle = rng.uniform(0, 2 * np.pi)
+        axis = np.array([-np.sin(angle), np.cos(angle), 0.0])
+        # Tilted towards the other object, which lies in the direction angle + 180 degrees.
+        body = make_body(model.mesh, turn_about(axis, -rng.uniform(8, 35)) @ upright.rotation, self.heights.cell)
+        if body.center[2] > other.top * 1.3:
+            return False
+        reach = other.radius + float(np.hypot(*(np.array(body.low.shape) * self.heights.cell))) / 2 + 0.02
+        row, column = self.heights.cell_of(body, other.x + reach * np.cos(angle), other.y + reach * np.sin(angle))
+        row, column, stopped = self.heights.slide(body, row, column, angle + np.pi)
+        z = self.heights.rest(body, row, column)
+        if not stopped or z is None or z < -1:
+            return False
+        self.commit(model, body, row, column, z)
+        return True
+
+    def fill(self, count: int) -> None:
+        """Try to set down ``count`` objects, in a mix of ways that is drawn once per table."""
+        mix = self.rng.dirichlet([2.0, 1.6, 1.0, 0.5])
+        moves = (self.scatter, self.touch, self.stack, self.lean)
+        for _ in range(count):
+            for _ in range(3):
+                move = self.scatter if not self.placed else moves[int(self.rng.choice(4, p=mix))]
+                if move():
+                    break
+
+
+def table_scene(rng: Generator, objects: int | None, background: bool | None) -> SceneModel:
+    """Objects on a table, with or without a room around it."""
+    builder = Builder()
+    table = table_model(rng)
+    builder.add(table, np.eye(3), np.zeros(3), "surface")
+    size = table.mesh.size
+    inset = 0.72 if "round" in table.mesh.words else 1.0
+    area = np.minimum(size[:2] * inset, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
+    middle = (size[:2] * inset - area) / 2 * rng.uniform(-1, 1, 2)
+    heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
+    count = objects if objects is not None else int(rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]))
+    top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
+    top.fill(count)
+    for model, rotation, offset in top.result:
+        builder.add(model, rotation, offset)
+    if rng.random() < 0.6 if background is None else background:
+        furnish_around(rng, builder, size)
+    focus = np.array([*middle, 0.03])
+    workspace = None
+    if rng.random() < 0.45:
+        reach = area / 2 + rng.uniform(0.05, 0.5, 2)
+        low, high = np.maximum(middle - reach, -size[:2] / 2), np.minimum(middle + reach, size[:2] / 2)
+        workspace = Workspace((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8))
+    return builder.build(focus, float(np.hypot(*area)) / 2, "table", None, workspace)
