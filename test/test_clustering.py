@@ -1,0 +1,74 @@
+"""Clusters follow the embeddings, whichever method groups them."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from segvec3d_core.clustering import ClusteringConfig, cluster, drop_small, merge_segments
+from segvec3d_core.neighbors import nearest_neighbors
+
+METHODS = ["fast", "dbscan", "mean-shift", "fixed-radius"]
+
+
+def strip(count: int, noise: float, seed: int = 0):
+    """A strip of voxels: ``count`` objects side by side, then a surface, with noisy but separable embeddings."""
+    rng = np.random.default_rng(seed)
+    x, y = np.meshgrid(np.arange(10 * count + 20), np.arange(10))
+    points = np.stack([x, y, 0 * x], -1).reshape(-1, 3).astype(np.float32) * 0.01
+    truth = np.minimum(x.reshape(-1) // 10, count)
+    centres = rng.normal(0, 1, (count + 1, 8)) * 2
+    e = (centres[truth] + rng.normal(0, noise, (len(truth), 8))).astype(np.float32)
+    surface = np.where(truth == count, 0.9, 0.1).astype(np.float32)
+    return e, surface, nearest_neighbors(points, 0.01, 16)[0], np.where(truth == count, -1, truth)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_touching_objects_with_distinct_embeddings_stay_apart(method):
+    e, surface, neighbors, truth = strip(6, 0.04)
+    objects, surfaces = cluster(e, surface, neighbors, method)
+    assert adjusted_rand_score(truth, objects) > 0.99
+    assert (surfaces[truth < 0] == 0).all()
+    assert (surfaces[truth >= 0] == -1).all()
+
+
+def test_one_stray_voxel_does_not_bridge_two_objects():
+    e, surface, neighbors, truth = strip(2, 0.03)
+    bridge = np.flatnonzero(truth >= 0)[9::20][:1]
+    e[bridge] = (e[truth == 0].mean(0) + e[truth == 1].mean(0)) / 2
+    objects, _ = cluster(e, surface, neighbors)
+    assert adjusted_rand_score(truth, objects) > 0.97
+
+
+def test_an_object_cut_in_two_by_an_occluder_is_one():
+    e, surface, neighbors, truth = strip(3, 0.03)
+    e[truth == 2] += e[truth == 0].mean(0) - e[truth == 2].mean(0)
+    objects, _ = cluster(e, surface, neighbors)
+    assert len(set(objects[(truth == 0) | (truth == 2)])) == 1
+    assert objects[truth == 1][0] != objects[truth == 0][0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("v", [0, 1, 5])
+def test_next_to_nothing_is_ordinary(method, v):
+    e = np.zeros((v, 8), np.float32)
+    neighbors = np.tile(np.arange(v)[:, None], (1, 4))
+    objects, surfaces = cluster(e, np.zeros(v, np.float32), neighbors, method)
+    assert len(objects) == len(surfaces) == v
+    assert (surfaces == -1).all()
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="clustering: expected one of fast, dbscan, mean-shift, fixed-radius"):
+        cluster(np.zeros((1, 8), np.float32), np.zeros(1, np.float32), np.zeros((1, 4), np.int64), "magic")
+
+
+def test_labels_are_renumbered_without_gaps():
+    assert drop_small(np.array([3, 3, 1, 0, 0, -1]), 2).tolist() == [1, 1, -1, 0, 0, -1]
+
+
+def test_merging_stops_at_the_radius():
+    e = np.repeat(np.array([[0.0], [0.4], [2.0]], np.float32), 20, 0)
+    labels = np.repeat(np.arange(3), 20)
+    merged = merge_segments(e, labels, ClusteringConfig(merge_radius=0.5))
+    assert len(set(merged)) == 2
+    assert merged[0] == merged[20] != merged[40]

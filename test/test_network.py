@@ -1,0 +1,131 @@
+"""The network says equations (1) to (7), and its fused kernels say what the plain reference says."""
+
+import numpy as np
+import pytest
+import torch
+
+from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
+from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy
+from segvec3d_core.voxels import voxelize
+
+PAPER = NetworkConfig(channels=(32,), layers=(3,), edge_features=False, centre_vote=False)
+
+
+def scene(n: int = 4_000) -> object:
+    rng = np.random.default_rng(0)
+    table = np.c_[rng.uniform(-0.3, 0.3, (n, 2)), np.full(n, 1.0)]
+    thing = np.c_[rng.uniform(-0.05, 0.05, (n // 4, 2)), np.full(n // 4, 0.9)]
+    return voxelize(np.concatenate([table, thing]).astype(np.float32), 0.015)
+
+
+def hierarchy(config: NetworkConfig, rotation: np.ndarray | None = None):
+    return build_hierarchy(scene(), np.zeros(3, np.float32), None, config, rotation)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_the_fused_kernel_and_its_gradients_are_those_of_the_reference(heads):
+    generator = torch.Generator().manual_seed(heads)
+    v, k = 300, 16
+    q, key, value = (torch.randn(v, heads, HEAD_DIM, generator=generator, requires_grad=True) for _ in range(3))
+    u = torch.randn(v, heads, EDGE_DIM, generator=generator, requires_grad=True)
+    edges = torch.randn(v, k, EDGE_DIM, generator=generator)
+    neighbors = torch.randint(v, (v, k), generator=generator)
+    fused = neighborhood_attention(q, key, value, u, edges, neighbors)
+    plain = reference(q, key, value, u, edges, neighbors)
+    weights = [torch.randn(p.shape, generator=generator) for p in plain]
+    for a, b in zip(fused, plain, strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    inputs = [q, key, value, u]
+    for a, b in zip(
+        torch.autograd.grad(sum((f * w).sum() for f, w in zip(fused, weights, strict=True)), inputs),
+        torch.autograd.grad(sum((p * w).sum() for p, w in zip(plain, weights, strict=True)), inputs),
+        strict=True,
+    ):
+        assert torch.allclose(a, b, atol=1e-3)
+
+
+def test_attention_weights_of_equation_1_sum_to_one():
+    v, k = 50, 8
+    ones = torch.ones(v, 1, HEAD_DIM)
+    out, _ = neighborhood_attention(
+        torch.randn(v, 1, HEAD_DIM), torch.randn(v, 1, HEAD_DIM), ones, torch.randn(v, 1, EDGE_DIM),
+        torch.randn(v, k, EDGE_DIM), torch.randint(v, (v, k)),
+    )  # fmt: skip
+    assert torch.allclose(out, ones, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        NetworkConfig(),
+        PAPER,
+        NetworkConfig(attention=False),
+        NetworkConfig(residual=False),
+        NetworkConfig(concatenate=False),
+        NetworkConfig(global_context=False),
+    ],
+    ids=["shipped", "paper", "mean", "no residual", "no concatenation", "no global vector"],
+)
+def test_every_form_gives_features_embeddings_and_kinds_for_each_voxel_and_learns(config):
+    torch.manual_seed(0)
+    network, x = PointAttention(config), hierarchy(config)
+    f, e, surface = network(x)
+    v = len(x.levels[0].inputs)
+    assert f.shape == (v, config.features)
+    assert e.shape == (v, config.embedding)
+    assert surface.shape == (v,)
+    (e.square().mean() + surface.mean()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+
+
+def test_the_global_vector_lets_far_voxels_know_of_each_other():
+    """Equations (5) and (6): a change at one end of the scene reaches the other only through z."""
+    for fused in (True, False):
+        config = NetworkConfig(channels=(32,), layers=(1,), global_context=fused)
+        torch.manual_seed(0)
+        network, x = PointAttention(config), hierarchy(config)
+        before = network(x)[0].detach().clone()
+        x.levels[0].inputs[0] += 50
+        far = (x.levels[0].position - x.levels[0].position[0]).norm(dim=1) > 20
+        assert bool((network(x)[0] - before)[far].abs().max() > 0) is fused
+
+
+def test_each_voxel_has_one_parent_and_levels_shrink():
+    x = hierarchy(NetworkConfig())
+    for fine, coarse in zip(x.levels, x.levels[1:], strict=False):
+        assert len(coarse.inputs) < len(fine.inputs)
+        assert fine.parents.unique().tolist() == list(range(len(coarse.inputs)))
+
+
+def test_the_same_input_gives_the_same_output():
+    torch.manual_seed(0)
+    network = PointAttention().eval()
+    with torch.inference_mode():
+        first, second = (network(hierarchy(network.config)) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_gravity_is_optional_and_known_gravity_makes_the_frame_irrelevant():
+    """With ``up`` given, turning cloud, viewpoint and up together changes the features only by rounding."""
+    config = NetworkConfig(channels=(32,), layers=(1,))
+    torch.manual_seed(0)
+    points = scene().centroids
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    turn *= np.sign(np.linalg.det(turn))
+    heights = []
+    for rotation in (np.eye(3), turn):
+        r = rotation.astype(np.float32)
+        grid = voxelize(points @ r.T, 0.015)
+        up = r @ np.array([0, 0, -1], np.float32)
+        x = build_hierarchy(grid, r @ np.array([0, 0, -1], np.float32), up, config)
+        heights.append(x.levels[0].inputs[:, 10].numpy())
+    assert np.isclose(heights[0].max(), heights[1].max(), atol=0.02)
+
+
+def test_a_single_voxel_passes_through():
+    grid = voxelize(np.zeros((1, 3), np.float32), 0.01)
+    network = PointAttention().eval()
+    with torch.inference_mode():
+        f, e, _ = network(build_hierarchy(grid, None, np.array([0, 0, 1], np.float32), network.config))
+    assert torch.isfinite(f).all()
+    assert torch.isfinite(e).all()

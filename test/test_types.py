@@ -1,0 +1,73 @@
+"""The types carry the contract: shapes, types and units are checked where the data is born."""
+
+import numpy as np
+import pytest
+
+from segvec3d_core import Box, Camera, PointCloud, Scene
+
+POINTS = np.zeros((4, 3), np.float32)
+CAMERA = Camera(2, 2, 1.0, 1.0, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"points": np.zeros((4, 2))}, ValueError, r"points: expected shape \(N, 3\), got \(4, 2\)"),
+        ({"points": np.zeros(3)}, ValueError, "points: expected shape"),
+        ({"points": [["a", "b", "c"]]}, TypeError, "points: expected numbers"),
+        ({"points": [[1, 2, 3], [4, 5]]}, ValueError, "points: not an array"),
+        ({"points": POINTS, "colors": np.zeros((3, 3), np.uint8)}, ValueError, "colors: expected shape"),
+        ({"points": POINTS, "colors": np.zeros((4, 3))}, TypeError, "colors: expected uint8, got float64"),
+        ({"points": POINTS, "up": [0, 0, 0]}, ValueError, "up: expected a finite vector with a length"),
+        ({"points": POINTS, "up": [0, 0]}, ValueError, "up: expected shape"),
+        ({"points": POINTS, "viewpoint": [np.nan, 0, 0]}, ValueError, "viewpoint: expected finite"),
+        ({"points": POINTS, "camera": Camera(3, 2, 1, 1, 0, 0)}, ValueError, "camera: expected 3 x 2 points, got 4"),
+    ],
+)
+def test_a_cloud_that_is_none_is_refused_with_its_name(arguments, error, words):
+    with pytest.raises(error, match=words):
+        PointCloud(**arguments)
+
+
+def test_up_is_kept_as_a_direction():
+    assert np.allclose(PointCloud(POINTS, up=np.array([0, 0, 5.0])).up, [0, 0, 1])
+
+
+def test_a_depth_image_and_its_cloud_project_onto_each_other():
+    camera = Camera(8, 6, 7.0, 7.5, 3.4, 2.6)
+    depth = np.random.default_rng(0).uniform(0.5, 2, (6, 8)).astype(np.float32)
+    depth[2, 3] = np.nan
+    cloud = PointCloud.from_depth(depth, camera)
+    u, v = np.meshgrid(np.arange(8), np.arange(6))
+    seen = np.isfinite(cloud.points[:, 2])
+    assert seen.sum() == 47
+    assert np.allclose(camera.project(cloud.points)[seen], np.stack([u, v], -1).reshape(-1, 2)[seen], atol=1e-4)
+
+
+@pytest.mark.parametrize("depth", [np.zeros((5, 5)), np.zeros(4), np.array([["a", "b"], ["c", "d"]])])
+def test_a_depth_image_of_another_size_or_type_is_refused(depth):
+    with pytest.raises((ValueError, TypeError), match="depth"):
+        PointCloud.from_depth(depth, CAMERA)
+
+
+def test_integer_depth_is_scaled_and_zero_is_no_return():
+    cloud = PointCloud.from_depth(np.array([[1000, 0], [2000, 500]], np.uint16), CAMERA)
+    assert np.allclose(cloud.points[[0, 2, 3], 2], [1, 2, 0.5])
+    assert np.isnan(cloud.points[1]).all()
+
+
+@pytest.mark.parametrize("arguments", [(0, 2, 1, 1, 0, 0), (2, 2, 0, 1, 0, 0), (2, 2, 1, float("nan"), 0, 0)])
+def test_a_camera_that_cannot_be_is_refused(arguments):
+    with pytest.raises(ValueError, match="camera"):
+        Camera(*arguments)
+
+
+def test_labels_must_name_objects_of_the_scene():
+    with pytest.raises(ValueError, match="labels: expected -1 to -1, got 0 to 0"):
+        Scene(np.zeros(3, np.int32))
+
+
+def test_box_corners_span_its_size():
+    box = Box(np.array([1, 2, 3]), np.eye(3), np.array([0.2, 0.4, 0.6]))
+    assert np.allclose(np.ptp(box.corners(), axis=0), box.size)
+    assert np.allclose(box.corners().mean(0), box.center)
