@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segvec3d_core.types import PointCloud
+from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.geometry import oriented_box
+from segvec3d_core.types import PointCloud, Scene, SceneObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,18 @@ class PlaneDbscan:
     min_voxels: int = 5
     min_points: int = 300
     seed: int = 0
+
+    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
+        """The clusters as a scene of objects with boxes, all of the same score; ``config`` is not looked at."""
+        labels = self.labels(cloud)
+        order = np.argsort(labels, kind="stable")
+        starts = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+        objects = []
+        for k in range(len(starts) - 1):
+            points = cloud.points[order[starts[k] : starts[k + 1]]]
+            box, centroid = oriented_box(points, cloud.up), points.mean(0, dtype=np.float64).astype(np.float32)
+            objects.append(SceneObject("object", 1.0, box, centroid, np.empty(0, np.float32), None, len(points)))
+        return Scene(labels, tuple(objects))
 
     def labels(self, cloud: PointCloud) -> NDArray[np.int32]:
         """The (N,) int32 clusters of a cloud, 0 to K - 1; -1 is the plane, noise, or nothing seen."""
