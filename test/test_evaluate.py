@@ -28,7 +28,7 @@ def table_frame(name: str = "a", seed: int = 0) -> Frame:
         label[row : row + 30, column : column + 35] = k
     depth += rng.normal(0, 0.0005, depth.shape).astype(np.float32)
     depth[rng.random(depth.shape) < 0.02] = np.nan
-    return Frame(name, depth, CAMERA, label=label, names={1: "red mug", 2: "blue mug", 3: "bowl"})
+    return Frame(name, None, depth, label, CAMERA, {1: "red mug", 2: "blue mug", 3: "bowl"})
 
 
 class Oracle:
@@ -74,7 +74,7 @@ def test_the_truth_scores_full_marks_and_surfaces_are_no_predictions(surface: bo
 
 def test_frames_without_labels_are_skipped_and_none_with_labels_is_an_error() -> None:
     frame = table_frame()
-    bare = Frame("b", frame.depth, CAMERA)
+    bare = Frame("b", None, frame.depth, None, CAMERA)
     assert evaluate_frames(Oracle(frame), [bare, frame]).summary.frames == 1
     with pytest.raises(ValueError, match="at least one with labels"):
         evaluate_frames(Oracle(frame), [bare])
@@ -85,7 +85,7 @@ def test_every_name_is_asked_for_once_where_there_are_two() -> None:
     assert queries(frame, COARSE) == {"mug": [1, 2], "bowl": [3]}
     assert queries(frame) == {"red mug": [1], "blue mug": [2], "bowl": [3]}
     assert queries(frame, dict.fromkeys(COARSE, "thing")) == {}
-    assert queries(Frame("b", frame.depth, CAMERA, names=frame.names)) == {}
+    assert queries(Frame("b", None, frame.depth, None, CAMERA, frame.names)) == {}
 
 
 @pytest.mark.parametrize(("wrong", "silent", "found", "answered"), [(0, 0, 2, 2), (1, 0, 0, 0), (0, 1, 2, 0)])

@@ -46,7 +46,7 @@ def test_a_written_frame_is_read_back_the_same(tmp_path: Path, ids: int) -> None
 
 
 def test_colour_labels_names_and_up_may_be_missing(tmp_path: Path) -> None:
-    write_frame(tmp_path, Frame("a", some_frame().depth, CAMERA))
+    write_frame(tmp_path, Frame("a", None, some_frame().depth, None, CAMERA))
     frame = FrameFolder(tmp_path)[0]
     assert frame.color is None
     assert frame.label is None
@@ -92,7 +92,7 @@ def test_a_frame_of_another_camera_keeps_its_own_intrinsics(tmp_path: Path) -> N
 def test_depth_beyond_sixteen_bits_is_no_return(tmp_path: Path) -> None:
     depth = np.full((6, 8), np.inf, np.float32)
     depth[0, :3] = [65.535, 70.0, -1.0]
-    write_frame(tmp_path, Frame("a", depth, CAMERA))
+    write_frame(tmp_path, Frame("a", None, depth, None, CAMERA))
     back = FrameFolder(tmp_path)[0].depth
     assert back[0, 0] == pytest.approx(65.535)
     assert np.isnan(back.reshape(-1)[1:]).all()

@@ -118,7 +118,7 @@ def depth_folder(folder: Path) -> Frame:
     rng = np.random.default_rng(1)
     depth = (rng.integers(500, 2000, (6, 8)) / 1000).astype(np.float32)
     depth[0, 0] = np.nan
-    frame = Frame("a", depth, CAMERA, color=rng.integers(0, 256, (6, 8, 3), np.uint8))
+    frame = Frame("a", rng.integers(0, 256, (6, 8, 3), np.uint8), depth, None, CAMERA)
     write_frame(folder, frame)
     return frame
 

@@ -41,19 +41,19 @@ class Frame:
 
     Attributes:
         name: unique in its folder; the stem of its files.
-        depth: (H, W) float32, metres, NaN where nothing returned.
-        camera: intrinsics of all images.
         color: (H, W, 3) uint8 RGB, or None.
+        depth: (H, W) float32, metres, NaN where nothing returned.
         label: (H, W) uint16, 0 background and support, 1..K objects, 255 ignore, or None.
+        camera: intrinsics of all images.
         names: name of each object id that has one.
         up: (3,) float32 against gravity in the optical frame, or None.
     """
 
     name: str
+    color: NDArray[np.uint8] | None
     depth: Float32
+    label: NDArray[np.uint16] | None
     camera: Camera
-    color: NDArray[np.uint8] | None = None
-    label: NDArray[np.uint16] | None = None
     names: dict[int, str] = field(default_factory=dict)
     up: Float32 | None = None
 
