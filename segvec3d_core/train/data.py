@@ -123,7 +123,7 @@ class Example:
         hierarchy: what the network reads.
         labels: (V,) int64 instance of each voxel that the supervision names, else -1.
         truth: (V,) int64 true instance, for measuring.
-        is_surface: (V,) bool.
+        is_surface: (V,) bool, as far as the supervision says.
         centres: (V, 3) float32 true centre votes in embedding units; has_centre: (V,) bool.
         grid: the voxels; instance: (N,) int64 true instance of each point.
     """
@@ -153,6 +153,17 @@ def turn_about_z(angle: float, mirror: bool) -> NDArray[np.float32]:
     return turn @ np.diag([-1, 1, 1]).astype(np.float32) if mirror else turn
 
 
+def crop(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(N,) bool: a ball around a random object, as a robot's workspace is cropped; it also keeps voxels small."""
+    objects = np.flatnonzero(~sample.is_surface)
+    if len(objects) == 0:
+        return np.ones(len(sample.points), bool)
+    seen = sample.points[sample.instance == rng.choice(objects)]
+    centre = seen.mean(0) if len(seen) else sample.points.mean(0)
+    inside = np.linalg.norm(sample.points - centre, axis=1) < np.exp(rng.uniform(np.log(0.35), np.log(1.5)))
+    return np.asarray(inside if inside.sum() > 500 else np.ones(len(inside), bool))
+
+
 def prepare(
     sample: Sample,
     rng: np.random.Generator,
@@ -161,10 +172,15 @@ def prepare(
     augment: bool = True,
     max_voxels: int = 12_000,
 ) -> Example:
-    """Voxelise and, for training, augment: voxel size, turn about z, mirror, scale, unknown up, unknown viewpoint."""
+    """Voxelise and, for training, augment: voxel size, turn about z, mirror, scale, unknown up, unknown viewpoint,
+    workspace."""
     points, up, viewpoint, centres = sample.points, sample.up, sample.viewpoint, sample.centres
+    colors, instance = sample.colors, sample.instance
     base, turn = 0.01, None
     if augment:
+        if rng.random() < 0.55:
+            inside = crop(sample, rng)
+            points, colors, instance = points[inside], colors[inside], instance[inside]
         scale = np.float32(rng.uniform(0.85, 1.2))
         points, centres = points * scale, centres * scale
         viewpoint = None if viewpoint is None else viewpoint * scale
@@ -177,13 +193,14 @@ def prepare(
         turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
     elif viewpoint is not None:
         up = None
-    grid = voxelize(points, adaptive_size(points, base, max_voxels), sample.colors)
+    grid = voxelize(points, adaptive_size(points, base, max_voxels), colors)
     hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
 
-    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
-    labels = truth if supervision is None else weaken(supervision, truth, hierarchy, sample.is_surface, rng)
+    truth = majority(grid.inverse, instance, len(grid), len(sample.is_surface))
     known = np.maximum(truth, 0)
-    is_surface = (truth >= 0) & sample.is_surface[known]
+    labels, is_surface = truth, (truth >= 0) & sample.is_surface[known]
+    if supervision is not None:
+        labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, rng)
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     rotation = canonical_rotation(grid.centroids, seen_from, up)
     rotation = rotation if turn is None else turn @ rotation
@@ -197,7 +214,7 @@ def prepare(
         torch.from_numpy(votes[known]),
         torch.from_numpy(has_centre),
         grid,
-        sample.instance,
+        instance,
     )
 
 

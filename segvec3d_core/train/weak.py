@@ -79,24 +79,28 @@ def weaken(
     hierarchy: Hierarchy,
     is_surface: NDArray[np.bool_],
     rng: np.random.Generator,
-) -> Labels:
+) -> tuple[Labels, NDArray[np.bool_]]:
     """Reduce the true labels to what a weak annotator gives.
 
     Args:
-        supervision: the signal; truth: (V,) true instances, -1 unknown; is_surface: (E,) bool, not used to group.
+        supervision: the signal; truth: (V,) true instances, -1 unknown; is_surface: (V,) bool, true kinds.
+
+    Returns:
+        labels (V,), -1 where nobody says; kinds (V,) bool, whether a labelled voxel lies on a surface. Labelled
+        points come with their kind; from over-segmentation alone, pieces of over a tenth of the scene are surfaces.
     """
     labelled = np.flatnonzero(truth >= 0)
     labels = np.full(len(truth), -1, np.int64)
     if supervision.kind == "points":
         chosen = rng.permutation(labelled)[: supervision.count]
         labels[chosen] = truth[chosen]
-        return labels
+        return labels, is_surface
     pieces = oversegment(hierarchy)
     if supervision.kind == "oversegmentation":
-        sizes = np.bincount(pieces[pieces >= 0])
-        return np.where((pieces >= 0) & (sizes[np.maximum(pieces, 0)] >= 8), pieces, -1)
+        size = np.bincount(pieces)[pieces]
+        return np.where(size >= 8, pieces, -1), size > len(pieces) / 10
     shuffled = rng.permutation(labelled)
     _, first = np.unique(truth[shuffled], return_index=True)
     for seed in shuffled[first]:
         labels[pieces == pieces[seed]] = truth[seed]
-    return labels
+    return labels, is_surface

@@ -1,0 +1,312 @@
+"""Second stage: instances and texts meet in one space, equations (9) to (12), on a frozen backbone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..alignment import Alignment, AlignmentConfig, InstanceInput
+from ..clustering import cluster
+from ..config import SegmentationConfig
+from ..instances import Segment, alignment_input, describe_segments, find_segments
+from ..network import build_hierarchy
+from ..pipeline import SegVec3D
+from ..simulate.objects import COLORS
+from ..text import TextEncoder
+from ..voxels import adaptive_size, voxelize
+from . import losses
+from .captions import Described, Facts, caption_of, near_miss
+from .data import Sample, load_sample, majority
+from .segmentation import VALIDATION_SEED_OFFSET
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentTraining:
+    """One run of the second stage.
+
+    Attributes:
+        output: folder; cache: folder of scenes; seed: of everything random.
+        scenes: training scenes whose instances are described; validation_scenes: others, for calibration.
+        steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak.
+        workers: processes that run the backbone.
+    """
+
+    output: Path
+    cache: Path | None = None
+    seed: int = 0
+    scenes: int = 3_000
+    validation_scenes: int = 150
+    steps: int = 6_000
+    batch: int = 192
+    learning_rate: float = 1e-3
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Described3D:
+    """One instance of a simulated scene as the alignment reads it, and what is true of it.
+
+    Attributes:
+        features (M, d_f), geometry (M, 8) float16; statistics (32,) float32; info: what it is; scene: its number.
+    """
+
+    features: Tensor
+    geometry: Tensor
+    statistics: Tensor
+    info: dict[str, Any]
+    scene: int
+
+
+@torch.inference_mode()
+def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> list[Described3D]:
+    """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
+    that segmentation missed are described from their true mask, so that hard shapes are not left out."""
+    base = float(np.exp(rng.uniform(np.log(0.009), np.log(0.012))))
+    grid = voxelize(sample.points, adaptive_size(sample.points, base, 14_000), sample.colors)
+    up = sample.up if sample.viewpoint is None or rng.random() < 0.5 else None
+    hierarchy = build_hierarchy(grid, sample.viewpoint, up, model.network.config)
+    features, e, logits = model.network(hierarchy)
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    neighbors = hierarchy.levels[0].neighbors.numpy()
+    objects, surfaces = cluster(e.numpy(), logits.sigmoid().numpy(), neighbors, "fast", model.clustering)
+    found = find_segments(objects, surfaces, e.numpy(), logits.sigmoid().numpy(), grid, model.score)
+    chosen: list[tuple[Segment, int]] = []
+    for entity in range(len(sample.is_surface)):
+        mask = truth == entity
+        if mask.sum() < 8 or sample.infos[entity] is None:
+            continue
+        best = max(found, key=lambda s: _iou(s.voxels, mask), default=None)
+        if best is None or _iou(best.voxels, mask) <= 0.5:
+            voxels = np.flatnonzero(mask)
+            best = Segment("object", voxels, 1.0, np.zeros(4), int(grid.counts[voxels].sum()))
+        chosen.append((best, entity))
+    surfaces_only = [s for s in found if s.kind == "surface"]
+    described = describe_segments(
+        [s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, SegmentationConfig(min_points=1)
+    )[: len(chosen)]
+    out = []
+    for segment, (_, entity) in zip(described, chosen, strict=True):
+        x = alignment_input([segment], features, grid, hierarchy.normals, up)
+        info = sample.infos[entity]
+        assert info is not None
+        out.append(Described3D(x.features.half(), x.geometry.half(), x.statistics[0], info, scene))
+    return out
+
+
+def _iou(voxels: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> float:
+    hits = int(mask[voxels].sum())
+    return hits / (len(voxels) + int(mask.sum()) - hits)
+
+
+_worker_model: SegVec3D | None = None
+
+
+def _start_worker(weights: str) -> None:
+    global _worker_model
+    torch.set_num_threads(1)
+    _worker_model = SegVec3D.load(weights, device="cpu")
+
+
+def _work(task: tuple[int, int, str | None]) -> bytes:
+    """Describe one scene in a worker; the answer travels as bytes, which need no shared memory."""
+    import io
+
+    seed, index, cache = task
+    assert _worker_model is not None
+    rng = np.random.default_rng([seed, 2, index])
+    sample = load_sample(seed, index, None if cache is None else Path(cache))
+    rows = describe_scene(_worker_model, sample, index, rng) if len(sample.points) > 500 else []
+    buffer = io.BytesIO()
+    torch.save([(r.features, r.geometry, r.statistics, r.info, r.scene) for r in rows], buffer)
+    return buffer.getvalue()
+
+
+def describe_scenes(
+    weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
+) -> Iterator[Described3D]:
+    """Instances of many scenes, in order."""
+    import io
+
+    tasks = [(seed, index, None if cache is None else str(cache)) for index in indices]
+    with ProcessPoolExecutor(
+        max(1, workers), get_context("spawn"), initializer=_start_worker, initargs=(str(weights),)
+    ) as pool:
+        for blob in tqdm(
+            pool.map(_work, tasks, chunksize=4), total=len(tasks), desc=title, unit="scene", mininterval=5
+        ):
+            for row in torch.load(io.BytesIO(blob), weights_only=True):
+                yield Described3D(*row)
+
+
+def collate(rows: list[Described3D]) -> InstanceInput:
+    """Bring single instances together."""
+    sizes = torch.tensor([len(r.features) for r in rows])
+    return InstanceInput(
+        torch.cat([r.features for r in rows]).float(),
+        torch.cat([r.geometry for r in rows]).float(),
+        torch.repeat_interleave(torch.arange(len(rows)), sizes),
+        torch.stack([r.statistics for r in rows]),
+    )
+
+
+def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
+    """Forget colour now and then, and see it under other white balance and exposure; jitter sizes."""
+    statistics, geometry = x.statistics.clone(), x.geometry.clone()
+    gone = torch.from_numpy(rng.random(x.count) < 0.15)
+    statistics[gone, 8:] = 0
+    geometry[gone[x.owner], 7] = 0
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.08, (x.count, 3)) + rng.normal(0, 0.12, (x.count, 1)))).float()
+    for block in (9, 12):
+        statistics[:, block : block + 3] = (statistics[:, block : block + 3] * gain).clamp(0, 1)
+    statistics[:, :3] += torch.from_numpy(rng.normal(0, 0.04, (x.count, 3))).float()
+    keep = torch.from_numpy(rng.random(len(x.owner)) < rng.uniform(0.5, 1.0))
+    first = torch.ones_like(keep)
+    first[1:] = x.owner[1:] != x.owner[:-1]
+    keep |= first  # every instance keeps at least one voxel
+    return InstanceInput(x.features[keep], geometry[keep], x.owner[keep], statistics)
+
+
+def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
+    """Train the projections on a frozen backbone, then calibrate similarities on validation scenes.
+
+    Args:
+        weights: checkpoint of the first stage.
+
+    Returns:
+        the model with its trained alignment, and a record for the model card.
+    """
+    started = time.perf_counter()
+    model = SegVec3D.load(weights, device="cpu")
+    rows = list(describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "describing scenes"))
+    truth = [Described.of(r.info) for r in rows]
+    facts = Facts(truth)
+    text = TextEncoder()
+    torch.manual_seed(plan.seed)
+    rng = np.random.default_rng([plan.seed, 3])
+    alignment = Alignment(AlignmentConfig(features=model.network.config.features))
+    optimizer = torch.optim.AdamW(alignment.parameters(), lr=plan.learning_rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
+    # Rare kinds are seen as often as half-common ones: sample by the root of the frequency.
+    kinds, kind_of = np.unique([r.info["category"] for r in rows], return_inverse=True)
+    weight = 1 / np.sqrt(np.bincount(kind_of))[kind_of]
+    weight /= weight.sum()
+    history, mean = [], None
+    plan.output.mkdir(parents=True, exist_ok=True)
+    with (plan.output / "alignment.jsonl").open("a") as journal:
+        for step in tqdm(range(plan.steps), desc="alignment", unit="step", mininterval=5):
+            chosen = rng.choice(len(rows), plan.batch, p=weight)
+            captions = [caption_of(truth[i], rng) for i in chosen]
+            captions += [near_miss(c, truth, list(COLORS), rng) for c in captions]
+            positive = torch.from_numpy(facts.fits(chosen, captions))
+            used = positive.any(0)
+            t = torch.from_numpy(text.encode([c.text for c in captions]))
+            v_x = alignment.project_instances(augment(collate([rows[i] for i in chosen]), rng))
+            cosine = v_x @ alignment.project_texts(t).T
+            loss = contrast(cosine, positive, used, alignment.log_temperature.exp().clamp(0.02, 0.5))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+            if (step + 1) % 500 == 0 or step + 1 == plan.steps:
+                history.append({"step": step + 1, "align": round(mean, 4)})
+                journal.write(json.dumps(history[-1]) + "\n")
+    held_out = list(
+        describe_scenes(
+            weights, plan.seed + VALIDATION_SEED_OFFSET, range(plan.validation_scenes), plan.cache, plan.workers,
+            "validation scenes",
+        )
+    )  # fmt: skip
+    model.alignment = alignment.eval()
+    model.threshold, figures = calibrate(alignment, text, held_out, np.random.default_rng([plan.seed, 4]))
+    record = {
+        "scenes": plan.scenes,
+        "instances": len(rows),
+        "kinds": len(kinds),
+        "steps": plan.steps,
+        "seconds": round(time.perf_counter() - started),
+        "history": history,
+        "validation": figures,
+    }
+    return model, record
+
+
+def contrast(cosine: Tensor, positive: Tensor, used: Tensor, temperature: Tensor) -> Tensor:
+    """Equation (12) where texts that fit no instance of the batch serve as negatives only.
+
+    Args:
+        cosine, positive: (B, T); used: (T,) bool, texts that fit at least one instance.
+    """
+    rest = cosine[:, ~used] / temperature
+    symmetric = losses.info_nce(cosine[:, used], positive[:, used], temperature)
+    if rest.shape[1] == 0:
+        return symmetric
+    # An instance should find its own texts before the near misses, too.
+    own = (cosine[:, used] / temperature).masked_fill(~positive[:, used], float("-inf"))
+    everything = torch.cat([cosine[:, used] / temperature, rest], 1).logsumexp(1)
+    return 0.5 * symmetric + 0.5 * (everything - own.logsumexp(1)).mean()
+
+
+@torch.no_grad()
+def calibrate(
+    alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator
+) -> tuple[float, dict[str, float]]:
+    """Fit similarity = sigmoid(a cos + b) so that 0.5 parts fitting from unfitting texts, and choose the threshold
+    that best tells scenes that hold a thing from scenes that do not.
+
+    Returns:
+        the threshold of similarity, and figures: R@1 by scene, chance, present found and absent refused.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    truth = [Described.of(r.info) for r in rows]
+    v = alignment.project_instances(collate(rows))
+    by_scene: dict[int, list[int]] = {}
+    for i, row in enumerate(rows):
+        by_scene.setdefault(row.scene, []).append(i)
+    best_present, best_absent, cosines, fits = [], [], [], []
+    hits, chance = [], []
+    for members in by_scene.values():
+        for i in members:
+            caption = caption_of(truth[i], rng)
+            miss = near_miss(caption, truth, list(COLORS), rng)
+            for asked in (caption, miss):
+                t = alignment.project_texts(torch.from_numpy(text.encode([asked.text])))
+                cosine = (v[members] @ t[0]).numpy()
+                fit = np.array([truth[j].fits(asked) for j in members])
+                cosines.append(cosine)
+                fits.append(fit)
+                (best_present if fit.any() else best_absent).append(float(cosine.max()))
+                if fit.any() and not fit.all():
+                    hits.append(bool(fit[cosine.argmax()]))
+                    chance.append(float(fit.mean()))
+    model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
+    model.fit(np.concatenate(cosines)[:, None], np.concatenate(fits))
+    a, b = float(model.coef_[0, 0]), float(model.intercept_[0])
+    alignment.calibration.copy_(torch.tensor([a, b]))
+    present, absent = np.array(best_present), np.array(best_absent)
+    candidates = np.quantile(np.concatenate([present, absent]), np.linspace(0, 1, 400))
+    gain = [float((present >= c).mean() + (absent < c).mean()) for c in candidates]
+    best = float(candidates[int(np.argmax(gain))])
+    figures = {
+        "R@1": float(np.mean(hits)),
+        "chance": float(np.mean(chance)),
+        "present found": float((present >= best).mean()),
+        "absent refused": float((absent < best).mean()),
+    }
+    log.info("alignment: %s", figures)
+    return float(1 / (1 + np.exp(-(a * best + b)))), figures
