@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter, zoom
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from ..types import Camera
 
@@ -42,13 +42,27 @@ class Seen:
     camera: Camera
 
 
+@njit(cache=True, nogil=True)
+def _stretch(coarse, cell, out) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Bilinear enlargement of ``coarse`` by ``cell``."""
+    for row in range(out.shape[0]):
+        i = int(row / cell)
+        v = row / cell - i
+        for column in range(out.shape[1]):
+            j = int(column / cell)
+            u = column / cell - j
+            upper = coarse[i, j] * (1 - u) + coarse[i, j + 1] * u
+            lower = coarse[i + 1, j] * (1 - u) + coarse[i + 1, j + 1] * u
+            out[row, column] = upper * (1 - v) + lower * v
+
+
 def smooth_noise(rng: Generator, shape: tuple[int, int], cell: float) -> Float32:
-    """(H, W) unit Gaussian noise that varies over about ``cell`` pixels."""
-    coarse = (int(np.ceil(shape[0] / cell)) + 2, int(np.ceil(shape[1] / cell)) + 2)
-    field = zoom(rng.standard_normal(coarse, dtype=np.float32), cell, order=1)[: shape[0], : shape[1]]
-    padded = np.zeros(shape, np.float32)
-    padded[: field.shape[0], : field.shape[1]] = field
-    return np.asarray(padded * np.float32(1.4), np.float32)
+    """(H, W) Gaussian noise of about unit deviation that varies over ``cell`` pixels (at least 1)."""
+    cell = max(float(cell), 1.0)
+    coarse = rng.standard_normal((int(shape[0] / cell) + 2, int(shape[1] / cell) + 2), dtype=np.float32)
+    out = np.empty(shape, np.float32)
+    _stretch(coarse * np.float32(1.5), cell, out)
+    return out
 
 
 def _jitter(rng: Generator, shape: tuple[int, int], sigma: float, cell: float) -> NDArray[np.int64]:
@@ -61,9 +75,13 @@ def _jitter(rng: Generator, shape: tuple[int, int], sigma: float, cell: float) -
 
 
 def _edges(depth: Float32, jump: float) -> NDArray[np.bool_]:
-    """Where depth jumps by more than this share of itself within the 3 x 3 neighbours."""
-    filled = np.where(depth > 0, depth, 50.0)
-    return np.asarray(maximum_filter(filled, 3) - minimum_filter(filled, 3) > jump * filled)
+    """Where depth jumps by about this share of itself: inverse depth is linear on a plane, so slopes do not count."""
+    inverse = np.where(depth > 0, 1.0 / np.maximum(depth, 1e-3), 0.02).astype(np.float32)
+    bend = np.zeros(depth.shape, np.float32)
+    bend[1:-1] = np.abs(inverse[2:] + inverse[:-2] - 2 * inverse[1:-1])
+    across = np.abs(inverse[:, 2:] + inverse[:, :-2] - 2 * inverse[:, 1:-1])
+    np.maximum(bend[:, 1:-1], across, out=bend[:, 1:-1])
+    return np.asarray(bend > jump * inverse)
 
 
 @njit(cache=True, nogil=True)
@@ -101,7 +119,7 @@ def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
         disparity = gain / depth + rng.uniform(0.3, 0.7) * smooth_noise(rng, depth.shape, rng.uniform(1.2, 3.0))
         depth = np.where(depth > 0, gain / np.maximum(np.rint(disparity), 1.0), 0)
     depth = depth * (1 + 0.004 * rng.normal() * smooth_noise(rng, depth.shape, 120 * scale))
-    missing = shadow | (seen.cosine < rng.uniform(0.08, 0.2)) | _patchy(rng, seen) | (depth < 0.4) | (depth > 8.0)
+    missing = shadow | (seen.cosine < rng.uniform(0.06, 0.17)) | _patchy(rng, seen) | (depth < 0.4) | (depth > 8.0)
     missing |= _edges(seen.depth, 0.04) & (rng.random(depth.shape) < rng.uniform(0.1, 0.6))
     return _read(depth, missing), source
 
@@ -169,7 +187,7 @@ def _patchy(rng: Generator, seen: Seen) -> NDArray[np.bool_]:
     if not (seen.loss > 0.005).any():
         return np.zeros(seen.depth.shape, np.bool_)
     rank = smooth_noise(rng, seen.depth.shape, rng.uniform(4, 14) * seen.camera.width / 640)
-    return np.asarray(rank > 1.9 - 3.2 * seen.loss)
+    return np.asarray((rank > 2.2 - 4.0 * seen.loss) & (seen.loss > 0.005))
 
 
 def _fatten(depth: Float32, source: NDArray[np.int64], radius: int) -> NDArray[np.int64]:

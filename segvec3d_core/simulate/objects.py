@@ -96,8 +96,8 @@ def material_row(
     row[8] = rng.integers(1, 100000)
     row[9] = SHINE.get(material, 0.03) * rng.uniform(0.5, 1.2)
     # What an infrared pattern does not come back from: dark, clear and mirroring things.
-    loss = {"glass": 0.55, "metal": 0.08}.get(material, 0.01) + (0.12 if color == "black" else 0.0)
-    row[10] = loss * rng.uniform(0.0, 2.0) ** 2 / 2
+    loss = {"glass": 0.55, "metal": 0.15}.get(material, 0.0) + (0.15 if color == "black" else 0.0)
+    row[10] = loss * rng.uniform(0.0, 1.6) ** 2
     return row
 
 

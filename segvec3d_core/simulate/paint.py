@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from . import raster
 from .scenes import SceneModel
@@ -122,18 +121,18 @@ def _pattern(kind, x, y, z, scale, seed, height):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def _shade(  # type: ignore[no-untyped-def]  # compiled
-    points, normals, entity, material, materials, poses, heights, eye, direction, strength, ambient, lit, out
+    points, normals, face, entity, material, materials, poses, heights, eye, direction, strength, ambient, lit, out
 ) -> None:
     """Fill ``out`` (P, 3) with linear colour for P visible points in the scene's frame."""
+    view = np.empty(3)
     for p in range(len(points)):
-        pose, row = poses[entity[p]], materials[material[p]]
+        pose, row = poses[entity[face[p]]], materials[material[face[p]]]
         dx, dy, dz = points[p, 0] - pose[9], points[p, 1] - pose[10], points[p, 2] - pose[11]
         x = pose[0] * dx + pose[3] * dy + pose[6] * dz
         y = pose[1] * dx + pose[4] * dy + pose[7] * dz
         z = pose[2] * dx + pose[5] * dy + pose[8] * dz
-        mix, gain = _pattern(int(row[3]), x, y, z, max(row[7], 1e-4), int(row[8]), heights[entity[p]])
+        mix, gain = _pattern(int(row[3]), x, y, z, max(row[7], 1e-4), int(row[8]), heights[entity[face[p]]])
         facing = 0.0
-        view = np.empty(3)
         length = 0.0
         for k in range(3):
             facing += normals[p, k] * direction[k]
@@ -163,12 +162,12 @@ def _shadow(scene: SceneModel, points: NDArray[np.float32], light: Light, cells:
     u /= np.linalg.norm(u)
     frame = np.stack([u, np.cross(w, u), w])
     seen = points @ frame.T.astype(np.float32)
-    low, high = np.percentile(seen[::17, :2], [1, 99], axis=0)
+    low, high = seen[:, :2].min(0), seen[:, :2].max(0)
     cell = max(float((high - low).max()) / cells, 1e-3)
     value = np.full((cells, cells), -1e9)
     ceiling = np.array([e.info.category == "ceiling" or e.info.category == "wall" for e in scene.entities])
     faces = scene.faces[~ceiling[scene.face_entity]]
-    raster.plan(scene.vertices.astype(np.float64) @ frame.T, faces, low[0], low[1], cell, value, np.empty((cells, cells), np.int32))
+    raster.plan(scene.vertices.astype(np.float64) @ frame.T, faces, low[0], low[1], cell, value)
     at = np.rint((seen[:, :2] - low) / cell).astype(int)
     inside = ((at >= 0) & (at < cells)).all(1)
     at = np.clip(at, 0, cells - 1)
@@ -194,13 +193,13 @@ def paint(
     """
     light = sample_light(rng)
     seen = face >= 0
-    where = points[seen].astype(np.float32)
+    where = points[seen]
     lit = _shadow(scene, where, light) if light.shadows and len(where) else np.ones(len(where), np.float32)
     linear = np.zeros((len(where), 3), np.float32)
     heights = np.array([e.size[2] for e in scene.entities], np.float32)
     _shade(
-        where, normals[seen].astype(np.float32), scene.face_entity[face[seen]], scene.face_material[face[seen]],
-        scene.materials, scene.poses, heights, np.asarray(eye, np.float64), light.direction, light.strength,
+        where, normals[seen], face[seen], scene.face_entity, scene.face_material, scene.materials, scene.poses,
+        heights, np.asarray(eye, np.float64), light.direction, light.strength,
         light.ambient, lit, linear,
     )  # fmt: skip
     image = np.zeros((*face.shape, 3), np.float32)
@@ -208,12 +207,32 @@ def paint(
     return _develop(rng, image, light)
 
 
+@njit(cache=True, nogil=True)
+def _expose(image, blur, gain, curve, noise, amount, out) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Blur by a 3 x 3 kernel, apply gain and tone curve, add noise drawn from a table."""
+    height, width = image.shape[:2]
+    side, state = blur / 2, np.uint32(12345)
+    for row in range(height):
+        up, down = max(row - 1, 0), min(row + 1, height - 1)
+        for column in range(width):
+            left, right = max(column - 1, 0), min(column + 1, width - 1)
+            state = np.uint32(state * np.uint32(1664525) + np.uint32(1013904223))
+            common = noise[(state >> np.uint32(16)) & np.uint32(0xFFFF)]
+            for k in range(3):
+                value = image[row, column, k] * (1 - 2 * blur)
+                value += side * (image[up, column, k] + image[down, column, k])
+                value += side * (image[row, left, k] + image[row, right, k])
+                tone = curve[int(min(max(value * gain[k], 0.0), 1.0) * 1023)]
+                state = np.uint32(state * np.uint32(1664525) + np.uint32(1013904223))
+                grain = 0.7 * common + 0.5 * noise[(state >> np.uint32(16)) & np.uint32(0xFFFF)]
+                out[row, column, k] = min(max(tone + amount * grain, 0.0), 1.0) * 255
+
+
 def _develop(rng: Generator, image: NDArray[np.float32], light: Light) -> NDArray[np.uint8]:
     """Blur, exposure, white balance, gamma and sensor noise."""
-    blur = rng.uniform(0.3, 1.0) * image.shape[1] / 640
-    if blur > 0.3:
-        image = np.stack([gaussian_filter(image[..., k], blur) for k in range(3)], -1)
-    image = np.clip(image * (light.tint * light.exposure).astype(np.float32), 0, 1) ** np.float32(1 / rng.uniform(1.5, 2.1))
-    noise = rng.standard_normal(image.shape[:2], dtype=np.float32)[..., None] * 0.7 + rng.standard_normal(image.shape, dtype=np.float32) * 0.5
-    image = image + np.float32(rng.uniform(0.002, 0.02)) * noise
-    return np.asarray(np.clip(image * 255, 0, 255), np.uint8)
+    curve = np.linspace(0, 1, 1024) ** (1 / rng.uniform(1.5, 2.1))
+    noise = rng.standard_normal(65536, dtype=np.float32)
+    out = np.empty(image.shape, np.uint8)
+    gain = np.asarray(light.tint * light.exposure, np.float64)
+    _expose(image, float(rng.uniform(0.0, 0.3)), gain, curve, noise, float(rng.uniform(0.002, 0.02)), out)
+    return out

@@ -53,9 +53,8 @@ def make_body(mesh: Mesh, rotation: Array, cell: float) -> Body:
     columns, rows = (np.ceil(vertices[:, :2].max(0) / cell).astype(int) + 2).tolist()
     high = np.full((rows, columns), EMPTY)
     low = np.full((rows, columns), EMPTY)
-    unused = np.empty((rows, columns), np.int32)
-    raster.plan(vertices, mesh.faces, 0.0, 0.0, cell, high, unused)
-    raster.plan(vertices * [1.0, 1.0, -1.0], mesh.faces, 0.0, 0.0, cell, low, unused)
+    raster.plan(vertices, mesh.faces, 0.0, 0.0, cell, high)
+    raster.plan(vertices * [1.0, 1.0, -1.0], mesh.faces, 0.0, 0.0, cell, low)
     cells = np.rint(vertices[:, :2] / cell).astype(int)
     np.maximum.at(high, (cells[:, 1], cells[:, 0]), vertices[:, 2])
     np.maximum.at(low, (cells[:, 1], cells[:, 0]), -vertices[:, 2])
@@ -182,15 +181,19 @@ def yaw(degrees: float) -> Array:
     return axis_rotation("z", degrees)
 
 
-def settle(heights: HeightMap, mesh: Mesh, body: Body, x: float, y: float) -> tuple[Body, int, int, float] | None:
+def settle(
+    heights: HeightMap, mesh: Mesh, body: Body, x: float, y: float, highest: float = np.inf
+) -> tuple[Body, int, int, float] | None:
     """Drop a body above (x, y); where it would topple, tilt it the way it falls until it holds, or give up.
+
+    It also gives up where the body would come to rest above ``highest``, metres.
 
     Returns:
         the body as it rests, its row, column and height; None where it finds no rest.
     """
     row, column = heights.cell_of(body, x, y)
     z = heights.rest(body, row, column)
-    if z is None or z < -1.0:
+    if z is None or z < -1.0 or z > highest:
         return None
     if heights.is_stable(body, row, column, z):
         return body, row, column, z
@@ -202,7 +205,7 @@ def settle(heights: HeightMap, mesh: Mesh, body: Body, x: float, y: float) -> tu
     if length < 1e-4:
         return None
     axis = np.array([-lean[1], lean[0], 0.0]) / length
-    for degrees in (5.0, 10.0, 16.0, 23.0, 31.0, 40.0):
+    for degrees in (6.0, 14.0, 24.0, 36.0):
         tilted = make_body(mesh, turn_about(axis, degrees) @ body.rotation, heights.cell)
         row, column = heights.cell_of(tilted, x, y)
         z = heights.rest(tilted, row, column)

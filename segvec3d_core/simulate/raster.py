@@ -41,15 +41,8 @@ def _triangle(  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True, nogil=True)
-def plan(vertices, faces, x0, y0, cell, value, face) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Largest z per cell of a plan view.
-
-    Args:
-        vertices: (V, 3); faces: (F, 3).
-        x0, y0: position of the cell (0, 0), metres; columns run along x, rows along y.
-        cell: edge of a cell, metres.
-        value: (H, W) heights, updated in place; face: (H, W) int32 index of the face seen, updated in place.
-    """
+def _plan(vertices, faces, x0, y0, cell, value, face) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Largest z per cell of a plan view."""
     for f in range(len(faces)):
         a, b, c = faces[f]
         _triangle(
@@ -98,6 +91,24 @@ def _pinhole(vertices, faces, fx, fy, cx, cy, value, face) -> None:  # type: ign
             )  # fmt: skip
 
 
+def plan(
+    vertices: NDArray[np.floating], faces: NDArray[np.int32], x0: float, y0: float, cell: float,
+    value: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Raise a plan view to the largest z per cell.
+
+    Args:
+        vertices: (V, 3); faces: (F, 3).
+        x0, y0: position of the cell (0, 0), metres; columns run along x, rows along y.
+        cell: edge of a cell, metres.
+        value: (H, W) heights, updated in place.
+    """
+    # One signature, so that it is compiled once.
+    points = np.ascontiguousarray(vertices, np.float64)
+    face = np.empty(value.shape, np.int32)
+    _plan(points, np.ascontiguousarray(faces, np.int32), float(x0), float(y0), float(cell), value, face)
+
+
 def pinhole(
     vertices: NDArray[np.floating],
     faces: NDArray[np.int32],
@@ -117,7 +128,41 @@ def pinhole(
     """
     value = np.zeros(size)
     face = np.full(size, -1, np.int32)
-    _pinhole(np.asarray(vertices, np.float64), np.asarray(faces, np.int32), *map(float, intrinsics), value, face)
+    points = np.ascontiguousarray(vertices, np.float64)
+    _pinhole(points, np.ascontiguousarray(faces, np.int32), *map(float, intrinsics), value, face)
     with np.errstate(divide="ignore"):
         depth = np.where(face >= 0, 1.0 / value, 0.0)
     return depth.astype(np.float32), face
+
+
+@njit(cache=True, nogil=True)
+def surfaces(depth, face, vertices, faces, fx, fy, cx, cy, rotation, eye, points, normals, cosine) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Point, normal and slant of every pixel of a pinhole view.
+
+    Args:
+        depth, face: (H, W) from ``pinhole``.
+        vertices: (V, 3) in the optical frame; faces: (F, 3).
+        fx, fy, cx, cy: intrinsics, pixels.
+        rotation, eye: p_scene = rotation @ p_camera + eye.
+        points, normals: (H, W, 3) filled in the scene's frame, normals towards the camera; 0 where nothing is.
+        cosine: (H, W) filled with the cosine between normal and viewing ray, 0 where nothing is.
+    """
+    for row in range(depth.shape[0]):
+        for column in range(depth.shape[1]):
+            f, z = face[row, column], depth[row, column]
+            if f < 0:
+                points[row, column], normals[row, column], cosine[row, column] = 0.0, 0.0, 0.0
+                continue
+            a, b, c = faces[f]
+            ux, uy, uz = (vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2])
+            vx, vy, vz = (vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2])
+            nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+            x, y = (column - cx) / fx * z, (row - cy) / fy * z
+            length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-20
+            dot = -(nx * x + ny * y + nz * z) / length
+            if dot < 0:
+                length = -length
+            cosine[row, column] = abs(dot) / np.sqrt(x * x + y * y + z * z)
+            for k in range(3):
+                points[row, column, k] = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z + eye[k]
+                normals[row, column, k] = (rotation[k, 0] * nx + rotation[k, 1] * ny + rotation[k, 2] * nz) / length

@@ -20,7 +20,7 @@ TOPS = ("table", "coffee table", "desk", "cabinet", "drawer", "shelf", "bookcase
 
 
 def _wall_paint(rng: Generator) -> NDArray[np.float32]:
-    color = str(rng.choice(["white", "white", "beige", "grey", "yellow", "blue", "green"]))
+    color = str(rng.choice(["white", "white", "white", "beige", "beige", "grey", "yellow", "blue"]))
     return material_row(rng, color, color, str(rng.choice(["plain", "plain", "noise"])), "plaster", 1.0)[None]
 
 
@@ -100,7 +100,7 @@ def clutter(
     low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
     cell = 0.008
     heights = HeightMap(low[0], low[1], high[0] - low[0], high[1] - low[1], cell, EMPTY)
-    raster.plan(vertices, model.mesh.faces, low[0], low[1], cell, heights.height, np.empty(heights.height.shape, np.int32))
+    raster.plan(vertices, model.mesh.faces, low[0], low[1], cell, heights.height)
     done = 0
     for _ in range(count):
         item = sample_object(rng, "table", 0.45)
@@ -132,7 +132,7 @@ def room_scene(rng: Generator) -> SceneModel:
             placed.append(piece)
     for model, rotation, offset in placed:
         if model.info.category in TOPS:
-            clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 7)))
+            clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 11)))
     things = [e.center for e in builder.entities if e.kind == "object"]
     focus = np.asarray(things[int(rng.integers(len(things)))], np.float64) if things else np.array([0.0, 0.0, 0.8])
     return builder.build(focus, 1.2, "room", (-x / 2 + 0.15, x / 2 - 0.15, -y / 2 + 0.15, y / 2 - 0.15))
@@ -156,7 +156,7 @@ def shelf_scene(rng: Generator) -> SceneModel:
     clear = (z - 0.02) / rows - 0.03
     for level in range(rows):
         heights = HeightMap(-x / 2 + 0.025, -y / 2, x - 0.05, y - 0.015, 0.005, (z - 0.02) * level / rows + 0.02)
-        for _ in range(int(rng.integers(0, 7))):
+        for _ in range(int(rng.integers(0, 11))):
             item = sample_object(rng, "table", min(0.4, clear * 1.3))
             body = make_body(item.mesh, yaw(rng.uniform(0, 360)), heights.cell)
             if body.height > clear:

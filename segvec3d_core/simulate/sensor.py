@@ -149,37 +149,35 @@ def render(
         sensor = SENSORS[int(rng.choice(4, p=[0.06, 0.38, 0.3, 0.26]))]
     if sensor not in SENSORS:
         raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
-    local = (scene.vertices - view.eye) @ view.rotation
-    depth, face = raster.pinhole(local, scene.faces, (camera.height, camera.width), (camera.fx, camera.fy, camera.cx, camera.cy))
-    corner = local[scene.faces]
-    normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    points = PointCloud.from_depth(depth, camera).points.reshape(camera.height, camera.width, 3)
-    seen_normals = normals[face].astype(np.float32)
-    toward = -points / np.maximum(np.linalg.norm(points, axis=-1, keepdims=True), 1e-9)
-    cosine = np.nan_to_num((seen_normals * toward).sum(-1))
-    seen_normals *= np.where(cosine < 0, -1, 1)[..., None]
-    world = points @ view.rotation.T.astype(np.float32) + view.eye.astype(np.float32)
-    color = paint(rng, scene, world, seen_normals @ view.rotation.T.astype(np.float32), face, view.eye)
+    local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
+    shape, intrinsics = (camera.height, camera.width), (camera.fx, camera.fy, camera.cx, camera.cy)
+    depth, face = raster.pinhole(local, scene.faces, shape, intrinsics)
+    points, normals = np.empty((*shape, 3), np.float32), np.empty((*shape, 3), np.float32)
+    cosine = np.empty(shape, np.float32)
+    raster.surfaces(
+        depth, face, local, scene.faces, *map(float, intrinsics), np.ascontiguousarray(view.rotation), view.eye,
+        points, normals, cosine,
+    )  # fmt: skip
+    color = paint(rng, scene, points, normals, face, view.eye)
     loss = np.where(face >= 0, scene.materials[scene.face_material[face], 10], 0).astype(np.float32)
-    seen = Seen(depth, np.abs(cosine).astype(np.float32), loss, noise.local_contrast(color), camera)
+    seen = Seen(depth, cosine, loss, noise.local_contrast(color), camera)
     read, source = noise.MODELS[sensor](rng, seen)
     instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]
     if scene.workspace is not None:
-        read = np.where(_in_workspace(scene, world, points).ravel()[source], read, np.float32(np.nan))
+        read = np.where(_in_workspace(scene, points, view.eye).ravel()[source], read, np.float32(np.nan))
     instance = np.where(np.isfinite(read), instance, -1).astype(np.int32)
     read = np.where(instance >= 0, read, np.float32(np.nan))
     entities = tuple(replace(e, center=((e.center - view.eye) @ view.rotation).astype(np.float32)) for e in scene.entities)
     return SimulatedFrame(color, read, instance, entities, camera, view.up, sensor)
 
 
-def _in_workspace(scene: SceneModel, world: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _in_workspace(scene: SceneModel, points: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(H, W) whether a pixel lies in the scene's workspace."""
     space = scene.workspace
     assert space is not None  # the caller asks only where there is one
-    x, y, z = world[..., 0], world[..., 1], world[..., 2]
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
     inside = (x > space.low[0]) & (x < space.high[0]) & (y > space.low[1]) & (y < space.high[1]) & (z > space.floor)
-    return np.asarray(inside & (np.linalg.norm(points, axis=-1) < space.reach))
+    return np.asarray(inside & (np.linalg.norm(points - eye.astype(np.float32), axis=-1) < space.reach))
 
 
 def simulate_frame(

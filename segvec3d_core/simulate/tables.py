@@ -72,7 +72,6 @@ class TableTop:
         rows, columns = heights.height.shape
         self.extent = np.array([columns, rows]) * heights.cell
         self.middle = np.array([heights.x0, heights.y0]) + self.extent / 2
-        self.twins: ObjectModel | None = None
 
     def draw_model(self, largest: float) -> ObjectModel:
         """A new model, or now and then one more of the same as before."""
@@ -102,11 +101,11 @@ class TableTop:
         rng = self.rng
         model = self.draw_model(self.largest)
         body = make_body(model.mesh, self.draw_rotation(model, 0.65), self.heights.cell)
-        level = float(np.median(self.heights.height))
+        highest = np.inf if rng.random() < 0.15 else 0.004
         for _ in range(8):
             x, y = self.middle + self.extent * np.clip(rng.normal(0, 0.22, 2), -0.5, 0.5)
-            found = settle(self.heights, model.mesh, body, x, y)
-            if found is not None and (found[3] < level + 0.004 or rng.random() < 0.25):
+            found = settle(self.heights, model.mesh, body, x, y, highest)
+            if found is not None:
                 self.commit(model, *found)
                 return True
         return False
@@ -170,7 +169,7 @@ class TableTop:
 
     def fill(self, count: int) -> None:
         """Try to set down ``count`` objects, in a mix of ways that is drawn once per table."""
-        mix = self.rng.dirichlet([2.0, 1.6, 1.0, 0.5])
+        mix = self.rng.dirichlet([2.0, 1.8, 0.8, 0.6])
         moves = (self.scatter, self.touch, self.stack, self.lean)
         for _ in range(count):
             for _ in range(3):
