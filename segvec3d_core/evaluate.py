@@ -208,14 +208,14 @@ def _hits(matches: Matches, scene: Scene, label: NDArray[np.uint16], ids: list[i
 
 
 def evaluate_scans(
-    model: Segmenter, paths: Sequence[str | Path], config: SegmentationConfig | None = None
+    model: Segmenter, paths: Iterable[str | Path], config: SegmentationConfig | None = None
 ) -> ScanReport:
     """Class-agnostic AP on .npz scans (points, labels; 0 = not an instance), over the objects that were found.
 
     Raises:
         FileNotFoundError, ValueError: an unreadable scan, or one without labels.
     """
-    overlaps, seconds = [], []
+    names, overlaps, seconds = [], [], []
     for path in paths:
         cloud, labels = read_labelled_scan(path)
         if labels is None:
@@ -224,7 +224,8 @@ def evaluate_scans(
         is_object = np.array([item.kind == "object" for item in scene.objects] + [False])
         predicted = np.where(is_object[scene.labels], scene.labels, -1)
         overlaps.append(scan_overlap(predicted, [item.score for item in scene.objects], labels))
+        names.append(Path(path).stem)
         seconds.append(duration)
     if not overlaps:
         raise ValueError("scans: expected at least one, got none")
-    return ScanReport(tuple(Path(path).stem for path in paths), average_precision(overlaps), tuple(seconds))
+    return ScanReport(tuple(names), average_precision(overlaps), tuple(seconds))

@@ -1,0 +1,274 @@
+"""The command line: ``segvec3d segment | find | eval | train | simulate | bench | demo | info | node``.
+
+This module knows the arguments; what a command does stands in the module beside it and is imported when it runs, so
+that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NoReturn, get_args
+
+from segvec3d_core.config import ClusteringMethod
+
+INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
+folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two."""
+
+PASSED_ON = {"node": "segvec3d_ros.node", "demo": "segvec3d_ros.demo"}
+"""Commands of the ROS package, which read their own arguments."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: the arguments after the program's name; None for the process's own.
+
+    Returns:
+        0 when done, 1 when ``find`` found nothing, 2 for bad input (after one line on standard error), 130 when
+        interrupted. With SEGVEC3D_DEBUG=1 in the environment an error shows where it came from instead.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        if arguments and arguments[0] in PASSED_ON and arguments[1:] not in (["-h"], ["--help"]):
+            return _pass_on(PASSED_ON[arguments[0]], arguments[1:])
+        args = _parser().parse_args(arguments)
+        module, function = args.run
+        handler: Callable[[argparse.Namespace], int] = getattr(import_module(f".{module}", __name__), function)
+        return handler(args)
+    except KeyboardInterrupt:
+        print("segvec3d: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush is quiet
+        return 0
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        if os.environ.get("SEGVEC3D_DEBUG"):
+            raise
+        print(f"segvec3d: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _pass_on(module: str, arguments: list[str]) -> int:
+    """Run a command of the ROS package.
+
+    Raises:
+        ImportError: no ROS here, with what to install.
+    """
+    try:
+        run: Callable[[list[str]], int | None] = import_module(module).main
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise ImportError(
+            f"{module} needs ROS 2 ({missing} is missing here): source the robot's ROS installation, "
+            "or run make setup in a checkout of SegVec3D"
+        ) from None
+    return run(arguments) or 0
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="segvec3d",
+        description="Object instances from point clouds, findable in words.",
+        epilog="segvec3d COMMAND --help shows arguments and examples of each.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (_segment, _find, _eval, _train, _simulate, _bench, _info):
+        add(commands)
+    _ros(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, run: tuple[str, str], text: str, examples: str) -> argparse.ArgumentParser:
+    """Add a command whose ``run`` names the module beside this one and its function."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text.partition(".")[0][:1].lower() + text.partition(".")[0][1:],
+        description=text,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("model")
+    group.add_argument("--model", metavar="FILE", help="weights (default: those that come with the package)")
+    group.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto, a GPU if there is one)")
+    group.add_argument("--clustering", choices=get_args(ClusteringMethod), help="how embeddings become instances")
+    group.add_argument("--voxel-size", type=float, metavar="M", help="voxel edge, metres (default: fits the cloud)")
+    group.add_argument("--max-voxels", type=int, metavar="N", help="voxel budget; more is finer and slower")
+    group.add_argument("--max-range", type=float, metavar="M", help="drop points farther from the sensor, metres")
+    group.add_argument("--min-score", type=float, metavar="S", help="drop instances scored lower, 0 to 1")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="INPUT", help="the cloud, see above")
+    group = parser.add_argument_group("input")
+    group.add_argument("--color", metavar="FILE", help="colour image of a depth image")
+    group.add_argument("--camera", metavar="FILE", help="intrinsics of a depth image, JSON")
+    group.add_argument("--index", type=int, default=0, metavar="N", help="which cloud of a bag or folder (default: 0)")
+    group.add_argument("--topic", help="PointCloud2 topic of a bag (default: the first by name)")
+
+
+def _segment(commands: Any) -> None:
+    parser = _command(
+        commands, "segment", ("objects", "segment"),
+        f"Part a cloud into instances. Writes a picture, JSON and the labelled cloud.\n\n{INPUTS}",
+        '  segvec3d segment office.ply --query "the chair"\n'
+        "  segvec3d segment frames/depth/0.png --output out\n"
+        "  segvec3d segment depth.png --color color.png --camera camera.json\n"
+        "  segvec3d segment drive.mcap --topic /camera/points --index 5 --json -",
+    )  # fmt: skip
+    _add_input(parser)
+    parser.add_argument("--query", metavar="TEXT", help="also find this, and show it")
+    parser.add_argument("--labels", metavar="A,B,...", help="words to name objects with (default: a household's)")
+    parser.add_argument(
+        "--output", metavar="DIR", default="segvec3d_output", help="folder of the results (default: segvec3d_output)"
+    )
+    _add_json(parser)
+    _add_model(parser)
+
+
+def _find(commands: Any) -> None:
+    parser = _command(
+        commands, "find", ("objects", "find"),
+        f"Find objects by words. Exit code 1 when nothing is found.\n\n{INPUTS}",
+        '  segvec3d find office.ply "the chair"\n'
+        '  segvec3d find frames "mugs" --index 3 --picture mugs.png\n'
+        '  segvec3d find office.ply "a lamp" --min-similarity 0.3 --json -',
+    )  # fmt: skip
+    _add_input(parser)
+    parser.add_argument("query", metavar="TEXT", help="what to find")
+    parser.add_argument("--top-k", type=int, metavar="K", help="at most so many (default: what the text asks for)")
+    parser.add_argument("--min-similarity", type=float, metavar="S", help="0 to 1 (default: the calibrated threshold)")
+    parser.add_argument("--picture", metavar="FILE", help="draw the answer")
+    _add_json(parser)
+    _add_model(parser)
+
+
+def _eval(commands: Any) -> None:
+    parser = _command(
+        commands, "eval", ("compare", "evaluate"),
+        "Score a model on labelled data, beside untrained weights and plane removal + DBSCAN.\n\n"
+        "PATH is a frame folder (masks of objects as UOIS-Net and UCN score them, and retrieval by name), or labelled\n"
+        ".npz scans, one file or a folder (average precision as ScanNet computes it, without classes).",
+        "  segvec3d eval frames\n"
+        "  segvec3d eval frames --worst 5 --output worst --json scores.json\n"
+        "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only",
+    )  # fmt: skip
+    parser.add_argument("path", metavar="PATH", help="frame folder, .npz scan or folder of scans")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N frames or scans")
+    parser.add_argument("--model-only", action="store_true", help="leave out the rows to compare with")
+    parser.add_argument("--worst", type=int, default=0, metavar="N", help="draw the N frames with the lowest overlap F")
+    parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
+    _add_json(parser)
+    _add_model(parser)
+
+
+def _train(commands: Any) -> None:
+    parser = _command(
+        commands, "train", ("workshop", "train"),
+        "Train weights on simulated scenes. First the network (instances), then the alignment with language.\n\n"
+        "Defaults left out below are those with which the shipped weights were trained. What is interrupted goes on\n"
+        "with --resume.",
+        "  segvec3d train --output runs/a\n"
+        "  segvec3d train --output runs/a --resume\n"
+        "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"
+        "  segvec3d train --output runs/a --stage alignment",
+    )  # fmt: skip
+    parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
+    parser.add_argument("--stage", choices=("segmentation", "alignment", "all"), default="all", help="default: all")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument("--frames", type=int, dest="scenes", metavar="N", help="different scenes of the first stage")
+    parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
+    parser.add_argument("--alignment-frames", type=int, dest="alignment_scenes", metavar="N", help="of stage two")
+    parser.add_argument("--alignment-steps", type=int, metavar="N", help="optimiser steps of the second stage")
+    parser.add_argument(
+        "--labels", default="full", metavar="KIND",
+        help="supervision: full, points:N a scene, one-point or oversegmentation (default: full)",
+    )  # fmt: skip
+    parser.add_argument("--cache", metavar="DIR", help="keep made scenes here for further epochs and runs")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (default: cores - workers)")
+
+
+def _simulate(commands: Any) -> None:
+    parser = _command(
+        commands, "simulate", ("workshop", "simulate"),
+        "Make frames of synthetic scenes, as a depth camera would see them, in the layout that eval and demo read.",
+        "  segvec3d simulate --output frames --count 20\n"
+        "  segvec3d simulate --output frames --layout room --seed 7 --preview sheet.png",
+    )  # fmt: skip
+    parser.add_argument("--output", metavar="DIR", help="frame folder to write (or to add to)")
+    parser.add_argument("--count", type=int, default=10, metavar="N", help="number of frames (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed, the same frames (default: 0)")
+    parser.add_argument("--layout", help="table, room or shelf (default: drawn for each frame)")
+    parser.add_argument("--objects", type=int, metavar="N", help="objects to place on a table (default: drawn)")
+    parser.add_argument("--sensor", help="noise of this sensor: kinect, stereo, generic or ideal (default: drawn)")
+    parser.add_argument("--width", type=int, default=640, help="pixels (default: 640)")
+    parser.add_argument("--height", type=int, default=480, help="pixels (default: 480)")
+    parser.add_argument("--preview", metavar="FILE", help="a contact sheet of the frames")
+
+
+def _bench(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "bench",
+        ("compare", "bench"),
+        "Measure the time from raw points to labels and boxes, stage by stage, beside plane removal + DBSCAN.",
+        "  segvec3d bench\n  segvec3d bench frames --runs 50 --threads 2",
+    )
+    parser.add_argument(
+        "path", nargs="?", metavar="PATH", help="frame folder or cloud (default: simulated frames of 640 x 480)"
+    )
+    parser.add_argument("--runs", type=int, default=20, metavar="N", help="measured runs (default: 20)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: its own choice)")
+    _add_json(parser)
+    _add_model(parser)
+
+
+def _info(commands: Any) -> None:
+    parser = _command(
+        commands, "info", ("workshop", "info"),
+        "Print versions, machine, device and what is known of the weights.",
+        "  segvec3d info\n  segvec3d info --model runs/a/segvec3d.safetensors --json -",
+    )  # fmt: skip
+    parser.add_argument("--model", metavar="FILE", help="weights (default: those that come with the package)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    _add_json(parser)
+
+
+def _ros(commands: Any) -> None:
+    """The commands of the ROS package, for the help only: they read their own arguments."""
+    _command(
+        commands, "node", ("", ""),
+        "Start the ROS 2 node, as ros2 run segvec3d segvec3d_node does. Takes ROS arguments.",
+        "  segvec3d node --ros-args -r points:=/camera/depth/color/points -p device:=cpu",
+    )  # fmt: skip
+    _command(
+        commands,
+        "demo",
+        ("", ""),
+        "Run camera, node and client live over ROS 2, and draw what was found.",
+        "  segvec3d demo\n  segvec3d demo frames",
+    )

@@ -1,0 +1,96 @@
+"""``segvec3d segment`` and ``segvec3d find``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from segvec3d_core.cli.common import configuration, load_model
+from segvec3d_core.config import DEFAULT_VOCABULARY
+from segvec3d_core.io import read_cloud, scene_to_dict, write_cloud, write_json, write_scene_json
+from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.types import Matches, PointCloud, Scene
+from segvec3d_core.view import save_picture
+
+Names = Sequence[tuple[str, float]]
+
+
+def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
+    cloud = read_cloud(args.input, args.color, args.camera, args.index, args.topic)
+    model = load_model(args)
+    return model, cloud, model.segment(cloud, configuration(args))
+
+
+def segment(args: Namespace) -> int:
+    """Part a cloud into instances; print them and write picture, JSON and labelled cloud."""
+    labels = _vocabulary(args.labels)
+    model, cloud, scene = _segmented(args)
+    names = model.name(scene, labels)
+    matches = model.find(scene, args.query) if args.query is not None else None
+    result = scene_to_dict(scene, str(args.input), names, args.query, matches)
+    quiet = args.json == "-"
+    if args.json is not None:
+        write_json(args.json, result)
+    base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
+    written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
+    save_picture(written[0], cloud, scene, names, matches, args.query or Path(args.input).name)
+    write_json(written[1], result)
+    write_cloud(written[2], cloud, scene.labels)
+    if not quiet:
+        print_scene(scene, names)
+        if matches is not None:
+            print_matches(args.query, matches, names)
+    print("written: " + ", ".join(map(str, written)), file=sys.stderr if quiet else sys.stdout)
+    return 0
+
+
+def find(args: Namespace) -> int:
+    """Find objects by words; 1 when there are none."""
+    if not args.query.strip():
+        raise ValueError("TEXT: expected words, got an empty text")
+    model, cloud, scene = _segmented(args)
+    matches = model.find(scene, args.query, args.top_k, args.min_similarity)
+    names = model.name(scene, DEFAULT_VOCABULARY)
+    if args.json is not None:
+        write_scene_json(args.json, scene, source=str(args.input), names=names, query=args.query, matches=matches)
+    if args.picture is not None:
+        save_picture(args.picture, cloud, scene, names, matches, args.query)
+    if args.json != "-":
+        print_matches(args.query, matches, names)
+    return 0 if len(matches) else 1
+
+
+def _vocabulary(text: str | None) -> Sequence[str]:
+    if text is None:
+        return DEFAULT_VOCABULARY
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise ValueError(f"--labels: expected words separated by commas, got {text!r}")
+    return words
+
+
+def print_scene(scene: Scene, names: Names) -> None:
+    """A table of the instances, and the time that they took."""
+    milliseconds = 1e3 * sum(scene.timings.values())
+    print(f"{len(scene)} instances of {len(scene.labels):,} points in {milliseconds:.0f} ms")
+    if len(scene):
+        print(f"{'id':>4}  {'kind':8}  {'label':18}  {'score':>5}  {'centre (m)':>24}  {'size (m)':>18}  {'points':>8}")
+    for k, (item, (label, _)) in enumerate(zip(scene.objects, names, strict=True)):
+        centre = " ".join(f"{value:7.3f}" for value in item.box.center)
+        size = " x ".join(f"{value:.2f}" for value in item.box.size)
+        print(f"{k:>4}  {item.kind:8}  {label:18}  {item.score:5.2f}  {centre:>24}  {size:>18}  {item.point_count:>8}")
+
+
+def print_matches(query: str, matches: Matches, names: Names) -> None:
+    """The answer to a query."""
+    if not len(matches):
+        print(f'"{query}": nothing found ({matches.interpretation})')
+        return
+    print(f'"{query}": {len(matches)} found ({matches.interpretation})')
+    for match in matches:
+        centre = ", ".join(f"{value:.3f}" for value in match.object.box.center)
+        size = " x ".join(f"{value:.2f}" for value in match.object.box.size)
+        label = names[match.index][0]
+        print(f"  id {match.index} ({label})  similarity {match.similarity:.2f}  at ({centre}) m, {size} m")

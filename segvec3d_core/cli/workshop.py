@@ -1,0 +1,117 @@
+"""``segvec3d train``, ``simulate`` and ``info``."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from argparse import Namespace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segvec3d_core.cli.common import at_least, load_model, machine, progress
+from segvec3d_core.io import write_json
+
+_LIBRARIES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "open3d-cpu", "sentence-transformers", "rosbags")
+
+
+def train(args: Namespace) -> int:
+    """Train weights; see ``segvec3d_core.train``."""
+    from segvec3d_core.train import run
+    from segvec3d_core.train.alignment import AlignmentTraining
+    from segvec3d_core.train.segmentation import SegmentationTraining
+
+    _fill(args, SegmentationTraining, {"steps": "steps", "scenes": "scenes"})
+    _fill(args, AlignmentTraining, {"alignment_steps": "steps", "alignment_scenes": "scenes"})
+    if args.threads is None:
+        args.threads = max(1, (os.cpu_count() or 1) - args.workers)
+    for name, least in (("steps", 1), ("scenes", 1), ("alignment_steps", 1), ("alignment_scenes", 1)):
+        at_least(f"--{name.replace('_', '-')}", getattr(args, name), least)
+    at_least("--workers", args.workers, 0)
+    at_least("--threads", args.threads, 1)
+    return run(args)
+
+
+def _fill(args: Namespace, plan: type, names: dict[str, str]) -> None:
+    """Give arguments that were left out the default of the training plan's field."""
+    defaults = {field.name: field.default for field in dataclasses.fields(plan)}
+    for argument, field in names.items():
+        if getattr(args, argument) is None:
+            setattr(args, argument, defaults[field])
+
+
+def simulate(args: Namespace) -> int:
+    """Write simulated frames, a contact sheet of them, or both."""
+    from segvec3d_core.datasets.frames import write_frame
+    from segvec3d_core.simulate import simulate_frame, write_preview
+
+    if args.output is None and args.preview is None:
+        raise ValueError("nothing to write: give --output DIR, --preview FILE or both")
+    at_least("--count", args.count, 1)
+    at_least("--width", args.width, 16)
+    at_least("--height", args.height, 16)
+    width = len(str(args.count - 1))
+    shown = []
+    for number in progress(range(args.count), "frames"):
+        rng = np.random.default_rng([args.seed, number])  # frame 7 is the same, however many are made
+        frame = simulate_frame(rng, args.layout, args.width, args.height, args.sensor, args.objects)
+        if args.output is not None:
+            write_frame(args.output, frame.to_frame(f"{args.seed}_{number:0{width}d}"))
+        if args.preview is not None:
+            shown.append(frame)
+    if args.preview is not None:
+        Path(args.preview).parent.mkdir(parents=True, exist_ok=True)
+        write_preview(args.preview, shown)
+        print(f"written: {args.preview}")
+    if args.output is not None:
+        print(f"written: {args.count} frames to {args.output}")
+    return 0
+
+
+def info(args: Namespace) -> int:
+    """Print what is installed, where it runs and what is known of the weights.
+
+    Missing default weights are said to be missing; a file that was named must be there.
+    """
+    result: dict[str, Any] = {"version": 1, "machine": machine(), "platform": platform.platform()}
+    result["libraries"] = {name: _version(name) for name in _LIBRARIES}
+    result["ros"] = {name: _importable(name) for name in ("rclpy", "segvec3d_interfaces")}
+    try:
+        model = load_model(args)
+        result["device"] = str(model.device)
+        result["model"] = model.info
+    except FileNotFoundError as error:
+        if args.model is not None:
+            raise
+        result["device"], result["model"] = args.device, {"missing": str(error)}
+    if args.json is not None:
+        write_json(args.json, result)
+    if args.json != "-":
+        _print_tree(result)
+    return 0
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _importable(name: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(name) is not None
+
+
+def _print_tree(values: dict[str, Any], indent: int = 0) -> None:
+    """Nested values, a line each."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            print(f"{' ' * indent}{key}:")
+            _print_tree(value, indent + 2)
+        else:
+            print(f"{' ' * indent}{key}: {'-' if value is None else value}")
