@@ -92,7 +92,8 @@ def test_the_core_names_no_ros_package(file: Path) -> None:
 def test_inference_names_neither_training_nor_simulation(file: Path) -> None:
     """Only the command line may name them, and only inside its functions: its subcommands start there."""
     tree = ast.parse(file.read_text())
-    statements = _runs_on_import(tree.body) if file.name.startswith("cli") else _everywhere(tree)
+    is_cli = file.relative_to(CORE).parts[0].startswith("cli")
+    statements = _runs_on_import(tree.body) if is_cli else _everywhere(tree)
     assert not [name for node in statements for name in _imported(node, _package_of(file)) if _is_workshop(name)]
 
 

@@ -1,0 +1,446 @@
+"""The main job, live and from end to end: a camera's clouds become objects that a text finds.
+
+    python -m segvec3d_ros.demo                    the camera is the project's simulator
+    python -m segvec3d_ros.demo frames/            a frame folder, or a rosbag2, or a scan
+
+A camera process publishes clouds over DDS, the node runs as a process of its own, and this process is the client that
+a planner would be. It prints what the node answers, counts the clouds, and draws one of them. Exit code 0 means that
+every part did its work, 1 that one failed, 2 that the input is bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segvec3d_ros.processes import Part, PartFailed, Parts
+from segvec3d_ros.share import FASTDDS_VARIABLE, share_file
+
+if TYPE_CHECKING:
+    from segvec3d_core.datasets.frames import Frame, FrameFolder
+    from segvec3d_core.types import PointCloud, Scene
+    from segvec3d_ros.client import Client, Collector
+
+START_LIMIT = 90.0
+"""Seconds that the node may take until it is ready: torch is imported, and at the first start kernels are compiled."""
+
+FIRST_LIMIT = 20.0
+"""Seconds that the camera and the node's first clouds may take."""
+
+LIMIT = 10.0
+"""Seconds that a cloud or an answer may take."""
+
+ABSENT = "the bicycle"
+"""Something that no table has on it: the right answer is that it is not there."""
+
+ANY_SCENE = ("the largest object", "the box", "the chair", "the table")
+"""What to ask about a scene of which nothing is known; of another one as many things that are in it."""
+
+LOOKS = 12
+"""Clouds in which the demo looks for another thing to ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the client hears of the node: instances, labelled clouds, health."""
+
+    objects: Collector[Any]
+    clouds: Collector[Any]
+    health: Collector[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for a text.
+
+    Attributes:
+        text: what was asked.
+        response: of ``find_object``.
+        seconds: between request and response.
+        objects, cloud: the node's instances and labelled cloud of the stamp that was searched.
+        truth: what the thing found really is, or whether the thing asked for is in view; "" where nobody knows.
+    """
+
+    text: str
+    response: Any
+    seconds: float
+    objects: Any
+    cloud: Any
+    truth: str
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; ``argv`` are the arguments after the program's name. Returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    if arguments.input is not None and not Path(arguments.input).exists():
+        print(f"demo: {arguments.input}: no such file or folder", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminated demo stops its processes too
+    try:
+        _run(arguments)
+    except PartFailed as failure:
+        print(f"\ndemo: FAILED: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """The story, from top to bottom."""
+    output: Path = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    _isolate(arguments.domain)
+    begun = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"[{time.monotonic() - begun:5.1f} s] {text}", flush=True)
+
+    with ExitStack() as stack:
+        parts = stack.enter_context(Parts(output))
+        node = parts.start("node", "segvec3d_ros.node", *_node_options(arguments))
+        tell(f"node: process {node.pid} loads the model ({node.log})")
+
+        source = arguments.input or output / "frames"
+        if arguments.input is None:
+            tell(f"simulator: {simulate(source)} frames of a table with known things on it ({source})")
+        camera = parts.start("camera", "segvec3d_ros.player", str(source), *_camera_options(arguments), ends=True)
+        tell(f"camera: process {camera.pid} waits to publish {arguments.count} clouds ({camera.log})")
+
+        client, heard = _connect(stack)
+        wait_until_active(client, parts)
+        tell("node: ready")
+        parts.wait(lambda: any(m.instances for m in heard.objects.messages), FIRST_LIMIT, "the first instances")
+        tell(f"first instances: {_inventory(heard.objects.messages[-1])}\n")
+
+        print(_HEADER)
+        answers = []
+        for text in questions(source, camera, heard, parts):
+            answers.append(ask(client, text, source, camera, heard, parts))
+            print(_row(answers[-1]), flush=True)
+
+        parts.wait(lambda: camera.process.poll() == 0, arguments.count / arguments.rate + LIMIT, "the camera's end")
+        print()
+        tell(tally(camera, arguments, heard, parts))
+        tell(f"picture: {draw(answers, output / 'demo.png')}")
+        parts.check()
+
+
+# --- the parts ---------------------------------------------------------------------------------------------------
+
+
+def _isolate(domain: int | None) -> None:
+    """Keep this process and its children to this machine and to a ROS domain of their own."""
+    chosen = 1 + os.getpid() % 100 if domain is None else domain
+    os.environ.update(ROS_DOMAIN_ID=str(chosen), ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST")
+    # Without it Fast DDS loses clouds of more than half a megabyte between processes.
+    os.environ[FASTDDS_VARIABLE] = str(share_file("config/fastdds.xml"))
+    print(f"ROS_DOMAIN_ID={chosen} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (for who wants to watch)", flush=True)
+
+
+def _node_options(arguments: argparse.Namespace) -> list[str]:
+    return [] if arguments.model is None else ["--ros-args", "-p", f"model:={arguments.model}"]
+
+
+def _camera_options(arguments: argparse.Namespace) -> list[str]:
+    """For the player: it waits for the node, then publishes the input over and over until the count is full."""
+    options = {"topic": "points", "rate": arguments.rate, "count": arguments.count, "wait": START_LIMIT + LIMIT}
+    return ["--loop", *(text for name, value in options.items() for text in (f"--{name}", str(value)))]
+
+
+def simulate(folder: Path, frames: int = 8, seed: int = 2) -> int:
+    """Fill ``folder`` with frames of one table, seen by a camera that swings around it; returns how many.
+
+    Drawn beforehand, because drawing a frame keeps a core busy for as long as the camera's period.
+    """
+    from segvec3d_core.datasets.frames import write_frame
+    from segvec3d_core.simulate import look_at, render, sample_scene
+    from segvec3d_core.types import Camera
+
+    shutil.rmtree(folder, ignore_errors=True)
+    rng = np.random.default_rng(seed)
+    scene = sample_scene(rng, "table", objects=8, background=True)
+    camera = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
+    for number in range(frames):
+        # After the last frame the camera is back where it began, so that the sequence can be repeated.
+        turn = 0.6 * np.sin(2 * np.pi * number / frames)
+        away = np.array([0.75 * np.sin(turn), -0.75 * np.cos(turn), 0.66])
+        view = look_at(scene.focus + away * max(0.9, 2.0 * scene.spread), scene.focus, roll=0.0)
+        write_frame(folder, render(rng, scene, view, camera, "kinect").to_frame(f"{number:03d}", min_pixels=200))
+    return frames
+
+
+def _connect(stack: ExitStack) -> tuple[Client, Heard]:
+    """The client that a planner would be, and what it listens to."""
+    from diagnostic_msgs.msg import DiagnosticArray
+    from sensor_msgs.msg import PointCloud2
+
+    from segvec3d_interfaces.msg import InstanceArray
+    from segvec3d_ros.client import Client
+
+    client = stack.enter_context(Client())
+    objects = client.collect(InstanceArray, "objects")
+    clouds = client.collect(PointCloud2, "instances", keep=5)  # 7 MB each
+    return client, Heard(objects, clouds, client.collect(DiagnosticArray, "/diagnostics"))
+
+
+def wait_until_active(client: Client, parts: Parts) -> None:
+    """Wait until the node answers anything but INACTIVE.
+
+    Raises:
+        PartFailed: it does not within ``START_LIMIT``, or it has tried to load the model in vain.
+    """
+    from segvec3d_interfaces.srv import FindObject
+
+    deadline = time.monotonic() + START_LIMIT
+    inactive_since = None
+    while time.monotonic() < deadline:
+        parts.check()
+        try:
+            status = client.find_object("anything", wait=1.0).status
+        except TimeoutError:  # it is still loading
+            continue
+        if status != FindObject.Response.INACTIVE:
+            return
+        # It loads before it answers, so a node that answers but stays inactive could not load its model.
+        inactive_since = inactive_since or time.monotonic()
+        if time.monotonic() - inactive_since > 3.0:
+            raise parts.failure("node", "stays inactive")
+        time.sleep(0.1)
+    raise parts.failure("node", f"not ready after {START_LIMIT:g} s")
+
+
+def tally(camera: Part, arguments: argparse.Namespace, heard: Heard, parts: Parts) -> str:
+    """How many clouds went all the way, in words.
+
+    Raises:
+        PartFailed: the camera published fewer than it was asked for, or the node reports no health.
+    """
+    done = re.search(r"^published (\d+) clouds", camera.log.read_text(), re.MULTILINE)
+    published = int(done[1]) if done else 0
+    if published != arguments.count:
+        raise parts.failure("camera", f"published {published} of {arguments.count} clouds")
+    parts.wait_briefly(lambda: heard.objects.count >= published, 3.0)
+    reports = heard.health.count
+    parts.wait(lambda: heard.health.count >= reports + 2, LIMIT, "the node's diagnostics")
+    health = {pair.key: pair.value for pair in heard.health.messages[-1].status[0].values}
+    received, dropped, failed = (int(health[f"clouds {fate}"]) for fate in ("received", "dropped", "failed"))
+    processed = heard.objects.count
+    text = (
+        f"clouds at {arguments.rate:g} Hz: {published} published, {received} received, {processed} processed, "
+        f"{published - processed} lost; {health.get('total (ms)', '?')} ms from cloud to answer on {health['device']}"
+    )
+    if processed < published:
+        text += f" ({published - received} never arrived, {dropped} overtaken by a newer one, {failed} failed)"
+    return text
+
+
+# --- questions and answers ---------------------------------------------------------------------------------------
+
+
+def questions(source: Path, camera: Part, heard: Heard, parts: Parts) -> Iterator[str]:
+    """Texts to ask for, one per new cloud: things that are on show, where that is known, and one that is not there."""
+    asked: list[str] = []
+    for _ in range(LOOKS):
+        count = heard.objects.count
+        parts.wait(partial(_has_more, heard.objects, count), LIMIT, "instances of the next cloud")
+        frame = _frame_of(source, camera, heard.objects.messages[-1].header.stamp)
+        known = [] if frame is None else [f"the {name}" for name in _largest_first(frame)]
+        new = [text for text in known or ANY_SCENE if text not in asked][:1]
+        asked += new
+        yield from new
+        if len(asked) == len(ANY_SCENE):
+            break
+    yield ABSENT
+
+
+def ask(client: Client, text: str, source: Path, camera: Part, heard: Heard, parts: Parts) -> Answer:
+    """Ask the node for a text.
+
+    Raises:
+        PartFailed: no answer in time, or one that is neither SUCCESS nor NO_MATCH.
+    """
+    from segvec3d_interfaces.srv import FindObject
+
+    begun = time.monotonic()
+    try:
+        response = client.find_object(text, wait=LIMIT)
+    except TimeoutError as error:
+        parts.check()
+        raise parts.failure("node", str(error)) from None
+    seconds = time.monotonic() - begun
+    if response.status not in (FindObject.Response.SUCCESS, FindObject.Response.NO_MATCH):
+        raise parts.failure("node", f"{text!r}: status {response.status}: {response.message}")
+    stamp = response.header.stamp
+    for collector in (heard.objects, heard.clouds):
+        parts.wait(partial(_has_stamp, collector, stamp), LIMIT, "what was searched")
+    objects, cloud = _with_stamp(heard.objects, stamp), _with_stamp(heard.clouds, stamp)
+    frame = _frame_of(source, camera, stamp)
+    return Answer(text, response, seconds, objects, cloud, _truth(text, response, cloud, frame))
+
+
+def _has_more(collector: Collector[Any], count: int) -> bool:
+    return collector.count > count
+
+
+def _has_stamp(collector: Collector[Any], stamp: Any) -> bool:
+    return _with_stamp(collector, stamp) is not None
+
+
+def _with_stamp(collector: Collector[Any], stamp: Any) -> Any | None:
+    return next((message for message in reversed(list(collector.messages)) if message.header.stamp == stamp), None)
+
+
+def _frame_of(source: Path, camera: Part, stamp: Any) -> Frame | None:
+    """The recorded frame that the camera published with this stamp, as its log says; None for other inputs."""
+    folder = _frame_folder(source)
+    if folder is None:
+        return None
+    line = rf"^published \d+: (.*), \d+ x \d+, stamp {stamp.sec}\.{stamp.nanosec:09d}$"
+    found = re.search(line, camera.log.read_text(), re.MULTILINE)
+    return folder[folder.names.index(found[1])] if found else None
+
+
+def _frame_folder(source: Path) -> FrameFolder | None:
+    from segvec3d_core.datasets.frames import FrameFolder
+
+    return FrameFolder(source) if (source / "depth").is_dir() else None
+
+
+def _largest_first(frame: Frame) -> list[str]:
+    """The names of a frame's objects, those seen in most pixels first."""
+    if frame.label is None:
+        return list(frame.names.values())
+    pixels = np.bincount(frame.label.ravel(), minlength=max(frame.names, default=0) + 1)
+    return [frame.names[k] for k in sorted(frame.names, key=lambda k: -pixels[k])]
+
+
+def _truth(text: str, response: Any, cloud: Any, frame: Frame | None) -> str:
+    """What the best match is called in the frame's own labels; without a match, whether the thing is in view."""
+    if frame is None or not frame.names:
+        return ""
+    if not response.matches:
+        return "it is there" if text.removeprefix("the ") in frame.names.values() else "right"
+    if frame.label is None:
+        return ""
+    mine = frame.label.ravel()[_ids(cloud) == response.matches[0].instance.id]
+    return frame.names.get(int(np.bincount(mine).argmax()), "no object") if len(mine) else ""
+
+
+_HEADER = (
+    f"{'text':<24}{'id':>3}  {'label':<14}{'similarity':>10}  {'position (m)':<20}{'size (m)':<17}{'ms':>5}  truth"
+)
+
+
+def _row(answer: Answer) -> str:
+    """One line of the table."""
+    end = f"{1000 * answer.seconds:5.0f}  {answer.truth}"
+    if not answer.response.matches:
+        return f"{answer.text:<24}{'-':>3}  {'not found':<63}{end}"
+    best = answer.response.matches[0]
+    thing, at, size = best.instance, best.instance.pose.position, best.instance.size
+    place, edges = f"{at.x:.2f} {at.y:.2f} {at.z:.2f}", f"{size.x:.2f} {size.y:.2f} {size.z:.2f}"
+    return (
+        f"{answer.text:<24}{thing.id:>3}  {thing.label or '-':<14}{best.similarity:>10.2f}  {place:<20}{edges:<17}{end}"
+    )
+
+
+def _inventory(message: Any) -> str:
+    """What a message of instances holds, in words."""
+    labels = sorted({thing.label for thing in message.instances if thing.label})
+    return f"{len(message.instances)} ({', '.join(labels) or 'none of them named'})"
+
+
+# --- the picture -------------------------------------------------------------------------------------------------
+
+
+def draw(answers: Sequence[Answer], path: Path) -> Path:
+    """Draw the cloud of the surest answer with its instances, their boxes, and what was found; returns the path."""
+    from segvec3d_core.types import Match, Matches
+    from segvec3d_core.view import save_picture
+
+    best = max(answers, key=lambda a: max((match.similarity for match in a.response.matches), default=-1.0))
+    cloud, scene, names, order = scene_of(best.cloud, best.objects)
+    found = [
+        Match(order[match.instance.id], scene.objects[order[match.instance.id]], min(max(match.similarity, 0.0), 1.0))
+        for match in best.response.matches
+    ]
+    save_picture(path, cloud, scene, names, Matches(tuple(found), best.response.interpretation), title=best.text)
+    return path
+
+
+def scene_of(cloud: Any, objects: Any) -> tuple[PointCloud, Scene, list[tuple[str, float]], dict[int, int]]:
+    """A labelled cloud and its instances, back from the messages.
+
+    Returns:
+        the cloud, the scene, (label, similarity) of each object, and the index of each instance id.
+    """
+    from segvec3d_core.types import Scene
+    from segvec3d_ros.conversions import to_cloud
+
+    order = {thing.id: k for k, thing in enumerate(objects.instances)}
+    labels = np.full(cloud.width * cloud.height, -1, np.int32)
+    ids = _ids(cloud)
+    for identity, k in order.items():
+        labels[ids == identity] = k
+    scene = Scene(labels, tuple(_scene_object(thing) for thing in objects.instances))
+    names = [(thing.label or "other", thing.label_similarity) for thing in objects.instances]
+    return to_cloud(cloud), scene, names, order
+
+
+def _scene_object(thing: Any) -> Any:
+    from scipy.spatial.transform import Rotation
+
+    from segvec3d_core.types import Box, SceneObject
+    from segvec3d_interfaces.msg import Instance
+
+    at, turn, size = thing.pose.position, thing.pose.orientation, thing.size
+    rotation = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+    return SceneObject(
+        kind="surface" if thing.kind == Instance.SURFACE else "object",
+        score=thing.score,
+        box=Box(np.array([at.x, at.y, at.z]), rotation, np.array([size.x, size.y, size.z])),
+        centroid=np.array([thing.centroid.x, thing.centroid.y, thing.centroid.z], np.float32),
+        embedding=np.zeros(0, np.float32),
+        color=None,
+        point_count=thing.point_count,
+    )
+
+
+def _ids(cloud: Any) -> NDArray[np.uint32]:
+    """(N,) instance id of each point of a labelled cloud, 0 for none."""
+    offset = next(field.offset for field in cloud.fields if field.name == "label")
+    count = cloud.width * cloud.height
+    return np.ndarray((count,), "<u4", buffer=memoryview(cloud.data), offset=offset, strides=(cloud.point_step,))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segvec3d demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", nargs="?", type=Path, help="frame folder, rosbag2 or scan; left out: the simulator")
+    parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=5.0, help="clouds per second (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=40, help="clouds to publish (default: %(default)s)")
+    parser.add_argument("--model", type=Path, help="weight file (default: the shipped weights)")
+    parser.add_argument("--domain", type=int, help="ROS_DOMAIN_ID (default: one of its own)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
