@@ -82,9 +82,7 @@ def join(*meshes: Mesh) -> Mesh:
     offsets = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
     faces = np.concatenate([m.faces + np.int32(o) for m, o in zip(meshes, offsets, strict=True)])
     words = tuple(dict.fromkeys(w for m in meshes for w in m.words))
-    return Mesh(
-        np.concatenate([m.vertices for m in meshes]), faces, np.concatenate([m.parts for m in meshes]), words
-    )
+    return Mesh(np.concatenate([m.vertices for m in meshes]), faces, np.concatenate([m.parts for m in meshes]), words)
 
 
 def grid_faces(rows: int, columns: int, closed: bool) -> Int32:

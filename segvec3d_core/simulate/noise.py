@@ -125,7 +125,7 @@ def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
 
 
 def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
-    """Active or passive stereo as RealSense or ZED: smooth error growing with Z squared, fat edges, flying pixels, holes."""
+    """Active or passive stereo as RealSense or ZED: error growing with Z squared, fat edges, flying pixels, holes."""
     shape = seen.depth.shape
     scale = seen.camera.fx / 600.0
     fat = max(1, round(rng.uniform(0.5, 3.0) * scale))
@@ -133,15 +133,22 @@ def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
     near = _fatten(seen.depth, source, fat) if rng.random() < 0.7 else source
     depth = seen.depth.ravel()[near]
     per_metre = rng.uniform(0.0006, 0.004)
-    wave = 0.7 * smooth_noise(rng, shape, rng.uniform(4, 14) * max(scale, 0.4)) + 0.5 * smooth_noise(rng, shape, rng.uniform(15, 50) * max(scale, 0.4))
+    wave = 0.7 * smooth_noise(rng, shape, rng.uniform(4, 14) * max(scale, 0.4)) + 0.5 * smooth_noise(
+        rng, shape, rng.uniform(15, 50) * max(scale, 0.4)
+    )
     depth = depth + per_metre * depth**2 * wave
     if rng.random() < 0.7:
-        softened = gaussian_filter(np.where(depth > 0, depth, depth[depth > 0].mean() if (depth > 0).any() else 1.0), rng.uniform(0.6, 1.6) * max(scale, 0.5))
+        softened = gaussian_filter(
+            np.where(depth > 0, depth, depth[depth > 0].mean() if (depth > 0).any() else 1.0),
+            rng.uniform(0.6, 1.6) * max(scale, 0.5),
+        )
         flying = _edges(seen.depth, 0.03)
         depth = np.where(flying & (depth > 0) & (rng.random(shape) < 0.6), softened, depth)
     missing = _patchy(rng, seen) | (seen.cosine < rng.uniform(0.03, 0.15)) | (depth < 0.15) | (depth > 10)
     if rng.random() < 0.5:
-        missing |= (seen.texture < rng.uniform(0.0, 0.02)) & (smooth_noise(rng, shape, 12 * max(scale, 0.4)) > rng.uniform(0.3, 2.0))
+        missing |= (seen.texture < rng.uniform(0.0, 0.02)) & (
+            smooth_noise(rng, shape, 12 * max(scale, 0.4)) > rng.uniform(0.3, 2.0)
+        )
     if rng.random() < 0.6:
         shadow = np.zeros(shape, np.bool_)
         _projector_shadow(seen.depth, seen.camera.fx, 0.05, shadow)

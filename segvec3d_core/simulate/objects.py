@@ -21,7 +21,22 @@ COLORS: dict[str, tuple[float, float, float]] = {
 }  # fmt: skip
 """Linear-ish RGB of the colour names that the simulator uses, 0 to 1."""
 
-_ANY = ("red", "orange", "yellow", "green", "blue", "turquoise", "purple", "pink", "brown", "beige", "black", "grey", "white", "white")
+_ANY = (
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "turquoise",
+    "purple",
+    "pink",
+    "brown",
+    "beige",
+    "black",
+    "grey",
+    "white",
+    "white",
+)
 
 PATTERNS = ("plain", "noise", "wood", "stripes", "checks", "label", "print", "dots")
 """Surface patterns; a pattern's number in the material table is its place here."""
@@ -92,7 +107,9 @@ def material_row(
     row[0:3] = draw_color(rng, color)
     row[3] = PATTERNS.index(pattern)
     row[4:7] = draw_color(rng, second)
-    row[7] = {"noise": rng.uniform(0.006, 0.03), "wood": rng.uniform(0.01, 0.03)}.get(pattern, size * rng.uniform(0.07, 0.25))
+    row[7] = {"noise": rng.uniform(0.006, 0.03), "wood": rng.uniform(0.01, 0.03)}.get(
+        pattern, size * rng.uniform(0.07, 0.25)
+    )
     row[8] = rng.integers(1, 100000)
     row[9] = SHINE.get(material, 0.03) * rng.uniform(0.5, 1.2)
     # What an infrared pattern does not come back from: dark, clear and mirroring things.
@@ -159,10 +176,12 @@ def sample_object(
         if f.place in (place, "both") and f.low < largest and (categories is None or f.category in categories)
     ]  # fmt: skip
     if not fitting:
-        raise ValueError(f"categories: expected one that stands on a {place} and is under {largest} m, got {categories}")
+        raise ValueError(
+            f"categories: expected one that stands on a {place} and is under {largest} m, got {categories}"
+        )
     weights = np.array([f.weight for f in fitting])
     for _ in range(20):
         model = make_object(rng, fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))])
         if model.mesh.size.max() <= largest:
-            break
+            return model
     return model

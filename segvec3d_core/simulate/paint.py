@@ -1,4 +1,4 @@
-"""Colour of what the camera sees: procedural patterns, one sun-like light with shadows, shine, and the camera's own flaws."""
+"""Colour of what the camera sees: procedural patterns, one light with shadows, shine, and the camera's own flaws."""
 
 from __future__ import annotations
 
@@ -80,7 +80,12 @@ def _printed(x, y, z, scale, seed, size_z):  # type: ignore[no-untyped-def]  # c
     elif block < 0.55:
         gain = 0.55
     if _hash(row, 7, 3, seed) < 0.45:
-        letter = _hash(int(np.floor(x / (scale * 0.16))), int(np.floor(y / (scale * 0.16))), int(np.floor(z / (scale * 0.3))), seed + 1)
+        letter = _hash(
+            int(np.floor(x / (scale * 0.16))),
+            int(np.floor(y / (scale * 0.16))),
+            int(np.floor(z / (scale * 0.3))),
+            seed + 1,
+        )
         if letter < 0.4 and (z / (scale * 0.6)) % 1.0 < 0.55:
             mix, gain = 1.0 - mix, 1.2
     elif block > 0.85:

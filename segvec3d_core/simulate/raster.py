@@ -129,7 +129,8 @@ def pinhole(
     value = np.zeros(size)
     face = np.full(size, -1, np.int32)
     points = np.ascontiguousarray(vertices, np.float64)
-    _pinhole(points, np.ascontiguousarray(faces, np.int32), *map(float, intrinsics), value, face)
+    fx, fy, cx, cy = (float(f) for f in intrinsics)
+    _pinhole(points, np.ascontiguousarray(faces, np.int32), fx, fy, cx, cy, value, face)
     with np.errstate(divide="ignore"):
         depth = np.where(face >= 0, 1.0 / value, 0.0)
     return depth.astype(np.float32), face
@@ -154,8 +155,16 @@ def surfaces(depth, face, vertices, faces, fx, fy, cx, cy, rotation, eye, points
                 points[row, column], normals[row, column], cosine[row, column] = 0.0, 0.0, 0.0
                 continue
             a, b, c = faces[f]
-            ux, uy, uz = (vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2])
-            vx, vy, vz = (vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2])
+            ux, uy, uz = (
+                vertices[b, 0] - vertices[a, 0],
+                vertices[b, 1] - vertices[a, 1],
+                vertices[b, 2] - vertices[a, 2],
+            )
+            vx, vy, vz = (
+                vertices[c, 0] - vertices[a, 0],
+                vertices[c, 1] - vertices[a, 1],
+                vertices[c, 2] - vertices[a, 2],
+            )
             nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
             x, y = (column - cx) / fx * z, (row - cy) / fy * z
             length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-20

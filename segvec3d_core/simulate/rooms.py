@@ -16,7 +16,19 @@ AGAINST_WALL = (
     "sofa", "bed", "cabinet", "drawer", "shelf", "bookcase", "sink", "toilet", "fridge", "washing machine", "desk",
     "television", "bathtub", "radiator", "door",
 )  # fmt: skip
-TOPS = ("table", "coffee table", "desk", "cabinet", "drawer", "shelf", "bookcase", "sofa", "bed", "washing machine", "stool")
+TOPS = (
+    "table",
+    "coffee table",
+    "desk",
+    "cabinet",
+    "drawer",
+    "shelf",
+    "bookcase",
+    "sofa",
+    "bed",
+    "washing machine",
+    "stool",
+)
 
 
 def _wall_paint(rng: Generator) -> NDArray[np.float32]:
@@ -26,7 +38,9 @@ def _wall_paint(rng: Generator) -> NDArray[np.float32]:
 
 def _floor_paint(rng: Generator) -> NDArray[np.float32]:
     color = str(rng.choice(["brown", "beige", "grey", "white", "black"]))
-    return material_row(rng, color, str(rng.choice([color, "grey"])), str(rng.choice(["wood", "checks", "noise", "plain"])), "wood", 1.5)[None]
+    return material_row(
+        rng, color, str(rng.choice([color, "grey"])), str(rng.choice(["wood", "checks", "noise", "plain"])), "wood", 1.5
+    )[None]
 
 
 def add_shell(
@@ -152,7 +166,16 @@ def shelf_scene(rng: Generator) -> SceneModel:
     unit = surface_model("shelf", color, "wood", mesh, paint, pattern)
     builder.add(unit, np.eye(3), np.zeros(3), "object")
     room = (x + rng.uniform(0.6, 3.0), 2 * (rng.uniform(1.2, 2.5) + y))
-    add_shell(rng, builder, room[0], room[1], rng.uniform(2.3, 2.8), 0.0, (0, 1, 2) if rng.random() < 0.5 else (1,), rng.random() < 0.5)
+    add_shell(
+        rng,
+        builder,
+        room[0],
+        room[1],
+        rng.uniform(2.3, 2.8),
+        0.0,
+        (0, 1, 2) if rng.random() < 0.5 else (1,),
+        rng.random() < 0.5,
+    )
     clear = (z - 0.02) / rows - 0.03
     for level in range(rows):
         heights = HeightMap(-x / 2 + 0.025, -y / 2, x - 0.05, y - 0.015, 0.005, (z - 0.02) * level / rows + 0.02)

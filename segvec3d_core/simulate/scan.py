@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..types import PointCloud
+from .noise import SENSORS
 from .scenes import Entity, sample_scene
 from .sensor import render, sample_camera, sample_view
 
@@ -29,11 +30,11 @@ def simulate_scan(
         centres in the scan's frame.
     """
     scene = sample_scene(rng, "room")
-    targets = [e.center for e in scene.entities if e.kind == "object"] or [scene.focus]
+    targets = [np.asarray(e.center, np.float64) for e in scene.entities if e.kind == "object"] or [scene.focus]
     points, colors, labels = [], [], []
-    sensor = rng.choice(["kinect", "stereo", "generic"])
+    sensor = SENSORS[int(rng.integers(1, 4))]
     for _ in range(views):
-        aimed = replace(scene, focus=np.asarray(targets[int(rng.integers(len(targets)))], np.float64))
+        aimed = replace(scene, focus=targets[int(rng.integers(len(targets)))])
         view = sample_view(rng, aimed)
         frame = render(rng, aimed, view, sample_camera(rng, width, height), sensor)
         kept = frame.instance.ravel() >= 0

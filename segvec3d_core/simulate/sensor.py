@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -106,13 +106,25 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
 def sample_view(rng: Generator, scene: SceneModel) -> View:
     """Draw where the camera stands for this layout."""
     roll = rng.normal(0, 2.5)
-    if scene.layout == "table":
-        pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
-        distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), 0.45, 2.0)
-        turn = rng.uniform(0, 2 * np.pi)
-        target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
-        ray = np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
-        return look_at(target + distance * ray, target, roll)
+    for _ in range(8):
+        view = _table_view(rng, scene, roll) if scene.layout == "table" else _room_view(rng, scene, roll)
+        if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
+            break
+    return view
+
+
+def _table_view(rng: Generator, scene: SceneModel, roll: float) -> View:
+    """Look down at the objects on a table, from 10 to 90 degrees above the horizon."""
+    pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
+    distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), 0.45, 2.0)
+    turn = rng.uniform(0, 2 * np.pi)
+    target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
+    ray = np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
+    return look_at(target + distance * ray, target, roll)
+
+
+def _room_view(rng: Generator, scene: SceneModel, roll: float) -> View:
+    """Stand in a room, 0.7 to 1.9 m above the floor, and look at something in it."""
     x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
     target = scene.focus + rng.normal(0, 0.15, 3)
     for _ in range(12):
@@ -150,13 +162,13 @@ def render(
     if sensor not in SENSORS:
         raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
     local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
-    shape, intrinsics = (camera.height, camera.width), (camera.fx, camera.fy, camera.cx, camera.cy)
-    depth, face = raster.pinhole(local, scene.faces, shape, intrinsics)
+    shape = (camera.height, camera.width)
+    depth, face = raster.pinhole(local, scene.faces, shape, (camera.fx, camera.fy, camera.cx, camera.cy))
     points, normals = np.empty((*shape, 3), np.float32), np.empty((*shape, 3), np.float32)
     cosine = np.empty(shape, np.float32)
     raster.surfaces(
-        depth, face, local, scene.faces, *map(float, intrinsics), np.ascontiguousarray(view.rotation), view.eye,
-        points, normals, cosine,
+        depth, face, local, scene.faces, camera.fx, camera.fy, camera.cx, camera.cy,
+        np.ascontiguousarray(view.rotation), view.eye, points, normals, cosine,
     )  # fmt: skip
     color = paint(rng, scene, points, normals, face, view.eye)
     loss = np.where(face >= 0, scene.materials[scene.face_material[face], 10], 0).astype(np.float32)
@@ -167,8 +179,32 @@ def render(
         read = np.where(_in_workspace(scene, points, view.eye).ravel()[source], read, np.float32(np.nan))
     instance = np.where(np.isfinite(read), instance, -1).astype(np.int32)
     read = np.where(instance >= 0, read, np.float32(np.nan))
-    entities = tuple(replace(e, center=((e.center - view.eye) @ view.rotation).astype(np.float32)) for e in scene.entities)
+    kinds = _kinds(scene, instance, points, source)
+    entities = tuple(
+        replace(e, kind=kind, center=((e.center - view.eye) @ view.rotation).astype(np.float32))
+        for e, kind in zip(scene.entities, kinds, strict=True)
+    )
     return SimulatedFrame(color, read, instance, entities, camera, view.up, sensor)
+
+
+def _kinds(
+    scene: SceneModel, instance: NDArray[np.int32], points: NDArray[np.float32], source: NDArray[np.int64]
+) -> list[Literal["object", "surface"]]:
+    """The entities' kinds in this view: a table is a surface when its top alone is seen, else an object.
+
+    Seen as a whole means that over a tenth of what is seen of it lies below its top, and that it covers less than a
+    fifth of the image's border.
+    """
+    kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
+    border = np.concatenate([instance[0], instance[-1], instance[:, 0], instance[:, -1]])
+    height = points[..., 2].ravel()[source]
+    for k, entity in enumerate(scene.entities):
+        if entity.info.category in ("table", "coffee table", "desk"):
+            seen = instance == k
+            low = scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max() - 0.06
+            below = (height[seen] < low).mean() if seen.any() else 0.0
+            kinds[k] = "object" if below > 0.1 and (border == k).mean() < 0.2 else "surface"
+    return kinds
 
 
 def _in_workspace(scene: SceneModel, points: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -41,8 +41,9 @@ def carton(rng: Generator) -> Mesh:
         cap = cylinder(0.012, 0.012, 16).moved(x=x * 0.2, z=z).part(1)
         return join(box(x, y, z), cap).said("with a cap")
     g = y * 0.6
-    roof = mesh([(-x / 2, -y / 2, z), (x / 2, -y / 2, z), (x / 2, y / 2, z), (-x / 2, y / 2, z), (-x / 2, 0, z + g), (x / 2, 0, z + g)],
-                [(0, 1, 5), (0, 5, 4), (2, 3, 4), (2, 4, 5), (1, 2, 5), (3, 0, 4)])  # fmt: skip
+    eaves = [(-x / 2, -y / 2, z), (x / 2, -y / 2, z), (x / 2, y / 2, z), (-x / 2, y / 2, z)]
+    ridge = [(-x / 2, 0, z + g), (x / 2, 0, z + g)]
+    roof = mesh(eaves + ridge, [(0, 1, 5), (0, 5, 4), (2, 3, 4), (2, 4, 5), (1, 2, 5), (3, 0, 4)])
     return join(box(x, y, z), roof, box(x, 0.003, g + 0.015).moved(z=z)).said("with a gable top")
 
 
@@ -72,13 +73,19 @@ def _fruit(rng: Generator, profile: list[tuple[float, float]], stem: bool, wobbl
 def apple(rng: Generator) -> Mesh:
     r = rng.uniform(0.03, 0.044)
     h = r * rng.uniform(1.6, 1.95)
-    return _fruit(rng, [(0, h * 0.06), (r * 0.5, 0), (r * 0.9, h * 0.3), (r, h * 0.6), (r * 0.6, h), (0, h * 0.87)], rng.random() < 0.7)
+    return _fruit(
+        rng,
+        [(0, h * 0.06), (r * 0.5, 0), (r * 0.9, h * 0.3), (r, h * 0.6), (r * 0.6, h), (0, h * 0.87)],
+        rng.random() < 0.7,
+    )
 
 
 def pear(rng: Generator) -> Mesh:
     r = rng.uniform(0.03, 0.041)
     h = r * rng.uniform(2.4, 3.0)
-    return _fruit(rng, [(0, 0), (r * 0.7, h * 0.05), (r, h * 0.3), (r * 0.6, h * 0.65), (r * 0.42, h * 0.9), (0, h)], True, 0.02)
+    return _fruit(
+        rng, [(0, 0), (r * 0.7, h * 0.05), (r, h * 0.3), (r * 0.6, h * 0.65), (r * 0.42, h * 0.9), (0, h)], True, 0.02
+    )
 
 
 def orange(rng: Generator) -> Mesh:
@@ -105,7 +112,11 @@ def strawberry(rng: Generator) -> Mesh:
     r = rng.uniform(0.013, 0.022)
     h = r * rng.uniform(2.2, 2.8)
     body = lathe(curve([(0, 0), (r * 0.6, h * 0.25), (r, h * 0.7), (r * 0.6, h * 0.97), (0, h)], 12), 18)
-    leaf = extrude(arc(r * 0.8, 0, 324, 10) * np.where(np.arange(10) % 2, 0.45, 1.0)[:, None], 0.002).moved(z=h * 0.97).part(1)
+    leaf = (
+        extrude(arc(r * 0.8, 0, 324, 10) * np.where(np.arange(10) % 2, 0.45, 1.0)[:, None], 0.002)
+        .moved(z=h * 0.97)
+        .part(1)
+    )
     return join(body, leaf).turned("y", 100).grounded()
 
 
@@ -122,8 +133,15 @@ def banana(rng: Generator) -> Mesh:
 
 def carrot(rng: Generator) -> Mesh:
     length, r = rng.uniform(0.12, 0.2), rng.uniform(0.01, 0.018)
-    body = lathe([(0, 0), (r * 0.2, 0.004), (r * 0.7, length * 0.5), (r, length * 0.9), (r * 0.5, length), (0, length)], 16)
-    green = join(*(rod((0, 0, length * 0.97), (rng.normal(0, 0.008), rng.normal(0, 0.008), length + 0.03), 0.002, 5) for _ in range(4)))
+    body = lathe(
+        [(0, 0), (r * 0.2, 0.004), (r * 0.7, length * 0.5), (r, length * 0.9), (r * 0.5, length), (0, length)], 16
+    )
+    green = join(
+        *(
+            rod((0, 0, length * 0.97), (rng.normal(0, 0.008), rng.normal(0, 0.008), length + 0.03), 0.002, 5)
+            for _ in range(4)
+        )
+    )
     return join(body, green.part(1)).turned("y", 90).grounded().said("long")
 
 
@@ -138,7 +156,9 @@ def bell_pepper(rng: Generator) -> Mesh:
     r = rng.uniform(0.03, 0.043)
     h = r * rng.uniform(1.9, 2.5)
     lobes = int(rng.integers(3, 5))
-    body = lathe(curve([(0, h * 0.05), (r * 0.5, 0), (r * 0.85, h * 0.3), (r, h * 0.75), (r * 0.6, h), (0, h * 0.9)], 16), 32)
+    body = lathe(
+        curve([(0, h * 0.05), (r * 0.5, 0), (r * 0.85, h * 0.3), (r, h * 0.75), (r * 0.6, h), (0, h * 0.9)], 16), 32
+    )
     v = body.vertices
     v[:, :2] *= (1 + 0.09 * np.cos(lobes * np.arctan2(v[:, 1], v[:, 0])))[:, None]
     return join(body, rod((0, 0, h * 0.88), (0.006, 0, h + 0.02), 0.004, 8).part(1)).grounded().said("with a stem")
@@ -148,7 +168,9 @@ def tomato(rng: Generator) -> Mesh:
     d = rng.uniform(0.045, 0.085)
     body = ellipsoid(d, d, d * rng.uniform(0.75, 0.9), 14)
     top = float(body.size[2])
-    leaf = extrude(arc(d * 0.25, 0, 324, 10) * np.where(np.arange(10) % 2, 0.4, 1.0)[:, None], 0.002).moved(z=top * 0.97)
+    leaf = extrude(arc(d * 0.25, 0, 324, 10) * np.where(np.arange(10) % 2, 0.4, 1.0)[:, None], 0.002).moved(
+        z=top * 0.97
+    )
     return join(body, leaf.part(1)).said("round")
 
 
@@ -162,7 +184,11 @@ def potato(rng: Generator) -> Mesh:
 def egg(rng: Generator) -> Mesh:
     r = rng.uniform(0.02, 0.024)
     h = r * 2.6
-    return lathe(curve([(0, 0), (r * 0.8, h * 0.15), (r, h * 0.4), (r * 0.65, h * 0.8), (0, h)], 16), 20).turned("y", 90).grounded()
+    return (
+        lathe(curve([(0, 0), (r * 0.8, h * 0.15), (r, h * 0.4), (r * 0.65, h * 0.8), (0, h)], 16), 20)
+        .turned("y", 90)
+        .grounded()
+    )
 
 
 def bread(rng: Generator) -> Mesh:
@@ -188,4 +214,6 @@ def cake(rng: Generator) -> Mesh:
         base = lathe([(0, 0), (r * 0.7, 0), (r, h), (0, h)], 24)
         return join(base, ellipsoid(2.3 * r, 2.3 * r, h, 12).moved(z=h * 0.6).part(1))
     r, h = rng.uniform(0.08, 0.14), rng.uniform(0.05, 0.1)
-    return join(cylinder(r, h, 36, 0.008), cylinder(r * 1.01, h * 0.3, 36, 0.008).moved(z=h * 0.72).part(1)).said("round")
+    return join(cylinder(r, h, 36, 0.008), cylinder(r * 1.01, h * 0.3, 36, 0.008).moved(z=h * 0.72).part(1)).said(
+        "round"
+    )

@@ -19,7 +19,15 @@ def spoon(rng: Generator) -> Mesh:
     length = rng.uniform(0.13, 0.3)
     w = length * rng.uniform(0.17, 0.24)
     t = np.linspace(0, np.pi / 2, 6)
-    shell = lathe(np.concatenate([np.stack([np.sin(t), 1 - np.cos(t)], 1), np.stack([0.94 * np.sin(t[::-1]), 1.06 - 0.96 * np.cos(t[::-1])], 1)]), 20)
+    shell = lathe(
+        np.concatenate(
+            [
+                np.stack([np.sin(t), 1 - np.cos(t)], 1),
+                np.stack([0.94 * np.sin(t[::-1]), 1.06 - 0.96 * np.cos(t[::-1])], 1),
+            ]
+        ),
+        20,
+    )
     shell = shell.scaled(w * 0.75, w * 0.5, w * 0.3)
     handle = _stick(length - w, length * 0.03, length * 0.055, 0.4, 0.008).moved(x=w * 0.7, z=w * 0.27)
     wooden = rng.random() < 0.5
@@ -31,7 +39,11 @@ def fork(rng: Generator) -> Mesh:
     w = length * 0.12
     prongs = [rod((0, y, 0.006), (length * 0.25, y * 0.9, 0.0), 0.0016, 6) for y in np.linspace(-w / 2, w / 2, 4)]
     palm = rounded_box(length * 0.12, w * 1.1, 0.003, 0.001).moved(x=length * 0.28)
-    return join(*prongs, palm, _stick(length * 0.7, 0.006, 0.015, 0.35, 0.01).moved(x=length * 0.32)).grounded().said("long", "with prongs")
+    return (
+        join(*prongs, palm, _stick(length * 0.7, 0.006, 0.015, 0.35, 0.01).moved(x=length * 0.32))
+        .grounded()
+        .said("long", "with prongs")
+    )
 
 
 def knife(rng: Generator) -> Mesh:
@@ -87,7 +99,12 @@ def pencil(rng: Generator) -> Mesh:
     length, r = rng.uniform(0.12, 0.19), 0.004
     wood = lathe([(0, 0), (r, 0.018), (0, 0.019)], 6).part(1)
     body = lathe([(0, 0.017), (r, 0.018), (r, length), (0, length)], 6)
-    return join(wood, body, cylinder(r * 1.02, 0.012, 10).moved(z=length - 0.002).part(2)).turned("y", 90).grounded().said("long", "thin")
+    return (
+        join(wood, body, cylinder(r * 1.02, 0.012, 10).moved(z=length - 0.002).part(2))
+        .turned("y", 90)
+        .grounded()
+        .said("long", "thin")
+    )
 
 
 def scissors(rng: Generator) -> Mesh:
@@ -96,7 +113,9 @@ def scissors(rng: Generator) -> Mesh:
     blade = length * 0.52
     halves = []
     for side in (1, -1):
-        cut = extrude(np.array([(0, -0.007), (blade, -0.001), (blade, 0.001), (0, 0.007)]), 0.0025).moved(z=0.0025 if side > 0 else 0.0)
+        cut = extrude(np.array([(0, -0.007), (blade, -0.001), (blade, 0.001), (0, 0.007)]), 0.0025).moved(
+            z=0.0025 if side > 0 else 0.0
+        )
         loop = torus(length * 0.1, 0.005, 20, 8).scaled(1.35, 0.8, 1.0).moved(x=-length * 0.3, y=length * 0.11)
         arm = rod((0, 0, 0.005), (-length * 0.2, length * 0.07, 0.005), 0.005, 8)
         grip = join(loop, arm).part(1)
@@ -109,9 +128,16 @@ def scissors(rng: Generator) -> Mesh:
 def screwdriver(rng: Generator) -> Mesh:
     length, r = rng.uniform(0.15, 0.28), rng.uniform(0.011, 0.018)
     grip = length * rng.uniform(0.35, 0.5)
-    handle = lathe(curve([(r * 0.6, 0), (r, grip * 0.15), (r * 0.85, grip * 0.5), (r, grip * 0.8), (r * 0.5, grip)], 14), 10)
+    handle = lathe(
+        curve([(r * 0.6, 0), (r, grip * 0.15), (r * 0.85, grip * 0.5), (r, grip * 0.8), (r * 0.5, grip)], 14), 10
+    )
     handle = join(handle, cylinder(r * 0.6, 0.001, 10))
-    return join(handle, cylinder(r * 0.25, length - grip, 10).moved(z=grip).part(1)).turned("y", 90).grounded().said("long")
+    return (
+        join(handle, cylinder(r * 0.25, length - grip, 10).moved(z=grip).part(1))
+        .turned("y", 90)
+        .grounded()
+        .said("long")
+    )
 
 
 def hammer(rng: Generator) -> Mesh:
@@ -120,9 +146,14 @@ def hammer(rng: Generator) -> Mesh:
     handle = _stick(length, r * 1.5, r * 2.0, 0.7)
     face = rod((0, 0, 0), (0, head * 0.5, 0), r, 14)
     if rng.random() < 0.5:
-        back = sweep(curve([(0, 0, 0), (0, -head * 0.3, 0), (0.014, -head * 0.55, 0)], 7), np.linspace(r, 0.003, 7), 8, 0.6)
+        back = sweep(
+            curve([(0, 0, 0), (0, -head * 0.3, 0), (0.014, -head * 0.55, 0)], 7), np.linspace(r, 0.003, 7), 8, 0.6
+        )
     else:
-        back = join(rod((0, 0, 0), (0, -head * 0.35, 0), r * 0.7, 14), ellipsoid(r * 2, r * 2, r * 2, 8).moved(y=-head * 0.4, z=-r))
+        back = join(
+            rod((0, 0, 0), (0, -head * 0.35, 0), r * 0.7, 14),
+            ellipsoid(r * 2, r * 2, r * 2, 8).moved(y=-head * 0.4, z=-r),
+        )
     return join(handle, face.part(1), back.part(1)).grounded().said("long", "with a head")
 
 
@@ -151,7 +182,12 @@ def _ring_plate(outline: np.ndarray, height: float, half: int) -> Mesh:
 def pliers(rng: Generator) -> Mesh:
     length = rng.uniform(0.14, 0.22)
     spread = length * rng.uniform(0.1, 0.2)
-    grips = [sweep(curve([(0, 0, 0), (-length * 0.3, s * spread * 0.9, 0), (-length * 0.68, s * spread, 0)], 8), 0.007, 8).part(1) for s in (1, -1)]
+    grips = [
+        sweep(
+            curve([(0, 0, 0), (-length * 0.3, s * spread * 0.9, 0), (-length * 0.68, s * spread, 0)], 8), 0.007, 8
+        ).part(1)
+        for s in (1, -1)
+    ]
     jaws = [sweep([(0, s * 0.006, 0), (length * 0.32, s * 0.003, 0)], [0.009, 0.003], 8) for s in (1, -1)]
     return join(*grips, *jaws, cylinder(0.013, 0.012, 14).moved(z=-0.006)).grounded().said("with two grips")
 
@@ -161,8 +197,15 @@ def drill(rng: Generator) -> Mesh:
     r, length = rng.uniform(0.026, 0.034), rng.uniform(0.13, 0.17)
     h = rng.uniform(0.12, 0.15)
     motor = cylinder(r, length, 20, 0.006).turned("y", 90).moved(x=-length * 0.55, z=h)
-    chuck = lathe([(0, 0), (r * 0.85, 0), (r * 0.8, 0.02), (r * 0.45, 0.06), (0, 0.06)], 18).turned("y", 90).moved(x=length * 0.45, z=h).part(1)
-    grip = sweep(curve([(-length * 0.25, 0, h), (-length * 0.3, 0, h * 0.5), (-length * 0.36, 0, 0.03)], 6), 0.02, 12, 0.8)
+    chuck = (
+        lathe([(0, 0), (r * 0.85, 0), (r * 0.8, 0.02), (r * 0.45, 0.06), (0, 0.06)], 18)
+        .turned("y", 90)
+        .moved(x=length * 0.45, z=h)
+        .part(1)
+    )
+    grip = sweep(
+        curve([(-length * 0.25, 0, h), (-length * 0.3, 0, h * 0.5), (-length * 0.36, 0, 0.03)], 6), 0.02, 12, 0.8
+    )
     battery = rounded_box(0.11, 0.065, 0.04, 0.008).moved(x=-length * 0.28).part(1)
     bit = rod((length * 0.45 + 0.05, 0, h), (length * 0.45 + rng.uniform(0.06, 0.12), 0, h), 0.004, 8).part(2)
     body = join(motor, chuck, grip, battery, bit)
@@ -176,7 +219,9 @@ def clamp(rng: Generator) -> Mesh:
         arms = []
         for k in (1, -1):
             grip = sweep(curve([(0, 0, 0), (-s * 0.5, k * s * 0.28, 0), (-s, k * s * 0.45, 0)], 7), s * 0.09, 8, 1.4)
-            jaw = sweep(curve([(0, 0, 0), (s * 0.45, -k * s * 0.3, 0), (s * 0.85, -k * s * 0.05, 0)], 7), s * 0.08, 8, 1.4)
+            jaw = sweep(
+                curve([(0, 0, 0), (s * 0.45, -k * s * 0.3, 0), (s * 0.85, -k * s * 0.05, 0)], 7), s * 0.08, 8, 1.4
+            )
             tip = cylinder(s * 0.11, s * 0.2, 10).moved(x=s * 0.85, y=-k * s * 0.08, z=-s * 0.1).part(1)
             arms += [grip.part(1), jaw, tip]
         return join(*arms, cylinder(s * 0.12, s * 0.3, 14).moved(z=-s * 0.15)).grounded().said("with two arms")
@@ -206,7 +251,19 @@ def saw(rng: Generator) -> Mesh:
 
 def flashlight(rng: Generator) -> Mesh:
     r, length = rng.uniform(0.012, 0.02), rng.uniform(0.1, 0.2)
-    body = lathe([(0, 0), (r, 0), (r, length * 0.65), (r * 1.7, length * 0.8), (r * 1.7, length), (r * 1.5, length), (r * 1.4, length * 0.97), (0, length * 0.97)], 22)
+    body = lathe(
+        [
+            (0, 0),
+            (r, 0),
+            (r, length * 0.65),
+            (r * 1.7, length * 0.8),
+            (r * 1.7, length),
+            (r * 1.5, length),
+            (r * 1.4, length * 0.97),
+            (0, length * 0.97),
+        ],
+        22,
+    )
     lens = cylinder(r * 1.4, 0.002, 20).moved(z=length * 0.975).part(1)
     return join(body, lens).turned("y", 90).grounded().said("long")
 
@@ -215,16 +272,30 @@ def brush(rng: Generator) -> Mesh:
     """A paint, scrubbing or hair brush."""
     w, length = rng.uniform(0.025, 0.07), rng.uniform(0.15, 0.24)
     head = rounded_box(0.05, w, 0.014, 0.004)
-    bristles = (box(0.05, w * 0.95, 0.01).moved(x=-0.045) if rng.random() < 0.5 else box(0.045, w * 0.85, 0.02).moved(z=-0.018))
-    return join(head, bristles.part(1), _stick(length - 0.05, 0.014, 0.02, 0.7).moved(x=0.02, z=0.007)).grounded().said("long")
+    bristles = (
+        box(0.05, w * 0.95, 0.01).moved(x=-0.045) if rng.random() < 0.5 else box(0.045, w * 0.85, 0.02).moved(z=-0.018)
+    )
+    return (
+        join(head, bristles.part(1), _stick(length - 0.05, 0.014, 0.02, 0.7).moved(x=0.02, z=0.007))
+        .grounded()
+        .said("long")
+    )
 
 
 def toothbrush(rng: Generator) -> Mesh:
     length = rng.uniform(0.15, 0.2)
-    return join(_stick(length, 0.006, 0.014, 0.8, 0.004), box(0.028, 0.01, 0.013).moved(x=0.008, z=0.001).part(1)).grounded().said("long", "thin")
+    return (
+        join(_stick(length, 0.006, 0.014, 0.8, 0.004), box(0.028, 0.01, 0.013).moved(x=0.008, z=0.001).part(1))
+        .grounded()
+        .said("long", "thin")
+    )
 
 
 def battery(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.007, 0.017), rng.uniform(0.045, 0.061)
-    body = join(cylinder(r, h * 0.7, 18), cylinder(r, h * 0.3, 18).moved(z=h * 0.7).part(1), cylinder(r * 0.35, 0.002, 12).moved(z=h).part(1))
+    body = join(
+        cylinder(r, h * 0.7, 18),
+        cylinder(r, h * 0.3, 18).moved(z=h * 0.7).part(1),
+        cylinder(r * 0.35, 0.002, 12).moved(z=h).part(1),
+    )
     return body.turned("y", rng.choice([0.0, 90.0])).grounded().said("small")

@@ -22,9 +22,9 @@ def mug(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.034, 0.05), rng.uniform(0.075, 0.12)
     shape = rng.integers(3)
     if shape == 0:
-        outside = [(r * 0.92, 0), (r, 0.006), (r, h)]
+        outside = np.array([(r * 0.92, 0), (r, 0.006), (r, h)])
     elif shape == 1:
-        outside = [(r * rng.uniform(0.6, 0.8), 0), (r * 0.95, h * 0.35), (r, h)]
+        outside = np.array([(r * rng.uniform(0.6, 0.8), 0), (r * 0.95, h * 0.35), (r, h)])
     else:
         outside = curve([(r * 0.75, 0), (r * 1.05, h * 0.35), (r * 0.9, h * 0.75), (r, h)], 9)
     body = vessel(outside, rng.uniform(0.003, 0.005), 0.006)
@@ -73,7 +73,9 @@ def bowl(rng: Generator) -> Mesh:
 
 def plate(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.07, 0.15), rng.uniform(0.012, 0.03)
-    return vessel([(r * 0.55, 0), (r * 0.68, h * 0.5), (r, h)], 0.007, 0.004, 40, rng.choice([2.0, 2.0, 5.0])).said("flat")
+    return vessel([(r * 0.55, 0), (r * 0.68, h * 0.5), (r, h)], 0.007, 0.004, 40, rng.choice([2.0, 2.0, 5.0])).said(
+        "flat"
+    )
 
 
 def can(rng: Generator) -> Mesh:
@@ -81,14 +83,16 @@ def can(rng: Generator) -> Mesh:
     shape = rng.integers(3)
     if shape == 0:
         r, h = rng.uniform(0.026, 0.034), rng.uniform(0.09, 0.17)
-        body = lathe([(0, 0.003), (r * 0.75, 0), (r, 0.01), (r, h - 0.012), (r * 0.82, h), (r * 0.78, h - 0.004), (0, h - 0.004)])
+        body = lathe(
+            [(0, 0.003), (r * 0.75, 0), (r, 0.01), (r, h - 0.012), (r * 0.82, h), (r * 0.78, h - 0.004), (0, h - 0.004)]
+        )
         lid = cylinder(r * 0.77, 0.001, 20).moved(z=h - 0.003).part(1)
         return join(body, lid)
     if shape == 1:
         r, h = rng.uniform(0.033, 0.055), rng.uniform(0.04, 0.13)
-        return join(
-            cylinder(r, h, 28), torus(r, 0.0015).moved(z=h - 0.002).part(1), torus(r, 0.0015).part(1)
-        ).said("short" if h < 1.3 * r else "round")
+        return join(cylinder(r, h, 28), torus(r, 0.0015).moved(z=h - 0.002).part(1), torus(r, 0.0015).part(1)).said(
+            "short" if h < 1.3 * r else "round"
+        )
     r, h = rng.uniform(0.035, 0.043), rng.uniform(0.2, 0.27)
     return join(cylinder(r, h, 28), cylinder(r * 1.04, 0.012, 28, 0.002).moved(z=h - 0.006).part(1)).said("tall")
 
@@ -103,9 +107,9 @@ def tin(rng: Generator) -> Mesh:
             cylinder(r * 0.985, h - lid, 40), cylinder(r, lid, 40, 0.004).moved(z=h - lid).part(int(rng.integers(2)))
         ).said("round")
     x, y, z = rng.uniform(0.06, 0.24), rng.uniform(0.05, 0.17), rng.uniform(0.025, 0.1)
-    return join(
-        rounded_box(x * 0.98, y * 0.98, z, 0.012), rounded_box(x, y, z * 0.35, 0.006).moved(z=z * 0.67)
-    ).said("rectangular")
+    return join(rounded_box(x * 0.98, y * 0.98, z, 0.012), rounded_box(x, y, z * 0.35, 0.006).moved(z=z * 0.67)).said(
+        "rectangular"
+    )
 
 
 def canister(rng: Generator) -> Mesh:
@@ -156,7 +160,9 @@ def detergent_bottle(rng: Generator) -> Mesh:
 
 def spray_bottle(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.03, 0.045), rng.uniform(0.14, 0.2)
-    body = lathe([(0, 0), (r, 0), *curve([(r, 0.01), (r * 1.05, h * 0.4), (r * 0.7, h * 0.75), (0.014, h)], 10), (0, h)], 24)
+    body = lathe(
+        [(0, 0), (r, 0), *curve([(r, 0.01), (r * 1.05, h * 0.4), (r * 0.7, h * 0.75), (0.014, h)], 10), (0, h)], 24
+    )
     body = body.scaled(1.0, rng.uniform(0.6, 1.0), 1.0)
     head = rounded_box(0.085, 0.024, 0.03, 0.006).moved(x=0.018, z=h + 0.012)
     neck = cylinder(0.014, 0.03, 16).moved(z=h - 0.005)
@@ -174,12 +180,18 @@ def pot(rng: Generator) -> Mesh:
         words = ["with a long handle"]
     else:
         for side in (0.0, 180.0):
-            path = curve([(r * 0.97, -0.035, 0), (r + 0.035, -0.025, 0.004), (r + 0.035, 0.025, 0.004), (r * 0.97, 0.035, 0)], 10)
+            path = curve(
+                [(r * 0.97, -0.035, 0), (r + 0.035, -0.025, 0.004), (r + 0.035, 0.025, 0.004), (r * 0.97, 0.035, 0)], 10
+            )
             parts.append(sweep(path, 0.006, 8).moved(z=h * 0.8).turned("z", side).part(1))
         words = ["with two handles"]
     if rng.random() < 0.4:
-        parts.append(lathe([(r * 1.01, h), (r * 1.01, h + 0.003), *curve([(r * 0.9, h + 0.008), (0, h + 0.02)], 6)], 40))
-        parts.append(join(cylinder(0.006, 0.02, 12), ellipsoid(0.032, 0.032, 0.018, 8).moved(z=0.012)).moved(z=h + 0.015).part(1))
+        parts.append(
+            lathe([(r * 1.01, h), (r * 1.01, h + 0.003), *curve([(r * 0.9, h + 0.008), (0, h + 0.02)], 6)], 40)
+        )
+        parts.append(
+            join(cylinder(0.006, 0.02, 12), ellipsoid(0.032, 0.032, 0.018, 8).moved(z=0.012)).moved(z=h + 0.015).part(1)
+        )
         words.append("with a lid")
     return join(*parts).said(*words)
 
@@ -195,7 +207,11 @@ def pan(rng: Generator) -> Mesh:
 def teapot(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.06, 0.085), rng.uniform(0.09, 0.14)
     body = lathe([(0, 0), (r * 0.6, 0), *curve([(r * 0.7, 0.004), (r, h * 0.45), (r * 0.55, h * 0.95)], 12), (0, h)])
-    spout = sweep(curve([(r * 0.8, 0, h * 0.3), (r * 1.35, 0, h * 0.55), (r * 1.65, 0, h * 0.95)], 8), np.linspace(0.016, 0.008, 8), 10)
+    spout = sweep(
+        curve([(r * 0.8, 0, h * 0.3), (r * 1.35, 0, h * 0.55), (r * 1.65, 0, h * 0.95)], 8),
+        np.linspace(0.016, 0.008, 8),
+        10,
+    )
     handle = ring_handle(r * 0.8, r + 0.05, h * 0.2, h * 0.85, 0.012, 0.8).turned("z", 180)
     knob = ellipsoid(0.022, 0.022, 0.02, 8).moved(z=h * 0.98).part(1)
     return join(body, spout, handle, knob).said("with a spout", "with a handle")
@@ -230,7 +246,7 @@ def bucket(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.1, 0.15), rng.uniform(0.2, 0.3)
     body = vessel([(r * 0.75, 0), (r, h)], 0.003, 0.004, 36)
     bail = np.column_stack([np.zeros(16), arc(r * 1.0, 0, 180, 16)])
-    return join(body, sweep(bail, 0.003, 6).turned("x", rng.uniform(-60, 60) * 0).moved(z=h - 0.01).part(1)).said("with a handle")
+    return join(body, sweep(bail, 0.003, 6).moved(z=h - 0.01).part(1)).said("with a handle")
 
 
 def tray(rng: Generator) -> Mesh:
@@ -240,7 +256,9 @@ def tray(rng: Generator) -> Mesh:
 
 def basket(rng: Generator) -> Mesh:
     r, h = rng.uniform(0.08, 0.17), rng.uniform(0.07, 0.16)
-    body = vessel([(r * 0.85, 0), (r, h)], 0.006, 0.006, 40, rng.choice([2.0, 5.0])).scaled(1.0, rng.uniform(0.65, 1.0), 1.0)
+    body = vessel([(r * 0.85, 0), (r, h)], 0.006, 0.006, 40, rng.choice([2.0, 5.0])).scaled(
+        1.0, rng.uniform(0.65, 1.0), 1.0
+    )
     if rng.random() < 0.4:
         span = float(body.size[0]) / 2 - 0.004
         points = arc(span, 0, 180, 18) * [1.0, rng.uniform(0.7, 1.1)]
@@ -252,4 +270,8 @@ def basket(rng: Generator) -> Mesh:
 def open_box(rng: Generator) -> Mesh:
     """A storage box without a lid."""
     r, h = rng.uniform(0.06, 0.17), rng.uniform(0.05, 0.16)
-    return vessel([(r * rng.uniform(0.85, 1.0), 0), (r, h)], 0.004, 0.004, 48, 14.0).scaled(1.0, rng.uniform(0.5, 1.0), 1.0).said("open")
+    return (
+        vessel([(r * rng.uniform(0.85, 1.0), 0), (r, h)], 0.004, 0.004, 48, 14.0)
+        .scaled(1.0, rng.uniform(0.5, 1.0), 1.0)
+        .said("open")
+    )

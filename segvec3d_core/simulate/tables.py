@@ -15,6 +15,17 @@ from .rooms import furnish_around
 from .scenes import Builder, SceneModel, Workspace, surface_model
 
 HOLLOW = ("mug", "cup", "bowl", "pot", "pan", "basket", "box", "vase", "tray", "bucket", "pitcher", "plate", "glass")
+THEMES: tuple[tuple[str, ...], ...] = (
+    ("box", "cereal box", "tea box", "can", "tin", "canister", "mug", "bowl", "book", "pot"),
+    ("box", "cereal box", "tea box", "carton", "tissue box", "book", "packet"),
+    ("mug", "cup", "glass", "bowl", "plate", "spoon", "fork", "knife", "teapot", "pot", "pan", "pitcher", "bottle"),
+    ("apple", "pear", "banana", "orange", "lemon", "tomato", "bell pepper", "bowl", "plate", "basket", "bread"),
+    ("drill", "hammer", "screwdriver", "wrench", "pliers", "clamp", "tape roll", "saw", "box", "spray bottle", "can"),
+    ("laptop", "keyboard", "mouse", "phone", "book", "notebook", "pen", "mug", "monitor", "headphones", "stapler"),
+    ("toy block", "toy brick", "toy car", "toy animal", "doll", "ball", "puzzle cube", "book"),
+    ("thing",),
+)  # fmt: skip
+"""Things that are found together; every other table mixes everything."""
 FLAT_SIDED = ("box", "cereal box", "tea box", "book", "carton", "tissue box", "tin", "notebook", "toy block")
 
 
@@ -41,12 +52,16 @@ def table_model(rng: Generator) -> ObjectModel:
     else:
         x, y = rng.uniform(0.6, 2.0), rng.uniform(0.5, 1.1)
         leg = rng.uniform(0.04, 0.08)
-        legs = [box(leg, leg, height - thick).moved(i * (x / 2 - leg), j * (y / 2 - leg), -height).part(1) for i in (1, -1) for j in (1, -1)]
+        legs = [
+            box(leg, leg, height - thick).moved(i * (x / 2 - leg), j * (y / 2 - leg), -height).part(1)
+            for i in (1, -1)
+            for j in (1, -1)
+        ]
         mesh = join(box(x, y, thick).moved(z=-thick), *legs)
     color, pattern = _cover(rng)
     second = color if pattern in ("wood", "noise") else str(rng.choice(["white", "grey", "beige", "blue", "red"]))
     rows = np.stack([
-        material_row(rng, color, second, pattern, "wood", rng.uniform(0.1, 0.8)),
+        material_row(rng, color, second, pattern, "wood", rng.uniform(0.25, 0.8)),
         material_row(rng, str(rng.choice(["black", "silver", color])), color, "plain", "wood", 1.0),
     ])  # fmt: skip
     return surface_model("table", color, "wood", mesh, rows, pattern)
@@ -58,8 +73,12 @@ def _cover(rng: Generator) -> tuple[str, str]:
     if kind < 0.45:
         return str(rng.choice(["brown", "beige", "beige"])), "wood"
     if kind < 0.85:
-        return str(rng.choice(["white", "grey", "black", "beige", "blue", "green", "brown"])), str(rng.choice(["plain", "noise"]))
-    return str(rng.choice(["white", "red", "blue", "green", "beige", "yellow"])), str(rng.choice(["checks", "stripes", "dots"]))
+        return str(rng.choice(["white", "grey", "black", "beige", "blue", "green", "brown"])), str(
+            rng.choice(["plain", "noise"])
+        )
+    return str(rng.choice(["white", "red", "blue", "green", "beige", "yellow"])), str(
+        rng.choice(["checks", "stripes", "dots"])
+    )
 
 
 class TableTop:
@@ -67,6 +86,7 @@ class TableTop:
 
     def __init__(self, rng: Generator, heights: HeightMap, largest: float) -> None:
         self.rng, self.heights, self.largest = rng, heights, largest
+        self.theme = THEMES[int(rng.integers(len(THEMES)))] if rng.random() < 0.5 else None
         self.placed: list[Placed] = []
         self.result: list[tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]] = []
         rows, columns = heights.height.shape
@@ -80,7 +100,7 @@ class TableTop:
             model = self.placed[int(rng.integers(len(self.placed)))].model
             if model.mesh.size.max() <= largest:
                 return model
-        return sample_object(rng, "table", largest)
+        return sample_object(rng, "table", largest, self.theme if largest >= 0.2 else None)
 
     def draw_rotation(self, model: ObjectModel, upright: float) -> NDArray[np.float64]:
         """Upright with this probability, else a stable pose on any facet, turned about z."""
@@ -130,7 +150,10 @@ class TableTop:
     def stack(self) -> bool:
         """On top of another object, or inside it if it is hollow."""
         rng = self.rng
-        other = self.placed[int(rng.integers(len(self.placed)))]
+        low = [p for p in self.placed if p.top < 0.3]
+        if not low:
+            return False
+        other = low[int(rng.integers(len(low)))]
         inside = other.model.info.category in HOLLOW
         limit = min(self.largest, max(0.06, other.radius * (1.9 if inside else 3.2)))
         model = self.draw_model(limit)
@@ -188,7 +211,11 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     area = np.minimum(size[:2] * inset, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
     middle = (size[:2] * inset - area) / 2 * rng.uniform(-1, 1, 2)
     heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
-    count = objects if objects is not None else int(rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]))
+    count = (
+        objects
+        if objects is not None
+        else int(rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]))
+    )
     top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
     top.fill(count)
     for model, rotation, offset in top.result:
@@ -200,5 +227,7 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     if rng.random() < 0.45:
         reach = area / 2 + rng.uniform(0.05, 0.5, 2)
         low, high = np.maximum(middle - reach, -size[:2] / 2), np.minimum(middle + reach, size[:2] / 2)
-        workspace = Workspace((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8))
+        workspace = Workspace(
+            (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8)
+        )
     return builder.build(focus, float(np.hypot(*area)) / 2, "table", None, workspace)

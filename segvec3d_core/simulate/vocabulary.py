@@ -159,6 +159,125 @@ radiator | heater | fixture | something that warms the room
 wall | room wall | surface | something that bounds a room
 floor | ground | surface | something to walk on
 ceiling | room ceiling | surface | something overhead
+shampoo | hair shampoo | toiletry | something to wash your hair with
+toothpaste | tooth paste | toiletry | something to clean your teeth with
+towel | hand towel, tea towel | cloth | something to dry with
+blanket | duvet, quilt | bedding | something to keep warm in bed
+curtain | drapes | furnishing | something that keeps light out
+carpet | rug, mat | furnishing | something soft to stand on
+mirror | looking glass | furniture | something to see yourself in
+painting | wall picture, artwork | decoration | something to look at
+poster | wall poster | decoration | something to look at
+window | pane | fixture | something to look out of
+blind | window blind, shutter | furnishing | something that keeps light out
+counter | worktop, kitchen counter | furniture | something to work on
+oven | stove, cooker | appliance | something to bake in
+hob | cooktop, stove top | appliance | something to cook on
+dishwasher | dish washer | appliance | something to wash dishes in
+blender | mixer, food processor | appliance | something to mix drinks with
+iron | clothes iron | appliance | something to smooth shirts with
+vacuum cleaner | hoover | appliance | something to clean carpets with
+fan | ventilator | appliance | something that cools the air
+heater | electric heater | appliance | something that warms the room
+hair dryer | hairdryer, blow dryer | appliance | something to dry your hair with
+printer | laser printer | electronics | something to print with
+scanner | document scanner | electronics | something to scan with
+computer | PC, desktop computer | electronics, computer | something to work on
+projector | beamer | electronics | something to show slides with
+router | modem | electronics | something that connects to the internet
+cable | wire, cord | electronics | something to connect devices with
+charger | power supply, adapter | electronics | something to charge a phone with
+power strip | extension lead, socket strip | electronics | something to plug things into
+microphone | mike | electronics | something to record sound with
+radio | radio set | electronics | something to listen to
+watch | wristwatch | clothing, device | something that shows the time
+glasses | spectacles, sunglasses | clothing | something to see better with
+key | door key, keys | hardware | something to open a lock with
+coin | money | money | something to pay with
+card | credit card, bank card | money | something to pay with
+umbrella | parasol | accessory | something against rain
+glove | mitten | clothing | something to keep hands warm
+sock | stocking | clothing | something to wear on your feet
+shirt | T-shirt, blouse | clothing | something to wear
+jacket | coat | clothing | something to wear outside
+trousers | pants, jeans | clothing | something to wear
+scarf | shawl | clothing | something to keep your neck warm
+belt | leather belt | clothing | something to hold trousers up
+suitcase | trunk | luggage, container | something to travel with
+backpack | rucksack | bag, luggage | something to carry on your back
+envelope | letter | paper, stationery | something to post
+paper | sheet of paper | stationery | something to write on
+newspaper | paper, daily | reading matter | something to read
+magazine | journal | reading matter | something to read
+folder | binder, ring binder | stationery, container | something to keep papers in
+ruler | straightedge | stationery, tool | something to measure with
+eraser | rubber | stationery | something to rub out with
+paper clip | clip | stationery | something to hold papers together
+tape measure | measuring tape | tool | something to measure with
+nail | tack | hardware | something to hang a picture on
+screw | bolt | hardware | something to fasten with
+nut | hexagon nut | hardware | something to fasten with
+pin | drawing pin, thumbtack | stationery | something to fix paper with
+rope | string, line | hardware | something to tie with
+chain | steel chain | hardware | something to fasten with
+ladder | step ladder | tool | something to climb on
+broom | sweeper | cleaning thing | something to sweep with
+mop | floor mop | cleaning thing | something to wipe the floor with
+dustpan | dust pan | cleaning thing | something to sweep into
+glue gun | hot glue gun | tool | something to stick things together
+spirit level | level | tool | something to check that it is even
+axe | hatchet | tool | something to chop wood with
+shovel | spade | tool | something to dig with
+paint can | tin of paint | container | something to paint with
+watering can | garden can | container | something to water plants with
+flower pot | plant pot, planter | container | something to grow plants in
+thermos | vacuum flask, thermos flask | bottle, container | something that keeps coffee hot
+lunch box | sandwich box | container, box | something to carry food in
+egg carton | egg box | container | something that holds eggs
+salt shaker | pepper shaker, pepper mill | container | something to season food with
+corkscrew | bottle opener, tin opener | utensil | something to open a bottle with
+grater | cheese grater | utensil | something to grate cheese with
+sieve | strainer, colander | utensil | something to drain pasta with
+funnel | kitchen funnel | utensil | something to fill bottles with
+ladle | soup ladle | utensil | something to serve soup with
+chopsticks | pair of chopsticks | cutlery | something to eat noodles with
+napkin | serviette | paper | something to wipe your mouth with
+grape | grapes | fruit, food | something sweet to eat
+plum | prune | fruit, food | something sweet to eat
+pineapple | ananas | fruit, food | something sweet to eat
+watermelon | melon | fruit, food | something sweet to eat
+kiwi | kiwi fruit | fruit, food | something sweet to eat
+mango | fruit | fruit, food | something sweet to eat
+avocado | avocado pear | fruit, food | something for a salad
+onion | bulb | vegetable, food | something to cook with
+garlic | garlic bulb | vegetable, food | something to cook with
+mushroom | champignon | vegetable, food | something to cook
+corn | maize, corn cob | vegetable, food | something to eat
+lettuce | salad, cabbage | vegetable, food | something for a salad
+cheese | block of cheese | food | something to put on bread
+meat | steak, sausage | food | something to grill
+sandwich | burger, hamburger | food | something to eat for lunch
+pizza | pizza slice | food | something to eat for dinner
+cookie | biscuit | food, snack | something sweet to eat
+chocolate | chocolate bar | food, snack | something sweet to eat
+milk | bottle of milk | drink | something to drink
+bench | wooden bench | seat, furniture | something to sit on
+armchair | easy chair | seat, furniture | something to sit on
+wardrobe | closet | furniture, storage | something to hang clothes in
+nightstand | bedside table | furniture | something to put things on beside the bed
+crib | cot, baby bed | furniture | something for a baby to sleep in
+whiteboard | board, blackboard | furniture | something to write on
+shower | shower cabin | fixture | something to wash in
+tap | faucet | fixture | something that water comes from
+stairs | steps, staircase | fixture | something to go up
+column | pillar | fixture | something that holds the ceiling
+bicycle | bike | vehicle | something to ride
+skateboard | board | toy, sports equipment | something to ride
+tennis racket | racket, bat | sports equipment | something to hit a ball with
+dumbbell | weight | sports equipment | something to train with
+piano | keyboard instrument | musical instrument | something to play music on
+violin | fiddle | musical instrument | something to play music on
+drum | tambourine | musical instrument | something to beat
 """
 
 

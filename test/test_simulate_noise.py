@@ -1,0 +1,116 @@
+"""The noise models do to depth what they claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segvec3d_core.simulate import SENSORS
+from segvec3d_core.simulate.noise import MODELS, Seen, ellipses, generic, ideal, kinect, smooth_noise, stereo
+from segvec3d_core.types import Camera
+
+SHAPE = (240, 320)
+CAMERA = Camera(320, 240, 262.5, 262.5, 159.5, 119.5)
+
+
+def view(depth: NDArray[np.float32], loss: float = 0.0, texture: float = 1.0) -> Seen:
+    """A view that looks at everything squarely."""
+    one, lost, textured = (np.full(depth.shape, v, np.float32) for v in (1.0, loss, texture))
+    return Seen(depth.astype(np.float32), one, lost, textured, CAMERA)
+
+
+def flat(z: float) -> NDArray[np.float32]:
+    return np.full(SHAPE, z, np.float32)
+
+
+def step() -> NDArray[np.float32]:
+    """A wall at 1.5 m with a box at 0.8 m in front of it, columns 120 to 199."""
+    depth = flat(1.5)
+    depth[60:180, 120:200] = 0.8
+    return depth
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_every_model_says_which_pixel_each_depth_was_read_from(sensor: str) -> None:
+    seen = view(step())
+    read, source = MODELS[sensor](np.random.default_rng(0), seen)
+    assert read.shape == source.shape == SHAPE
+    valid = np.isfinite(read)
+    assert 0.5 < valid.mean() <= 1
+    error = np.abs(read[valid] - seen.depth.ravel()[source[valid]])
+    assert np.percentile(error, 95) < 0.03
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_nothing_is_read_where_nothing_is(sensor: str) -> None:
+    read, _ = MODELS[sensor](np.random.default_rng(0), view(np.zeros(SHAPE, np.float32)))
+    assert not np.isfinite(read).any()
+
+
+def test_the_ideal_sensor_reads_the_truth() -> None:
+    read, source = ideal(np.random.default_rng(0), view(step()))
+    assert np.array_equal(read, step())
+    assert np.array_equal(source.ravel(), np.arange(SHAPE[0] * SHAPE[1]))
+
+
+def test_kinect_depth_comes_in_steps_that_grow_with_the_square_of_distance() -> None:
+    def spacing(z: float) -> float:
+        # The slow drift of scale is of one value per corner: neighbours share it nearly.
+        ramp = np.linspace(z, z * 1.02, SHAPE[1], dtype=np.float32)[None].repeat(SHAPE[0], 0)
+        read, _ = kinect(np.random.default_rng(0), view(ramp))
+        gaps = np.diff(read, axis=1)
+        return float(np.nanmedian(np.abs(gaps[np.abs(gaps) > 0.0007 * z * z])))
+
+    assert spacing(2.0) / spacing(1.0) == pytest.approx(4, rel=0.35)
+    assert spacing(1.0) == pytest.approx(1 / (8 * 580 * 0.075), rel=0.4)
+
+
+def test_kinect_casts_a_shadow_beside_near_things() -> None:
+    beside = []
+    for seed in range(6):
+        read, _ = kinect(np.random.default_rng(seed), view(step()))
+        left, right = (~np.isfinite(read[80:160, c]) for c in (slice(108, 117), slice(203, 212)))
+        beside.append(max(left.mean(), right.mean()))
+        assert np.isfinite(read[80:160, 20:60]).mean() > 0.95
+    assert min(beside) > 0.5
+
+
+def test_stereo_error_grows_with_the_square_of_distance() -> None:
+    def spread(z: float) -> float:
+        return float(np.mean([np.nanstd(stereo(np.random.default_rng(s), view(flat(z)))[0]) for s in range(5)]))
+
+    assert spread(3.0) / spread(1.0) == pytest.approx(9, rel=0.3)
+
+
+def test_generic_noise_scales_perturbs_and_drops() -> None:
+    read, _ = generic(np.random.default_rng(1), view(flat(1.0)))
+    assert 0.85 < np.isfinite(read).mean() < 1
+    assert 0 < np.nanstd(read) < 0.01
+
+
+def test_materials_that_return_little_leave_holes() -> None:
+    for model in (kinect, stereo, generic):
+        holes = [
+            np.mean(~np.isfinite(model(np.random.default_rng(3), view(flat(1.0), loss))[0])) for loss in (0.0, 0.9)
+        ]
+        assert holes[1] > holes[0] + 0.2
+
+
+def test_slanted_planes_are_no_edges_and_lose_nothing_there() -> None:
+    slope = (1 / np.linspace(0.4, 1.5, SHAPE[0], dtype=np.float32))[:, None].repeat(SHAPE[1], 1)
+    read, _ = kinect(np.random.default_rng(0), view(slope.astype(np.float32)))
+    assert np.isfinite(read).mean() > 0.97
+
+
+def test_smooth_noise_has_unit_deviation_and_neighbours_alike() -> None:
+    noise = smooth_noise(np.random.default_rng(0), SHAPE, 8.0)
+    assert noise.std() == pytest.approx(1, abs=0.2)
+    assert np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1] > 0.9
+
+
+def test_elliptical_holes_lie_in_the_image() -> None:
+    mask = ellipses(np.random.default_rng(0), SHAPE, 20)
+    assert mask.shape == SHAPE
+    assert 0 < mask.mean() < 0.2
+    assert not ellipses(np.random.default_rng(0), SHAPE, 0).any()

@@ -1,0 +1,94 @@
+"""Every family of shapes makes sound, sensible, nameable objects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segvec3d_core.simulate import COLORS, FAMILIES, NOUNS, Family, make_object, sample_object
+from segvec3d_core.simulate.meshes import ellipsoid, lathe, rounded_box, vessel
+from segvec3d_core.simulate.objects import MATERIAL_COLUMNS
+from segvec3d_core.simulate.raster import plan
+
+SEEDS = range(6)
+by_shape = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.category}-{f.make.__name__}")
+
+
+@by_shape
+def test_every_shape_is_a_finite_mesh_on_the_ground_within_its_stated_size(family: Family) -> None:
+    for seed in SEEDS:
+        mesh = family.make(np.random.default_rng(seed))
+        assert mesh.vertices.dtype == np.float32
+        assert np.isfinite(mesh.vertices).all()
+        assert mesh.faces.min() >= 0
+        assert mesh.faces.max() < len(mesh.vertices)
+        assert len(mesh.parts) == len(mesh.faces)
+        assert mesh.vertices[:, 2].min() == pytest.approx(0, abs=1e-4)
+        assert family.low <= mesh.size.max() <= family.high
+
+
+@by_shape
+def test_every_object_can_be_said_in_words_of_the_vocabulary(family: Family) -> None:
+    model = make_object(np.random.default_rng(1), family)
+    info = model.info
+    assert info.category in NOUNS
+    assert info.synonyms == NOUNS[info.category].synonyms
+    assert info.category in info.name
+    assert info.color in {*COLORS, "transparent"}
+    assert info.material in family.materials
+    assert model.materials.shape == (model.mesh.parts.max() + 1, MATERIAL_COLUMNS)
+    assert np.allclose(info.size, model.mesh.size, atol=1e-5)
+
+
+@by_shape
+def test_the_same_seed_makes_the_same_object(family: Family) -> None:
+    one, two = (make_object(np.random.default_rng(5), family) for _ in range(2))
+    assert one.info == two.info
+    assert np.array_equal(one.mesh.vertices, two.mesh.vertices)
+    assert np.array_equal(one.materials, two.materials)
+
+
+def top_over_axis(name: str, seed: int) -> float:
+    """Height of the surface seen from above the shape's axis, as a share of its height."""
+    mesh = next(f for f in FAMILIES if f.make.__name__ == name).make(np.random.default_rng(seed))
+    value = np.full((1, 1), -1.0)
+    plan(mesh.vertices, mesh.faces, 0.0005, 0.0005, 0.001, value)
+    return float(value[0, 0] / mesh.size[2])
+
+
+@pytest.mark.parametrize("name", ["mug", "bowl", "plate", "pitcher", "vase", "open_box", "trash_can", "tray"])
+def test_vessels_are_hollow(name: str) -> None:
+    assert all(top_over_axis(name, seed) < (0.7 if name in ("plate", "tray") else 0.35) for seed in range(3))
+
+
+@pytest.mark.parametrize("name", ["package", "cereal_box", "orange", "canister"])
+def test_solid_things_are_closed_above_their_middle(name: str) -> None:
+    assert all(top_over_axis(name, seed) > 0.6 for seed in range(3))
+
+
+def test_a_vessel_has_a_wall_and_a_floor_of_the_given_thickness() -> None:
+    mesh = vessel([(0.04, 0.0), (0.04, 0.1)], wall=0.005, floor=0.008)
+    radii = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 1])
+    assert sorted(set(np.round(radii[mesh.vertices[:, 2] > 0.099].astype(float), 4).tolist())) == [0.035, 0.04]
+    value = np.full((1, 1), -1.0)
+    plan(mesh.vertices, mesh.faces, 0.001, 0.001, 0.01, value)
+    assert value[0, 0] == pytest.approx(0.008, abs=1e-6)
+
+
+def test_primitives_have_the_size_that_was_asked_for() -> None:
+    assert np.allclose(ellipsoid(0.1, 0.2, 0.3).size, [0.1, 0.2, 0.3], atol=1e-4)
+    assert np.allclose(rounded_box(0.1, 0.2, 0.3, 0.02).size, [0.1, 0.2, 0.3], atol=1e-4)
+    assert np.allclose(lathe([(0, 0), (0.05, 0), (0.05, 0.1), (0, 0.1)], 32).size, [0.1, 0.1, 0.1], atol=1e-4)
+
+
+def test_the_vocabulary_is_broad_and_says_what_things_are_for() -> None:
+    assert len(NOUNS) >= 200
+    assert len({f.category for f in FAMILIES}) >= 45
+    assert {"box", "can", "tin", "canister", "bowl", "mug", "pot", "chair", "table"} <= {f.category for f in FAMILIES}
+    assert all(noun.hypernyms for noun in NOUNS.values())
+    assert "something to drink from" in NOUNS["mug"].uses
+
+
+def test_a_wish_that_no_family_meets_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="categories: expected one that stands on a table"):
+        sample_object(np.random.default_rng(0), "table", 0.3, ["sofa"])
