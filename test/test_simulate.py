@@ -62,8 +62,9 @@ def test_points_lie_within_the_extent_of_their_entity(frames: list[SimulatedFram
             mine = points[frame.instance.ravel() == k]
             if entity.kind == "object" and len(mine):
                 distance = np.linalg.norm(mine - entity.center, axis=1)
-                # Three standard deviations of the worst sensor at this range, and flying pixels at edges.
-                slack = 0.02 + 0.012 * float(np.median(mine[:, 2])) ** 2
+                # The worst sensors' error at this range; the generic one scales all depth by a few percent.
+                z = float(np.median(mine[:, 2]))
+                slack = 0.02 + 0.012 * z**2 + (0.1 * z if frame.sensor == "generic" else 0)
                 assert np.percentile(distance, 80) < np.linalg.norm(entity.size) / 2 + slack, entity.info.name
 
 
