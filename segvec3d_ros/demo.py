@@ -25,14 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segvec3d_ros.processes import Part, PartFailed, Parts
 from segvec3d_ros.share import FASTDDS_VARIABLE, share_file
 
 if TYPE_CHECKING:
     from segvec3d_core.datasets.frames import Frame, FrameFolder
-    from segvec3d_core.types import PointCloud, Scene
     from segvec3d_ros.client import Client, Collector
 
 START_LIMIT = 90.0
@@ -43,6 +41,9 @@ FIRST_LIMIT = 20.0
 
 LIMIT = 10.0
 """Seconds that a cloud or an answer may take."""
+
+CLOUD_LIMIT = 2.0
+"""Seconds that a labelled cloud may take. The node keeps only the latest, so a busy machine may miss one."""
 
 ABSENT = "the bicycle"
 """Something that no table has on it: the right answer is that it is not there."""
@@ -71,7 +72,8 @@ class Answer:
         text: what was asked.
         response: of ``find_object``.
         seconds: between request and response.
-        objects, cloud: the node's instances and labelled cloud of the stamp that was searched.
+        objects, cloud: the node's instances and labelled cloud of the stamp that was searched; the cloud is None where
+            it was missed.
         truth: what the thing found really is, or whether the thing asked for is in view; "" where nobody knows.
     """
 
@@ -257,8 +259,7 @@ def questions(source: Path, camera: Part, heard: Heard, parts: Parts) -> Iterato
     """Texts to ask for, one per new cloud: things that are on show, where that is known, and one that is not there."""
     asked: list[str] = []
     for _ in range(LOOKS):
-        count = heard.objects.count
-        parts.wait(partial(_has_more, heard.objects, count), LIMIT, "instances of the next cloud")
+        parts.wait(partial(_has_news, heard, heard.objects.count, camera), LIMIT, "instances of the next cloud")
         frame = _frame_of(source, camera, heard.objects.messages[-1].header.stamp)
         known = [] if frame is None else [f"the {name}" for name in _largest_first(frame)]
         new = [text for text in known or ANY_SCENE if text not in asked][:1]
@@ -287,15 +288,16 @@ def ask(client: Client, text: str, source: Path, camera: Part, heard: Heard, par
     if response.status not in (FindObject.Response.SUCCESS, FindObject.Response.NO_MATCH):
         raise parts.failure("node", f"{text!r}: status {response.status}: {response.message}")
     stamp = response.header.stamp
-    for collector in (heard.objects, heard.clouds):
-        parts.wait(partial(_has_stamp, collector, stamp), LIMIT, "what was searched")
+    parts.wait(partial(_has_stamp, heard.objects, stamp), LIMIT, "the instances that were searched")
+    parts.wait_briefly(partial(_has_stamp, heard.clouds, stamp), CLOUD_LIMIT)
     objects, cloud = _with_stamp(heard.objects, stamp), _with_stamp(heard.clouds, stamp)
-    frame = _frame_of(source, camera, stamp)
-    return Answer(text, response, seconds, objects, cloud, _truth(text, response, cloud, frame))
+    truth = _truth(text, response, cloud, _frame_of(source, camera, stamp))
+    return Answer(text, response, seconds, objects, cloud, truth)
 
 
-def _has_more(collector: Collector[Any], count: int) -> bool:
-    return collector.count > count
+def _has_news(heard: Heard, count: int, camera: Part) -> bool:
+    """Whether more than ``count`` messages of instances have come, or none will come any more."""
+    return heard.objects.count > count or camera.process.poll() is not None
 
 
 def _has_stamp(collector: Collector[Any], stamp: Any) -> bool:
@@ -330,15 +332,33 @@ def _largest_first(frame: Frame) -> list[str]:
     return [frame.names[k] for k in sorted(frame.names, key=lambda k: -pixels[k])]
 
 
+def draw(answers: Sequence[Answer], path: Path) -> Path:
+    """Draw the cloud of the surest answer; returns the path.
+
+    Raises:
+        PartFailed: no labelled cloud has come.
+    """
+    from segvec3d_ros.picture import save_answer
+
+    seen = [answer for answer in answers if answer.cloud is not None]
+    if not seen:
+        raise PartFailed("node: none of its labelled clouds arrived")
+    best = max(seen, key=lambda a: max((match.similarity for match in a.response.matches), default=-1.0))
+    save_answer(path, best.cloud, best.objects, best.text, best.response)
+    return path
+
+
 def _truth(text: str, response: Any, cloud: Any, frame: Frame | None) -> str:
     """What the best match is called in the frame's own labels; without a match, whether the thing is in view."""
     if frame is None or not frame.names:
         return ""
     if not response.matches:
         return "it is there" if text.removeprefix("the ") in frame.names.values() else "right"
-    if frame.label is None:
+    if frame.label is None or cloud is None:
         return ""
-    mine = frame.label.ravel()[_ids(cloud) == response.matches[0].instance.id]
+    from segvec3d_ros.picture import ids_of
+
+    mine = frame.label.ravel()[ids_of(cloud) == response.matches[0].instance.id]
     return frame.names.get(int(np.bincount(mine).argmax()), "no object") if len(mine) else ""
 
 
@@ -364,69 +384,6 @@ def _inventory(message: Any) -> str:
     """What a message of instances holds, in words."""
     labels = sorted({thing.label for thing in message.instances if thing.label})
     return f"{len(message.instances)} ({', '.join(labels) or 'none of them named'})"
-
-
-# --- the picture -------------------------------------------------------------------------------------------------
-
-
-def draw(answers: Sequence[Answer], path: Path) -> Path:
-    """Draw the cloud of the surest answer with its instances, their boxes, and what was found; returns the path."""
-    from segvec3d_core.types import Match, Matches
-    from segvec3d_core.view import save_picture
-
-    best = max(answers, key=lambda a: max((match.similarity for match in a.response.matches), default=-1.0))
-    cloud, scene, names, order = scene_of(best.cloud, best.objects)
-    found = [
-        Match(order[match.instance.id], scene.objects[order[match.instance.id]], min(max(match.similarity, 0.0), 1.0))
-        for match in best.response.matches
-    ]
-    save_picture(path, cloud, scene, names, Matches(tuple(found), best.response.interpretation), title=best.text)
-    return path
-
-
-def scene_of(cloud: Any, objects: Any) -> tuple[PointCloud, Scene, list[tuple[str, float]], dict[int, int]]:
-    """A labelled cloud and its instances, back from the messages.
-
-    Returns:
-        the cloud, the scene, (label, similarity) of each object, and the index of each instance id.
-    """
-    from segvec3d_core.types import Scene
-    from segvec3d_ros.conversions import to_cloud
-
-    order = {thing.id: k for k, thing in enumerate(objects.instances)}
-    labels = np.full(cloud.width * cloud.height, -1, np.int32)
-    ids = _ids(cloud)
-    for identity, k in order.items():
-        labels[ids == identity] = k
-    scene = Scene(labels, tuple(_scene_object(thing) for thing in objects.instances))
-    names = [(thing.label or "other", thing.label_similarity) for thing in objects.instances]
-    return to_cloud(cloud), scene, names, order
-
-
-def _scene_object(thing: Any) -> Any:
-    from scipy.spatial.transform import Rotation
-
-    from segvec3d_core.types import Box, SceneObject
-    from segvec3d_interfaces.msg import Instance
-
-    at, turn, size = thing.pose.position, thing.pose.orientation, thing.size
-    rotation = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
-    return SceneObject(
-        kind="surface" if thing.kind == Instance.SURFACE else "object",
-        score=thing.score,
-        box=Box(np.array([at.x, at.y, at.z]), rotation, np.array([size.x, size.y, size.z])),
-        centroid=np.array([thing.centroid.x, thing.centroid.y, thing.centroid.z], np.float32),
-        embedding=np.zeros(0, np.float32),
-        color=None,
-        point_count=thing.point_count,
-    )
-
-
-def _ids(cloud: Any) -> NDArray[np.uint32]:
-    """(N,) instance id of each point of a labelled cloud, 0 for none."""
-    offset = next(field.offset for field in cloud.fields if field.name == "label")
-    count = cloud.width * cloud.height
-    return np.ndarray((count,), "<u4", buffer=memoryview(cloud.data), offset=offset, strides=(cloud.point_step,))
 
 
 def _parser() -> argparse.ArgumentParser:
