@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,10 +16,11 @@ SHAPE = (240, 320)
 CAMERA = Camera(320, 240, 262.5, 262.5, 159.5, 119.5)
 
 
-def view(depth: NDArray[np.float32], loss: float = 0.0, texture: float = 1.0) -> Seen:
+def view(depth: NDArray[np.float32], loss: float = 0.0) -> Seen:
     """A view that looks at everything squarely."""
-    one, lost, textured = (np.full(depth.shape, v, np.float32) for v in (1.0, loss, texture))
-    return Seen(depth.astype(np.float32), one, lost, textured, CAMERA)
+    one, lost = (np.full(depth.shape, v, np.float32) for v in (1.0, loss))
+    checks = np.indices(depth.shape).sum(0)[..., None].repeat(3, 2) % 2 * 255
+    return Seen(depth.astype(np.float32), one, lost, checks.astype(np.uint8), CAMERA)
 
 
 def flat(z: float) -> NDArray[np.float32]:
@@ -95,6 +98,15 @@ def test_materials_that_return_little_leave_holes() -> None:
             np.mean(~np.isfinite(model(np.random.default_rng(3), view(flat(1.0), loss))[0])) for loss in (0.0, 0.9)
         ]
         assert holes[1] > holes[0] + 0.2
+
+
+def test_stereo_leaves_holes_on_what_has_no_texture() -> None:
+    plain = np.full((*SHAPE, 3), 128, np.uint8)
+    holes = []
+    for color in (view(flat(1.0)).color, plain):
+        seen = replace(view(flat(1.0)), color=color)
+        holes.append(np.mean([~np.isfinite(stereo(np.random.default_rng(s), seen)[0]) for s in range(8)]))
+    assert holes[1] > holes[0] + 0.02
 
 
 def test_slanted_planes_are_no_edges_and_lose_nothing_there() -> None:

@@ -31,14 +31,14 @@ class Seen:
         depth: (H, W) float32 metres, 0 where nothing is.
         cosine: (H, W) float32, between the surface's normal and the direction to the camera, 0 to 1.
         loss: (H, W) float32, chance that a patch of this material returns nothing.
-        texture: (H, W) float32, local contrast of the image, 0 to 1 (stereo needs it).
+        color: (H, W, 3) uint8, what a stereo camera finds texture in.
         camera: intrinsics.
     """
 
     depth: Float32
     cosine: Float32
     loss: Float32
-    texture: Float32
+    color: NDArray[np.uint8]
     camera: Camera
 
 
@@ -146,7 +146,7 @@ def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
         depth = np.where(flying & (depth > 0) & (rng.random(shape) < 0.6), softened, depth)
     missing = _patchy(rng, seen) | (seen.cosine < rng.uniform(0.03, 0.15)) | (depth < 0.15) | (depth > 10)
     if rng.random() < 0.5:
-        missing |= (seen.texture < rng.uniform(0.0, 0.02)) & (
+        missing |= (local_contrast(seen.color) < rng.uniform(0.0, 0.02)) & (
             smooth_noise(rng, shape, 12 * max(scale, 0.4)) > rng.uniform(0.3, 2.0)
         )
     if rng.random() < 0.6:

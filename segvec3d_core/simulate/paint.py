@@ -128,9 +128,11 @@ def _pattern(kind, x, y, z, scale, seed, height):  # type: ignore[no-untyped-def
 def _shade(  # type: ignore[no-untyped-def]  # compiled
     points, normals, face, entity, material, materials, poses, heights, eye, direction, strength, ambient, lit, out
 ) -> None:
-    """Fill ``out`` (P, 3) with linear colour for P visible points in the scene's frame."""
+    """Fill ``out`` (P, 3) with linear colour for the pixels of P that see a face, points in the scene's frame."""
     view = np.empty(3)
     for p in range(len(points)):
+        if face[p] < 0:
+            continue
         pose, row = poses[entity[face[p]]], materials[material[face[p]]]
         dx, dy, dz = points[p, 0] - pose[9], points[p, 1] - pose[10], points[p, 2] - pose[11]
         x = pose[0] * dx + pose[3] * dy + pose[6] * dz
@@ -160,24 +162,43 @@ def _shade(  # type: ignore[no-untyped-def]  # compiled
             out[p, k] = base * light + shine
 
 
-def _shadow(scene: SceneModel, points: NDArray[np.float32], light: Light, cells: int = 320) -> NDArray[np.float32]:
+@njit(cache=True, nogil=True)
+def _blocked(points, face, frame, low, cell, value, lit) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Darken ``lit`` (P,) where a height map seen from the light holds something nearer to it."""
+    cells = len(value)
+    for p in range(len(points)):
+        if face[p] >= 0:
+            u, v, w = 0.0, 0.0, 0.0
+            for k in range(3):
+                u += frame[0, k] * points[p, k]
+                v += frame[1, k] * points[p, k]
+                w += frame[2, k] * points[p, k]
+            column, row = round((u - low[0]) / cell), round((v - low[1]) / cell)
+            if 0 <= row < cells and 0 <= column < cells and value[row, column] > w + 2.5 * cell:
+                lit[p] = 0.15
+
+
+def _shadow(
+    scene: SceneModel, points: NDArray[np.float32], face: NDArray[np.int32], light: Light, cells: int = 320
+) -> NDArray[np.float32]:
     """(P,) 1 where the direct light arrives, 0.15 in shadow: a height map seen from the light."""
+    lit = np.ones(len(points), np.float32)
+    some = points[face >= 0][::7]
+    if not light.shadows or not len(some):
+        return lit
     w = light.direction
     u = np.cross([0.0, 1.0, 0.0] if abs(w[1]) < 0.9 else [1.0, 0.0, 0.0], w)
     u /= np.linalg.norm(u)
     frame = np.stack([u, np.cross(w, u), w])
-    seen = points @ frame.T.astype(np.float32)
-    low, high = seen[:, :2].min(0), seen[:, :2].max(0)
+    extent = some @ frame[:2].T
+    low, high = extent.min(0), extent.max(0)
     cell = max(float((high - low).max()) / cells, 1e-3)
     value = np.full((cells, cells), -1e9)
-    ceiling = np.array([e.info.category == "ceiling" or e.info.category == "wall" for e in scene.entities])
-    faces = scene.faces[~ceiling[scene.face_entity]]
+    shell = np.array([e.info.category in ("ceiling", "wall") for e in scene.entities])
+    faces = scene.faces[~shell[scene.face_entity]]
     raster.plan(scene.vertices.astype(np.float64) @ frame.T, faces, low[0], low[1], cell, value)
-    at = np.rint((seen[:, :2] - low) / cell).astype(int)
-    inside = ((at >= 0) & (at < cells)).all(1)
-    at = np.clip(at, 0, cells - 1)
-    blocked = inside & (value[at[:, 1], at[:, 0]] > seen[:, 2] + 2.5 * cell)
-    return np.where(blocked, np.float32(0.15), np.float32(1.0))
+    _blocked(points, face, frame, low, cell, value, lit)
+    return lit
 
 
 def paint(
@@ -197,18 +218,15 @@ def paint(
         (H, W, 3) uint8 RGB.
     """
     light = sample_light(rng)
-    seen = face >= 0
-    where = points[seen]
-    lit = _shadow(scene, where, light) if light.shadows and len(where) else np.ones(len(where), np.float32)
-    linear = np.zeros((len(where), 3), np.float32)
+    flat, faces = points.reshape(-1, 3), face.ravel()
+    lit = _shadow(scene, flat, faces, light)
+    image = np.zeros((*face.shape, 3), np.float32)
     heights = np.array([e.size[2] for e in scene.entities], np.float32)
     _shade(
-        where, normals[seen], face[seen], scene.face_entity, scene.face_material, scene.materials, scene.poses,
-        heights, np.asarray(eye, np.float64), light.direction, light.strength,
-        light.ambient, lit, linear,
+        flat, normals.reshape(-1, 3), faces, scene.face_entity, scene.face_material, scene.materials, scene.poses,
+        heights, np.asarray(eye, np.float64), light.direction, light.strength, light.ambient, lit,
+        image.reshape(-1, 3),
     )  # fmt: skip
-    image = np.zeros((*face.shape, 3), np.float32)
-    image[seen] = linear
     return _develop(rng, image, light)
 
 

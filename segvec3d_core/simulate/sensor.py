@@ -172,7 +172,7 @@ def render(
     )  # fmt: skip
     color = paint(rng, scene, points, normals, face, view.eye)
     loss = np.where(face >= 0, scene.materials[scene.face_material[face], 10], 0).astype(np.float32)
-    seen = Seen(depth, cosine, loss, noise.local_contrast(color), camera)
+    seen = Seen(depth, cosine, loss, color, camera)
     read, source = noise.MODELS[sensor](rng, seen)
     instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]
     if scene.workspace is not None:
