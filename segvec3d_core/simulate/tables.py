@@ -222,7 +222,13 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         builder.add(model, rotation, offset)
     if rng.random() < 0.6 if background is None else background:
         furnish_around(rng, builder, size)
-    focus = np.array([*middle, 0.03])
+    focus, spread = np.array([*middle, 0.03]), float(np.hypot(*area)) / 2
+    if top.placed and rng.random() < 0.7:
+        # Mostly a camera looks at the things rather than at the table.
+        where = np.array([(p.x, p.y) for p in top.placed])
+        focus = np.array([*where.mean(0), 0.05])
+        farthest = np.linalg.norm(where - where.mean(0), axis=1).max() + max(p.radius for p in top.placed)
+        spread = float(np.clip(farthest * 1.15, 0.2, spread))
     workspace = None
     if rng.random() < 0.45:
         reach = area / 2 + rng.uniform(0.05, 0.5, 2)
@@ -230,4 +236,4 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         workspace = Workspace(
             (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8)
         )
-    return builder.build(focus, float(np.hypot(*area)) / 2, "table", None, workspace)
+    return builder.build(focus, spread, "table", None, workspace)
