@@ -110,6 +110,8 @@ def instance_statistics(
 class Alignment(nn.Module):
     """Projections of instances and of texts into the shared space."""
 
+    calibration: Tensor
+
     def __init__(self, config: AlignmentConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AlignmentConfig()

@@ -55,7 +55,8 @@ class Segment:
     color: NDArray[np.uint8] | None = None
 
     def to_object(self, embedding: NDArray[np.float32]) -> SceneObject:
-        assert self.box is not None and self.centroid is not None
+        assert self.box is not None
+        assert self.centroid is not None
         return SceneObject(self.kind, self.score, self.box, self.centroid, embedding, self.color, self.point_count)
 
 

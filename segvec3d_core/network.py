@@ -7,7 +7,7 @@ turns it into per-voxel features F and embeddings e. V voxels at the finest leve
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -57,7 +57,8 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +304,7 @@ class PointAttention(nn.Module):
                 parts.append(pool(below, parents, len(level.inputs)))
             f = self.stems[i](torch.cat(parts, 1))
             outputs.append([])
-            for layer in self.layers[i]:
+            for layer in cast(nn.ModuleList, self.layers[i]):
                 f = layer(f, level)
                 outputs[i].append(f)
             below = f

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from .alignment import Alignment, AlignmentConfig
-from .checkpoint import Checkpoint, load_checkpoint, shipped_path
+from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
 from .config import SegmentationConfig
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments

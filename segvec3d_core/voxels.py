@@ -42,7 +42,7 @@ class VoxelGrid:
 def usable(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of (N, 3) points are finite and within ``FARTHEST`` -> (N,) bool."""
     with np.errstate(invalid="ignore"):
-        return (np.abs(points) < FARTHEST).all(1)
+        return np.asarray((np.abs(points) < FARTHEST).all(1))
 
 
 def voxelize(

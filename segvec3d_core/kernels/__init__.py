@@ -8,5 +8,5 @@ import threading
 
 import numba
 
-numba.config.THREADING_LAYER = "workqueue"
+numba.config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
 KERNEL_LOCK = threading.RLock()

@@ -149,7 +149,7 @@ class _Fused(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> Any:
         heads = q.shape[1]
         flat = [t.detach().reshape(len(t), -1).contiguous().numpy() for t in (q, k, v, u)]
-        out, rel = _forward(*flat, edges.numpy(), neighbors.numpy(), heads)
+        out, rel = _forward(*flat, edges.numpy(), neighbors.numpy(), heads)  # type: ignore[call-arg]
         ctx.save_for_backward(q, k, v, u, edges, neighbors)
         return torch.from_numpy(out).view_as(q), torch.from_numpy(rel).view_as(u)
 
@@ -159,7 +159,8 @@ class _Fused(torch.autograd.Function):
         heads = q.shape[1]
         flat = [t.detach().reshape(len(t), -1).contiguous().numpy() for t in (q, k, v, u)]
         flat_grads = [g.reshape(len(g), -1).contiguous().numpy() for g in grads]
-        dq, dk, dv, du = _backward(*flat, edges.numpy(), neighbors.numpy(), heads, *flat_grads)
+        rest = (edges.numpy(), neighbors.numpy(), heads, *flat_grads)
+        dq, dk, dv, du = _backward(*flat, *rest)  # type: ignore[call-arg]
         views = [torch.from_numpy(d).view_as(t) for d, t in ((dq, q), (dk, k), (dv, v), (du, u))]
         return *views, None, None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import time
@@ -123,8 +124,6 @@ def _start_worker(weights: str) -> None:
 
 def _work(task: tuple[int, int, str | None]) -> bytes:
     """Describe one scene in a worker; the answer travels as bytes, which need no shared memory."""
-    import io
-
     seed, index, cache = task
     assert _worker_model is not None
     rng = np.random.default_rng([seed, 2, index])
@@ -139,8 +138,6 @@ def describe_scenes(
     weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
 ) -> Iterator[Described3D]:
     """Instances of many scenes, in order."""
-    import io
-
     tasks = [(seed, index, None if cache is None else str(cache)) for index in indices]
     with ProcessPoolExecutor(
         max(1, workers), get_context("spawn"), initializer=_start_worker, initargs=(str(weights),)
@@ -278,8 +275,9 @@ def calibrate(
     by_scene: dict[int, list[int]] = {}
     for i, row in enumerate(rows):
         by_scene.setdefault(row.scene, []).append(i)
-    best_present, best_absent, cosines, fits = [], [], [], []
-    hits, chance = [], []
+    best_present: list[float] = []
+    best_absent: list[float] = []
+    cosines, fits, hits, chance = [], [], [], []
     for members in by_scene.values():
         for i in members:
             caption = caption_of(truth[i], rng)

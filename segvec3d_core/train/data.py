@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -47,14 +47,16 @@ def simulate_sample(seed: int, index: int) -> Sample:
     from .. import simulate
 
     rng = np.random.default_rng([seed, index])
-    kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.62, 0.18, 0.1, 0.1])
+    kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.64, 0.2, 0.1, 0.06])
     if kind == "scan":
         cloud, instance, entities = simulate.simulate_scan(rng)
         points, colors, viewpoint = cloud.points, cloud.colors, None
         up = np.array([0, 0, 1], np.float32)
     else:
         width = int(rng.choice([320, 400, 480]))
-        frame = simulate.simulate_frame(rng, layout=str(kind), width=width, height=width * 3 // 4)
+        frame = simulate.simulate_frame(
+            rng, layout=cast(simulate.Layout, str(kind)), width=width, height=width * 3 // 4
+        )
         cloud = frame.cloud()
         keep = np.isfinite(cloud.points).all(1)
         points, instance = cloud.points[keep], frame.instance.reshape(-1)[keep]
@@ -170,11 +172,12 @@ def prepare(
     config: NetworkConfig,
     supervision: Supervision | None = None,
     augment: bool = True,
-    max_voxels: int = 12_000,
+    max_voxels: int = 10_000,
 ) -> Example:
     """Voxelise and, for training, augment: voxel size, turn about z, mirror, scale, unknown up, unknown viewpoint,
     workspace."""
-    points, up, viewpoint, centres = sample.points, sample.up, sample.viewpoint, sample.centres
+    points, viewpoint, centres = sample.points, sample.viewpoint, sample.centres
+    up: NDArray[np.float32] | None = sample.up
     colors, instance = sample.colors, sample.instance
     base, turn = 0.01, None
     if augment:
@@ -186,7 +189,7 @@ def prepare(
         viewpoint = None if viewpoint is None else viewpoint * scale
         if viewpoint is not None and rng.random() < 0.12:
             viewpoint = None  # an unorganised scan: up is then always known
-        tilt = up + rng.normal(0, 0.03, 3).astype(np.float32)
+        tilt = sample.up + rng.normal(0, 0.03, 3).astype(np.float32)
         up = None if viewpoint is not None and rng.random() < 0.5 else (tilt / np.linalg.norm(tilt)).astype(np.float32)
         base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.015))))
         max_voxels = int(rng.uniform(0.55, 1.0) * max_voxels)

@@ -15,8 +15,12 @@ MARGIN = 1.0
 
 
 def pull(e: Tensor, i: Tensor, j: Tensor) -> Tensor:
-    """First sum of (8), per pair: ||e_i - e_j||^2 for pairs of one instance."""
-    return (e[i] - e[j]).square().sum(1)
+    """First sum of (8), per pair: ||e_i - e_j||^2 for pairs of one instance.
+
+    Beyond the margin it goes on linearly, as Huber's loss does: the two ends of a sofa would else drown every cup.
+    """
+    squared = (e[i] - e[j]).square().sum(1)
+    return torch.where(squared < MARGIN**2, squared, 2 * MARGIN * squared.clamp_min(1e-12).sqrt() - MARGIN**2)
 
 
 def push(e: Tensor, i: Tensor, j: Tensor, margin: float = MARGIN) -> Tensor:

@@ -40,38 +40,44 @@ def _machine() -> str:
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the plans of the stages hold the defaults of the rest."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
 def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
         args: output, cache, scenes, steps, seed, workers, threads, resume, stage, labels, alignment_scenes,
-            alignment_steps.
+            alignment_steps, validation_scenes; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
+
+    Raises:
+        ValueError: an unknown kind of ``labels``; FileNotFoundError: the second stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
     output = Path(args.output)
     cache = Path(args.cache) if args.cache else None
-    weights = output / "segvec3d.safetensors"
-    backbone = output / "backbone.safetensors"
+    common = {"output": output, "cache": cache, **_given(seed=args.seed, workers=args.workers)}
+    common |= _given(validation_scenes=args.validation_scenes)
+    backbone, weights = output / "backbone.safetensors", output / "segvec3d.safetensors"
     record: dict[str, Any] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
     if args.stage in ("segmentation", "all"):
         plan = SegmentationTraining(
-            output, cache, args.steps, args.scenes, args.seed, workers=args.workers,
-            supervision=Supervision.parse(args.labels),
-        )  # fmt: skip
+            **common, **_given(steps=args.steps, scenes=args.scenes), supervision=Supervision.parse(args.labels)
+        )
         network, story = train_segmentation(plan, NetworkConfig(), args.resume)
         model = SegVec3D(network, Alignment(AlignmentConfig(features=network.config.features)), device="cpu")
         model.save(backbone, {**record, "labels": args.labels, "segmentation": story})
         log.info("backbone written to %s", backbone)
     if args.stage in ("alignment", "all"):
         base = load_checkpoint(backbone)
-        alignment_plan = AlignmentTraining(
-            output, cache, args.seed, args.alignment_scenes, steps=args.alignment_steps, workers=args.workers
-        )
-        model, story = train_alignment(alignment_plan, backbone)
+        second = AlignmentTraining(**common, **_given(scenes=args.alignment_scenes, steps=args.alignment_steps))
+        model, story = train_alignment(second, backbone)
         model.save(weights, {**base.record, "alignment": story})
         log.info("weights written to %s", weights)
     return 0

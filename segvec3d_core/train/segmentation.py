@@ -41,8 +41,8 @@ class SegmentationTraining:
 
     output: Path
     cache: Path | None = None
-    steps: int = 12_000
-    scenes: int = 6_000
+    steps: int = 8_000
+    scenes: int = 3_200
     seed: int = 0
     learning_rate: float = 2e-3
     accumulate: int = 2
@@ -149,7 +149,8 @@ def train_segmentation(
     )
     plan.output.mkdir(parents=True, exist_ok=True)
     journal = (plan.output / "segmentation.jsonl").open("a")
-    started, means = time.perf_counter() - seconds, {}
+    started = time.perf_counter() - seconds
+    means: dict[str, float] = {}
     bar = tqdm(loader, initial=first, total=plan.steps, desc="segmentation", unit="scene", mininterval=5)
     for step, example in enumerate(bar, start=first + 1):
         generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)

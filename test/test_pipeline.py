@@ -1,0 +1,250 @@
+"""SegVec3D with its shipped weights: what the library promises to its users."""
+
+import numpy as np
+import pytest
+import torch
+
+from segvec3d_core import PointCloud, SegVec3D
+from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
+from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
+from segvec3d_core.metrics import score_frame
+from segvec3d_core.simulate import simulate_frame
+
+
+@pytest.fixture(scope="module")
+def model() -> SegVec3D:
+    return SegVec3D.load(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Scenes that training never saw: their seeds are of another family."""
+    return [simulate_frame(np.random.default_rng([990, i]), layout="table", width=320, height=240) for i in range(8)]
+
+
+@pytest.fixture(scope="module")
+def scenes(model, frames):
+    return [model.segment(frame.cloud()) for frame in frames]
+
+
+def truth_image(frame) -> np.ndarray:
+    """1.. for objects, 0 for surfaces, 65535 for pixels without a return."""
+    surface = np.array([e.kind == "surface" for e in frame.entities])
+    image = np.where(surface[np.maximum(frame.instance, 0)], 0, frame.instance + 1)
+    return np.where(frame.instance >= 0, image, 65535)
+
+
+def overlap_f(model: SegVec3D, frames) -> float:
+    scores = []
+    for frame in frames:
+        scene = model.segment(frame.cloud())
+        is_object = np.array([o.kind == "object" for o in scene.objects] + [False])
+        labels = np.where(is_object[scene.labels], scene.labels + 1, 0)
+        scores.append(score_frame(labels.reshape(frame.instance.shape), truth_image(frame), ignore=65535).overlap.f)
+    return float(np.mean(scores))
+
+
+def test_learned_embeddings_part_unseen_scenes_far_better_than_untrained_ones(model, frames):
+    assert overlap_f(model, frames) > overlap_f(SegVec3D.untrained(device="cpu"), frames) + 0.2
+
+
+def test_labels_name_objects_and_points_without_a_return_name_none(frames, scenes):
+    for frame, scene in zip(frames, scenes, strict=True):
+        assert scene.labels.shape == (frame.instance.size,)
+        assert (scene.labels[~np.isfinite(frame.depth.reshape(-1))] == -1).all()
+        counts = np.bincount(scene.labels[scene.labels >= 0], minlength=len(scene))
+        assert counts.tolist() == [o.point_count for o in scene.objects]
+
+
+def test_boxes_hold_their_points_and_are_rotations(frames, scenes):
+    for frame, scene in zip(frames, scenes, strict=True):
+        points = frame.cloud().points
+        for k, thing in enumerate(scene.objects):
+            r = thing.box.rotation
+            assert np.allclose(r.T @ r, np.eye(3), atol=1e-4)
+            assert np.linalg.det(r) > 0
+            local = (points[scene.labels == k] - thing.box.center) @ r
+            inside = (np.abs(local) <= thing.box.size / 2 + 0.03).all(1)
+            assert inside.mean() > 0.95
+            assert 0 <= thing.score <= 1
+            assert np.isclose(np.linalg.norm(thing.embedding), 1, atol=1e-3)
+
+
+def test_the_same_cloud_gives_the_same_scene(model, frames):
+    first, again = (model.segment(frames[0].cloud()) for _ in range(2))
+    assert np.array_equal(first.labels, again.labels)
+    for a, b in zip(first.objects, again.objects, strict=True):
+        assert np.array_equal(a.embedding, b.embedding)
+        assert a.score == b.score
+
+
+def test_a_text_finds_the_right_object_more_often_than_chance(model, frames, scenes):
+    """Category and colour of every true object, asked in its scene; chance is a random true object."""
+    hits, chance = [], []
+    for frame, scene in zip(frames, scenes, strict=True):
+        things = [(k, e.info) for k, e in enumerate(frame.entities) if e.kind == "object" and e.info is not None]
+        things = [(k, info) for k, info in things if (frame.instance == k).sum() >= 100]
+        for _, info in things:
+            named = [k for k, other in things if (other.category, other.color) == (info.category, info.color)]
+            if len(named) == len(things):
+                continue
+            matches = model.find(scene, f"the {info.color} {info.category}", top_k=1, min_similarity=0)
+            found = scene.labels.reshape(frame.instance.shape) == matches[0].index if matches else None
+            truth = [frame.instance == k for k in named]
+            hits.append(
+                found is not None and any((found & t).sum() / max((found | t).sum(), 1) > 0.5 for t in truth)
+            )
+            chance.append(len(named) / len(things))
+    assert len(hits) > 15
+    assert np.mean(hits) > np.mean(chance) + 0.1
+
+
+def test_matches_come_best_first_above_the_threshold_and_no_more_than_asked(model, scenes):
+    scene = max(scenes, key=len)
+    everything = model.find(scene, "objects", min_similarity=0)
+    similarity = [m.similarity for m in everything]
+    assert similarity == sorted(similarity, reverse=True)
+    assert len(everything) == len(scene)
+    assert all(0 <= s <= 1 for s in similarity)
+    assert len(model.find(scene, "objects", top_k=2, min_similarity=0)) == 2
+    assert len(model.find(scene, "the object", min_similarity=0)) == 1
+    assert all(m.similarity >= 0.4 for m in model.find(scene, "objects", min_similarity=0.4))
+    assert all(m.object is scene.objects[m.index] for m in everything)
+
+
+def test_every_object_gets_a_name_or_other(model, scenes):
+    names = model.name(scenes[0], DEFAULT_VOCABULARY)
+    assert len(names) == len(scenes[0])
+    assert all(label in (*DEFAULT_VOCABULARY, "other") and 0 <= s <= 1 for label, s in names)
+    assert all(label == "other" for label, _ in model.name(scenes[0], []))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"text": ""}, "text: expected words"),
+        ({"text": "x" * 3000}, "at most 2000 characters"),
+        ({"text": "mug", "top_k": 0}, "top_k: expected at least 1, got 0"),
+        ({"text": "mug", "min_similarity": 2}, "min_similarity: expected 0 to 1, got 2"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused(model, scenes, call, words):
+    with pytest.raises(ValueError, match=words):
+        model.find(scenes[0], **call)
+
+
+ORDINARY = {
+    "empty": np.zeros((0, 3)),
+    "one point": np.zeros((1, 3)),
+    "NaN only": np.full((100, 3), np.nan),
+    "Inf only": np.full((100, 3), -np.inf),
+    "all in one place": np.ones((1000, 3)),
+    "beyond all measure": np.full((100, 3), 1e30),
+    "a line": np.c_[np.linspace(0, 1, 500), np.zeros((500, 2))],
+}
+
+
+@pytest.mark.parametrize("points", ORDINARY.values(), ids=ORDINARY.keys())
+@pytest.mark.parametrize("viewpoint", [None, np.zeros(3, np.float32)])
+def test_poor_clouds_are_ordinary_input(model, points, viewpoint):
+    scene = model.segment(PointCloud(points.astype(np.float32), viewpoint=viewpoint))
+    assert len(scene.labels) == len(points)
+    assert len(model.find(scene, "the mug")) <= 1
+    assert len(model.name(scene, ["mug"])) == len(scene)
+
+
+def test_far_from_the_origin_a_scene_is_still_a_scene(model, frames):
+    """At 1e4 m float32 still resolves a millimetre; at 1e6 m it does not, and the answer is only honest."""
+    cloud = frames[0].cloud()
+    near = model.segment(PointCloud(cloud.points, cloud.colors, up=frames[0].up, viewpoint=np.zeros(3)))
+    offset = np.array([1e4, -1e4, 0], np.float32)
+    far = model.segment(PointCloud(cloud.points + offset, cloud.colors, up=frames[0].up, viewpoint=offset))
+    assert abs(sum(o.kind == "object" for o in far.objects) - sum(o.kind == "object" for o in near.objects)) <= 3
+    extreme = PointCloud(cloud.points + np.float32(1e6), viewpoint=np.full(3, 1e6, np.float32))
+    assert len(model.segment(extreme).labels) == len(cloud)
+
+
+def test_a_colourless_cloud_and_one_of_ten_million_points_go_through_the_same_call(model, frames):
+    cloud = frames[0].cloud()
+    assert len(model.segment(PointCloud(cloud.points, viewpoint=cloud.viewpoint))) > 0
+    tiles = [cloud.points] * (10_000_000 // len(cloud) + 1)
+    huge = PointCloud(np.concatenate(tiles)[:10_000_000], viewpoint=cloud.viewpoint)
+    scene = model.segment(huge)
+    assert len(scene.labels) == 10_000_000
+    assert np.array_equal(scene.labels[: len(cloud)], scene.labels[len(cloud) : 2 * len(cloud)])
+
+
+@pytest.mark.parametrize("method", ["dbscan", "mean-shift", "fixed-radius"])
+def test_every_clustering_finds_objects(model, frames, method):
+    cloud = frames[0].cloud()
+    assert len(model.segment(cloud, SegmentationConfig(clustering=method, max_voxels=6_000))) > 0
+
+
+def test_limits_of_range_crop_and_size_are_kept(model, frames, scenes):
+    cloud = frames[0].cloud()
+    near = model.segment(cloud, SegmentationConfig(max_range=1.0))
+    distance = np.linalg.norm(cloud.points, axis=1)
+    assert (near.labels[distance > 1.0] == -1).all()
+    left = model.segment(cloud, SegmentationConfig(crop_max=(0.0, 9.0, 9.0)))
+    assert (left.labels[cloud.points[:, 0] > 0] == -1).all()
+    small = model.segment(cloud, SegmentationConfig(max_object_size=0.15))
+    assert all(o.box.size.max() <= 0.15 for o in small.objects if o.kind == "object")
+    sure = model.segment(cloud, SegmentationConfig(min_score=0.5))
+    assert all(o.score >= 0.5 for o in sure.objects)
+
+
+def test_saved_weights_answer_like_the_ones_they_were_saved_from(model, frames, tmp_path):
+    model.save(tmp_path / "copy.safetensors", {"note": "copy"})
+    copy = SegVec3D.load(tmp_path / "copy.safetensors", device="cpu")
+    assert copy.info["note"] == "copy"
+    assert np.array_equal(copy.segment(frames[1].cloud()).labels, model.segment(frames[1].cloud()).labels)
+
+
+def test_shipped_weights_are_small_and_tell_their_story(model):
+    assert shipped_path().stat().st_size <= 10_000_000
+    assert {"weights", "parameters", "date", "commit", "segmentation", "alignment"} <= set(model.info)
+
+
+def bad_weights(tmp_path, kind: str):
+    path = tmp_path / "weights.safetensors"
+    if kind == "garbage":
+        path.write_bytes(b"no weights at all")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "truncated":
+        path.write_bytes(shipped_path().read_bytes()[:-1000])
+    elif kind == "foreign":
+        from safetensors.torch import save_file
+
+        save_file({"x": torch.zeros(3)}, str(path))
+    elif kind == "incomplete":
+        whole = load_checkpoint(shipped_path())
+        save_checkpoint(Checkpoint(dict(list(whole.tensors.items())[5:]), whole.config), path)
+    elif kind == "unknown shape":
+        whole = load_checkpoint(shipped_path())
+        save_checkpoint(Checkpoint(whole.tensors, {**whole.config, "network": {"depth": 3}}), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["garbage", "empty", "truncated", "foreign", "incomplete", "unknown shape"])
+def test_weights_that_are_none_end_in_one_clear_line(tmp_path, kind):
+    with pytest.raises(ValueError, match=r"^weights: .*weights\.safetensors"):
+        SegVec3D.load(bad_weights(tmp_path, kind))
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"weights: no file at .*nowhere\.safetensors"):
+        SegVec3D.load(tmp_path / "nowhere.safetensors")
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(ValueError, match="device: expected auto, cpu or cuda, got 'tpu'"):
+        SegVec3D.load(device="tpu")
+
+
+def test_a_gpu_gives_the_same_objects(model, frames):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device; test_network holds the torch path that it runs against the fused CPU kernels")
+    gpu = SegVec3D.load(device="cuda").segment(frames[0].cloud())
+    cpu = model.segment(frames[0].cloud())
+    assert (gpu.labels == cpu.labels).mean() > 0.98

@@ -1,0 +1,66 @@
+"""The sentence encoder works offline, remembers, and refuses what is no text."""
+
+import time
+
+import numpy as np
+import pytest
+
+from segvec3d_core.text import CACHED_TEXTS, MAX_CHARACTERS, TEXT_DIM, TextEncoder
+
+
+@pytest.fixture(scope="module")
+def encoder() -> TextEncoder:
+    return TextEncoder()
+
+
+def test_vectors_have_unit_length_and_like_means_near(encoder):
+    t = encoder.encode(["a mug", "a coffee cup", "a wall"])
+    assert t.shape == (3, TEXT_DIM)
+    assert np.allclose(np.linalg.norm(t, axis=1), 1, atol=1e-5)
+    assert t[0] @ t[1] > t[0] @ t[2]
+
+
+def test_the_same_text_gives_the_same_vector_alone_or_in_company(encoder):
+    alone = TextEncoder().encode(["the red mug"])
+    company = encoder.encode(["a very much longer sentence than the other one", "the red mug"])
+    assert np.allclose(alone[0], company[1], atol=1e-5)
+
+
+def test_a_noun_stands_for_many_phrasings(encoder):
+    nouns = encoder.encode_nouns(["mug", "chair"])
+    assert nouns.shape == (2, TEXT_DIM)
+    assert np.allclose(np.linalg.norm(nouns, axis=1), 1, atol=1e-5)
+
+
+def test_no_texts_give_no_vectors(encoder):
+    assert encoder.encode([]).shape == (0, TEXT_DIM)
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "words"),
+    [
+        ([""], ValueError, "empty"),
+        (["mug", "  "], ValueError, "empty"),
+        (["x" * (MAX_CHARACTERS + 1)], ValueError, "at most 2000 characters, got 2001"),
+        ([None], TypeError, "expected a string, got NoneType"),
+    ],
+)
+def test_what_is_no_text_is_refused(encoder, texts, error, words):
+    with pytest.raises(error, match=words):
+        encoder.encode(texts)
+
+
+@pytest.mark.parametrize("text", ["красная кружка", "赤いマグ", "☕", "a" * MAX_CHARACTERS, "mug\x00"])
+def test_any_alphabet_and_length_is_encoded(encoder, text):
+    assert np.isfinite(encoder.encode([text])).all()
+
+
+def test_a_repeated_text_is_remembered_and_memory_is_bounded(encoder):
+    encoder.encode(["the blue bowl"])
+    start = time.perf_counter()
+    for _ in range(100):
+        encoder.encode(["the blue bowl"])
+    remembered = time.perf_counter() - start
+    assert "the blue bowl" in encoder._cache
+    assert remembered < 1.0  # a hundred look-ups against 8 ms for a single encoding: far from noise
+    assert len(encoder._cache) <= CACHED_TEXTS
