@@ -195,12 +195,16 @@ def _draw_worst(
 # Scans -----------------------------------------------------------------------------------------------------------
 
 
-def _evaluate_scans(methods: dict[str, Segmenter], scans: Sequence[Path], config: SegmentationConfig) -> dict[str, Any]:
+def _evaluate_scans(
+    methods: dict[str, Segmenter], scans: Sequence[Path], config: SegmentationConfig, quiet: bool
+) -> dict[str, Any]:
     reports: dict[str, ScanReport] = {}
-    print(machine_line())
     for name, method in methods.items():
-        report = reports[name] = evaluate_scans(method, list(progress(scans, name)), config)
+        report = reports[name] = evaluate_scans(method, progress(scans, name), config)
+        if quiet:
+            continue
         if len(reports) == 1:
+            print(machine_line())
             print(f"{len(scans)} scans, {report.precision.true} instances; without classes, percent")
             print(f"{'':24} {'AP / AP50 / AP25':>20}  {'predicted':>9}  {'s per scan':>10}")
         precision = report.precision

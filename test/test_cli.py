@@ -1,0 +1,244 @@
+"""The command line: what it writes, and one clear line with exit code 2 for what it cannot do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segvec3d_core.cli import main
+from segvec3d_core.datasets.frames import Frame, FrameFolder, write_frame
+from segvec3d_core.types import Camera
+
+CAMERA = Camera(96, 72, 90.0, 90.0, 47.5, 35.5)
+COMMANDS = ("segment", "find", "eval", "train", "simulate", "bench", "demo", "info", "node")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file with random weights: commands are tested for what they do, not for how well."""
+    from segvec3d_core.pipeline import SegVec3D
+
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    SegVec3D.untrained(0).save(path, {"data": "none, random weights"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small frames of two boxes on a table."""
+    folder = tmp_path_factory.mktemp("frames")
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        depth, label = np.full((72, 96), 0.8, np.float32), np.zeros((72, 96), np.uint16)
+        for k, column in enumerate((15, 55), start=1):
+            depth[25:50, column : column + 25] -= 0.06 * k
+            label[25:50, column : column + 25] = k
+        depth += rng.normal(0, 0.0005, depth.shape).astype(np.float32)
+        color = rng.integers(0, 256, (72, 96, 3), np.uint8)
+        write_frame(folder, Frame(f"f{number}", color, depth, label, CAMERA, {1: "tea box", 2: "mug"}))
+    (folder / "coarse_names.json").write_text(json.dumps({"tea box": "box", "mug": "mug"}))
+    return folder
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_shows_what_a_command_takes_and_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command.split(), "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    for word in (f"segvec3d {command}", "examples:") if command else COMMANDS:
+        assert word in text
+
+
+def test_help_answers_at_once() -> None:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        program = "from segvec3d_core.cli import main; main(['eval', '--help'])"
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5, "help should not wait for torch"
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that a failing command leaves on standard error."""
+    try:
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code  # type: ignore[assignment]
+    captured = capsys.readouterr()
+    assert code == 2, captured
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("paint", "invalid choice: 'paint'"),
+        ("segment", "the following arguments are required: INPUT"),
+        ("segment nowhere.ply", "nowhere.ply: no such file"),
+        ("segment {file}", "notes.md: unknown format .md; known: .ply"),
+        ("segment {frames} --index 7", "no frame 7: it has 3"),
+        ("segment {frames} --labels ,", "--labels: expected words separated by commas"),
+        ("segment {frames} --model nowhere.safetensors", "nowhere.safetensors"),
+        ("segment {frames} --model {file}", "notes.md"),
+        ("segment {frames} --model {weights} --device tpu9", "expected auto, cpu or cuda"),
+        ("segment {frames} --model {weights} --voxel-size -1", "--voxel-size: expected more than 0, got -1.0"),
+        ("segment {frames} --voxel-size thin", "argument --voxel-size: invalid float value: 'thin'"),
+        ("segment {frames} --clustering magic", "invalid choice: 'magic'"),
+        ("find {frames}", "the following arguments are required: TEXT"),
+        ("find {frames} --model {weights} ' '", "TEXT: expected words, got an empty text"),
+        ("find {frames} --model {weights} mug --top-k 0", "top_k: expected at least 1, got 0"),
+        ("find {frames} --model {weights} mug --min-similarity 7", "min_similarity"),
+        ("eval nowhere", "nowhere: no such file or folder"),
+        ("eval {empty}", "neither a frame folder (depth/, camera.json, label/) nor .npz scans"),
+        ("eval {file}", "expected a frame folder or .npz scans, got a .md file"),
+        ("eval {frames} --limit 0", "--limit: expected at least 1, got 0"),
+        ("train", "the following arguments are required: --output"),
+        ("train --output x --steps 0", "--steps: expected at least 1, got 0"),
+        ("train --output x --labels some", "labels: expected full, points:N"),
+        ("simulate", "nothing to write: give --output DIR, --preview FILE or both"),
+        ("simulate --output {empty} --count 0", "--count: expected at least 1, got 0"),
+        ("simulate --output {empty} --count 1 --layout moon", "layout: expected one of table"),
+        ("bench {file}", "unknown format .md"),
+        ("bench --runs 0", "--runs: expected at least 1, got 0"),
+        ("info --model nowhere.safetensors", "nowhere.safetensors"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_code_2(
+    arguments: str, message: str, tmp_path: Path, frames: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shlex
+
+    (tmp_path / "notes.md").write_text("not a cloud")
+    (tmp_path / "empty").mkdir()
+    places = {"file": tmp_path / "notes.md", "empty": tmp_path / "empty", "frames": frames, "weights": weights}
+    line = error_of(capsys, *shlex.split(arguments.format(**places)))
+    assert message in line
+    assert line.startswith("segvec3d")
+
+
+def test_a_command_of_the_ros_package_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import segvec3d_core.cli as cli
+
+    def without_ros(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'rclpy'", name="rclpy.node")
+
+    monkeypatch.setattr(cli, "import_module", without_ros)
+    assert "segvec3d_ros.node needs ROS 2 (rclpy is missing here)" in error_of(capsys, "node", "--ros-args")
+    assert "segvec3d_ros.demo needs ROS 2" in error_of(capsys, "demo", "frames")
+
+
+def test_segment_writes_a_picture_json_and_the_labelled_cloud(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from segvec3d_core.io import read_cloud
+
+    cloud = str(frames / "depth/f0.png")
+    arguments = [cloud, "--model", str(weights), "--output", str(tmp_path), "--query", "the mug", "--labels", "mug,box"]
+    assert main(["segment", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert "instances of 6,912 points" in text
+    assert '"the mug"' in text
+    values = json.loads((tmp_path / "f0.json").read_text())
+    assert values["query"]["text"] == "the mug"
+    assert {item["label"] for item in values["objects"]} <= {"mug", "box", "other"}
+    assert Image.open(tmp_path / "f0.png").size > (192, 72)
+    assert len(read_cloud(tmp_path / "f0_labelled.ply")) == 6912
+    assert main(["segment", *arguments, "--json", "-"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["objects"] == values["objects"], "the same input and weights, another output"
+
+
+def test_find_tells_by_its_exit_code_whether_there_was_anything(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["find", str(frames), "the mug", "--model", str(weights)]
+    assert main([*common, "--min-similarity", "0", "--picture", str(tmp_path / "a/mug.png")]) == 0
+    assert '"the mug": 1 found' in capsys.readouterr().out
+    assert Image.open(tmp_path / "a/mug.png").mode == "RGB"
+    assert main([*common, "--min-similarity", "1"]) == 1
+    assert "nothing found" in capsys.readouterr().out
+    assert main([*common, "--min-similarity", "0", "--json", "-"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["query"]["matches"]) == 1
+
+
+def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "scores.json"
+    assert main(["eval", str(frames), "--model", str(weights), "--json", str(report), "--worst", "1",
+                 "--output", str(tmp_path)]) == 0  # fmt: skip
+    text = capsys.readouterr().out
+    for words in ("3 frames, 6 objects", "SegVec3D, untrained", "plane removal + DBSCAN", "6 queries by coarse names",
+                  "6 queries by full names", "95% interval", "chance 50.0 %"):  # fmt: skip
+        assert words in text
+    values = json.loads(report.read_text())
+    assert values["methods"]["plane removal + DBSCAN"]["summary"]["overlap_f"] > 0.9
+    # The model has the same random weights as the row of untrained ones: so must be the scores.
+    assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["SegVec3D, untrained"]["summary"]
+    assert len(values["methods"]["SegVec3D"]["frames"]) == 3
+    assert len(list(tmp_path.glob("01_f*.png"))) == 1
+
+
+def test_eval_of_scans_prints_average_precision(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = FrameFolder(frames)[0]
+    assert frame.label is not None
+    np.savez(tmp_path / "room.npz", points=frame.cloud().points, labels=frame.label.reshape(-1).astype(np.int32))
+    assert main(["eval", str(tmp_path), "--model", str(weights)]) == 0
+    text = capsys.readouterr().out
+    assert "1 scans, 2 instances" in text
+    assert "AP / AP50 / AP25" in text
+    assert main(["eval", str(tmp_path / "room.npz"), "--model", str(weights), "--model-only", "--json", "-"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert list(values["methods"]) == ["SegVec3D"]
+    assert "--worst: draws frames" in error_of(capsys, "eval", str(tmp_path), "--worst", "1")
+
+
+def test_bench_tells_the_stages_and_the_machine(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "bench.json"
+    assert main(["bench", str(frames), "--model", str(weights), "--runs", "2", "--json", str(report)]) == 0
+    text = capsys.readouterr().out
+    for word in ("cores", "torch", "p95", "network", "plane removal + DBSCAN"):
+        assert word in text
+    values = json.loads(report.read_text())
+    assert 0 < values["total"]["p50"] <= values["total"]["p95"]
+    assert sum(stage["p50"] for stage in values["stages"].values()) < 2 * values["total"]["p95"]
+
+
+def test_simulate_writes_the_same_frames_for_the_same_seed(tmp_path: Path) -> None:
+    common = ["simulate", "--seed", "3", "--layout", "table", "--width", "64", "--height", "48", "--objects", "3"]
+    assert main([*common, "--output", str(tmp_path / "a"), "--count", "2", "--preview", str(tmp_path / "p/a.png")]) == 0
+    assert main([*common, "--output", str(tmp_path / "b"), "--count", "1"]) == 0
+    two, one = FrameFolder(tmp_path / "a"), FrameFolder(tmp_path / "b")
+    assert (len(two), len(one)) == (2, 1)
+    np.testing.assert_array_equal(two[0].depth, one[0].depth)
+    assert two[0].camera == one[0].camera
+    assert two[0].up is not None
+    assert Image.open(tmp_path / "p/a.png").mode == "RGB"
+
+
+def test_info_knows_versions_device_and_weights(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--model", str(weights), "--device", "cpu", "--json", "-"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["device"] == "cpu"
+    assert values["libraries"]["numpy"]
+    assert values["model"]["data"] == "none, random weights"
+    assert main(["info", "--model", str(weights)]) == 0
+    assert "none, random weights" in capsys.readouterr().out
