@@ -29,7 +29,7 @@ from ..text import TextEncoder
 from ..voxels import adaptive_size, voxelize
 from . import losses
 from .captions import Described, Facts, caption_of, near_miss
-from .data import Sample, load_sample, majority
+from .data import Sample, load_sample, majority, use_one_thread
 from .segmentation import VALIDATION_SEED_OFFSET
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ _worker_model: SegVec3D | None = None
 
 def _start_worker(weights: str) -> None:
     global _worker_model
-    torch.set_num_threads(1)
+    use_one_thread(0)
     _worker_model = SegVec3D.load(weights, device="cpu")
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -219,6 +220,17 @@ def prepare(
         grid,
         instance,
     )
+
+
+def use_threads(count: int) -> None:
+    """Let this process use ``count`` threads; more than there are free cores makes kernels wait for each other."""
+    torch.set_num_threads(count)
+    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+
+
+def use_one_thread(worker: int) -> None:
+    """What each worker process begins with."""
+    use_threads(1)
 
 
 class Scenes(Dataset[Example]):

@@ -18,6 +18,7 @@ from ..checkpoint import load_checkpoint
 from ..network import NetworkConfig
 from ..pipeline import SegVec3D
 from .alignment import AlignmentTraining, train_alignment
+from .data import use_threads
 from .segmentation import SegmentationTraining, train_segmentation
 from .weak import Supervision
 
@@ -59,7 +60,7 @@ def run(args: Namespace) -> int:
         ValueError: an unknown kind of ``labels``; FileNotFoundError: the second stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
-    torch.set_num_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
+    use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
     output = Path(args.output)
     cache = Path(args.cache) if args.cache else None
     common = {"output": output, "cache": cache, **_given(seed=args.seed, workers=args.workers)}

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..clustering import ClusteringConfig, cluster
 from ..network import NetworkConfig, PointAttention
 from . import losses
-from .data import Example, Scenes, load_sample, prepare
+from .data import Example, Scenes, load_sample, prepare, use_one_thread
 from .weak import Supervision
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,7 @@ def train_segmentation(
         batch_size=None,
         num_workers=plan.workers,
         multiprocessing_context="spawn" if plan.workers else None,
+        worker_init_fn=use_one_thread,
         prefetch_factor=4 if plan.workers else None,
     )
     plan.output.mkdir(parents=True, exist_ok=True)
