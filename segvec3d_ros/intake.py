@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import PointCloud2
 
 CLOUD_TYPE = "sensor_msgs/msg/PointCloud2"
+
+UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"
+"""What the middleware says as long as it knows a publisher but not its node."""
 
 DEPTH_IMAGE_HINT = "; for depth images run depth_image_proc's point_cloud_xyzrgb_node and pass its cloud"
 
@@ -51,12 +53,9 @@ class Intake:
         self._thread.start()
 
     def open(self) -> None:
-        """Subscribe."""
+        """Subscribe. rclpy's own event handler notes incompatible publishers in the log; ``problem`` names them."""
         self._warned.clear()
-        try:
-            self._subscription = self._subscribe(SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos))
-        except UnsupportedEventTypeError:  # a middleware that does not report mismatches
-            self._subscription = self._subscribe(None)
+        self._subscription = self._node.create_subscription(PointCloud2, self.topic, self._on_cloud, self._qos)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -72,31 +71,38 @@ class Intake:
         self._node.destroy_node()
 
     def problem(self) -> str:
-        """What keeps clouds from arriving, as the graph shows it: no publisher, or only ones of another type.
+        """What keeps clouds from arriving, as the graph shows it: no publisher, or only ones that do not fit.
 
-        A publisher of another type is also warned of by name, once: ROS itself says nothing.
+        A publisher of another type or of incompatible QoS is also warned of by name, once.
         """
         publishers = self._owner.get_publishers_info_by_topic(self.topic)
-        wrong = [p for p in publishers if p.topic_type != CLOUD_TYPE]
-        for publisher in wrong:
-            self._warn_once(self._wrong_type(publisher))
-        if wrong and len(wrong) == len(publishers):
-            return self._wrong_type(wrong[0])
+        misfits = {id(publisher): self._misfit(publisher) for publisher in publishers}
+        for publisher in publishers:
+            # A node's name comes a moment after its publishers; until then the next look will tell.
+            if misfits[id(publisher)] and publisher.node_name != UNKNOWN_NODE:
+                self._warn_once(misfits[id(publisher)])
         if not publishers:
             return f"nothing publishes on {self.topic}{self._candidates()}"
-        return ""
+        return "" if "" in misfits.values() else next(iter(misfits.values()))
 
     def warn_of_silence(self, problem: str) -> None:
         """Say once in the log that no cloud arrives, and why."""
         self._warn_once(f"no clouds: {problem}")
 
-    def _wrong_type(self, publisher: Any) -> str:
-        hint = DEPTH_IMAGE_HINT if publisher.topic_type == "sensor_msgs/msg/Image" else ""
-        namespace = publisher.node_namespace.rstrip("/")
-        return (
-            f"topic {self.topic}: expected {CLOUD_TYPE}, got {publisher.topic_type} from node "
-            f"{namespace}/{publisher.node_name}{hint}"
-        )
+    def _misfit(self, publisher: Any) -> str:
+        """Why clouds of this publisher cannot arrive, "" when they can."""
+        unknown = publisher.node_name == UNKNOWN_NODE
+        node = "a node yet unknown" if unknown else f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
+        if publisher.topic_type != CLOUD_TYPE:
+            hint = DEPTH_IMAGE_HINT if publisher.topic_type == "sensor_msgs/msg/Image" else ""
+            return f"topic {self.topic}: expected {CLOUD_TYPE}, got {publisher.topic_type} from node {node}{hint}"
+        compatibility, reason = qos_check_compatible(publisher.qos_profile, self._qos)
+        if compatibility == QoSCompatibility.ERROR:
+            return (
+                f"topic {self.topic}: no clouds from node {node}, its QoS is incompatible: {reason.strip()} "
+                f"Set the parameters qos_overrides.{self.topic}.subscription.*"
+            )
+        return ""
 
     def _candidates(self) -> str:
         own = f"{self._owner.get_fully_qualified_name()}/"
@@ -111,22 +117,6 @@ class Intake:
         if text not in self._warned:
             self._warned.add(text)
             self._owner.get_logger().warning(text)
-
-    def _on_incompatible_qos(self, event: Any) -> None:
-        policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-        names = {f"{p.node_namespace.rstrip('/')}/{p.node_name}" for p in self._publishers()}
-        self._owner.get_logger().warning(
-            f"topic {self.topic}: no clouds from {', '.join(sorted(names)) or 'a publisher'}: its {policy} is "
-            f"incompatible; set the parameter qos_overrides.{self.topic}.subscription.{policy}"
-        )
-
-    def _publishers(self) -> list[Any]:
-        return list(self._owner.get_publishers_info_by_topic(self.topic))
-
-    def _subscribe(self, events: SubscriptionEventCallbacks | None) -> Subscription[PointCloud2]:
-        return self._node.create_subscription(
-            PointCloud2, self.topic, self._on_cloud, self._qos, event_callbacks=events
-        )
 
     def _spin(self) -> None:
         spin_forever(self._executor, self._owner)

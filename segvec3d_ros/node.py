@@ -112,6 +112,7 @@ class SegVec3DNode(LifecycleNode):
         self._problem = ""
         self._text_lock = threading.Lock()  # tokenizers are not thread-safe: worker and services take turns
         self._health = Health()
+        self._complete = False
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
         parameters.declare(self)
         self._apply_parameters()
@@ -126,6 +127,7 @@ class SegVec3DNode(LifecycleNode):
         self._create_timers()
         for name in parameters.unknown_overrides(self):
             self.get_logger().warning(f"unknown parameter {name}: ignored; ros2 param list shows those there are")
+        self._complete = True
 
     def _create_services(self) -> None:
         group = ReentrantCallbackGroup()
@@ -164,10 +166,14 @@ class SegVec3DNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take clouds."""
+        try:
+            self._intake.open()
+        except Exception as error:  # rclpy would swallow it
+            self.get_logger().error(f"cannot subscribe to {self._intake.topic}: {error}")
+            return TransitionCallbackReturn.FAILURE
         done = super().on_activate(state)
         self._activated = time.monotonic()
         self._worker.start()
-        self._intake.open()
         self._active = True
         self.get_logger().info(f"waiting for clouds on {self._intake.topic}")
         return done
@@ -206,8 +212,10 @@ class SegVec3DNode(LifecycleNode):
     def destroy_node(self) -> None:
         """End the threads, then the node."""
         self._active = False
-        self._intake.destroy()
-        self._worker.stop()
+        if self._complete:  # not after a refused parameter, nor a second time when the context goes down
+            self._complete = False
+            self._intake.destroy()
+            self._worker.stop()
         super().destroy_node()
 
     # --- clouds ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import Any, get_args
 
 import numpy as np
@@ -120,7 +121,7 @@ def values(node: Node) -> dict[str, Any]:
 def refusal(values: Mapping[str, Any]) -> str:
     """Why this set of values cannot be used, or "" when it can."""
     for name, value in values.items():
-        numbers = value if isinstance(value, list) else [value]
+        numbers = [value] if isinstance(value, (str, int, float)) else value
         if any(isinstance(number, float) and math.isnan(number) for number in numbers):
             return f"{name}: expected a number, got NaN"
     for name in ("crop_min", "crop_max"):
@@ -170,9 +171,9 @@ def input_qos(node: Node, topic: str) -> QoSProfile:
         ValueError: an override that is no such policy.
     """
     choices: dict[str, tuple[Any, dict[str, Any]]] = {
-        "reliability": ("best_effort", {kind.name.lower(): kind for kind in ReliabilityPolicy}),
-        "durability": ("volatile", {kind.name.lower(): kind for kind in DurabilityPolicy}),
-        "history": ("keep_last", {kind.name.lower(): kind for kind in HistoryPolicy}),
+        "reliability": ("best_effort", _kinds(ReliabilityPolicy)),
+        "durability": ("volatile", _kinds(DurabilityPolicy)),
+        "history": ("keep_last", _kinds(HistoryPolicy)),
     }
     prefix = f"qos_overrides.{topic}.subscription"
     policies: dict[str, Any] = {}
@@ -184,6 +185,10 @@ def input_qos(node: Node, topic: str) -> QoSProfile:
         policies[policy] = kinds[value]
     spec = Spec(1, f"Clouds of {topic} that wait for this node; the latest wins.", 1, 1000, read_only=True)
     return QoSProfile(depth=_declare_once(node, f"{prefix}.depth", spec), **policies)
+
+
+def _kinds(policy: type[IntEnum]) -> dict[str, IntEnum]:
+    return {kind.name.lower(): kind for kind in policy if kind.name != "UNKNOWN"}
 
 
 def _declare_once(node: Node, name: str, spec: Spec) -> Any:

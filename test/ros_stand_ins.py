@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,10 @@ WAIT = 10.0
 CAMERA = Camera(40, 30, 50.0, 50.0, 19.5, 14.5)
 WORDS = ("mug", "box", "table")
 FRAME = "camera_optical_frame"
+
+
+_domains = (1 + (os.getpid() + k) % 100 for k in count())
+"""A ROS domain for each robot, so that two of them in one test run do not answer for one another."""
 
 
 class StandInModel:
@@ -143,29 +148,30 @@ def frame_message(stamp: int = 0, cloud: PointCloud | None = None, frame: str = 
     return cloud_message(cloud.points, cloud.colors, header, 40 if organised else len(cloud), 30 if organised else 1)
 
 
+class LogBook:
+    """A logger that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def _note(self, message: str, **options: Any) -> None:
+        self.lines.append(message)
+
+    error = warning = warn = info = _note
+
+    def debug(self, message: str, **options: Any) -> None:
+        """Of no interest."""
+
+
 class LoggedNode(SegVec3DNode):
-    """The node, with its log on record in ``log``."""
+    """The node, with its log on record."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.log: list[str] = []
+        self.book = LogBook()
         super().__init__(*args, **kwargs)
 
     def get_logger(self) -> Any:
-        logger = super().get_logger()
-
-        def noted(write: Callable[..., Any]) -> Callable[..., Any]:
-            def wrapper(message: str, **options: Any) -> Any:
-                self.log.append(message)
-                return write(message)
-
-            return wrapper
-
-        return SimpleNamespace(
-            error=noted(logger.error),
-            warning=noted(logger.warning),
-            info=noted(logger.info),
-            get_child=logger.get_child,
-        )
+        return self.book
 
 
 class Robot:
@@ -176,19 +182,22 @@ class Robot:
         peer: another node of the same graph, spun by its own thread.
     """
 
-    def __init__(self, context: Context, model: StandInModel, transforms: StandInTransforms, **options: Any) -> None:
-        self.context, self.model, self.transforms = context, model, transforms
+    def __init__(
+        self, contexts: tuple[Context, Context], model: StandInModel, transforms: StandInTransforms, **options: Any
+    ) -> None:
+        self.model, self.transforms = model, transforms
+        context, peer_context = contexts
         overrides = [Parameter(name, value=value) for name, value in options.pop("overrides", {}).items()]
         load = options.pop("load_model", lambda path, device: model)
         self.node = LoggedNode(
             load, transforms, context=context, parameter_overrides=overrides, use_global_arguments=False, **options
         )
-        self.log = self.node.log
-        self.peer = Node("peer", context=context, use_global_arguments=False)
+        self.log = self.node.book.lines
+        self.peer = Node("peer", context=peer_context, use_global_arguments=False)
         self._executors = []
         self._threads = []
         for node in (self.node, self.peer):
-            executor = SingleThreadedExecutor(context=context)
+            executor = SingleThreadedExecutor(context=node.context)
             executor.add_node(node)
             thread = threading.Thread(target=spin_forever, args=(executor, node), daemon=True)
             thread.start()
@@ -196,11 +205,19 @@ class Robot:
             self._threads.append(thread)
         self.publisher = self.peer.create_publisher(PointCloud2, "points", 1)
 
-    def publish(self, message: Any, publisher: Any = None) -> None:
-        """Publish once a subscriber is there."""
-        publisher = publisher or self.publisher
-        until(lambda: publisher.get_subscription_count() > 0, "a subscriber")
-        publisher.publish(message)
+    def connected(self) -> bool:
+        """Whether clouds of this neighbour reach the node."""
+        subscription = self.node._intake._subscription
+        return (
+            subscription is not None
+            and self.publisher.get_subscription_count() > 0
+            and subscription.get_publisher_count() > 0
+        )
+
+    def publish(self, message: Any) -> None:
+        """Publish once publisher and subscriber know each other: best effort loses what comes earlier."""
+        until(self.connected, "the node's subscription")
+        self.publisher.publish(message)
 
     def show(self, stamp: int = 1, **kwargs: Any) -> None:
         """Publish a frame and wait until the node has worked on it."""
@@ -244,19 +261,22 @@ def until(condition: Callable[[], Any], what: str, seconds: float = WAIT) -> Non
 
 @contextmanager
 def robot(**options: Any) -> Iterator[Robot]:
-    """A robot in a ROS context of its own."""
-    context = Context()
-    rclpy.init(context=context)
+    """A robot, and a neighbour in a ROS context of its own, as another process would have."""
+    contexts = Context(), Context()
+    domain = next(_domains)
+    for context in contexts:
+        rclpy.init(context=context, domain_id=domain)
     made: Robot | None = None
     try:
         model = options.pop("model", None) or StandInModel()
         transforms = options.pop("transforms", None) or StandInTransforms()
-        made = Robot(context, model, transforms, **options)
+        made = Robot(contexts, model, transforms, **options)
         yield made
     finally:
         if made is not None:
             made.close()
-        rclpy.try_shutdown(context=context)
+        for context in contexts:
+            rclpy.try_shutdown(context=context)
 
 
 @contextmanager
@@ -264,5 +284,5 @@ def active_robot(**options: Any) -> Iterator[Robot]:
     """The same, active and with a subscription that the neighbour sees."""
     with robot(**options) as made:
         until(lambda: made.node.active, "activation")
-        until(lambda: made.publisher.get_subscription_count() > 0, "the node's subscription")
+        until(made.connected, "the node's subscription")
         yield made

@@ -1,0 +1,114 @@
+"""Starts the node, and on request RViz and the step from depth images to clouds.
+
+    ros2 launch segvec3d segvec3d.launch.py cloud_topic:=/camera/depth/color/points rviz:=true
+    ros2 launch segvec3d segvec3d.launch.py --show-args
+
+A camera that sends registered depth and colour images instead of clouds:
+
+    ros2 launch segvec3d segvec3d.launch.py depth_image:=/camera/aligned_depth_to_color/image_raw \
+        color_image:=/camera/color/image_raw camera_info:=/camera/color/camera_info
+"""
+
+import os
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+SHARE = Path(__file__).parents[1]  # the same layout in a checkout and in an installation
+FASTDDS = "FASTDDS_DEFAULT_PROFILES_FILE"
+PUBLISHED = ("instances", "markers")  # what the RViz set-up shows
+
+ARGUMENTS = {
+    "cloud_topic": ("points", "sensor_msgs/PointCloud2 to segment; with depth_image: where the clouds are put"),
+    "model": ("", "weight file; empty: that of params_file, else the shipped weights"),
+    "device": ("", "auto, cpu, cuda or cuda:N; empty: that of params_file, else auto"),
+    "params_file": (str(SHARE / "config" / "segvec3d.yaml"), "parameter file of the node"),
+    "namespace": ("", "namespace of the node and of relative topics"),
+    "autostart": ("", "false: a lifecycle manager configures and activates the node; empty: that of params_file"),
+    "use_sim_time": ("false", "take the time from /clock, as with a simulation or a bag"),
+    "log_level": ("info", "debug, info, warn or error"),
+    "rviz": ("false", "also start RViz"),
+    "fixed_frame": ("camera_depth_optical_frame", "frame that RViz shows everything in"),
+    "depth_image": ("", "registered depth image to make the clouds of with depth_image_proc; empty: clouds come in"),
+    "color_image": ("", "rectified colour image that belongs to depth_image"),
+    "camera_info": ("", "sensor_msgs/CameraInfo of color_image"),
+}
+CHOICES = {"rviz": ["true", "false"], "use_sim_time": ["true", "false"], "autostart": ["", "true", "false"]}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What ros2 launch runs."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=value, description=text, choices=CHOICES.get(name))
+        for name, (value, text) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=actions)])
+
+
+def actions(context: LaunchContext) -> list:
+    """What to start for the arguments that were given."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    result = []
+    if not os.environ.get(FASTDDS):
+        # Without it Fast DDS loses clouds between processes; see config/fastdds.xml.
+        result.append(SetEnvironmentVariable(FASTDDS, str(SHARE / "config" / "fastdds.xml")))
+    if given["depth_image"]:
+        result.append(depth_to_clouds(given))
+    result.append(segmentation(given))
+    if given["rviz"] == "true":
+        result.append(rviz(given))
+    return result
+
+
+def segmentation(given: dict[str, str]) -> Node:
+    """The node itself. Arguments that were left empty do not override the parameter file."""
+    overrides: dict = {"use_sim_time": given["use_sim_time"] == "true"}
+    overrides |= {name: given[name] for name in ("model", "device") if given[name]}
+    if given["autostart"]:
+        overrides["autostart"] = given["autostart"] == "true"
+    return Node(
+        package="segvec3d",
+        executable="segvec3d_node",
+        name="segvec3d",
+        namespace=given["namespace"],
+        parameters=[given["params_file"], overrides],
+        remappings=[("points", given["cloud_topic"])],
+        arguments=["--ros-args", "--log-level", f"segvec3d:={given['log_level']}"],
+        output="screen",
+    )
+
+
+def depth_to_clouds(given: dict[str, str]) -> Node:
+    """Depth and colour images to clouds."""
+    missing = [name for name in ("color_image", "camera_info") if not given[name]]
+    if missing:
+        raise RuntimeError(f"depth_image needs {' and '.join(missing)} as well")
+    return Node(
+        package="depth_image_proc",
+        executable="point_cloud_xyzrgb_node",
+        namespace=given["namespace"],
+        parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
+        remappings=[
+            ("depth_registered/image_rect", given["depth_image"]),
+            ("rgb/image_rect_color", given["color_image"]),
+            ("rgb/camera_info", given["camera_info"]),
+            ("points", given["cloud_topic"]),
+        ],
+        output="screen",
+    )
+
+
+def rviz(given: dict[str, str]) -> Node:
+    """RViz; its file names the topics without a namespace."""
+    prefix = f"/{given['namespace'].strip('/')}" if given["namespace"].strip("/") else ""
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", str(SHARE / "rviz" / "segvec3d.rviz"), "-f", given["fixed_frame"]],
+        parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
+        remappings=[(f"/segvec3d/{topic}", f"{prefix}/segvec3d/{topic}") for topic in PUBLISHED] if prefix else [],
+        output="log",
+    )

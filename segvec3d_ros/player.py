@@ -1,0 +1,210 @@
+"""A camera process: publishes clouds at a steady rate from the simulator, recorded frames, a bag or a scan.
+
+python -m segvec3d_ros.player                              the simulator, until interrupted
+python -m segvec3d_ros.player frames/ --rate 5 --loop      a frame folder
+python -m segvec3d_ros.player recording.mcap               a bag with PointCloud2
+python -m segvec3d_ros.player office.ply --count 10 --loop a scan
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count as count_from
+from pathlib import Path
+from typing import Any
+
+from segvec3d_core.types import PointCloud
+from segvec3d_ros.share import use_large_messages
+
+OPTICAL_FRAME = "camera_depth_optical_frame"
+SCAN_FRAME = "map"
+"""Scans are z-up, as the node takes a cloud in this frame to be."""
+
+LINGER = 0.5
+"""Seconds that the process stays after its last cloud, so that the middleware delivers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One cloud to publish.
+
+    Attributes:
+        name: what it is, for the log.
+        cloud: organised where it has a camera.
+        frame: coordinate frame.
+    """
+
+    name: str
+    cloud: PointCloud
+    frame: str
+
+
+def shots(source: str | None, seed: int = 0, topic: str | None = None) -> Iterator[Shot]:
+    """The clouds of a source, in order.
+
+    Args:
+        source: a frame folder, a bag, a scan or depth image that ``read_cloud`` knows; None for the simulator, which
+            never ends.
+        seed: of the simulator.
+        topic: PointCloud2 topic of a bag, None for the first.
+
+    Raises:
+        FileNotFoundError, ValueError: with a clear line, when the first cloud is asked for.
+    """
+    from segvec3d_core.bags import is_bag, iter_bag_clouds
+    from segvec3d_core.datasets.frames import FrameFolder
+    from segvec3d_core.io import read_cloud
+
+    if source is None:
+        yield from simulated_shots(seed)
+        return
+    path = Path(source)
+    if is_bag(path):
+        for stamp, frame, cloud in iter_bag_clouds(path, topic):
+            yield Shot(f"{stamp / 1e9:.3f} s", cloud, frame)
+    elif path.is_dir():
+        for recorded in FrameFolder(path):
+            yield Shot(recorded.name, recorded.cloud(), OPTICAL_FRAME)
+    else:
+        cloud = read_cloud(path)
+        yield Shot(path.name, cloud, OPTICAL_FRAME if cloud.camera is not None else SCAN_FRAME)
+
+
+def simulated_shots(seed: int) -> Iterator[Shot]:
+    """A table with known things on it, seen by a Kinect that swings around it, without end."""
+    import numpy as np
+
+    from segvec3d_core.simulate import look_at, render, sample_scene
+    from segvec3d_core.types import Camera
+
+    rng = np.random.default_rng(seed)
+    scene = sample_scene(rng, "table", objects=8, background=True)
+    camera = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
+    for number in count_from(0):
+        turn = 0.6 * np.sin(0.1 * number)
+        away = np.array([0.75 * np.sin(turn), -0.75 * np.cos(turn), 0.66])
+        view = look_at(scene.focus + away * max(0.9, 2.0 * scene.spread), scene.focus, roll=0.0)
+        frame = render(rng, scene, view, camera, "kinect")
+        yield Shot(f"simulated {number}", frame.cloud(), OPTICAL_FRAME)
+
+
+def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: int | None, quiet: bool = False) -> int:
+    """Publish clouds at ``rate`` Hz, stamped with the time of publishing; returns how many.
+
+    The next cloud is read and converted while the present one's time runs; one that comes late is published late.
+    """
+    from std_msgs.msg import Header
+
+    from segvec3d_ros.conversions import cloud_message
+
+    published = 0
+    due = time.monotonic()
+    for shot in clouds:
+        camera = shot.cloud.camera
+        width, height = (len(shot.cloud), 1) if camera is None else (camera.width, camera.height)
+        header = Header(frame_id=shot.frame)
+        message = cloud_message(shot.cloud.points, shot.cloud.colors, header, width, height)
+        time.sleep(max(0.0, due - time.monotonic()))
+        if not node.context.ok():
+            break
+        message.header.stamp = node.get_clock().now().to_msg()
+        publisher.publish(message)
+        due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+        published += 1
+        if not quiet:
+            stamp = f"{message.header.stamp.sec}.{message.header.stamp.nanosec:09d}"
+            print(f"published {published}: {shot.name}, {width} x {height}, stamp {stamp}", flush=True)
+        if count is not None and published >= count:
+            break
+    return published
+
+
+def looped(source: str | None, seed: int, topic: str | None, loop: bool) -> Iterator[Shot]:
+    """The clouds of a source, again and again when asked to; an input of one cloud is read once."""
+    while True:
+        published, shot = 0, None
+        for shot in shots(source, seed, topic):
+            published += 1
+            yield shot
+        if shot is None:
+            raise ValueError(f"{source}: no clouds in it")
+        if not loop:
+            return
+        while published == 1:
+            yield shot
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m segvec3d_ros.player", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", nargs="?", help="frame folder, bag, scan or depth image; left out: the simulator")
+    parser.add_argument("--rate", type=_positive, default=5.0, help="clouds per second (default: %(default)s)")
+    parser.add_argument("--topic", default="points", help="topic to publish on (default: %(default)s)")
+    parser.add_argument("--bag-topic", help="topic to read from a bag (default: the first with clouds)")
+    parser.add_argument("--count", type=int, help="stop after so many clouds")
+    parser.add_argument("--loop", action="store_true", help="begin again at the end of the input")
+    parser.add_argument("--seed", type=int, default=0, help="of the simulator (default: %(default)s)")
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for a subscriber; fail without one")
+    parser.add_argument("--quiet", action="store_true", help="print no line per cloud")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1000:
+        raise argparse.ArgumentTypeError(f"expected clouds per second between 0 and 1000, got {text}")
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the camera; ``argv`` are the arguments after the program's name.
+
+    Returns:
+        0; 1 when no subscriber came in time; 2 for bad input.
+    """
+    use_large_messages()  # before rclpy: it counts at the publisher of the clouds
+    import rclpy
+    from rclpy.node import Node
+    from rclpy.utilities import remove_ros_args
+    from sensor_msgs.msg import PointCloud2
+
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(remove_ros_args(["player", *given])[1:])
+    rclpy.init(args=["player", *given])
+    node = Node("camera")
+    publisher = node.create_publisher(PointCloud2, arguments.topic, rclpy.qos.qos_profile_sensor_data)
+    try:
+        clouds = looped(arguments.input, arguments.seed, arguments.bag_topic, arguments.loop)
+        if arguments.wait and not _subscribed(node, publisher, arguments.wait):
+            print(f"player: nobody subscribed to {publisher.topic_name} in {arguments.wait:g} s", file=sys.stderr)
+            return 1
+        published = play(node, publisher, clouds, arguments.rate, arguments.count, arguments.quiet)
+        time.sleep(LINGER)
+        print(f"published {published} clouds on {publisher.topic_name}", flush=True)
+        return 0
+    except (FileNotFoundError, ValueError) as error:
+        print(f"player: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _subscribed(node: Any, publisher: Any, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while publisher.get_subscription_count() == 0:
+        if time.monotonic() > deadline or not node.context.ok():
+            return False
+        time.sleep(0.05)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,370 @@
+"""The node as a robot meets it: lifecycle, clouds of every kind, and a graph that is not what it should be."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from ros_stand_ins import CAMERA, FRAME, Robot, StandInModel, active_robot, frame_cloud, frame_message, robot, until
+
+# isort: split
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image, PointCloud2
+from std_msgs.msg import String
+from visualization_msgs.msg import Marker, MarkerArray
+
+from segvec3d_core.config import DEFAULT_VOCABULARY
+from segvec3d_core.types import PointCloud
+from segvec3d_interfaces.msg import InstanceArray
+from segvec3d_interfaces.srv import FindObject, SetVocabulary
+from segvec3d_ros.node import load_segvec3d
+
+RELIABLE = QoSProfile(depth=10)
+
+
+def state(robot: Robot) -> str:
+    return str(robot.call(GetState, "get_state").current_state.label)
+
+
+def change(robot: Robot, transition: int) -> bool:
+    return bool(robot.call(ChangeState, "change_state", transition=Transition(id=transition)).success)
+
+
+# --- lifecycle ---------------------------------------------------------------------------------------------------
+
+
+def test_the_node_configures_and_activates_itself() -> None:
+    with active_robot() as made:
+        assert state(made) == "active"
+        assert made.model.warm
+
+
+def test_a_lifecycle_manager_leads_it_through_every_state() -> None:
+    loads: list[tuple[str | None, str]] = []
+    model = StandInModel()
+
+    def load(path: str | None, device: str) -> StandInModel:
+        loads.append((path, device))
+        return model
+
+    with robot(overrides={"autostart": False, "device": "cpu"}, model=model, load_model=load) as made:
+        assert state(made) == "unconfigured"
+        for _ in range(2):
+            assert change(made, Transition.TRANSITION_CONFIGURE)
+            assert (state(made), made.publisher.get_subscription_count()) == ("inactive", 0)
+            assert change(made, Transition.TRANSITION_ACTIVATE)
+            made.show(stamp=len(model.clouds) + 1)
+            assert change(made, Transition.TRANSITION_DEACTIVATE)
+            assert made.node.result is None
+            until(lambda: made.publisher.get_subscription_count() == 0, "the subscription to go")
+            assert change(made, Transition.TRANSITION_ACTIVATE)  # the model was kept
+            assert change(made, Transition.TRANSITION_DEACTIVATE)
+            assert change(made, Transition.TRANSITION_CLEANUP)
+        assert loads == [(None, "cpu")] * 2
+        assert change(made, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+        assert state(made) == "finalized"
+
+
+def test_a_missing_weight_file_is_one_clear_line_and_can_be_mended() -> None:
+    model = StandInModel()
+
+    def load(path: str | None, device: str) -> StandInModel:
+        if path == "gone.safetensors":
+            raise FileNotFoundError("gone.safetensors: no such file")
+        return model
+
+    with robot(overrides={"model": "gone.safetensors"}, load_model=load) as made:
+        until(lambda: made.log, "an error")
+        assert made.log == ["cannot load the model gone.safetensors on auto: gone.safetensors: no such file"]
+        assert state(made) == "unconfigured"
+        assert made.call(FindObject, "find_object", query="mug").status == FindObject.Response.INACTIVE
+        from rclpy.parameter import Parameter
+
+        assert made.node.set_parameters([Parameter("model", value="")])[0].successful
+        assert change(made, Transition.TRANSITION_CONFIGURE)
+
+
+def test_the_real_loader_names_a_weight_file_that_is_not_there(tmp_path: Any) -> None:
+    pytest.importorskip("torch", reason="torch is missing")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_segvec3d(str(tmp_path / "nowhere.safetensors"), "cpu")
+
+
+# --- clouds ------------------------------------------------------------------------------------------------------
+
+
+def test_a_cloud_goes_out_as_labelled_cloud_objects_and_markers() -> None:
+    with active_robot() as made:
+        clouds = made.listen(PointCloud2, "instances", RELIABLE)
+        objects = made.listen(InstanceArray, "objects", RELIABLE)
+        markers = made.listen(MarkerArray, "markers", RELIABLE)
+        for name in ("instances", "objects", "markers"):
+            until(lambda n=name: made.node.count_subscribers(f"/segvec3d/{n}") > 0, name)  # type: ignore[misc]
+        time.sleep(0.2)
+        made.show(stamp=7)
+        until(lambda: clouds and objects and markers, "all three")
+        assert (clouds[0].width, clouds[0].height, clouds[0].header.frame_id) == (40, 30, FRAME)
+        assert [thing.label for thing in objects[0].instances] == ["mug", "box", "table"]
+        assert objects[0].header.stamp.nanosec == clouds[0].header.stamp.nanosec == 7
+        labels = np.frombuffer(clouds[0].data, np.uint8).reshape(-1, 24)[:, 16:20].copy().view(np.uint32)
+        assert set(labels[:, 0].tolist()) == {0, *(thing.id for thing in objects[0].instances)}
+        made.show(stamp=8)
+        until(lambda: len(objects) == 2, "the second")
+        assert [a.id for a in objects[0].instances] == [b.id for b in objects[1].instances]
+        made.node.trigger_deactivate()
+        until(lambda: markers[-1].markers and markers[-1].markers[0].action == Marker.DELETE, "markers to go")
+        assert len(markers[-1].markers) == 6
+
+
+def test_while_one_cloud_is_worked_on_the_latest_waits_and_services_answer() -> None:
+    with active_robot() as made:
+        made.show(stamp=1)
+        made.model.gate.clear()
+        worker = made.node._worker
+        for stamp in range(2, 7):
+            made.publish(frame_message(stamp))
+            until(lambda s=stamp: worker.received == s, "the cloud's arrival")  # type: ignore[misc]
+            if stamp == 2:
+                until(lambda: len(made.model.clouds) == 2, "work to begin")
+        times = []
+        for _ in range(20):
+            before = time.monotonic()
+            made.call(FindObject, "find_object", query="mug")
+            times.append(time.monotonic() - before)
+        made.model.gate.set()
+        until(lambda: made.node.result is not None and made.node.result.stamp == 6, "the latest cloud")
+        assert (len(made.model.clouds), worker.dropped) == (3, 3)
+        assert np.median(times) < 0.1
+
+
+def nan_cloud() -> PointCloud:
+    return PointCloud(np.where(np.arange(1200)[:, None] % 2, np.nan, np.inf).astype(np.float32).repeat(3, 1))
+
+
+@pytest.mark.parametrize(
+    ("cloud", "count"),
+    [
+        (nan_cloud(), 0),
+        (PointCloud(np.zeros((0, 3), np.float32)), 0),
+        (PointCloud(np.array([[0, 0, 1]], np.float32)), 1),
+        (PointCloud(np.array([[1e6, -1e6, 1e6]] * 5, np.float32)), 1),
+    ],
+    ids=["NaN and Inf only", "zero points", "one point", "far away"],
+)
+def test_a_degenerate_cloud_is_an_ordinary_one(cloud: PointCloud, count: int) -> None:
+    with active_robot() as made:
+        made.show(stamp=3, cloud=cloud)
+        assert made.node.result is not None
+        assert len(made.node.result.scene) == count
+        answer = made.call(FindObject, "find_object", query="everything", return_clouds=True)
+        assert answer.status == (FindObject.Response.SUCCESS if count else FindObject.Response.NO_MATCH)
+        assert made.log == made.log[:2], "nothing to complain about"
+
+
+def without_xyz(message: PointCloud2) -> None:
+    message.fields = message.fields[1:]
+
+
+def with_integer_coordinates(message: PointCloud2) -> None:
+    message.fields[0].datatype = 5
+
+
+def truncated(message: PointCloud2) -> None:
+    message.data = message.data[: len(message.data) // 2]
+
+
+def with_a_field_outside(message: PointCloud2) -> None:
+    message.fields[2].offset = 1000
+
+
+def with_a_small_step(message: PointCloud2) -> None:
+    message.point_step = 3
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (without_xyz, "expected fields x, y and z"),
+        (with_integer_coordinates, "field x: expected type"),
+        (truncated, "bytes"),
+        (with_a_field_outside, "field z"),
+        (with_a_small_step, "point_step"),
+    ],
+)
+def test_a_broken_cloud_is_lost_with_one_line_and_the_next_one_is_not(spoil: Any, words: str) -> None:
+    with active_robot() as made:
+        message = frame_message(1)
+        spoil(message)
+        made.publish(message)
+        until(lambda: made.node._health.failed == 1, "the loss")
+        assert any(line.startswith("cloud lost: ") and words in line for line in made.log)
+        answer = made.call(FindObject, "find_object", query="mug")
+        assert answer.status == FindObject.Response.NO_DATA
+        assert words in answer.message
+        made.show(stamp=2)
+
+
+def test_a_cloud_on_which_the_model_fails_is_lost_alone() -> None:
+    with active_robot() as made:
+        made.model.failure = RuntimeError("no memory")
+        made.publish(frame_message(1))
+        until(lambda: made.node._health.failed == 1, "the loss")
+        assert "cloud lost: RuntimeError: no memory" in made.log
+        made.show(stamp=2)
+
+
+def test_big_endian_clouds_with_odd_steps_and_padded_rows_are_read() -> None:
+    with active_robot() as made:
+        cloud = frame_cloud()
+        message = frame_message(4, cloud)
+        step, row = 19, 40 * 19 + 13
+        table = np.zeros((30, row), np.uint8)
+        points = table[:, : 40 * step].reshape(30, 40, step)
+        points[..., 3:15] = cloud.points.reshape(30, 40, 3).astype(">f4").view(np.uint8)
+        for axis in range(3):
+            message.fields[axis].offset = 3 + 4 * axis
+        message.fields = message.fields[:3]
+        message.is_bigendian, message.point_step, message.row_step = True, step, row
+        message.data = type(message.data)("B", table.tobytes())
+        made.publish(message)
+        until(lambda: made.node.result is not None, "the result")
+        np.testing.assert_array_equal(made.model.clouds[-1].points, cloud.points)
+
+
+def test_the_core_is_told_up_camera_and_configuration() -> None:
+    with robot(overrides={"max_range": 3.0, "crop_min": [-1.0, -1.0, 0.0], "voxel_size": 0.02}) as made:
+        T = np.eye(4)
+        T[:3, 2] = [0, -1, 0]
+        made.transforms.table[FRAME, "odom"] = T
+        made.show(stamp=5, cloud=PointCloud.from_depth(np.ones((30, 40), np.float32), CAMERA))
+        cloud, config = made.model.clouds[0], made.model.configs[0]
+        assert cloud.up is not None
+        assert cloud.up.tolist() == [0, -1, 0]
+        assert cloud.camera is not None
+        assert cloud.camera.fx == pytest.approx(CAMERA.fx, rel=1e-3)
+        assert config is not None
+        assert (config.max_range, config.crop_min, config.crop_max) == (3.0, (-1.0, -1.0, 0.0), None)
+        assert config.voxel_size == 0.02
+
+
+# --- the graph ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "hint"),
+    [(String, "std_msgs/msg/String", ""), (Image, "sensor_msgs/msg/Image", "depth_image_proc")],
+)
+def test_a_topic_of_the_wrong_type_is_warned_of_by_name(kind: Any, name: str, hint: str) -> None:
+    with robot() as made:
+        made.peer.destroy_publisher(made.publisher)
+        made.peer.create_publisher(kind, "points", 1)
+        expected = f"topic /points: expected sensor_msgs/msg/PointCloud2, got {name} from node /peer"
+        until(lambda: any(line.startswith(expected) for line in made.log), "a warning")
+        answer = made.call(FindObject, "find_object", query="mug")
+        assert answer.status == FindObject.Response.NO_DATA
+        assert expected in answer.message
+        made.node._report()
+        warned = [line for line in made.log if line.startswith(expected)]
+        assert len(warned) == 1, "warned once"
+        assert hint in warned[0]
+
+
+def test_a_topic_that_this_very_process_has_with_another_type_fails_the_activation_with_a_line() -> None:
+    with robot(overrides={"autostart": False}) as made:
+        made.node.create_publisher(String, "points", 1)
+        assert change(made, Transition.TRANSITION_CONFIGURE)
+        assert not change(made, Transition.TRANSITION_ACTIVATE)
+        assert state(made) == "inactive"
+        assert any(line.startswith("cannot subscribe to /points") for line in made.log)
+
+
+def test_a_qos_mismatch_is_warned_of_with_the_parameter_that_mends_it() -> None:
+    with robot(overrides={"qos_overrides./points.subscription.reliability": "reliable"}) as made:
+        best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        made.peer.create_publisher(PointCloud2, "points", best_effort)
+        parts = ("/points", "/peer", "reliab", "qos_overrides./points.subscription")
+        until(lambda: any(all(part in line for part in parts) for line in made.log), "a warning")
+
+
+def test_silence_is_explained_with_the_topics_that_have_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segvec3d_ros.node.PATIENCE", 0.1)
+    with robot() as made:
+        made.peer.destroy_publisher(made.publisher)
+        made.peer.create_publisher(PointCloud2, "/camera/points", 1)
+        words = "no clouds: nothing publishes on /points; clouds are on /camera/points"
+        until(lambda: any(words in line for line in made.log), "an explanation")
+
+
+def test_names_are_private_and_follow_namespace_and_remapping() -> None:
+    options = {"namespace": "arm", "cli_args": ["--ros-args", "-r", "points:=/front/points"]}
+    with active_robot_on("/front/points", **options) as made:
+        topics = dict(made.peer.get_topic_names_and_types())
+        services = dict(made.peer.get_service_names_and_types())
+        assert {f"/arm/segvec3d/{name}" for name in ("instances", "objects", "markers")} <= topics.keys()
+        assert {f"/arm/segvec3d/{name}" for name in ("find_object", "set_vocabulary")} <= services.keys()
+        assert "/points" not in topics or made.peer.count_subscribers("/points") == 0
+
+
+def active_robot_on(topic: str, **options: Any) -> Any:
+    """An active robot whose clouds come on another topic."""
+
+    class Manager:
+        def __enter__(self) -> Robot:
+            self.inner = robot(**options)
+            made = self.inner.__enter__()
+            until(lambda: made.peer.count_subscribers(topic) == 1, f"a subscription to {topic}")
+            return made
+
+        def __exit__(self, *error: Any) -> None:
+            self.inner.__exit__(*error)
+
+    return Manager()
+
+
+def test_helper_nodes_are_hidden() -> None:
+    with active_robot() as made:
+        until(lambda: {"segvec3d", "peer"} <= set(made.peer.get_node_names()), "discovery")
+        assert {name for name in made.peer.get_node_names() if not name.startswith("_")} == {"segvec3d", "peer"}
+
+
+def test_diagnostics_tell_state_rate_device_and_drops() -> None:
+    with active_robot() as made:
+        messages = made.listen(DiagnosticArray, "/diagnostics")
+        made.show(stamp=1)
+        made.show(stamp=2)
+        until(lambda: any(m.status[0].message.endswith("clouds per second") for m in messages), "a healthy report")
+        values = {pair.key: pair.value for pair in messages[-1].status[0].values}
+        assert (values["state"], values["device"], values["topic"]) == ("active", "cpu", "/points")
+        assert values["clouds received"] == "2"
+        assert {"convert (ms)", "network (ms)", "segment (ms)", "total (ms)"} <= values.keys()
+
+
+# --- vocabulary --------------------------------------------------------------------------------------------------
+
+
+def test_the_vocabulary_changes_at_run_time_and_holds_from_the_next_cloud_on() -> None:
+    with active_robot() as made:
+        made.show(stamp=1)
+        answer = made.call(SetVocabulary, "set_vocabulary", labels=["box", "кот"])
+        assert (answer.success, answer.message) == (True, "2 words from the next cloud on")
+        made.show(stamp=2)
+        assert made.node.result is not None
+        assert [name for name, _ in made.node.result.names] == ["", "box", ""]
+        assert made.call(SetVocabulary, "set_vocabulary", labels=[]).success
+        assert made.node.get_parameter("vocabulary").value == list(DEFAULT_VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"), [(["mug", " "], "an empty one"), (["mug", "mug"], "mug repeatedly"), (["m" * 300], "of 300")]
+)
+def test_a_bad_vocabulary_is_refused_and_the_old_one_stays(labels: list[str], reason: str) -> None:
+    with robot(overrides={"autostart": False, "vocabulary": ["pear"]}) as made:
+        answer = made.call(SetVocabulary, "set_vocabulary", labels=labels)
+        assert not answer.success
+        assert reason in answer.message
+        assert made.node.get_parameter("vocabulary").value == ["pear"]
