@@ -199,10 +199,11 @@ def _train(commands: Any) -> None:
     parser.add_argument("--stage", choices=("segmentation", "alignment", "all"), default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
-    parser.add_argument("--frames", type=int, dest="scenes", metavar="N", help="different scenes of the first stage")
+    parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
-    parser.add_argument("--alignment-frames", type=int, dest="alignment_scenes", metavar="N", help="of stage two")
+    parser.add_argument("--alignment-scenes", type=int, metavar="N", help="scenes of the second stage")
     parser.add_argument("--alignment-steps", type=int, metavar="N", help="optimiser steps of the second stage")
+    parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(
         "--labels", default="full", metavar="KIND",
         help="supervision: full, points:N a scene, one-point or oversegmentation (default: full)",
