@@ -14,7 +14,8 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/setup
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# --no-compile: Python compiles what it imports, pip would compile everything there is.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # Also for the isolated environment in which the message package is built: it must match the ROS wheels beside it.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
