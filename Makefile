@@ -32,9 +32,11 @@ help:
 demo: setup
 	@$(BIN)/python -m segvec3d_ros.demo $(if $(INPUT),"$(INPUT)")
 
-test: setup lint
-	@echo "== pytest"
-	@$(BIN)/python -m pytest -rs
+# All three run, whatever the first ones say.
+test: setup
+	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
+	echo "== pytest"; $(BIN)/python -m pytest -rs || failed=1; \
+	exit $$failed
 
 lint: setup
 	@echo "== ruff"
