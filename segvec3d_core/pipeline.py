@@ -24,7 +24,7 @@ from .network import NetworkConfig, PointAttention, build_hierarchy
 from .query import interpret
 from .text import TextEncoder
 from .types import Match, Matches, PointCloud, Scene
-from .voxels import VoxelGrid, adaptive_size, usable, voxelize
+from .voxels import VoxelGrid, usable, voxelize
 
 log = logging.getLogger(__name__)
 
@@ -174,12 +174,12 @@ class SegVec3D:
             with clock("labels"):
                 return self._scene(cloud, grid, segments, v, clock.seconds)
 
-    def _voxelize(self, cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
+    @staticmethod
+    def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
         mask = _wanted(cloud, config)
-        size = config.voxel_size
-        if size is None:
-            size = adaptive_size(cloud.points if mask is None else cloud.points[mask], BASE_VOXEL, config.max_voxels)
-        return voxelize(cloud.points, size, cloud.colors, mask)
+        if config.voxel_size is not None:
+            return voxelize(cloud.points, config.voxel_size, cloud.colors, mask)
+        return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_voxels)
 
     @staticmethod
     def _scene(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import hash_cells, mean_by_cell
+from .kernels.grid import group_points, mean_colors
 
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
@@ -50,6 +50,7 @@ def voxelize(
     size: float,
     colors: NDArray[np.uint8] | None = None,
     mask: NDArray[np.bool_] | None = None,
+    max_voxels: int | None = None,
 ) -> VoxelGrid:
     """Group points into voxels.
 
@@ -58,34 +59,31 @@ def voxelize(
         size: voxel edge, metres.
         colors: (N, 3) uint8, or None.
         mask: (N,) bool, points to keep beyond that, or None for all.
+        max_voxels: with more voxels than this the edge grows until they are within; None for no limit.
+
+    Raises:
+        ValueError: an edge of no length.
     """
     if not size > 0:
         raise ValueError(f"voxel size: expected a positive length in metres, got {size}")
-    keep = usable(points) if mask is None else usable(points) & mask
-    kept = points[keep].astype(np.float64)
-    origin = np.floor(kept.mean(0) / size) * size if len(kept) else np.zeros(3)
-    kept -= origin
-    coords = np.floor(kept / size).astype(np.int64)
-    cell, first, _ = hash_cells(coords)
-    centroids, counts = mean_by_cell(kept, cell, len(first))
-    voxel_colors = None
-    if colors is not None:
-        voxel_colors = mean_by_cell(colors[keep].astype(np.float32) / np.float32(255), cell, len(first))[0]
-    inverse = np.full(len(points), -1, np.int64)
-    inverse[keep] = cell
-    return VoxelGrid(coords[first], inverse, centroids, origin, voxel_colors, counts, float(size))
-
-
-def adaptive_size(points: NDArray[np.float32], base: float, max_voxels: int) -> float:
-    """Smallest voxel size, at least ``base``, that keeps a cloud within ``max_voxels`` voxels.
-
-    Surfaces fill voxels by area, so the size grows with the square root of the excess.
-    """
-    size = base
-    kept = points[usable(points)].astype(np.float64)
-    kept -= kept.mean(0) if len(kept) else 0.0
+    keep = np.zeros(0, bool) if mask is None else mask
+    origin = _origin(points, keep, size)
     while True:
-        count = len(hash_cells(np.floor(kept / size).astype(np.int64))[1])
-        if count <= max_voxels:
-            return size
-        size *= 1.02 * (count / max_voxels) ** 0.5
+        inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size)
+        if max_voxels is None or len(coords) <= max_voxels:
+            break
+        # Surfaces fill voxels by area, so the edge grows with the square root of the excess.
+        size *= 1.02 * (len(coords) / max_voxels) ** 0.5
+    centroids = (sums / counts[:, None]).astype(np.float32)
+    voxel_colors = None if colors is None else mean_colors(colors, inverse, counts)
+    return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size))
+
+
+def _origin(points: NDArray[np.float32], keep: NDArray[np.bool_], size: float) -> NDArray[np.float64]:
+    """A multiple of the edge near the points: about a thousand of them are enough to find it."""
+    step = max(1, len(points) // 1000)
+    few = points[::step]
+    few = few[usable(few) & (keep[::step] if len(keep) else True)]
+    if len(few) == 0:
+        return np.zeros(3)
+    return np.asarray(np.floor(few.astype(np.float64).mean(0) / size) * size)

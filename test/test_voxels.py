@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from segvec3d_core.neighbors import build_graph, nearest_neighbors
-from segvec3d_core.voxels import adaptive_size, voxelize
+from segvec3d_core.voxels import voxelize
 
 
 def plane(n: int, seed: int = 0, side: float = 0.5) -> np.ndarray:
@@ -18,7 +18,7 @@ def plane(n: int, seed: int = 0, side: float = 0.5) -> np.ndarray:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 400), st.floats(0.005, 0.2), st.sampled_from([0.0, 1e3, -1e5]))
 def test_every_point_lies_in_its_voxel(seed, n, size, offset):
-    points = (np.random.default_rng(seed).normal(0, 0.3, (n, 3)) + offset).astype(np.float32)
+    points = (np.random.default_rng(seed).normal(0, 0.3, (n, 3)) * 3 + offset).astype(np.float32)
     grid = voxelize(points, size)
     local = points.astype(np.float64) - grid.origin
     assert (np.floor(local / size) == grid.coords[grid.inverse]).all()
@@ -57,11 +57,17 @@ def test_a_voxel_without_size_is_refused(size):
         voxelize(plane(10), size)
 
 
-def test_adaptive_size_keeps_the_budget_and_the_base():
-    points = plane(50_000)
-    size = adaptive_size(points, 0.005, 2_000)
-    assert len(voxelize(points, size)) <= 2_000
-    assert adaptive_size(plane(100), 0.01, 2_000) == 0.01
+def test_a_budget_makes_voxels_grow_and_never_shrink():
+    grid = voxelize(plane(50_000), 0.005, max_voxels=2_000)
+    assert 1_000 < len(grid) <= 2_000
+    assert voxelize(plane(100), 0.01, max_voxels=2_000).size == 0.01
+
+
+def test_masked_points_are_left_out():
+    points = plane(1_000)
+    mask = points[:, 0] > 0
+    grid = voxelize(points, 0.02, mask=mask)
+    assert ((grid.inverse >= 0) == mask).all()
 
 
 def test_grid_neighbours_are_the_nearest():

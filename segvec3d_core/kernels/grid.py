@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-INTEGERS = np.int64
 _EMPTY = -1
 
 
@@ -58,6 +57,86 @@ def hash_cells(coords):  # type: ignore[no-untyped-def]
                 break
             s = (s + 1) & mask
     return inverse, first[:count].copy(), table
+
+
+@njit(cache=True, nogil=True)
+def group_points(points, keep, farthest, origin, size):  # type: ignore[no-untyped-def]
+    """Group points by voxel in one pass; neighbouring pixels mostly share a voxel, so the last one is tried first.
+
+    Args:
+        points: (N, 3) float32; keep: (N,) bool, or (0,) for all; farthest: larger coordinates and NaN are left out.
+        origin: (3,) float64 of the grid; size: voxel edge, float64.
+
+    Returns:
+        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64, sums (V, 3) float64 relative to ``origin``,
+        counts (V,) int32.
+    """
+    n = len(points)
+    room = 1 << 12
+    mask = np.int64(2 * room - 1)
+    table = np.full(2 * room, _EMPTY, np.int64)
+    coords = np.empty((room, 3), np.int64)
+    sums = np.zeros((room, 3), np.float64)
+    counts = np.zeros(room, np.int32)
+    inverse = np.full(n, _EMPTY, np.int64)
+    count, last = 0, -1
+    for i in range(n):
+        if len(keep) > 0 and not keep[i]:
+            continue
+        px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+        if not (abs(px) < farthest and abs(py) < farthest and abs(pz) < farthest):
+            continue
+        px, py, pz = px - origin[0], py - origin[1], pz - origin[2]
+        x, y, z = np.int64(np.floor(px / size)), np.int64(np.floor(py / size)), np.int64(np.floor(pz / size))
+        if last < 0 or coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z:
+            s = _slot(x, y, z, mask)
+            last = table[s]
+            while last != _EMPTY and (coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z):
+                s = (s + 1) & mask
+                last = table[s]
+            if last == _EMPTY:
+                if count == room:
+                    room *= 2
+                    mask = np.int64(2 * room - 1)
+                    table = np.full(2 * room, _EMPTY, np.int64)
+                    coords, old_coords = np.empty((room, 3), np.int64), coords
+                    sums, old_sums = np.zeros((room, 3), np.float64), sums
+                    counts, old_counts = np.zeros(room, np.int32), counts
+                    coords[:count], sums[:count], counts[:count] = old_coords, old_sums, old_counts
+                    for cell in range(count):
+                        s = _slot(coords[cell, 0], coords[cell, 1], coords[cell, 2], mask)
+                        while table[s] != _EMPTY:
+                            s = (s + 1) & mask
+                        table[s] = cell
+                    s = _slot(x, y, z, mask)
+                    while table[s] != _EMPTY:
+                        s = (s + 1) & mask
+                last = count
+                table[s] = last
+                coords[last, 0], coords[last, 1], coords[last, 2] = x, y, z
+                count += 1
+        inverse[i] = last
+        sums[last, 0] += px
+        sums[last, 1] += py
+        sums[last, 2] += pz
+        counts[last] += 1
+    return inverse, coords[:count].copy(), sums[:count].copy(), counts[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def mean_colors(colors, inverse, counts):  # type: ignore[no-untyped-def]
+    """Mean of (N, 3) uint8 colours per voxel -> (V, 3) float32, 0 to 1; points with inverse -1 are left out."""
+    sums = np.zeros((len(counts), 3), np.int64)
+    for i in range(len(colors)):
+        v = inverse[i]
+        if v >= 0:
+            for c in range(3):
+                sums[v, c] += colors[i, c]
+    means = np.empty((len(counts), 3), np.float32)
+    for v in range(len(counts)):
+        for c in range(3):
+            means[v, c] = sums[v, c] / (255.0 * counts[v])
+    return means
 
 
 @njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..kernels.grid import hash_cells
 from ..types import PointCloud
 from .noise import SENSORS
 from .scenes import Entity, sample_scene
@@ -44,7 +45,6 @@ def simulate_scan(
         labels.append(frame.instance.ravel()[kept])
     all_points, all_labels = np.concatenate(points), np.concatenate(labels)
     cells = np.floor(all_points / voxel).astype(np.int64)
-    _, first = np.unique(cells, axis=0, return_index=True)
-    first.sort()
+    _, first, _ = hash_cells(cells)
     cloud = PointCloud(all_points[first], np.concatenate(colors)[first], up=np.array([0, 0, 1], np.float32))
     return cloud, all_labels[first].astype(np.int32), scene.entities

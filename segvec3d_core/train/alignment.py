@@ -26,7 +26,7 @@ from ..network import build_hierarchy
 from ..pipeline import SegVec3D
 from ..simulate.objects import COLORS
 from ..text import TextEncoder
-from ..voxels import adaptive_size, voxelize
+from ..voxels import voxelize
 from . import losses
 from .captions import Described, Facts, caption_of, near_miss
 from .data import Sample, load_sample, majority, use_one_thread
@@ -77,7 +77,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
     that segmentation missed are described from their true mask, so that hard shapes are not left out."""
     base = float(np.exp(rng.uniform(np.log(0.009), np.log(0.012))))
-    grid = voxelize(sample.points, adaptive_size(sample.points, base, 14_000), sample.colors)
+    grid = voxelize(sample.points, base, sample.colors, max_voxels=14_000)
     up = sample.up if sample.viewpoint is None or rng.random() < 0.5 else None
     hierarchy = build_hierarchy(grid, sample.viewpoint, up, model.network.config)
     features, e, logits = model.network(hierarchy)

@@ -12,11 +12,12 @@ import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
-from ..voxels import VoxelGrid, adaptive_size, voxelize
+from ..voxels import VoxelGrid, voxelize
 from .weak import Supervision, weaken
 
 CACHE_VERSION = 1
@@ -197,7 +198,7 @@ def prepare(
         turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
     elif viewpoint is not None:
         up = None
-    grid = voxelize(points, adaptive_size(points, base, max_voxels), colors)
+    grid = voxelize(points, base, colors, max_voxels=max_voxels)
     hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
 
     truth = majority(grid.inverse, instance, len(grid), len(sample.is_surface))
@@ -226,6 +227,7 @@ def use_threads(count: int) -> None:
     """Let this process use ``count`` threads; more than there are free cores makes kernels wait for each other."""
     torch.set_num_threads(count)
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    threadpool_limits(count)
 
 
 def use_one_thread(worker: int) -> None:
