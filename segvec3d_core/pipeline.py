@@ -103,6 +103,19 @@ class SegVec3D:
             alignment = Alignment(AlignmentConfig(features=network.config.features))
         return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
 
+    def with_untrained_embedding(self, seed: int = 0) -> SegVec3D:
+        """The same network, but with random weights in the embedding head (7): what (8) has taught it is gone, what
+        the surface head knows is not."""
+        network = PointAttention(self.network.config)
+        network.load_state_dict(self.network.state_dict())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network.embed.load_state_dict(PointAttention(self.network.config).embed.state_dict())
+        name = f"{self.info.get('weights', 'weights')}, embedding head untrained"
+        return SegVec3D(
+            network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
+        )
+
     def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
         """The same weights with other clustering constants; shares memory."""
         return SegVec3D(

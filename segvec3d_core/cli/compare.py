@@ -71,11 +71,13 @@ def _scans(path: Path) -> list[Path]:
 
 
 def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
-    """The rows of the table: the model, the same network with random weights, and the baseline."""
+    """The rows of the table: the model, the same with a random embedding head, with random weights throughout, and
+    the baseline."""
     methods: dict[str, Segmenter] = {"SegVec3D": model}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
-        methods["SegVec3D, untrained"] = untrained.with_clustering(model.clustering)
+        methods["untrained embeddings"] = model.with_untrained_embedding()
+        methods["untrained network"] = untrained.with_clustering(model.clustering)
         methods[BASELINE] = PlaneDbscan()
     return methods
 

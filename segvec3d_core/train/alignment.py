@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from ..alignment import Alignment, AlignmentConfig, InstanceInput
 from ..clustering import cluster
 from ..config import SegmentationConfig
-from ..instances import Segment, alignment_input, describe_segments, find_segments
+from ..instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments
 from ..network import build_hierarchy
 from ..pipeline import SegVec3D
 from ..simulate.objects import COLORS
@@ -72,8 +73,23 @@ class Described3D:
     scene: int
 
 
+@dataclass(frozen=True, slots=True)
+class SceneRows:
+    """What one scene teaches the second stage.
+
+    Attributes:
+        instances: its described instances.
+        score_features: (S, 4) of each object that segmentation found, see ``ScoreModel``; score_hits: (S,) bool,
+            whether it overlaps a true object with IoU > 0.5.
+    """
+
+    instances: list[Described3D]
+    score_features: NDArray[np.float64]
+    score_hits: NDArray[np.bool_]
+
+
 @torch.inference_mode()
-def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> list[Described3D]:
+def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> SceneRows:
     """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
     that segmentation missed are described from their true mask, so that hard shapes are not left out."""
     base = float(np.exp(rng.uniform(np.log(0.009), np.log(0.012))))
@@ -85,9 +101,13 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     neighbors = hierarchy.levels[0].neighbors.numpy()
     objects, surfaces = cluster(e.numpy(), logits.sigmoid().numpy(), neighbors, "fast", model.clustering)
     found = find_segments(objects, surfaces, e.numpy(), logits.sigmoid().numpy(), grid, model.score)
+    masks = [truth == entity for entity in range(len(sample.is_surface))]
+    things = [s for s in found if s.kind == "object"]
+    hits = [
+        any(_iou(s.voxels, m) > 0.5 for m, top in zip(masks, sample.is_surface, strict=True) if not top) for s in things
+    ]
     chosen: list[tuple[Segment, int]] = []
-    for entity in range(len(sample.is_surface)):
-        mask = truth == entity
+    for entity, mask in enumerate(masks):
         if mask.sum() < 8 or sample.infos[entity] is None:
             continue
         best = max(found, key=lambda s: _iou(s.voxels, mask), default=None)
@@ -99,16 +119,16 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     described = describe_segments(
         [s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, SegmentationConfig(min_points=1)
     )[: len(chosen)]
-    out = []
+    rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
         x = alignment_input([segment], features, grid, hierarchy.normals, up)
         info = sample.infos[entity]
         assert info is not None
-        out.append(Described3D(x.features.half(), x.geometry.half(), x.statistics[0], info, scene))
-    return out
+        rows.append(Described3D(x.features.half(), x.geometry.half(), x.statistics[0], info, scene))
+    return SceneRows(rows, np.array([s.features for s in things]).reshape(-1, 4), np.array(hits, bool))
 
 
-def _iou(voxels: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> float:
+def _iou(voxels: NDArray[np.int64], mask: NDArray[np.bool_]) -> float:
     hits = int(mask[voxels].sum())
     return hits / (len(voxels) + int(mask.sum()) - hits)
 
@@ -128,16 +148,17 @@ def _work(task: tuple[int, int, str | None]) -> bytes:
     assert _worker_model is not None
     rng = np.random.default_rng([seed, 2, index])
     sample = load_sample(seed, index, None if cache is None else Path(cache))
-    rows = describe_scene(_worker_model, sample, index, rng) if len(sample.points) > 500 else []
+    rows = describe_scene(_worker_model, sample, index, rng)
+    plain = [(r.features, r.geometry, r.statistics, r.info, r.scene) for r in rows.instances]
     buffer = io.BytesIO()
-    torch.save([(r.features, r.geometry, r.statistics, r.info, r.scene) for r in rows], buffer)
+    torch.save((plain, rows.score_features.tolist(), rows.score_hits.tolist()), buffer)
     return buffer.getvalue()
 
 
 def describe_scenes(
     weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
-) -> Iterator[Described3D]:
-    """Instances of many scenes, in order."""
+) -> Iterator[SceneRows]:
+    """Many scenes, in order."""
     tasks = [(seed, index, None if cache is None else str(cache)) for index in indices]
     with ProcessPoolExecutor(
         max(1, workers), get_context("spawn"), initializer=_start_worker, initargs=(str(weights),)
@@ -145,8 +166,9 @@ def describe_scenes(
         for blob in tqdm(
             pool.map(_work, tasks, chunksize=4), total=len(tasks), desc=title, unit="scene", mininterval=5
         ):
-            for row in torch.load(io.BytesIO(blob), weights_only=True):
-                yield Described3D(*row)
+            plain, features, hits = torch.load(io.BytesIO(blob), weights_only=True)
+            rows = [Described3D(*row) for row in plain]
+            yield SceneRows(rows, np.array(features).reshape(-1, 4), np.array(hits, bool))
 
 
 def collate(rows: list[Described3D]) -> InstanceInput:
@@ -188,7 +210,8 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
-    rows = list(describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "describing scenes"))
+    scenes = describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "describing scenes")
+    rows = [row for scene in scenes for row in scene.instances]
     truth = [Described.of(r.info) for r in rows]
     facts = Facts(truth)
     text = TextEncoder()
@@ -229,7 +252,9 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
         )
     )  # fmt: skip
     model.alignment = alignment.eval()
-    model.threshold, figures = calibrate(alignment, text, held_out, np.random.default_rng([plan.seed, 4]))
+    instances = [row for scene in held_out for row in scene.instances]
+    model.threshold, figures = calibrate(alignment, text, instances, np.random.default_rng([plan.seed, 4]))
+    model.score = fit_score(held_out)
     record = {
         "scenes": plan.scenes,
         "instances": len(rows),
@@ -256,6 +281,19 @@ def contrast(cosine: Tensor, positive: Tensor, used: Tensor, temperature: Tensor
     own = (cosine[:, used] / temperature).masked_fill(~positive[:, used], float("-inf"))
     everything = torch.cat([cosine[:, used] / temperature, rest], 1).logsumexp(1)
     return 0.5 * symmetric + 0.5 * (everything - own.logsumexp(1)).mean()
+
+
+def fit_score(scenes: list[SceneRows]) -> ScoreModel:
+    """Logistic model of an instance being right, fitted on validation scenes; the default one when they hold only
+    right or only wrong instances."""
+    from sklearn.linear_model import LogisticRegression
+
+    features = np.concatenate([s.score_features for s in scenes])
+    hits = np.concatenate([s.score_hits for s in scenes])
+    if len(np.unique(hits)) < 2:
+        return ScoreModel()
+    fitted = LogisticRegression(C=10.0, max_iter=1000).fit(features, hits)
+    return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]))
 
 
 @torch.no_grad()
