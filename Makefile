@@ -35,7 +35,7 @@ demo: setup
 # All three run, whatever the first ones say.
 test: setup
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
-	echo "== pytest"; $(BIN)/python -m pytest -rs || failed=1; \
+	echo "== pytest"; $(BIN)/python -m pytest -rsfE || failed=1; \
 	exit $$failed
 
 lint: setup
