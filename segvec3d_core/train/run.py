@@ -20,6 +20,7 @@ from ..pipeline import SegVec3D
 from .alignment import AlignmentTraining, train_alignment
 from .data import use_threads
 from .segmentation import SegmentationTraining, train_segmentation
+from .tuning import tune_clustering
 from .weak import Supervision
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,11 @@ def run(args: Namespace) -> int:
         model = SegVec3D(network, Alignment(AlignmentConfig(features=network.config.features)), device="cpu")
         model.save(backbone, {**record, "labels": args.labels, "segmentation": story})
         log.info("backbone written to %s", backbone)
+    if args.stage in ("clustering", "all"):
+        trained = SegVec3D.load(backbone, device="cpu")
+        scenes = args.validation_scenes or AlignmentTraining(output).validation_scenes
+        constants, story = tune_clustering(trained.network, args.seed, scenes, cache)
+        trained.with_clustering(constants).save(backbone, {**load_checkpoint(backbone).record, "clustering": story})
     if args.stage in ("alignment", "all"):
         base = load_checkpoint(backbone)
         second = AlignmentTraining(**common, **_given(scenes=args.alignment_scenes, steps=args.alignment_steps))

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..clustering import ClusteringConfig, cluster
+from ..metrics import FrameScore, score_frame
 from ..network import NetworkConfig, PointAttention
 from . import losses
 from .data import Example, Scenes, load_sample, prepare, use_one_thread
@@ -82,15 +84,19 @@ class Average:
             self.values[key].lerp_(value.detach(), 1 - self.decay)
 
 
+def score_voxels(example: Example, objects: NDArray[np.int64]) -> FrameScore:
+    """Score (V,) object labels of a scene's voxels as the masks of an image are scored."""
+    truth, surface = example.truth.numpy(), example.is_surface.numpy()
+    return score_frame(objects[None] + 1, np.where(truth < 0, -1, np.where(surface, 0, truth + 1))[None], ignore=-1)
+
+
 @torch.no_grad()
 def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None) -> dict[str, float]:
-    """Mean figures over the points of simulated scenes that training never sees.
+    """Mean figures over the voxels of simulated scenes that training never sees.
 
     Returns:
         surface accuracy, overlap F and the share of objects with F > 0.75, each 0 to 1.
     """
-    from ..metrics import score_frame
-
     rows = []
     for index in range(scenes):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
@@ -98,12 +104,10 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
         _, e, logits = network(example.hierarchy)
         p = logits.sigmoid().numpy()
         objects, _ = cluster(e.numpy(), p, example.hierarchy.levels[0].neighbors.numpy(), "fast", ClusteringConfig())
-        known = example.instance >= 0
-        surface = sample.is_surface[np.maximum(example.instance, 0)]
-        truth = np.where(known, np.where(surface, 0, example.instance + 1), -1)
-        score = score_frame(objects[example.grid.inverse][None] + 1, truth[None], ignore=-1)
-        right = (p[example.grid.inverse] > 0.5) == surface
-        rows.append((float(right[known].mean()) if known.any() else 1.0, score.overlap.f, score.detected))
+        score = score_voxels(example, objects)
+        known = example.truth.numpy() >= 0
+        right = ((p > 0.5) == example.is_surface.numpy())[known]
+        rows.append((float(right.mean()) if len(right) else 1.0, score.overlap.f, score.detected))
     return dict(zip(("surface accuracy", "overlap F", "detected"), np.mean(rows, 0).tolist(), strict=True))
 
 

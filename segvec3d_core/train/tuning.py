@@ -1,0 +1,88 @@
+"""Clustering constants, chosen on simulated validation scenes: coordinate search on embeddings computed once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..clustering import ClusteringConfig, cluster
+from ..network import PointAttention
+from .data import Example, load_sample, prepare
+from .segmentation import VALIDATION_SEED_OFFSET, score_voxels
+
+log = logging.getLogger(__name__)
+
+GRID: dict[str, tuple[float, ...]] = {
+    "surface_threshold": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "merge_radius": (0.3, 0.4, 0.5, 0.65, 0.8, 1.0),
+    "link_radius": (0.15, 0.2, 0.3, 0.4, 0.5),
+    "shift_radius": (0.3, 0.5, 0.75, 1.0),
+    "shift_steps": (0, 2, 4, 8),
+    "adopt_radius": (0.5, 1.0, 1.5, 2.5),
+    "min_voxels": (4, 6, 8, 12, 18),
+}
+"""Values tried for each constant, one constant after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A validation scene after the network: what clustering reads, and the truth.
+
+    Attributes:
+        example: the scene; e: (V, d_e) embeddings; surface: (V,) probability.
+    """
+
+    example: Example
+    e: NDArray[np.float32]
+    surface: NDArray[np.float32]
+
+
+@torch.no_grad()
+def embed_scenes(network: PointAttention, seed: int, scenes: int, cache: Path | None) -> list[Embedded]:
+    """Run the network over validation scenes."""
+    rows = []
+    for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
+        sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
+        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=16_000)
+        _, e, logits = network(example.hierarchy)
+        rows.append(Embedded(example, e.numpy(), logits.sigmoid().numpy()))
+    return rows
+
+
+def quality(rows: list[Embedded], config: ClusteringConfig) -> float:
+    """Mean over scenes of overlap F and the share of objects with F > 0.75."""
+    scores = []
+    for row in rows:
+        neighbors = row.example.hierarchy.levels[0].neighbors.numpy()
+        objects, _ = cluster(row.e, row.surface, neighbors, "fast", config)
+        score = score_voxels(row.example, objects)
+        scores.append(0.5 * (score.overlap.f + score.detected))
+    return float(np.mean(scores))
+
+
+def tune_clustering(
+    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2
+) -> tuple[ClusteringConfig, dict[str, float]]:
+    """Choose the constants of ``GRID`` by coordinate search.
+
+    Returns:
+        the best constants found, and the quality before and after.
+    """
+    rows = embed_scenes(network, seed, scenes, cache)
+    best = ClusteringConfig()
+    before = reached = quality(rows, best)
+    for _ in range(rounds):
+        for name, values in GRID.items():
+            for value in values:
+                tried = replace(best, **{name: value})  # type: ignore[arg-type]
+                score = quality(rows, tried)
+                if score > reached + 1e-4:
+                    best, reached = tried, score
+    log.info("clustering: quality %.3f -> %.3f with %s", before, reached, best)
+    return best, {"before": before, "after": reached}
