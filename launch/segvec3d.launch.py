@@ -29,8 +29,8 @@ ARGUMENTS = {
     "namespace": ("", "namespace of the node and of relative topics"),
     "autostart": ("", "false: a lifecycle manager configures and activates the node; empty: that of params_file"),
     "use_sim_time": ("false", "take the time from /clock, as with a simulation or a bag"),
-    "log_level": ("info", "debug, info, warn or error"),
-    "rviz": ("false", "also start RViz"),
+    "log_level": ("info", "debug, info, warn or error; of the node only"),
+    "rviz": ("false", "true: also start RViz with the set-up of this package"),
     "fixed_frame": ("camera_depth_optical_frame", "frame that RViz shows everything in"),
     "depth_image": ("", "registered depth image to make the clouds of with depth_image_proc; empty: clouds come in"),
     "color_image": ("", "rectified colour image that belongs to depth_image"),
@@ -69,6 +69,7 @@ def segmentation(given: dict[str, str]) -> Node:
     overrides |= {name: given[name] for name in ("model", "device") if given[name]}
     if given["autostart"]:
         overrides["autostart"] = given["autostart"] == "true"
+    logger = ".".join([*given["namespace"].strip("/").split("/"), "segvec3d"]).lstrip(".")
     return Node(
         package="segvec3d",
         executable="segvec3d_node",
@@ -76,7 +77,7 @@ def segmentation(given: dict[str, str]) -> Node:
         namespace=given["namespace"],
         parameters=[given["params_file"], overrides],
         remappings=[("points", given["cloud_topic"])],
-        arguments=["--ros-args", "--log-level", f"segvec3d:={given['log_level']}"],
+        arguments=["--ros-args", "--log-level", f"{logger}:={given['log_level']}"],
         output="screen",
     )
 

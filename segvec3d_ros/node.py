@@ -6,7 +6,9 @@ computes on the latest one. They share the latest ``Result``, which never change
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import sys
 import threading
 import time
@@ -381,12 +383,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
         return 2
     logging.getLogger("segvec3d_core").addHandler(_RosLog(node))
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    spin_forever(executor, node)
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.try_shutdown()
+    with contextlib.suppress(KeyboardInterrupt):
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        spin_forever(executor, node)
+        # A terminal and ros2 launch both pass on a ctrl-c: the second one must not spoil the clean end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
     return 0
 
 

@@ -210,12 +210,14 @@ def test_detections_repeat_the_instances_in_a_stand_in_of_vision_msgs() -> None:
 
 def test_detections_repeat_the_instances_in_vision_msgs() -> None:
     check_detections(
-        pytest.importorskip("vision_msgs.msg", reason="vision_msgs is missing: apt install ros-*-vision-msgs")
+        pytest.importorskip("vision_msgs.msg", reason="vision_msgs is missing: apt install ros-$ROS_DISTRO-vision-msgs")
     )
 
 
 def test_sensor_msgs_py_reads_and_writes_the_same_clouds() -> None:
-    pytest.importorskip("sensor_msgs_py", reason="sensor_msgs_py is missing: apt install ros-*-sensor-msgs-py")
+    pytest.importorskip(
+        "sensor_msgs_py", reason="sensor_msgs_py is missing: apt install ros-$ROS_DISTRO-sensor-msgs-py"
+    )
     from sensor_msgs_py import point_cloud2
 
     cloud = frame_cloud()
