@@ -56,6 +56,7 @@ setup(
         "safetensors>=0.4",
         "rosbags>=0.10",
         "pillow>=10",
+        "threadpoolctl>=3",
         "tqdm>=4.60",
     ],
     extras_require={

@@ -112,7 +112,11 @@ def test_the_demo_finds_things_and_draws_them(start: Any, tmp_path: Path) -> Non
     camera = int(running.read_until(r"camera: process (\d+)"))
     code, output = running.finish()
     assert code == 0, output
-    assert "15 published, 15 received" in output, output
+    counts = re.search(r"15 published, (\d+) received, (\d+) processed", output)
+    assert counts, output
+    # All of them on a machine with nothing else to do; none with the middleware's default settings.
+    assert int(counts[1]) >= 10, output
+    assert int(counts[2]) >= 1, output
     assert re.search(rf"^{demo.ABSENT} ", output, re.MULTILINE), output
     picture = Path(re.findall(r"picture: (.*)", output)[0])
     assert picture.read_bytes().startswith(b"\x89PNG")
