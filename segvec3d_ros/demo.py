@@ -5,12 +5,13 @@
 
 A camera process publishes clouds over DDS, the node runs as a process of its own, and this process is the client that
 a planner would be. It prints what the node answers, counts the clouds, and draws one of them. Exit code 0 means that
-every part did its work, 1 that one failed, 2 that the input is bad.
+every part did its work, 1 that one failed, 2 that the input is bad or ROS is not there.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import shutil
@@ -90,6 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.input is not None and not Path(arguments.input).exists():
         print(f"demo: {arguments.input}: no such file or folder", file=sys.stderr)
+        return 2
+    missing = [name for name in ("rclpy", "segvec3d_interfaces") if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"demo: {' and '.join(missing)} not installed: make setup installs what is missing", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminated demo stops its processes too
     try:

@@ -168,6 +168,14 @@ def test_a_missing_input_ends_in_one_line(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err == f"demo: {tmp_path / 'nothing'}: no such file or folder\n"
 
 
+def test_without_ros_the_demo_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert demo.main([]) == 2
+    assert capsys.readouterr().err.startswith("demo: rclpy and segvec3d_interfaces not installed")
+
+
 # --- the parts that it is made of, without ROS -------------------------------------------------------------------
 
 
