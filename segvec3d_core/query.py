@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _POLITE = re.compile(
-    r"^(please |can you |could you |find |find me |show |show me |where is |where are |where's |bring |bring me "
-    r"|give |give me |get |get me |fetch |pick up |take |what about |is there |are there |i need |look for )+"
+    r"^((please|can you|could you|(find|show|bring|give|get|fetch)( me)?|where is|where are|where's|pick up|take"
+    r"|what about|is there|are there|i need|look for) )+"
 )
 _SINGULAR_S = ("ss", "us", "is", "glasses", "scissors", "pliers", "headphones", "tweezers", "trousers", "jeans")
 

@@ -1,5 +1,7 @@
 """Instances and texts meet in one space: equations (9) to (11), colours, and the captions' truth."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from segvec3d_core.alignment import (
     instance_statistics,
 )
 
-SMALL = {"features": 8, "text": 16, "shared": 4, "hidden": 8}
+SMALL: dict[str, Any] = {"features": 8, "text": 16, "shared": 4, "hidden": 8}
 
 
 def instances(sizes: list[int], seed: int = 0) -> InstanceInput:

@@ -6,12 +6,12 @@ import torch
 
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
 from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy
-from segvec3d_core.voxels import voxelize
+from segvec3d_core.voxels import VoxelGrid, voxelize
 
 PAPER = NetworkConfig(channels=(32,), layers=(3,), edge_features=False, centre_vote=False)
 
 
-def scene(n: int = 4_000) -> object:
+def scene(n: int = 4_000) -> VoxelGrid:
     rng = np.random.default_rng(0)
     table = np.c_[rng.uniform(-0.3, 0.3, (n, 2)), np.full(n, 1.0)]
     thing = np.c_[rng.uniform(-0.05, 0.05, (n // 4, 2)), np.full(n // 4, 0.9)]
@@ -37,8 +37,8 @@ def test_the_fused_kernel_and_its_gradients_are_those_of_the_reference(heads):
         assert torch.allclose(a, b, atol=1e-4)
     inputs = [q, key, value, u]
     for a, b in zip(
-        torch.autograd.grad(sum((f * w).sum() for f, w in zip(fused, weights, strict=True)), inputs),
-        torch.autograd.grad(sum((p * w).sum() for p, w in zip(plain, weights, strict=True)), inputs),
+        torch.autograd.grad([(f * w).sum() for f, w in zip(fused, weights, strict=True)], inputs),
+        torch.autograd.grad([(p * w).sum() for p, w in zip(plain, weights, strict=True)], inputs),
         strict=True,
     ):
         assert torch.allclose(a, b, atol=1e-3)

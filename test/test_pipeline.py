@@ -156,7 +156,7 @@ def test_poor_clouds_are_ordinary_input(model, points, viewpoint):
 def test_far_from_the_origin_a_scene_is_still_a_scene(model, frames):
     """At 1e4 m float32 still resolves a millimetre; at 1e6 m it does not, and the answer is only honest."""
     cloud = frames[0].cloud()
-    near = model.segment(PointCloud(cloud.points, cloud.colors, up=frames[0].up, viewpoint=np.zeros(3)))
+    near = model.segment(PointCloud(cloud.points, cloud.colors, up=frames[0].up, viewpoint=np.zeros(3, np.float32)))
     offset = np.array([1e4, -1e4, 0], np.float32)
     far = model.segment(PointCloud(cloud.points + offset, cloud.colors, up=frames[0].up, viewpoint=offset))
     assert abs(sum(o.kind == "object" for o in far.objects) - sum(o.kind == "object" for o in near.objects)) <= 3

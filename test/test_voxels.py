@@ -30,6 +30,7 @@ def test_voxel_means_are_those_of_their_points():
     points = plane(3000)
     colors = np.random.default_rng(1).integers(0, 256, (3000, 3), np.uint8)
     grid = voxelize(points, 0.05, colors)
+    assert grid.colors is not None
     for v in range(0, len(grid), 17):
         inside = grid.inverse == v
         assert np.allclose(grid.centroids[v], points[inside].mean(0) - grid.origin, atol=1e-5)
