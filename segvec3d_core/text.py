@@ -41,9 +41,15 @@ def model_path() -> Path:
 
 
 class TextEncoder:
-    """Sentences to vectors, remembered: a robot asks for the same things again and again."""
+    """Sentences to vectors, remembered: a robot asks for the same things again and again.
 
-    def __init__(self, device: str = "cpu") -> None:
+    Args:
+        remembered: how many texts; those longest known are forgotten first.
+        device: where the encoder runs.
+    """
+
+    def __init__(self, remembered: int = CACHED_TEXTS, device: str = "cpu") -> None:
+        self._remembered = remembered
         self._device = device
         self._model: Any = None
         self._lock = Lock()
@@ -81,7 +87,7 @@ class TextEncoder:
                 )
                 self._cache.update(zip(new, vectors.astype(np.float32), strict=True))
             out = np.stack([self._cache[t] for t in texts]) if len(texts) else np.zeros((0, TEXT_DIM), np.float32)
-            while len(self._cache) > CACHED_TEXTS:
+            while len(self._cache) > self._remembered:
                 self._cache.popitem(last=False)
         return out
 

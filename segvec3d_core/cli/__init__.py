@@ -196,7 +196,8 @@ def _train(commands: Any) -> None:
         "  segvec3d train --output runs/a --stage alignment",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
-    parser.add_argument("--stage", choices=("segmentation", "clustering", "alignment", "all"), default="all", help="default: all")
+    stages = ("segmentation", "clustering", "alignment", "all")
+    parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")

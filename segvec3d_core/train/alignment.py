@@ -183,7 +183,8 @@ def collate(rows: list[Described3D]) -> InstanceInput:
 
 
 def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
-    """Forget colour now and then, and see it under other white balance and exposure; jitter sizes."""
+    """Forget colour now and then, and see it under other white balance and exposure; jitter sizes; keep a random
+    share of the voxels, about a hundred of a large instance."""
     statistics, geometry = x.statistics.clone(), x.geometry.clone()
     gone = torch.from_numpy(rng.random(x.count) < 0.15)
     statistics[gone, 8:] = 0
@@ -192,7 +193,8 @@ def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
     for block in (9, 12):
         statistics[:, block : block + 3] = (statistics[:, block : block + 3] * gain).clamp(0, 1)
     statistics[:, :3] += torch.from_numpy(rng.normal(0, 0.04, (x.count, 3))).float()
-    keep = torch.from_numpy(rng.random(len(x.owner)) < rng.uniform(0.5, 1.0))
+    share = np.minimum(1, 100 / np.array(x.sizes())) * rng.uniform(0.5, 1.0, x.count)
+    keep = torch.from_numpy(rng.random(len(x.owner)) < share[x.owner.numpy()])
     first = torch.ones_like(keep)
     first[1:] = x.owner[1:] != x.owner[:-1]
     keep |= first  # every instance keeps at least one voxel
@@ -214,7 +216,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     rows = [row for scene in scenes for row in scene.instances]
     truth = [Described.of(r.info) for r in rows]
     facts = Facts(truth)
-    text = TextEncoder()
+    text = TextEncoder(remembered=200_000)  # all captions there are: each is encoded once
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng([plan.seed, 3])
     alignment = Alignment(AlignmentConfig(features=model.network.config.features))
