@@ -98,6 +98,8 @@ class Finder:
             await self._lookup(request.reference_frame, result, patience)
         matches = self._search(request, result)
         response.interpretation = matches.interpretation
+        if request.reference_frame:
+            response.interpretation += "; directions are not interpreted yet, so reference_frame changed nothing"
         if not matches:
             response.status = FindObject.Response.NO_MATCH
             response.message = f"none of the {len(result.scene)} instances fits {request.query!r}"

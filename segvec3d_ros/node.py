@@ -159,6 +159,8 @@ class SegVec3DNode(LifecycleNode):
             started = time.monotonic()
             model = self._load_model(path or None, device)
             model.warm_up()
+            # The sentence encoder reads the vocabulary now rather than while the first cloud waits.
+            model.name(Scene(np.empty(0, np.int32)), self._values["vocabulary"])
             self._model = model
         except Exception as error:
             self.get_logger().error(f"cannot load the model {path or '(shipped)'} on {device}: {error}")

@@ -31,8 +31,8 @@ from segvec3d_ros.intake import spin_forever
 from segvec3d_ros.node import SegVec3DNode
 from segvec3d_ros.transforms import Condition, TransformError
 
-WAIT = 10.0
-"""Seconds that a test waits for what must happen."""
+WAIT = 30.0
+"""Seconds that a test waits for what must happen, on a machine that may be busy with other things."""
 
 CAMERA = Camera(40, 30, 50.0, 50.0, 19.5, 14.5)
 WORDS = ("mug", "box", "table")
@@ -49,7 +49,7 @@ class StandInModel:
     Attributes:
         gate: cleared, ``segment`` waits, as a slow inference would.
         failure: raised by the next ``segment``.
-        clouds, configs: what ``segment`` was given.
+        clouds, configs: what ``segment`` was given; words: what ``name`` was given.
     """
 
     device = "cpu"
@@ -62,6 +62,7 @@ class StandInModel:
         self.clouds: list[PointCloud] = []
         self.configs: list[SegmentationConfig | None] = []
         self.warm = False
+        self.words: list[tuple[str, ...]] = []
 
     def warm_up(self) -> None:
         self.warm = True
@@ -69,7 +70,7 @@ class StandInModel:
     def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
         self.clouds.append(cloud)
         self.configs.append(config)
-        self.gate.wait(WAIT)
+        self.gate.wait(3 * WAIT)
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
@@ -104,6 +105,7 @@ class StandInModel:
         return Matches(tuple(matches[:top_k]), f"similar to {text!r}")
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
+        self.words.append(tuple(labels))
         words = [WORDS[int(thing.embedding.argmax())] for thing in scene.objects]
         return [(word, 0.8) if word in labels else ("other", 0.1) for word in words]
 

@@ -102,6 +102,14 @@ def test_no_frame_asked_for_means_no_lookup(seeing: Robot) -> None:
     assert seeing.transforms.asked == []
 
 
+def test_a_reference_frame_is_looked_up_and_the_answer_says_that_directions_are_not_read_yet(seeing: Robot) -> None:
+    seeing.transforms.table["base", FRAME] = np.eye(4)
+    answer = find(seeing, reference_frame="base")
+    assert answer.status == R.SUCCESS
+    assert answer.header.frame_id == FRAME
+    assert "reference_frame changed nothing" in answer.interpretation
+
+
 def test_the_answer_comes_in_the_target_frame_at_the_clouds_stamp() -> None:
     with active_robot() as made:
         T = np.array([[0, 0, 1, 10], [-1, 0, 0, 20], [0, -1, 0, 30], [0, 0, 0, 1]], float)
@@ -134,7 +142,7 @@ def test_each_fault_of_tf_is_a_failed_transform_that_names_it(seeing: Robot, con
 
 
 def test_a_transform_that_comes_late_is_waited_for() -> None:
-    with active_robot(overrides={"tf_timeout": 5.0}) as made:
+    with active_robot(overrides={"tf_timeout": 30.0}) as made:
         made.show(5 * SECOND)
         made.transforms.failure = "extrapolation"
         arrive = threading.Timer(0.1, made.transforms.table.__setitem__, (("base", FRAME), np.eye(4)))
@@ -157,7 +165,7 @@ def test_an_old_cloud_is_no_data_when_a_younger_one_was_asked_for(seeing: Robot)
     answer = find(seeing, not_before=Time(sec=6), timeout=Duration(nanosec=200_000_000))
     assert answer.status == R.NO_DATA
     assert "1.000 s older" in answer.message
-    assert 0.2 <= time.monotonic() - before < 2
+    assert 0.2 <= time.monotonic() - before < 10
     assert find(seeing, not_before=Time(sec=5)).status == R.SUCCESS
 
 
@@ -166,7 +174,7 @@ def test_a_request_waits_for_a_fresh_cloud_while_others_are_answered() -> None:
         made.show(5 * SECOND)
         answers: list[Any] = []
         waiting = threading.Thread(
-            target=lambda: answers.append(find(made, not_before=Time(sec=6), timeout=Duration(sec=10)))
+            target=lambda: answers.append(find(made, not_before=Time(sec=6), timeout=Duration(sec=30)))
         )
         waiting.start()
         times = []
@@ -176,20 +184,20 @@ def test_a_request_waits_for_a_fresh_cloud_while_others_are_answered() -> None:
             times.append(time.monotonic() - before)
         assert made.call(SetVocabulary, "set_vocabulary", labels=["mug"]).success
         assert answers == []
-        assert sorted(times)[2] < 0.5
+        assert sorted(times)[2] < 1
         made.show(7 * SECOND)
-        waiting.join(10)
+        waiting.join(30)
         assert (answers[0].status, answers[0].header.stamp.sec) == (R.SUCCESS, 7)
 
 
 def test_deactivation_ends_a_wait() -> None:
     with active_robot() as made:
         answers: list[Any] = []
-        waiting = threading.Thread(target=lambda: answers.append(find(made, timeout=Duration(sec=10))))
+        waiting = threading.Thread(target=lambda: answers.append(find(made, timeout=Duration(sec=30))))
         waiting.start()
         time.sleep(0.1)
         made.node.trigger_deactivate()
-        waiting.join(5)
+        waiting.join(25)
         assert answers[0].status == R.INACTIVE
 
 

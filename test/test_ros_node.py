@@ -42,6 +42,7 @@ def test_the_node_configures_and_activates_itself() -> None:
     with active_robot() as made:
         assert state(made) == "active"
         assert made.model.warm
+        assert made.model.words == [DEFAULT_VOCABULARY], "the words are read before the first cloud"
 
 
 def test_a_lifecycle_manager_leads_it_through_every_state() -> None:
@@ -132,14 +133,14 @@ def test_while_one_cloud_is_worked_on_the_latest_waits_and_services_answer() -> 
             if stamp == 2:
                 until(lambda: len(made.model.clouds) == 2, "work to begin")
         times = []
-        for _ in range(20):
+        for _ in range(10):
             before = time.monotonic()
             made.call(FindObject, "find_object", query="mug")
             times.append(time.monotonic() - before)
         made.model.gate.set()
         until(lambda: made.node.result is not None and made.node.result.stamp == 6, "the latest cloud")
         assert (len(made.model.clouds), worker.dropped) == (3, 3)
-        assert np.median(times) < 0.1
+        assert np.median(times) < 0.5
 
 
 def nan_cloud() -> PointCloud:
