@@ -24,6 +24,7 @@ class SegmentationConfig:
     Attributes:
         voxel_size: voxel edge, metres; None adapts it to the cloud within ``max_voxels``.
         max_voxels: voxel budget that bounds the time of a frame when ``voxel_size`` is None.
+        max_scan_voxels: the same for a cloud without a viewpoint, a fused scan, which is larger and may take longer.
         clustering: how embeddings become instances.
         min_range, max_range: keep points at this distance from the viewpoint (or the origin), metres.
         crop_min, crop_max: keep points inside this axis-aligned box of the cloud's frame, metres; None keeps all.
@@ -34,6 +35,7 @@ class SegmentationConfig:
 
     voxel_size: float | None = None
     max_voxels: int = 20_000
+    max_scan_voxels: int = 80_000
     clustering: ClusteringMethod = "fast"
     min_range: float = 0.0
     max_range: float = float("inf")

@@ -192,7 +192,8 @@ class SegVec3D:
         mask = _wanted(cloud, config)
         if config.voxel_size is not None:
             return voxelize(cloud.points, config.voxel_size, cloud.colors, mask)
-        return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_voxels)
+        budget = config.max_scan_voxels if cloud.viewpoint is None else config.max_voxels
+        return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, budget)
 
     @staticmethod
     def _scene(

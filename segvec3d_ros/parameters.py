@@ -72,6 +72,12 @@ SPECS: Mapping[str, Spec] = {
     "max_voxels": Spec(
         _CORE.max_voxels, "Voxels that bound the time of a cloud when voxel_size is 0.", 100, 10_000_000
     ),
+    "max_scan_voxels": Spec(
+        _CORE.max_voxels,
+        "The same for a cloud in one of gravity_frames, which has no viewpoint; raise it for fused scans.",
+        100,
+        10_000_000,
+    ),
     "clustering": Spec(_CORE.clustering, f"How embeddings become instances: {', '.join(get_args(ClusteringMethod))}."),
     "min_range": Spec(_CORE.min_range, "Ignore points closer to the sensor than this, m.", 0.0, math.inf),
     "max_range": Spec(_CORE.max_range, "Ignore points farther from the sensor than this, m.", 0.0, math.inf),
