@@ -328,7 +328,7 @@ class SegVec3DNode(LifecycleNode):
 
     def _facts(self) -> dict[str, str]:
         model, result = self._model, self._result
-        info = {} if model is None else {f"model {key}": str(value) for key, value in model.info.items()}
+        info = {} if model is None else _short(model.info)
         return {
             "topic": self._intake.topic,
             "device": "" if model is None else str(model.device),
@@ -337,6 +337,11 @@ class SegVec3DNode(LifecycleNode):
             "vocabulary": f"{len(self._values['vocabulary'])} words",
             "up": "unknown" if result is None or result.cloud.up is None else np.array2string(result.cloud.up),
         }
+
+
+def _short(info: dict[str, Any]) -> dict[str, str]:
+    """What fits into a line of diagnostics: the training's history, for one, does not."""
+    return {f"model {key}": str(value) for key, value in info.items() if isinstance(value, (str, int, float))}
 
 
 class _StageClock:
