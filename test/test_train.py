@@ -88,6 +88,20 @@ def test_a_training_step_is_the_same_whether_or_not_the_run_was_resumed(tmp_path
     assert torch.equal(straight[4].hierarchy.levels[0].inputs, resumed[0].hierarchy.levels[0].inputs)
 
 
+def test_frames_of_a_folder_train_like_simulated_ones(tmp_path):
+    from segvec3d_core.datasets.frames import write_frame
+    from segvec3d_core.simulate import simulate_frame
+
+    for i in range(2):
+        frame = simulate_frame(np.random.default_rng([12, i]), layout="table", width=320, height=240)
+        write_frame(tmp_path, frame.to_frame(f"f{i}"))
+    example = Scenes(0, 1, 4, SMALL, None, None, frames=tmp_path)[1]
+    assert example.is_surface.any()
+    assert len(example.labels.unique()) > 2
+    loss, _ = example_loss(PointAttention(SMALL), example, generator())
+    assert torch.isfinite(loss)
+
+
 def test_a_kept_scene_is_the_scene(tmp_path):
     first, again = (load_sample(11, 2, tmp_path) for _ in range(2))
     assert np.array_equal(first.points, again.points)
@@ -175,7 +189,7 @@ def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
 
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
-        labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4,
+        labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4, frames=None,
     )  # fmt: skip
     assert run(args) == 0
     model = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")

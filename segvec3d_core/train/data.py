@@ -1,4 +1,4 @@
-"""Simulated scenes as training examples, made on the fly or kept on disk for further epochs."""
+"""Training examples: simulated scenes, made on the fly or kept on disk for further epochs, or frames of a folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..datasets.frames import IGNORE, Frame, FrameFolder
 from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
 from ..voxels import VoxelGrid, voxelize
 from .weak import Supervision, weaken
@@ -25,11 +26,11 @@ CACHE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One simulated cloud with its truth.
+    """One cloud with its truth.
 
     Attributes:
         points: (N, 3) float32 metres; colors: (N, 3) uint8; instance: (N,) int64, entity of each point or -1.
-        viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32.
+        viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32, or None where nobody knows.
         is_surface: (E,) bool; centres: (E, 3) float32 true centre of each entity, in the cloud's frame.
         infos: what each entity is (name, colour, ...), None for surfaces.
     """
@@ -38,7 +39,7 @@ class Sample:
     colors: NDArray[np.uint8]
     instance: NDArray[np.int64]
     viewpoint: NDArray[np.float32] | None
-    up: NDArray[np.float32]
+    up: NDArray[np.float32] | None
     is_surface: NDArray[np.bool_]
     centres: NDArray[np.float32]
     infos: list[dict[str, Any] | None]
@@ -76,6 +77,28 @@ def simulate_sample(seed: int, index: int) -> Sample:
     )
 
 
+def frame_sample(frame: Frame) -> Sample:
+    """A labelled frame of a folder: background and support are one surface, an object's centre is that of its points.
+
+    Raises:
+        ValueError: a frame without labels.
+    """
+    if frame.label is None:
+        raise ValueError(f"frame {frame.name}: training needs its labels, label/{frame.name}.png")
+    cloud = frame.cloud()
+    keep = np.isfinite(cloud.points).all(1)
+    points, label = cloud.points[keep], frame.label.reshape(-1)[keep]
+    ids, instance = np.unique(label[(label > 0) & (label != IGNORE)], return_inverse=True)
+    entity = np.where(label == IGNORE, -1, 0).astype(np.int64)
+    entity[(label > 0) & (label != IGNORE)] = instance + 1
+    centres = [np.zeros(3), *((points[label == k].min(0) + points[label == k].max(0)) / 2 for k in ids)]
+    colors = np.zeros((len(points), 3), np.uint8) if cloud.colors is None else cloud.colors[keep]
+    return Sample(
+        points, colors, entity, np.zeros(3, np.float32), frame.up, np.arange(len(ids) + 1) == 0,
+        np.array(centres, np.float32), [None] * (len(ids) + 1),
+    )  # fmt: skip
+
+
 def _to_jsonable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
@@ -99,7 +122,7 @@ def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
             colors=sample.colors,
             instance=sample.instance.astype(np.int16),
             viewpoint=np.zeros(0, np.float32) if sample.viewpoint is None else sample.viewpoint,
-            up=sample.up,
+            up=np.zeros(0, np.float32) if sample.up is None else sample.up,
             is_surface=sample.is_surface,
             centres=sample.centres,
             infos=json.dumps(sample.infos, default=_to_jsonable),
@@ -112,7 +135,7 @@ def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
             file["colors"],
             file["instance"].astype(np.int64),
             file["viewpoint"] if len(file["viewpoint"]) else None,
-            file["up"],
+            file["up"] if len(file["up"]) else None,
             file["is_surface"],
             file["centres"],
             json.loads(str(file["infos"])),
@@ -189,10 +212,12 @@ def prepare(
         scale = np.float32(rng.uniform(0.85, 1.2))
         points, centres = points * scale, centres * scale
         viewpoint = None if viewpoint is None else viewpoint * scale
-        if viewpoint is not None and rng.random() < 0.12:
+        if viewpoint is not None and up is not None and rng.random() < 0.12:
             viewpoint = None  # an unorganised scan: up is then always known
-        tilt = sample.up + rng.normal(0, 0.03, 3).astype(np.float32)
-        up = None if viewpoint is not None and rng.random() < 0.5 else (tilt / np.linalg.norm(tilt)).astype(np.float32)
+        if sample.up is not None:
+            tilt = sample.up + rng.normal(0, 0.03, 3).astype(np.float32)
+            told = viewpoint is None or rng.random() < 0.5
+            up = (tilt / np.linalg.norm(tilt)).astype(np.float32) if told else None
         base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.015))))
         max_voxels = int(rng.uniform(0.55, 1.0) * max_voxels)
         turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
@@ -238,7 +263,8 @@ def use_one_thread(worker: int) -> None:
 class Scenes(Dataset[Example]):
     """Training steps as a map from step number to example, so that a resumed run goes on exactly where it stopped.
 
-    ``scenes`` different scenes are visited in turn; every visit is augmented anew.
+    ``scenes`` different simulated scenes, or the frames of a folder, are visited in turn; every visit is augmented
+    anew.
     """
 
     def __init__(
@@ -250,7 +276,9 @@ class Scenes(Dataset[Example]):
         supervision: Supervision | None,
         cache: Path | None,
         first: int = 0,
+        frames: Path | None = None,
     ) -> None:
+        self.frames = None if frames is None else FrameFolder(frames)
         self.seed, self.scenes, self.steps, self.first = seed, scenes, steps, first
         self.config, self.supervision, self.cache = config, supervision, cache
 
@@ -263,7 +291,11 @@ class Scenes(Dataset[Example]):
             raise IndexError(step)
         rng = np.random.default_rng([self.seed, 1, step])
         for attempt in range(10):  # a scene with next to nothing in view teaches nothing
-            sample = load_sample(self.seed, (step + attempt * 7919) % self.scenes, self.cache)
+            turn = step + attempt * 7919
+            if self.frames is not None:
+                sample = frame_sample(self.frames[turn % len(self.frames)])
+            else:
+                sample = load_sample(self.seed, turn % self.scenes, self.cache)
             if len(sample.points) > 500 and (sample.instance >= 0).any():
                 return prepare(sample, rng, self.config, self.supervision)
         raise RuntimeError(f"training scenes: ten empty scenes in a row from {step}")

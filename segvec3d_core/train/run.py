@@ -51,7 +51,7 @@ def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
-        args: output, cache, scenes, steps, seed, workers, threads, resume, stage, labels, alignment_scenes,
+        args: output, cache, frames, scenes, steps, seed, workers, threads, resume, stage, labels, alignment_scenes,
             alignment_steps, validation_scenes; None stands for the default.
 
     Returns:
@@ -70,7 +70,10 @@ def run(args: Namespace) -> int:
     record: dict[str, Any] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
     if args.stage in ("segmentation", "all"):
         plan = SegmentationTraining(
-            **common, **_given(steps=args.steps, scenes=args.scenes), supervision=Supervision.parse(args.labels)
+            **common,
+            **_given(steps=args.steps, scenes=args.scenes),
+            frames=Path(args.frames) if args.frames else None,
+            supervision=Supervision.parse(args.labels),
         )
         network, story = train_segmentation(plan, NetworkConfig(), args.resume)
         model = SegVec3D(network, Alignment(AlignmentConfig(features=network.config.features)), device="cpu")

@@ -37,6 +37,7 @@ class SegmentationTraining:
         output: folder of checkpoints and logs; cache: folder for scenes kept for further epochs, or None.
         steps: scenes seen; scenes: different ones among them; seed: of everything random.
         learning_rate: peak of a one-cycle schedule; accumulate: scenes per optimiser step.
+        frames: labelled frame folder to train on instead of simulated scenes, or None.
         workers: processes that make scenes; supervision: weak signal, None for full labels.
         checkpoint_every, validate_every: steps between; validation_scenes: how many to measure on.
     """
@@ -48,6 +49,7 @@ class SegmentationTraining:
     seed: int = 0
     learning_rate: float = 2e-3
     accumulate: int = 2
+    frames: Path | None = None
     workers: int = 1
     supervision: Supervision | None = None
     checkpoint_every: int = 250
@@ -143,7 +145,7 @@ def train_segmentation(
         average.values, first, seconds = state["average"], state["step"], state["seconds"]
         history = state["history"]
         log.info("segmentation: resumed at step %d of %d", first, plan.steps)
-    scenes = Scenes(plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first)
+    scenes = Scenes(plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames)
     loader: DataLoader[Example] = DataLoader(
         scenes,
         batch_size=None,
