@@ -86,7 +86,8 @@ def instance_statistics(
     """(32,) float32: log sizes and proportions, then colour; unknown colour is zero and flagged.
 
     Args:
-        size: (3,) box edges, metres, the third along up when ``upright``; rgb: (M, 3) colours 0 to 1, or None.
+        size: (3,) box edges, metres, the third along up; rgb: (M, 3) colours 0 to 1, or None.
+        upright: whether up is known rather than guessed.
         edge: voxel edge, metres.
     """
     out = np.zeros(INSTANCE_STATISTICS, np.float32)

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from .config import ClusteringMethod
 from .kernels.components import connected, shift_step
+
+MERGED_SEGMENTS = 2_000
+"""Only so many of the largest segments are compared for merging, which keeps time and memory bounded."""
 
 Labels = NDArray[np.int64]
 Embeddings = NDArray[np.float32]
@@ -33,7 +38,7 @@ class ClusteringConfig:
         min_voxels: smaller segments are fragments.
         surface_radius: edges shorter than this join two surface voxels.
         min_surface_voxels: smaller surfaces are dropped.
-        radius: of DBSCAN, mean-shift and fixed-radius.
+        radius: of mean-shift and fixed-radius; DBSCAN, which chains, links within half of it.
     """
 
     surface_threshold: float = 0.5
@@ -75,7 +80,7 @@ def cluster(
     rows = np.flatnonzero(~on_surface)
     if len(rows):
         objects = _METHODS[method](e, neighbors, ~on_surface, config)
-        objects = absorb_fragments(e, objects, config)
+        objects = absorb_fragments(e, objects, ~on_surface, config)
     smooth = shift_step(e, neighbors, on_surface, config.surface_radius)
     surfaces = connected(smooth, neighbors, on_surface, config.surface_radius)
     return objects, drop_small(surfaces, config.min_surface_voxels)
@@ -97,11 +102,12 @@ def merge_segments(e: Embeddings, labels: Labels, config: ClusteringConfig) -> L
     count = int(labels.max(initial=-1)) + 1
     means, sizes = _means(e, labels, count)
     large = np.flatnonzero(sizes >= config.min_voxels)
+    large = np.sort(large[np.argsort(-sizes[large], kind="stable")[:MERGED_SEGMENTS]])
     if len(large) < 2:
         return labels
     means, sizes = means[large], sizes[large].astype(np.float64)
     group = np.arange(len(large))
-    distance = np.linalg.norm(means[:, None] - means[None], axis=2)
+    distance = cdist(means, means)
     np.fill_diagonal(distance, np.inf)
     while True:
         a, b = np.unravel_index(np.argmin(distance), distance.shape)
@@ -146,15 +152,14 @@ def fixed_radius(
     e: Embeddings, neighbors: NDArray[np.int64], active: NDArray[np.bool_], config: ClusteringConfig
 ) -> Labels:
     """The paper's fixed radius: the densest voxel left gathers all within ``radius`` of it, until none are left."""
-    from scipy.spatial import cKDTree
-
     rows = np.flatnonzero(active)
-    near = cKDTree(e[rows]).query_ball_point(e[rows], config.radius)
+    tree = cKDTree(e[rows])
+    crowd = tree.query_ball_point(e[rows], config.radius, return_length=True)
     labels = np.full(len(e), -1, np.int64)
     count = 0
-    for seed in np.argsort([-len(n) for n in near], kind="stable"):
+    for seed in np.argsort(-crowd, kind="stable"):
         if labels[rows[seed]] < 0:
-            members = rows[near[seed]]
+            members = rows[tree.query_ball_point(e[rows[seed]], config.radius)]
             labels[members[labels[members] < 0]] = count
             count += 1
     return labels
@@ -180,21 +185,18 @@ def drop_small(labels: Labels, least: int) -> Labels:
     return mapping[labels]
 
 
-def absorb_fragments(e: Embeddings, labels: Labels, config: ClusteringConfig) -> Labels:
-    """Give voxels of fragments, and voxels without a segment, to the object with the nearest mean embedding.
+def absorb_fragments(e: Embeddings, labels: Labels, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
+    """Give voxels of fragments, and active voxels without a segment, to the object with the nearest mean embedding.
 
-    Only within ``adopt_radius``; the embedding holds a centre vote, so near in it is near in space. Voxels that were
-    never active (-1 from the start) stay out unless a method left them as noise.
+    Only within ``adopt_radius``; the embedding holds a centre vote, so near in it is near in space.
     """
     kept = drop_small(labels, config.min_voxels)
     count = int(kept.max(initial=-1)) + 1
     if count == 0:
         return kept
     means, _ = _means(e, kept, count)
-    loose = np.flatnonzero((kept < 0) & (labels >= 0))
-    if len(loose):
-        distance = np.linalg.norm(e[loose, None] - means[None], axis=2)
-        nearest = distance.argmin(1)
-        near = distance[np.arange(len(loose)), nearest] < config.adopt_radius
-        kept[loose[near]] = nearest[near]
+    loose = np.flatnonzero((kept < 0) & active)
+    distance, nearest = cKDTree(means).query(e[loose], distance_upper_bound=config.adopt_radius)
+    near = np.isfinite(distance)
+    kept[loose[near]] = nearest[near]
     return kept

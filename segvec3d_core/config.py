@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 ClusteringMethod = Literal["fast", "dbscan", "mean-shift", "fixed-radius"]
 
@@ -31,6 +31,9 @@ class SegmentationConfig:
         min_object_size, max_object_size: keep objects whose longest box edge is within these, metres.
         min_points: drop instances with fewer points.
         min_score: drop instances with a lower score.
+
+    Raises:
+        ValueError: a limit that no cloud can keep.
     """
 
     voxel_size: float | None = None
@@ -45,3 +48,17 @@ class SegmentationConfig:
     max_object_size: float = float("inf")
     min_points: int = 20
     min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.voxel_size is not None and not 1e-4 <= self.voxel_size <= 1e3:
+            raise ValueError(f"voxel_size: expected 0.0001 to 1000 m, got {self.voxel_size}")
+        for name in ("max_voxels", "max_scan_voxels"):
+            if not getattr(self, name) >= 100:
+                raise ValueError(f"{name}: expected at least 100, got {getattr(self, name)}")
+        for name in ("crop_min", "crop_max"):
+            corner = getattr(self, name)
+            if corner is not None and len(corner) != 3:
+                raise ValueError(f"{name}: expected x, y, z, got {corner}")
+        if self.clustering not in get_args(ClusteringMethod):
+            known = ", ".join(get_args(ClusteringMethod))
+            raise ValueError(f"clustering: expected one of {known}, got {self.clustering!r}")

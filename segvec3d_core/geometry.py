@@ -13,8 +13,11 @@ def _minimal_rectangle(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     """Direction (2,) of one side of the smallest rectangle around (N, 2) points (rotating calipers)."""
     try:
         hull = plane[ConvexHull(plane).vertices]
-    except (QhullError, ValueError):
-        return np.array([1.0, 0.0])
+    except (QhullError, ValueError):  # too few points, or all on one line: that line is one side
+        direction = (
+            np.linalg.svd(plane - plane.mean(0), full_matrices=False)[2][0] if len(plane) > 1 else np.array([1.0, 0.0])
+        )
+        return np.asarray(direction, np.float64)
     sides = np.roll(hull, -1, 0) - hull
     sides /= np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), 1e-12)
     along = hull @ sides.T

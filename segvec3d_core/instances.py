@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from .alignment import InstanceInput, instance_statistics
@@ -16,6 +17,8 @@ from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
 SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels")
+FAR = 2.0
+"""Embeddings farther apart than this are all alike far."""
 DESCRIBED_VOXELS = 512
 """A larger instance is described by so many of its voxels, evenly picked: what it is does not hang on the rest."""
 
@@ -60,6 +63,13 @@ class Segment:
         return SceneObject(self.kind, self.score, self.box, self.centroid, embedding, self.color, self.point_count)
 
 
+def _members(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Voxels of each label from 0 up, ascending."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(int(labels.max(initial=-1)) + 2))
+    return np.split(order, starts)[1:-1]
+
+
 def find_segments(
     objects: NDArray[np.int64],
     surfaces: NDArray[np.int64],
@@ -73,20 +83,20 @@ def find_segments(
     Args:
         objects, surfaces: (V,) int64 from ``clustering.cluster``; e: (V, d_e); surface: (V,) probability.
     """
-    means = {
-        k: e[objects == k].mean(0) for k in range(int(objects.max(initial=-1)) + 1)
-    }  # few clusters: a pass over the voxels each is cheap
+    members = _members(objects)
+    means = np.array([e[voxels].mean(0) for voxels in members]).reshape(len(members), -1)
+    gaps = np.full(len(members), FAR)
+    if len(members) > 1:
+        gaps = np.minimum(cKDTree(means).query(means, 2)[0][:, 1], FAR)
     segments = []
-    for kind, labels in (("object", objects), ("surface", surfaces)):
+    for kind, groups in (("object", members), ("surface", _members(surfaces))):
         found: list[Segment] = []
-        for k in range(int(labels.max(initial=-1)) + 1):
-            voxels = np.flatnonzero(labels == k)
+        for k, voxels in enumerate(groups):
             certainty = float((1 - surface[voxels] if kind == "object" else surface[voxels]).mean())
-            spread, gap = 0.0, 2.0
+            spread, gap = 0.0, FAR
             if kind == "object":
                 spread = float(np.linalg.norm(e[voxels] - means[k], axis=1).mean())
-                others = [np.linalg.norm(means[k] - m) for j, m in means.items() if j != k]
-                gap = min(2.0, float(min(others, default=2.0)))
+                gap = float(gaps[k])
             features = np.array([certainty, -spread, gap, np.log(len(voxels))])
             points = int(grid.counts[voxels].sum())
             found.append(Segment(kind, voxels, score(features), features, points))  # type: ignore[arg-type]
@@ -148,7 +158,7 @@ def alignment_input(
     """What ``Alignment`` reads of K > 0 described segments.
 
     Args:
-        features: (V, d_f) F of all voxels; normals: (V, 3) in the cloud's frame.
+        features: (V, d_f) F of all voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
     """
     geometry, statistics, chosen = [], [], []
     for segment in segments:
@@ -162,7 +172,7 @@ def alignment_input(
         lightness = np.zeros((len(points), 1), np.float32) if rgb is None else rgb.mean(1, keepdims=True) - 0.5
         radius = np.linalg.norm(place[:, :2], axis=1, keepdims=True)
         geometry.append(np.concatenate([place, radius, normals[voxels] @ rotation, lightness], 1))
-        statistics.append(instance_statistics(segment.box.size, rgb, True, grid.size))
+        statistics.append(instance_statistics(segment.box.size, rgb, up is not None, grid.size))
         chosen.append(voxels)
     owner = np.repeat(np.arange(len(segments)), [len(voxels) for voxels in chosen])
     device = features.device

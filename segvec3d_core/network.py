@@ -6,7 +6,7 @@ turns it into per-voxel features F and embeddings e. V voxels at the finest leve
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -32,6 +32,8 @@ class NetworkConfig:
             ``2**l`` times the finest. One level is the paper's own form.
         features: d_f, width of H and F.
         embedding: d_e, of which the first three are the centre vote.
+        recompute: take the neighbourhoods of every layer but the first of a level anew, nearest in feature space, as
+            the paper offers "optionally" (and DGCNN does); quadratic in the voxels of a level.
         edge_features: let attention see the relative pose of neighbours.
         attention: weigh neighbours by (1), or all alike.
         residual: add each layer's input to its output, (3).
@@ -45,6 +47,7 @@ class NetworkConfig:
     layers: tuple[int, ...] = (2, 2, 3, 2)
     features: int = 96
     embedding: int = 16
+    recompute: bool = False
     edge_features: bool = True
     attention: bool = True
     residual: bool = True
@@ -71,7 +74,7 @@ class Level:
         edges: (V_l, k, 10) relative poses.
         parents: (V_l,) int64 voxel of the next coarser level, or None at the coarsest.
         offsets: (V_l, 3) position relative to the parent's, in voxels of this level.
-        position: (V_l, 3) centroids, in finest voxel edges.
+        position: (V_l, 3) centroids, in finest voxel edges; scale: this level's edge in finest edges.
     """
 
     inputs: Tensor
@@ -80,11 +83,12 @@ class Level:
     parents: Tensor | None
     offsets: Tensor
     position: Tensor
+    scale: float
 
     def to(self, device: torch.device | str) -> Level:
         parents = None if self.parents is None else self.parents.to(device)
         rest = [t.to(device) for t in (self.inputs, self.neighbors, self.edges, self.offsets, self.position)]
-        return Level(rest[0], rest[1], rest[2], parents, rest[3], rest[4])
+        return Level(rest[0], rest[1], rest[2], parents, rest[3], rest[4], self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,10 @@ def canonical_rotation(
         z = (viewpoint - points.mean(0)).astype(np.float64)
     else:
         return np.eye(3, dtype=np.float32)
-    z /= max(float(np.linalg.norm(z)), 1e-9)
+    length = float(np.linalg.norm(z))
+    if length < 1e-6:  # the sensor stands in the middle of what it sees: no side is nearer
+        return np.eye(3, dtype=np.float32)
+    z /= length
     helper = np.eye(3)[np.argmin(np.abs(z))]
     x = np.cross(helper, z)
     x /= np.linalg.norm(x)
@@ -203,6 +210,7 @@ def build_hierarchy(
                 parents,
                 torch.from_numpy(offsets),
                 torch.from_numpy(points / np.float32(grid.size)),
+                float(2**depth),
             )
         )
         points = coarse
@@ -260,6 +268,25 @@ def pool(f: Tensor, parents: Tensor, count: int) -> Tensor:
     return total / rows[:, None]
 
 
+def recomputed(level: Level, f: Tensor) -> Level:
+    """The level with neighbourhoods taken anew: the k nearest voxels in the space of (V_l, C) features ``f``.
+
+    Of the relative pose, only the offset and its length are known between voxels that are no neighbours in space.
+    """
+    k = level.neighbors.shape[1]
+    with torch.no_grad():
+        nearest = torch.cat(
+            [torch.cdist(part, f).topk(min(k, len(f)), largest=False).indices for part in f.split(1024)]
+        )
+        own = torch.arange(len(f), device=f.device)[:, None]
+        nearest = torch.cat([nearest, own.expand(-1, k - nearest.shape[1])], 1)
+        voxel = 1.0 / level.scale
+        offset = (level.position[nearest] - level.position[:, None]) * (0.5 * voxel)
+        edges = torch.zeros_like(level.edges)
+        edges[:, :, :3], edges[:, :, 3] = offset, offset.norm(dim=2)
+    return replace(level, neighbors=nearest, edges=edges)
+
+
 class PointAttention(nn.Module):
     """The network: hierarchy in, features F and embeddings e out.
 
@@ -304,8 +331,8 @@ class PointAttention(nn.Module):
                 parts.append(pool(below, parents, len(level.inputs)))
             f = self.stems[i](torch.cat(parts, 1))
             outputs.append([])
-            for layer in cast(nn.ModuleList, self.layers[i]):
-                f = layer(f, level)
+            for depth, layer in enumerate(cast(nn.ModuleList, self.layers[i])):
+                f = layer(f, recomputed(level, f) if self.config.recompute and depth else level)
                 outputs[i].append(f)
             below = f
         return outputs

@@ -81,16 +81,12 @@ class SegVec3D:
             network.load_state_dict(checkpoint.part("network"))
             alignment = Alignment(AlignmentConfig(**checkpoint.config["alignment"]))
             alignment.load_state_dict(checkpoint.part("alignment"))
-            model = cls(
-                network,
-                alignment,
-                ClusteringConfig(**checkpoint.config["clustering"]),
-                ScoreModel(**checkpoint.config["score"]),
-                float(checkpoint.config["threshold"]),
-                device,
-            )
+            clustering = ClusteringConfig(**checkpoint.config["clustering"])
+            score = ScoreModel(**checkpoint.config["score"])
+            threshold = float(checkpoint.config["threshold"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
+        model = cls(network, alignment, clustering, score, threshold, device)
         model.info = {"weights": file.name, "parameters": model.parameter_count(), **checkpoint.record}
         return model
 
@@ -144,7 +140,8 @@ class SegVec3D:
         side = np.linspace(-0.2, 0.2, 40, dtype=np.float32)
         x, y = np.meshgrid(side, side)
         points = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
-        scene = self.segment(PointCloud(points, viewpoint=np.zeros(3, np.float32)))
+        colors = np.zeros(points.shape, np.uint8)
+        scene = self.segment(PointCloud(points, colors, viewpoint=np.zeros(3, np.float32)))
         self.find(scene, "a thing")
 
     # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
@@ -241,7 +238,12 @@ class SegVec3D:
 
         Returns:
             (label, similarity) for each of ``scene.objects``.
+
+        Raises:
+            TypeError: one text instead of a list; ValueError: an empty or overlong label.
         """
+        if isinstance(labels, str):
+            raise TypeError(f"labels: expected a list of words, got the text {labels!r}")
         if len(labels) == 0:
             return [("other", 0.0)] * len(scene)
         similarity = self.similarities(scene, labels, nouns=True)
@@ -285,8 +287,10 @@ def _device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: cuda was asked for, but torch sees no CUDA device here")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device: {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here")
     return device
 
 

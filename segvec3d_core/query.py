@@ -10,7 +10,25 @@ _POLITE = re.compile(
     r"^((please|can you|could you|(find|show|bring|give|get|fetch)( me)?|where is|where are|where's|pick up|take"
     r"|what about|is there|are there|i need|look for) )+"
 )
-_SINGULAR_S = ("ss", "us", "is", "glasses", "scissors", "pliers", "headphones", "tweezers", "trousers", "jeans")
+_DETAILS = re.compile(
+    r" (?:with|without|of|on|in|under|next|behind|near|between|left|right|that|which|and|made|to|for)\b"
+)
+_NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|on|in|of"
+"""After these a number counts no things: "a 500 ml bottle", "the one with the handle"."""
+_SINGULAR_S = (
+    "ss",
+    "us",
+    "is",
+    "as",
+    "lens",
+    "glasses",
+    "scissors",
+    "pliers",
+    "headphones",
+    "tweezers",
+    "trousers",
+    "jeans",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +66,8 @@ def interpret(text: str) -> Query:
         raise ValueError("text: expected words, got an empty string")
     rest = _POLITE.sub("", words + " ").strip() or words
     count: int | None = 1
-    number = re.match(r"(?:the )?(\d{1,3}|" + "|".join(_NUMBERS) + r") (?=\w)", rest)
-    everything = re.match(r"(?:all|every|any|each)(?: of)?(?: the)? (?=\w)", rest)
+    number = re.match(rf"(?:the )?(\d{{1,3}}|{'|'.join(_NUMBERS)}) (?!(?:{_NO_COUNT}) )(?=\w)", rest)
+    everything = re.match(r"(?:all|every|each)(?: of)?(?: the)? (?=\w)", rest)
     if number:
         value = number.group(1)
         count = _NUMBERS.get(value) or max(1, int(value) if value.isdigit() else 1)
@@ -57,9 +75,10 @@ def interpret(text: str) -> Query:
     elif everything:
         count, rest = None, rest[everything.end() :]
     else:
-        article = re.match(r"(?:the|an?|some|my|this|that) (?=\w)", rest)
+        article = re.match(r"(?:the|an?|any|some|my|this|that) (?=\w)", rest)
         rest = rest[article.end() :] if article else rest
-        singular = article and article.group(0).strip() in ("a", "an", "this", "that")
-        if not singular and rest.endswith("s") and not rest.endswith(_SINGULAR_S) and rest.isascii():
+        singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
+        head = _DETAILS.split(rest)[0]  # "the chair with wheels" is one chair
+        if not singular and head.endswith("s") and not head.endswith(_SINGULAR_S) and head.isascii():
             count = None
     return Query(text, rest, count)

@@ -72,6 +72,8 @@ class TextEncoder:
         Raises:
             ValueError: an empty text, or one of more than 2,000 characters.
         """
+        if isinstance(texts, str):
+            raise TypeError(f"texts: expected a list of texts, got the text {texts!r}")
         for text in texts:
             if not isinstance(text, str):
                 raise TypeError(f"text: expected a string, got {type(text).__name__}")

@@ -73,7 +73,7 @@ def voxelize(
         if max_voxels is None or len(coords) <= max_voxels:
             break
         # Surfaces fill voxels by area, so the edge grows with the square root of the excess.
-        size *= 1.02 * (len(coords) / max_voxels) ** 0.5
+        size *= max(1.05, 1.02 * (len(coords) / max_voxels) ** 0.5)
     centroids = (sums / counts[:, None]).astype(np.float32)
     voxel_colors = None if colors is None else mean_colors(colors, inverse, counts)
     return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size))
@@ -86,4 +86,4 @@ def _origin(points: NDArray[np.float32], keep: NDArray[np.bool_], size: float) -
     few = few[usable(few) & (keep[::step] if len(keep) else True)]
     if len(few) == 0:
         return np.zeros(3)
-    return np.asarray(np.floor(few.astype(np.float64).mean(0) / size) * size)
+    return np.asarray(np.floor(np.median(few.astype(np.float64), 0) / size) * size)

@@ -48,6 +48,24 @@ def test_an_object_cut_in_two_by_an_occluder_is_one():
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_voxel_off_its_object_is_given_to_the_nearest_one(method):
+    e, surface, neighbors, truth = strip(3, 0.02)
+    lone = np.flatnonzero(truth == 1)[50]
+    e[lone] += 0.7 * (e[lone] - e[truth == 0].mean(0)) / np.linalg.norm(e[lone] - e[truth == 0].mean(0))
+    objects, _ = cluster(e, surface, neighbors, method)
+    assert objects[lone] == objects[truth == 1][0]
+
+
+@pytest.mark.parametrize("method", ["fast", "fixed-radius"])
+def test_many_fragments_take_bounded_time_and_memory(method):
+    rng = np.random.default_rng(0)
+    e = rng.uniform(0, 60, (6_000, 8)).astype(np.float32)
+    neighbors = np.tile(np.arange(6_000)[:, None], (1, 4))
+    objects, _ = cluster(e, np.zeros(6_000, np.float32), neighbors, method, ClusteringConfig(min_voxels=1))
+    assert len(np.unique(objects)) > 1_000
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("v", [0, 1, 5])
 def test_next_to_nothing_is_ordinary(method, v):
     e = np.zeros((v, 8), np.float32)

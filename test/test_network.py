@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
-from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy
+from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy, canonical_rotation, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
 PAPER = NetworkConfig(channels=(32,), layers=(3,), edge_features=False, centre_vote=False)
@@ -63,8 +63,9 @@ def test_attention_weights_of_equation_1_sum_to_one():
         NetworkConfig(residual=False),
         NetworkConfig(concatenate=False),
         NetworkConfig(global_context=False),
+        NetworkConfig(channels=(32,), layers=(2,), recompute=True),
     ],
-    ids=["shipped", "paper", "mean", "no residual", "no concatenation", "no global vector"],
+    ids=["shipped", "paper", "mean", "no residual", "no concatenation", "no global vector", "recomputed"],
 )
 def test_every_form_gives_features_embeddings_and_kinds_for_each_voxel_and_learns(config):
     torch.manual_seed(0)
@@ -74,8 +75,24 @@ def test_every_form_gives_features_embeddings_and_kinds_for_each_voxel_and_learn
     assert f.shape == (v, config.features)
     assert e.shape == (v, config.embedding)
     assert surface.shape == (v,)
-    (e.square().mean() + surface.mean()).backward()
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    before = (e.square().mean() + surface.square().mean()).item()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        _, e, surface = network(x)
+        loss = e.square().mean() + surface.square().mean()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < before
+
+
+def test_recomputed_neighbourhoods_are_the_nearest_in_feature_space():
+    x = hierarchy(NetworkConfig(channels=(32,), layers=(1,)))
+    f = torch.randn(len(x.levels[0].inputs), 8, generator=torch.Generator().manual_seed(0))
+    level = recomputed(x.levels[0], f)
+    exact = torch.cdist(f[:50], f).argsort(1)[:, :16]
+    assert torch.equal(level.neighbors[:50].sort(1).values, exact.sort(1).values)
+    assert (level.neighbors[:, 0] == torch.arange(len(f))).all()
 
 
 def test_the_global_vector_lets_far_voxels_know_of_each_other():
@@ -105,21 +122,24 @@ def test_the_same_input_gives_the_same_output():
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_gravity_is_optional_and_known_gravity_makes_the_frame_irrelevant():
-    """With ``up`` given, turning cloud, viewpoint and up together changes the features only by rounding."""
-    config = NetworkConfig(channels=(32,), layers=(1,))
-    torch.manual_seed(0)
+def test_with_gravity_known_only_its_direction_in_the_cloud_matters():
+    """A cloud and its ``up`` turned together stand in the network's frame as before, but for a turn about z."""
     points = scene().centroids
     turn = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
-    turn *= np.sign(np.linalg.det(turn))
-    heights = []
-    for rotation in (np.eye(3), turn):
-        r = rotation.astype(np.float32)
-        grid = voxelize(points @ r.T, 0.015)
-        up = r @ np.array([0, 0, -1], np.float32)
-        x = build_hierarchy(grid, r @ np.array([0, 0, -1], np.float32), up, config)
-        heights.append(x.levels[0].inputs[:, 10].numpy())
-    assert np.isclose(heights[0].max(), heights[1].max(), atol=0.02)
+    turn = (turn * np.sign(np.linalg.det(turn))).astype(np.float32)
+    up = np.array([0, 0, -1], np.float32)
+    straight = points @ canonical_rotation(points, None, up).T
+    turned = (points @ turn.T) @ canonical_rotation(points @ turn.T, None, turn @ up).T
+    assert np.allclose(straight[:, 2], turned[:, 2], atol=1e-4)
+    assert np.allclose(np.linalg.norm(straight[:, :2], axis=1), np.linalg.norm(turned[:, :2], axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize("up", [None, np.array([0, 0, 1], np.float32)])
+def test_a_sensor_in_the_middle_of_its_points_is_no_trouble(up):
+    points = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    points = np.concatenate([points, -points])
+    rotation = canonical_rotation(points, np.zeros(3, np.float32), up)
+    assert np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
 
 
 def test_a_single_voxel_passes_through():

@@ -173,13 +173,15 @@ def test_captions_are_true_and_near_misses_are_false_of_their_object():
     for _ in range(200):
         caption = caption_of(things[0], rng)
         assert things[0].fits(caption)
-        assert not things[0].fits(near_miss(caption, things[1:], list(COLORS), rng))
+        miss = near_miss(caption, things[1:], list(COLORS), rng)
+        assert not things[0].fits(miss)
+        assert all(claim in miss.text for claim in (miss.noun, miss.color, miss.material) if claim)
 
 
 def test_facts_say_for_a_batch_what_each_object_says_alone():
     rng = np.random.default_rng(1)
     things = [Described.of(MUG), Described.of(BOX), Described.of({**MUG, "color": "blue"})]
-    captions = [caption_of(things[i % 3], rng) for i in range(30)] + [Caption("a unicorn", "unicorn")]
+    captions = [caption_of(things[i % 3], rng) for i in range(30)] + [Caption("a {1}", "unicorn")]
     table = Facts(things).fits(np.arange(3), captions)
     assert (table == [[t.fits(c) for c in captions] for t in things]).all()
 

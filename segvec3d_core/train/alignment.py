@@ -42,7 +42,8 @@ class AlignmentTraining:
 
     Attributes:
         output: folder; cache: folder of scenes; seed: of everything random.
-        scenes: training scenes whose instances are described; validation_scenes: others, for calibration.
+        scenes: training scenes whose instances are described; validation_scenes: as many others for calibration,
+            and none of those on which the clustering was tuned.
         steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak.
         workers: processes that run the backbone.
     """
@@ -228,7 +229,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     weight /= weight.sum()
     history, mean = [], None
     plan.output.mkdir(parents=True, exist_ok=True)
-    with (plan.output / "alignment.jsonl").open("a") as journal:
+    with (plan.output / "alignment.jsonl").open("w") as journal:
         for step in tqdm(range(plan.steps), desc="alignment", unit="step", mininterval=5):
             chosen = rng.choice(len(rows), plan.batch, p=weight)
             captions = [caption_of(truth[i], rng) for i in chosen]
@@ -249,7 +250,8 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
                 journal.write(json.dumps(history[-1]) + "\n")
     held_out = list(
         describe_scenes(
-            weights, plan.seed + VALIDATION_SEED_OFFSET, range(plan.validation_scenes), plan.cache, plan.workers,
+            weights, plan.seed + VALIDATION_SEED_OFFSET, range(plan.validation_scenes, 2 * plan.validation_scenes),
+            plan.cache, plan.workers,
             "validation scenes",
         )
     )  # fmt: skip
@@ -298,53 +300,80 @@ def fit_score(scenes: list[SceneRows]) -> ScoreModel:
     return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking validation scenes for things.
+
+    Attributes:
+        cosines, fits: of every instance and text that met, (P,).
+        present, absent: (S,) best cosine of queries that something fits, and of those that nothing fits.
+        hits, chance: (Q,) whether the best instance fits, and how often a random one would.
+    """
+
+    cosines: NDArray[np.float64]
+    fits: NDArray[np.bool_]
+    present: NDArray[np.float64]
+    absent: NDArray[np.float64]
+    hits: NDArray[np.bool_]
+    chance: NDArray[np.float64]
+
+
 @torch.no_grad()
+def ask(alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator) -> Asked:
+    """Ask every scene for each of its instances by a true caption, and by a near miss of it."""
+    truth = [Described.of(r.info) for r in rows]
+    v = alignment.project_instances(collate(rows))
+    by_scene: dict[int, list[int]] = {}
+    for i, row in enumerate(rows):
+        by_scene.setdefault(row.scene, []).append(i)
+    cosines, fits, hits, chance = [], [], [], []
+    present: list[float] = []
+    absent: list[float] = []
+    for members in by_scene.values():
+        for i in members:
+            caption = caption_of(truth[i], rng)
+            for asked in (caption, near_miss(caption, truth, list(COLORS), rng)):
+                t = alignment.project_texts(torch.from_numpy(text.encode([asked.text])))
+                cosine = (v[members] @ t[0]).numpy()
+                fit = np.array([truth[j].fits(asked) for j in members])
+                cosines.append(cosine)
+                fits.append(fit)
+                (present if fit.any() else absent).append(float(cosine.max()))
+                if fit.any() and not fit.all():
+                    hits.append(bool(fit[cosine.argmax()]))
+                    chance.append(float(fit.mean()))
+    return Asked(
+        np.concatenate(cosines), np.concatenate(fits), np.array(present), np.array(absent), np.array(hits),
+        np.array(chance),
+    )  # fmt: skip
+
+
 def calibrate(
     alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator
 ) -> tuple[float, dict[str, float]]:
     """Fit similarity = sigmoid(a cos + b) so that 0.5 parts fitting from unfitting texts, and choose the threshold
-    that best tells scenes that hold a thing from scenes that do not.
+    that best tells scenes that hold a thing from scenes that do not, on every other scene; measure on the rest.
 
     Returns:
         the threshold of similarity, and figures: R@1 by scene, chance, present found and absent refused.
     """
     from sklearn.linear_model import LogisticRegression
 
-    truth = [Described.of(r.info) for r in rows]
-    v = alignment.project_instances(collate(rows))
-    by_scene: dict[int, list[int]] = {}
-    for i, row in enumerate(rows):
-        by_scene.setdefault(row.scene, []).append(i)
-    best_present: list[float] = []
-    best_absent: list[float] = []
-    cosines, fits, hits, chance = [], [], [], []
-    for members in by_scene.values():
-        for i in members:
-            caption = caption_of(truth[i], rng)
-            miss = near_miss(caption, truth, list(COLORS), rng)
-            for asked in (caption, miss):
-                t = alignment.project_texts(torch.from_numpy(text.encode([asked.text])))
-                cosine = (v[members] @ t[0]).numpy()
-                fit = np.array([truth[j].fits(asked) for j in members])
-                cosines.append(cosine)
-                fits.append(fit)
-                (best_present if fit.any() else best_absent).append(float(cosine.max()))
-                if fit.any() and not fit.all():
-                    hits.append(bool(fit[cosine.argmax()]))
-                    chance.append(float(fit.mean()))
+    chosen_on = ask(alignment, text, [row for row in rows if row.scene % 2 == 0], rng)
     model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
-    model.fit(np.concatenate(cosines)[:, None], np.concatenate(fits))
+    model.fit(chosen_on.cosines[:, None], chosen_on.fits)
     a, b = float(model.coef_[0, 0]), float(model.intercept_[0])
     alignment.calibration.copy_(torch.tensor([a, b]))
-    present, absent = np.array(best_present), np.array(best_absent)
-    candidates = np.quantile(np.concatenate([present, absent]), np.linspace(0, 1, 400))
-    gain = [float((present >= c).mean() + (absent < c).mean()) for c in candidates]
+    candidates = np.quantile(np.concatenate([chosen_on.present, chosen_on.absent]), np.linspace(0, 1, 400))
+    gain = [float((chosen_on.present >= c).mean() + (chosen_on.absent < c).mean()) for c in candidates]
     best = float(candidates[int(np.argmax(gain))])
+
+    measured_on = ask(alignment, text, [row for row in rows if row.scene % 2 == 1], rng)
     figures = {
-        "R@1": float(np.mean(hits)),
-        "chance": float(np.mean(chance)),
-        "present found": float((present >= best).mean()),
-        "absent refused": float((absent < best).mean()),
+        "R@1": float(measured_on.hits.mean()),
+        "chance": float(measured_on.chance.mean()),
+        "present found": float((measured_on.present >= best).mean()),
+        "absent refused": float((measured_on.absent < best).mean()),
     }
     log.info("alignment: %s", figures)
     return float(1 / (1 + np.exp(-(a * best + b)))), figures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..simulate.vocabulary import NOUNS
 
-_NOUN_FORMS = ("{}", "a {}", "the {}", "a photo of a {}", "find the {}", "there is a {} on the table", "one {}")
-_COLOR_FORMS = ("{} {}", "a {} {}", "the {} {}", "a {1} that is {0}", "the {1} in {0}")
-_MATERIAL_FORMS = ("a {} {}", "the {} {}", "a {1} made of {0}")
-_ADJECTIVE_FORMS = ("something {}", "a {} thing", "the {} object", "{}")
+_NOUN_FORMS = ("{1}", "a {1}", "the {1}", "a photo of a {1}", "find the {1}", "there is a {1} on the table", "one {1}")
+_COLOR_FORMS = ("{0} {1}", "a {0} {1}", "the {0} {1}", "a {1} that is {0}", "the {1} in {0}")
+_MATERIAL_FORMS = ("a {0} {1}", "the {0} {1}", "a {1} made of {0}")
+_ADJECTIVE_FORMS = ("something {0}", "a {0} thing", "the {0} object", "{0}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,19 @@ class Caption:
     """A text and what it claims; None claims nothing.
 
     Attributes:
-        text: the words; noun: what the thing is called; color, material: its look.
+        form: the words, with ``{0}`` for the colour or material and ``{1}`` for the noun.
+        noun: what the thing is called; color, material: its look, at most one of them.
     """
 
-    text: str
+    form: str
     noun: str | None
     color: str | None = None
     material: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.form.format(self.color or self.material or "", self.noun or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +86,12 @@ def caption_of(thing: Described, rng: np.random.Generator) -> Caption:
     )
     draw = rng.random()
     if draw < 0.45 or word.startswith("something"):
-        return Caption(_pick(rng, _NOUN_FORMS).format(word) if not word.startswith("something") else word, word)
+        return Caption("{1}" if word.startswith("something") else _pick(rng, _NOUN_FORMS), word)
     if draw < 0.8:
-        return Caption(_pick(rng, _COLOR_FORMS).format(thing.color, word), word, thing.color)
+        return Caption(_pick(rng, _COLOR_FORMS), word, thing.color)
     if draw < 0.92:
-        return Caption(_pick(rng, _MATERIAL_FORMS).format(thing.material, word), word, None, thing.material)
-    return Caption(_pick(rng, _ADJECTIVE_FORMS).format(thing.color), None, thing.color)
+        return Caption(_pick(rng, _MATERIAL_FORMS), word, None, thing.material)
+    return Caption(_pick(rng, _ADJECTIVE_FORMS), None, thing.color)
 
 
 def near_miss(
@@ -93,12 +99,8 @@ def near_miss(
 ) -> Caption:
     """A hard negative: the same words with one claim changed, its colour or its noun."""
     if caption.color is not None and (caption.noun is None or rng.random() < 0.6):
-        color = _pick(rng, [c for c in colors if c != caption.color])
-        return Caption(caption.text.replace(caption.color, color), caption.noun, color, caption.material)
-    other = _pick(rng, others[int(rng.integers(len(others)))].own)
-    if caption.noun is None or caption.noun not in caption.text:
-        return Caption(other, other)
-    return Caption(caption.text.replace(caption.noun, other), other, caption.color, caption.material)
+        return replace(caption, color=_pick(rng, [c for c in colors if c != caption.color]))
+    return replace(caption, noun=_pick(rng, others[int(rng.integers(len(others)))].own))
 
 
 class Facts:

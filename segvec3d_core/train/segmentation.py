@@ -155,7 +155,7 @@ def train_segmentation(
         prefetch_factor=4 if plan.workers else None,
     )
     plan.output.mkdir(parents=True, exist_ok=True)
-    journal = (plan.output / "segmentation.jsonl").open("a")
+    journal = (plan.output / "segmentation.jsonl").open("a" if first else "w")
     started = time.perf_counter() - seconds
     means: dict[str, float] = {}
     bar = tqdm(loader, initial=first, total=plan.steps, desc="segmentation", unit="scene", mininterval=5)
