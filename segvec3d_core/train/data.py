@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -20,8 +22,6 @@ from ..datasets.frames import IGNORE, Frame, FrameFolder
 from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
 from ..voxels import VoxelGrid, voxelize
 from .weak import Supervision, weaken
-
-CACHE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,20 @@ def _to_jsonable(value: Any) -> Any:
     raise TypeError(f"not JSON: {type(value)}")
 
 
+@functools.cache
+def simulator_version() -> str:
+    """A fingerprint of the simulator's sources: scenes that another version made are not taken for its own."""
+    from .. import simulate
+
+    files = sorted(Path(simulate.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
 def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
     """``simulate_sample``, kept as a file below ``cache`` when one is given."""
     if cache is None:
         return simulate_sample(seed, index)
-    path = cache / f"v{CACHE_VERSION}-{seed}-{index}.npz"
+    path = cache / f"{simulator_version()}-{seed}-{index}.npz"
     if not path.exists():
         sample = simulate_sample(seed, index)
         cache.mkdir(parents=True, exist_ok=True)
