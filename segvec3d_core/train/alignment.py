@@ -51,9 +51,9 @@ class AlignmentTraining:
     output: Path
     cache: Path | None = None
     seed: int = 0
-    scenes: int = 3_000
-    validation_scenes: int = 150
-    steps: int = 6_000
+    scenes: int = 2_400
+    validation_scenes: int = 100
+    steps: int = 5_000
     batch: int = 192
     learning_rate: float = 1e-3
     workers: int = 1
