@@ -297,6 +297,15 @@ def fit_score(scenes: list[SceneRows]) -> ScoreModel:
     if len(np.unique(hits)) < 2:
         return ScoreModel()
     fitted = LogisticRegression(C=10.0, max_iter=1000).fit(features, hits)
+    p = fitted.predict_proba(features)[:, 1]
+    for least in (0.1, 0.2, 0.3, 0.4, 0.5):
+        kept = p >= least
+        log.info(
+            "score >= %.1f: %.3f of them right, %.3f of the right ones kept",
+            least,
+            hits[kept].mean(),
+            kept[hits].mean(),
+        )
     return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]))
 
 
