@@ -1,7 +1,8 @@
 """The values that travel through SegVec3D: frozen, shape-checked, in SI units.
 
 N is the number of points of a cloud, K the number of instances in a scene, d_v the dimension of the space
-that instances share with language. Points are metres in the cloud's own frame.
+that instances share with language. Points are metres in the cloud's own frame. What holds arrays is equal to itself
+alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) ->
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
     return array.astype(dtype, copy=False)
+
+
+def _rgb(name: str, value: Any, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
+    """Return ``value`` as RGB colours. Nothing but uint8 is: floats from 0 to 1 would be cast to black."""
+    array = np.asarray(value)
+    if array.dtype != np.uint8:
+        raise TypeError(f"{name}: expected uint8, got {array.dtype}")
+    return _array(name, array, np.uint8, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Camera:
         return np.stack([points[:, 0] / z * self.fx + self.cx, points[:, 1] / z * self.fy + self.cy], 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PointCloud:
     """Points of one frame or scan. NaN rows are allowed and mean "nothing seen here".
 
@@ -87,9 +96,7 @@ class PointCloud:
         points = _array("points", self.points, np.float32, (None, 3))
         object.__setattr__(self, "points", points)
         if self.colors is not None:
-            if np.asarray(self.colors).dtype != np.uint8:
-                raise TypeError(f"colors: expected uint8, got {np.asarray(self.colors).dtype}")
-            object.__setattr__(self, "colors", _array("colors", self.colors, np.uint8, (len(points), 3)))
+            object.__setattr__(self, "colors", _rgb("colors", self.colors, (len(points), 3)))
         if self.up is not None:
             up = _array("up", self.up, np.float64, (3,))
             length = float(np.linalg.norm(up))
@@ -125,6 +132,9 @@ class PointCloud:
             color: (H, W, 3) uint8 RGB registered to the depth, or None.
             depth_scale: metres per unit of an integer depth image.
             up: (3,) direction against gravity in the optical frame, or None.
+
+        Raises:
+            ValueError, TypeError: an image of the wrong size or type, or ``up`` of no length.
         """
         depth = _array("depth", depth, np.asarray(depth).dtype.type, (camera.height, camera.width))
         z = depth.astype(np.float32) * (np.float32(depth_scale) if depth.dtype.kind in "iu" else np.float32(1))
@@ -133,11 +143,11 @@ class PointCloud:
         v = (np.arange(camera.height, dtype=np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
         points = np.stack([z * u[None, :], z * v[:, None], z], -1).reshape(-1, 3)
         if color is not None:
-            color = _array("color", color, np.uint8, (camera.height, camera.width, 3)).reshape(-1, 3)
+            color = _rgb("color", color, (camera.height, camera.width, 3)).reshape(-1, 3)
         return cls(points, color, up=up, viewpoint=np.zeros(3, np.float32), camera=camera)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Box:
     """An oriented box, as vision_msgs/BoundingBox3D has it.
 
@@ -162,7 +172,7 @@ class Box:
         return ((signs * self.size) @ self.rotation.T + self.center).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SceneObject:
     """One instance of a scene.
 
@@ -185,7 +195,7 @@ class SceneObject:
     point_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """What ``SegVec3D.segment`` found in a cloud.
 
@@ -197,7 +207,7 @@ class Scene:
 
     labels: NDArray[np.int32]
     objects: tuple[SceneObject, ...] = ()
-    timings: dict[str, float] = field(default_factory=dict, compare=False)
+    timings: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = _array("labels", self.labels, np.int32, (None,))
@@ -209,7 +219,7 @@ class Scene:
         return len(self.objects)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """An object that answers a query.
 

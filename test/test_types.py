@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segvec3d_core import Box, Camera, PointCloud, Scene
+from segvec3d_core import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 
 POINTS = np.zeros((4, 3), np.float32)
 CAMERA = Camera(2, 2, 1.0, 1.0, 0.5, 0.5)
@@ -52,6 +52,17 @@ def test_a_depth_image_of_another_size_or_type_is_refused(depth):
         PointCloud.from_depth(depth, CAMERA)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, bool])
+def test_colours_of_another_type_are_refused_wherever_they_come_in(dtype):
+    """Colours of 0 to 1 would come out black."""
+    for make in (
+        lambda: PointCloud(POINTS, np.full((4, 3), 0.9).astype(dtype)),
+        lambda: PointCloud.from_depth(np.ones((2, 2)), CAMERA, np.full((2, 2, 3), 0.9).astype(dtype)),
+    ):
+        with pytest.raises(TypeError, match=f"colors?: expected uint8, got {np.dtype(dtype)}"):
+            make()
+
+
 def test_integer_depth_is_scaled_and_zero_is_no_return():
     cloud = PointCloud.from_depth(np.array([[1000, 0], [2000, 500]], np.uint16), CAMERA)
     assert np.allclose(cloud.points[[0, 2, 3], 2], [1, 2, 0.5])
@@ -73,3 +84,30 @@ def test_box_corners_span_its_size():
     box = Box(np.array([1, 2, 3], np.float32), np.eye(3, dtype=np.float32), np.array([0.2, 0.4, 0.6], np.float32))
     assert np.allclose(np.ptp(box.corners(), axis=0), box.size)
     assert np.allclose(box.corners().mean(0), box.center)
+
+
+def some_object():
+    zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
+    return SceneObject("object", 0.9, Box(zeros, np.eye(3, dtype=np.float32), ones), zeros, ones, None, 3)
+
+
+def test_values_that_hold_arrays_are_equal_to_themselves_alone():
+    for make in (
+        lambda: PointCloud(POINTS),
+        some_object,
+        lambda: some_object().box,
+        lambda: Scene(np.full(3, -1, np.int32)),
+    ):
+        value, twin = make(), make()
+        assert value == value
+        assert value != twin
+        assert len({value, twin, value}) == 2
+
+
+def test_a_match_is_found_again_among_the_matches():
+    first, second, stranger = (Match(k, some_object(), 0.5) for k in (0, 1, 0))
+    matches = Matches((first, second), "two things")
+    assert second in matches
+    assert stranger not in matches
+    assert (matches.index(second), matches.count(second), matches.count(stranger)) == (1, 1, 0)
+    assert matches == Matches((first, second), "two things")
