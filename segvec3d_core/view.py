@@ -95,10 +95,6 @@ def save_picture(path: str | Path, *args: Any, **kwargs: Any) -> None:
     draw_scene(*args, **kwargs).save(path)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _texts(scene: Scene, names: Sequence[tuple[str, float]] | None, matches: Matches | None) -> dict[int, str]:
     """What is written at each instance: a match's name and similarity, an object's name, or its id."""
     texts = {}
@@ -180,7 +176,7 @@ def _view_rotation(cloud: PointCloud) -> tuple[NDArray[np.float64], bool]:
 
 
 def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Leave out the ceiling and the walls nearest to the viewer of something as tall as a room."""
+    """Leave out the ceiling and the walls nearest to the viewer of something as tall as a room, if that leaves any."""
     up = -np.cos(_ELEVATION) * rotation[1] - np.sin(_ELEVATION) * rotation[2]
     towards = _unit(-rotation[2] - up * (-rotation[2] @ up))
     heights = points @ up
@@ -193,7 +189,7 @@ def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDA
         reach = points @ axis
         near, far = np.percentile(reach, [0.5, 99.5])
         keep &= reach < far - 0.06 * (far - near)
-    return keep
+    return keep if keep.any() else np.ones(len(points), bool)  # a pole is all wall
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -122,14 +122,24 @@ def test_a_room_is_cut_open_so_that_its_furniture_is_seen() -> None:
         np.random.default_rng(0).normal(1e6, 1, (300, 3)),
         np.tile([[1.0, 2.0, 3.0]], (50, 1)),
         np.full((5, 3), 1e30),
+        np.array([[0, 0, 0], [0, 0, 2]]),
+        np.linspace([0, 0, 0], [0, 0, 2], 500),
     ],
-    ids=["none", "one", "nan", "inf", "far", "all the same", "beyond"],
+    ids=["none", "one", "nan", "inf", "far", "all the same", "beyond", "two ends of a pole", "pole"],
 )
 @pytest.mark.parametrize("viewpoint", [None, np.zeros(3, np.float32)], ids=["scan", "seen from a point"])
 def test_every_cloud_can_be_drawn(points: np.ndarray, viewpoint: np.ndarray | None) -> None:
     cloud = PointCloud(points.astype(np.float32), viewpoint=viewpoint)
     picture = draw_scene(cloud, Scene(np.full(len(cloud), -1, np.int32)))
     assert picture.width > picture.height > 100
+
+
+def test_a_pole_is_seen_as_high_as_it_is() -> None:
+    """Cutting it open as if it were a room would leave nothing of it."""
+    pole = PointCloud(np.linspace([0, 0, 0], [0, 0, 2], 500).astype(np.float32))
+    view = scan_view(pole, np.zeros(500, np.int32))
+    rows = np.flatnonzero((view.ids == 0).any(1))
+    assert np.ptp(rows) > 400
 
 
 def test_a_box_behind_the_camera_is_left_out() -> None:
