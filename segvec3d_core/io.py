@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import logging
 import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segvec3d_core.bags import BAG_SUFFIXES, is_bag, iter_bag_clouds
-from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, read_depth
+from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, read_depth, read_up
 from segvec3d_core.pointcloud2 import fit_camera
 from segvec3d_core.types import Matches, PointCloud, Scene
 
@@ -36,6 +38,9 @@ _PLY_SIZES = {
     "int": 4, "int32": 4, "uint": 4, "uint32": 4, "float": 4, "float32": 4, "double": 8, "float64": 8,
 }  # fmt: skip
 _MAX_HEADER = 1 << 20  # bytes; a header beyond this is not one
+_COARSE = 1e-3  # metres; float32 coordinates that lie farther apart than this blur objects
+
+log = logging.getLogger(__name__)
 
 
 def read_cloud(
@@ -47,11 +52,15 @@ def read_cloud(
 ) -> PointCloud:
     """Read a cloud from a file.
 
+    Points are float32, as in every cloud. Beyond 16 km from the origin, as in a map's UTM coordinates, float32 is
+    coarser than a millimetre: such a file is read, with a warning in the log. Subtract an origin before.
+
     Args:
         path: .ply, .pcd, .npz (points, colors), .xyz or .txt (x y z [r g b] per line), a 16-bit depth .png, a bag
             (rosbag2 directory, .mcap, .db3, ROS 1 .bag), or a frame folder.
         color: colour image of a depth image; taken from ../color of a frame folder when left out.
-        camera: JSON with the intrinsics of a depth image; taken from the frame folder when left out.
+        camera: JSON with the intrinsics of a depth image; taken from the frame folder when left out. Where up is
+            always comes from the frame folder.
         index: which cloud of a bag, or which frame of a folder.
         topic: the PointCloud2 topic of a bag.
 
@@ -70,17 +79,18 @@ def read_cloud(
             raise ValueError(f"{path}: no frame {index}: it has {len(folder)}")
         return folder[index].cloud()
     readers = {
-        ".ply": _read_ply, ".pcd": _read_pcd, ".npz": lambda file: read_labelled_scan(file)[0],
-        ".xyz": _read_text, ".txt": _read_text, ".png": lambda file: _read_depth_image(file, color, camera),
+        ".ply": _read_ply, ".pcd": _read_pcd, ".xyz": _read_text, ".txt": _read_text
     }  # fmt: skip
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return read_labelled_scan(path)[0]
+    if suffix == ".png":
+        return _read_depth_image(path, color, camera)
+    if suffix not in readers:
         raise ValueError(f"{path}: unknown format {path.suffix or 'without a suffix'}; known: {', '.join(FORMATS)}")
     try:
-        return reader(path)
+        return readers[suffix](path)
     except (ValueError, TypeError) as error:
-        if str(error).startswith(str(path)) or str(error).startswith(str(camera)):
-            raise
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -105,12 +115,12 @@ def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] 
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: not a readable .npz: {error}") from None
     if "points" not in arrays:
         raise ValueError(f"{path}: no array named points; it holds {', '.join(arrays) or 'nothing'}")
     try:
-        cloud = PointCloud(arrays["points"], arrays.get("colors"), arrays.get("up"), arrays.get("viewpoint"))
+        cloud = _cloud(path, arrays["points"], arrays.get("colors"), arrays.get("up"), arrays.get("viewpoint"))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
     labels = arrays.get("labels")
@@ -123,17 +133,38 @@ def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] 
 
 def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path | None) -> PointCloud:
     """A depth image as a cloud; what is not named is looked for where a frame folder has it."""
-    root = path.parent.parent
+    folder = path.absolute().parent
+    root = folder.parent
     if camera is None:
-        places = [root / "camera" / f"{path.stem}.json", root / "camera.json", path.parent / "camera.json"]
+        places = [root / "camera" / f"{path.stem}.json", root / "camera.json", folder / "camera.json"]
         camera = next((place for place in places if place.is_file()), None)
         if camera is None:
             raise FileNotFoundError(f"{path}: a depth image needs its intrinsics: give --camera camera.json")
-        beside = root / "color" / path.name
-        color = color or (beside if path.parent.name == "depth" and beside.is_file() else None)
+    up = None
+    if folder.name == "depth":
+        up, beside = read_up(root / "up.json", path.stem), root / "color" / f"{path.stem}.png"
+        color = color or (beside if beside.is_file() else None)
     intrinsics, depth_scale = read_camera(camera)
     depth = read_depth(path, intrinsics, depth_scale)
-    return PointCloud.from_depth(depth, intrinsics, None if color is None else read_color(color, intrinsics))
+    return PointCloud.from_depth(depth, intrinsics, None if color is None else read_color(color, intrinsics), up=up)
+
+
+def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -> PointCloud:
+    """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre."""
+    if points.dtype.kind in "fiu" and points.size:
+        _warn_if_coarse(path, points)
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
+        return PointCloud(points, *attributes)  # type: ignore[arg-type]
+
+
+def _warn_if_coarse(path: Path, points: NDArray[Any]) -> None:
+    largest = float(np.abs(points).max(where=np.isfinite(points), initial=0))
+    resolution = 2.0 ** (np.frexp(largest)[1] - 24)  # float32 has 24 significant bits
+    if resolution > _COARSE:
+        log.warning(
+            "%s: coordinates reach %.8g m, where float32 has a resolution of %.2g m: subtract an origin before",
+            path, largest, resolution,
+        )  # fmt: skip
 
 
 def _read_text(path: Path) -> PointCloud:
@@ -155,7 +186,7 @@ def _read_text(path: Path) -> PointCloud:
     colors = table[:, 3:6] if table.shape[1] >= 6 else None
     if colors is not None and not ((colors >= 0) & (colors <= 255)).all():
         raise ValueError("expected r g b between 0 and 255 in columns 4 to 6")
-    return PointCloud(table[:, :3].astype(np.float32), None if colors is None else colors.astype(np.uint8))
+    return _cloud(path, table[:, :3], None if colors is None else colors.astype(np.uint8))
 
 
 def _header_lines(path: Path, last: str) -> tuple[list[list[str]], int]:
@@ -258,7 +289,7 @@ def _read_with_open3d(path: Path, expected: int) -> PointCloud:
         raise ValueError(f"broken: expected {expected} points, could read {len(cloud.points)}")
     colors = np.asarray(cloud.colors)
     rgb = (colors * 255).round().clip(0, 255).astype(np.uint8) if len(colors) == expected else None
-    return PointCloud(np.asarray(cloud.points).astype(np.float32), rgb)
+    return _cloud(path, np.asarray(cloud.points), rgb)
 
 
 def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:

@@ -127,8 +127,11 @@ JSON_FAULTS = [
     ("camera.json", '{"width": 8, "height": 6, "fx": 1, "fy": 1, "cx": 1, "cy": 1, "depth_scale": 0}', "depth_scale"),
     ("names.json", '{"a": ["mug"]}', "expected {object id: name}"),
     ("names.json", '{"a": {"one": "mug"}}', "expected {object id: name}"),
-    ("up.json", '{"a": [0, 1]}', r"expected \[x, y, z\], got \[0, 1\]"),
-    ("up.json", '{"a": "up"}', r"expected \[x, y, z\], got 'up'"),
+    ("up.json", "[1]", "expected a JSON object, got list"),
+    ("up.json", '{"a": [0, 1]}', r"expected \[x, y, z\] with a length, got \[0, 1\]"),
+    ("up.json", '{"a": "up"}', r"expected \[x, y, z\] with a length, got 'up'"),
+    ("up.json", '{"a": [0, 0, 0]}', r"expected \[x, y, z\] with a length, got \[0, 0, 0\]"),
+    ("up.json", '{"a": [0, NaN, 1]}', r"expected \[x, y, z\] with a length"),
 ]
 
 

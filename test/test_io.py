@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,12 +145,96 @@ def test_a_depth_image_anywhere_needs_its_camera(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cloud.colors, frame.cloud().colors)
 
 
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_depth_image_of_a_frame_folder_gives_the_cloud_of_its_frame(tmp_path: Path, name: str) -> None:
+    """Up, colour and the frame's own camera included, for the folder's camera and for another one (b)."""
+    frame = depth_folder(tmp_path)
+    write_frame(tmp_path, dataclasses.replace(frame, up=np.array([0, -0.6, -0.8], np.float32)))
+    write_frame(
+        tmp_path, dataclasses.replace(frame, name="b", camera=Camera(8, 6, 9, 9, 3, 2), up=np.array([0, -1, 0]))
+    )
+    wanted = read_cloud(tmp_path, index="ab".index(name))
+    own = tmp_path / ("camera.json" if name == "a" else "camera/b.json")
+    for camera in (None, own):
+        cloud = read_cloud(tmp_path / f"depth/{name}.png", camera=camera)
+        for part in ("points", "colors", "up", "viewpoint"):
+            assert getattr(wanted, part) is not None
+            np.testing.assert_array_equal(getattr(cloud, part), getattr(wanted, part))
+        assert cloud.camera == wanted.camera
+    other = tmp_path / "other.png"
+    Image.new("RGB", (8, 6), (1, 2, 3)).save(other)
+    colors = read_cloud(tmp_path / f"depth/{name}.png", color=other).colors
+    np.testing.assert_array_equal(colors, np.tile([1, 2, 3], (48, 1)))
+
+
+def test_a_depth_image_may_be_named_from_within_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = depth_folder(tmp_path)
+    monkeypatch.chdir(tmp_path / "depth")
+    np.testing.assert_array_equal(read_cloud("a.png").colors, frame.cloud().colors)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [("color/a.png", "no image", "not a readable image"), ("up.json", '{"a": [0, 0, 0]}', "with a length")],
+)
+def test_what_is_wrong_beside_a_depth_image_is_named(tmp_path: Path, file: str, content: str, message: str) -> None:
+    depth_folder(tmp_path)
+    (tmp_path / file).write_text(content)
+    for path in (tmp_path, tmp_path / "depth/a.png"):
+        with pytest.raises(ValueError, match=message) as caught:
+            read_cloud(path)
+        assert str(caught.value).startswith(str(tmp_path / file))
+
+
+CORNER = [350_000.004, 5_600_000.002, 60.001]  # metres in a UTM zone
+
+
+@pytest.mark.parametrize("name", ["cloud.ply", "cloud.xyz", "cloud.npz"])
+@pytest.mark.parametrize(("offset", "warned"), [(CORNER, True), ([0, 0, 16_000.0], False), ([np.nan, 0, 0], False)])
+def test_coordinates_too_large_for_float32_are_warned_of(
+    tmp_path: Path, name: str, offset: list[float], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    points = np.random.default_rng(0).random((20, 3)) + offset
+    if name.endswith("ply"):
+        (tmp_path / name).write_bytes(
+            ply("binary_little_endian", 20, XYZ.replace("float", "double"), points.astype("<f8").tobytes())
+        )
+    elif name.endswith("xyz"):
+        np.savetxt(tmp_path / name, points, "%.4f")
+    else:
+        np.savez(tmp_path / name, points=points)
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(read_cloud(tmp_path / name).points.shape, (20, 3))
+    assert len(caplog.messages) == warned
+    for words in (name, f"{np.nanmax(points):.8g} m", "0.5 m", "subtract"):
+        assert not warned or words in caplog.messages[0]
+
+
+def test_coordinates_beyond_float32_are_nothing_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "cloud.xyz").write_text("1e300 0 0\n1 2 3\n")
+    with caplog.at_level(logging.WARNING):
+        assert np.isinf(read_cloud(tmp_path / "cloud.xyz").points[0, 0])
+    assert "cloud.xyz" in caplog.text
+
+
 def _npz(**arrays: Any) -> Callable[[Path], None]:
     return lambda path: np.savez(path, **arrays)
 
 
 def _bytes(content: bytes) -> Callable[[Path], None]:
     def write(path: Path) -> None:
+        path.write_bytes(content)
+
+    return write
+
+
+def _damaged_npz(record: bytes, at: int, value: int) -> Callable[[Path], None]:
+    """A compressed .npz with another byte at so many after the beginning of a record of the archive."""
+
+    def write(path: Path) -> None:
+        np.savez_compressed(path, points=np.random.default_rng(0).normal(size=(500, 3)))
+        content = bytearray(path.read_bytes())
+        content[content.index(record) + at] = value
         path.write_bytes(content)
 
     return write
@@ -182,6 +268,9 @@ FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
     ),
     ("noise.npz", _bytes(b"not a zip"), "not a readable .npz"),
     ("cut.npz", _bytes(b"PK\x03\x04" + bytes(30)), "not a readable .npz"),
+    ("deflate.npz", _damaged_npz(b"PK\3\4", 60, 0xFF), "not a readable .npz"),
+    ("method.npz", _damaged_npz(b"PK\1\2", 10, 99), "not a readable .npz"),
+    ("locked.npz", _damaged_npz(b"PK\1\2", 8, 1), "not a readable .npz"),
     ("no_points.npz", _npz(cloud=np.zeros((2, 3))), "no array named points; it holds cloud"),
     ("shape.npz", _npz(points=np.zeros((4, 2))), r"points: expected shape \(N, 3\), got \(4, 2\)"),
     ("text.npz", _npz(points=np.full((4, 3), "a")), "points: expected numbers"),

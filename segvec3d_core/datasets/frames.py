@@ -123,7 +123,7 @@ class FrameFolder(Sequence[Frame]):
             color=read_color(color, camera) if color.is_file() else None,
             label=_read_label(label, camera) if label.is_file() else None,
             names=self._object_names(name),
-            up=self._up_of(name),
+            up=_direction(self.path / "up.json", self._up, name),
         )
 
     def _object_names(self, name: str) -> dict[int, str]:
@@ -131,17 +131,6 @@ class FrameFolder(Sequence[Frame]):
             return {int(key): str(value) for key, value in self._names.get(name, {}).items()}
         except (AttributeError, ValueError):
             raise ValueError(f"{self.path / 'names.json'}: {name}: expected {{object id: name}}") from None
-
-    def _up_of(self, name: str) -> Float32 | None:
-        if name not in self._up:
-            return None
-        try:
-            up = np.asarray(self._up[name], np.float32)
-        except (TypeError, ValueError):
-            up = np.empty(0, np.float32)
-        if up.shape != (3,):
-            raise ValueError(f"{self.path / 'up.json'}: {name}: expected [x, y, z], got {self._up[name]!r}")
-        return up
 
 
 def natural_key(name: str) -> list[Any]:
@@ -171,6 +160,27 @@ def read_camera(path: str | Path) -> tuple[Camera, float]:
         return Camera(*size, *focal), depth_scale
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def read_up(path: str | Path, name: str) -> Float32 | None:
+    """What an up.json says of a frame: (3,) float32, or None.
+
+    Raises:
+        ValueError: not an up.json, or something else than a direction.
+    """
+    return _direction(Path(path), _read_json_object(Path(path)), name)
+
+
+def _direction(path: Path, values: dict[str, Any], name: str) -> Float32 | None:
+    if name not in values:
+        return None
+    try:
+        up = np.asarray(values[name], np.float32)
+    except (TypeError, ValueError):
+        up = np.empty(0, np.float32)
+    if up.shape != (3,) or not (np.isfinite(up).all() and up.any()):
+        raise ValueError(f"{path}: {name}: expected [x, y, z] with a length, got {values[name]!r}")
+    return up
 
 
 def read_depth(path: str | Path, camera: Camera, depth_scale: float = DEPTH_SCALE) -> Float32:
