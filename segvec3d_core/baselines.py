@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segvec3d_core.clustering import drop_small
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.types import PointCloud, Scene, SceneObject
@@ -68,7 +69,7 @@ class PlaneDbscan:
         if not len(rest):
             return labels
         labels[rest] = self._cluster(points)
-        return _drop_small(labels, self.min_points)
+        return drop_small(labels.astype(np.int64), self.min_points).astype(np.int32)
 
     def _cluster(self, points: NDArray[np.float32]) -> NDArray[np.int32]:
         """The (N,) DBSCAN cluster of every point, by the voxel in which it lies."""
@@ -81,10 +82,3 @@ class PlaneDbscan:
         voxels = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(sums / counts[:, None]))
         clusters = np.asarray(voxels.cluster_dbscan(self.eps, self.min_voxels), np.int32)
         return clusters[inverse]
-
-
-def _drop_small(labels: NDArray[np.int32], min_points: int) -> NDArray[np.int32]:
-    """The labels without clusters under ``min_points``, renumbered from 0."""
-    counts = np.bincount(labels[labels >= 0])
-    number = np.where(counts >= min_points, np.cumsum(counts >= min_points) - 1, -1).astype(np.int32)
-    return np.append(number, np.int32(-1))[labels]  # the appended last entry is what -1 indexes

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segvec3d_core.config import SegmentationConfig
-from segvec3d_core.datasets.frames import Frame
+from segvec3d_core.datasets.frames import IGNORE, Frame
 from segvec3d_core.io import read_labelled_scan
 from segvec3d_core.metrics import (
-    IGNORE,
     AveragePrecision,
     FrameScore,
     FrameSummary,
     HitRate,
+    adjusted_rand_index,
     average_precision,
     scan_overlap,
     score_frame,
@@ -96,10 +96,18 @@ class RetrievalReport:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """A method's results on scans: average precision over all, and seconds for each."""
+    """A method's results on scans.
+
+    Attributes:
+        names: the scans.
+        precision: average precision over all of them.
+        adjusted_rand: of each, over the points on true instances; NaN where there are none.
+        seconds: that each took.
+    """
 
     names: tuple[str, ...]
     precision: AveragePrecision
+    adjusted_rand: tuple[float, ...]
     seconds: tuple[float, ...]
 
 
@@ -210,12 +218,13 @@ def _hits(matches: Matches, scene: Scene, label: NDArray[np.uint16], ids: list[i
 def evaluate_scans(
     model: Segmenter, paths: Iterable[str | Path], config: SegmentationConfig | None = None
 ) -> ScanReport:
-    """Class-agnostic AP on .npz scans (points, labels; 0 = not an instance), over the objects that were found.
+    """Class-agnostic AP and adjusted Rand index on .npz scans (points, labels; 0 = not an instance), over the objects
+    that were found.
 
     Raises:
         FileNotFoundError, ValueError: an unreadable scan, or one without labels.
     """
-    names, overlaps, seconds = [], [], []
+    names, overlaps, agreements, seconds = [], [], [], []
     for path in paths:
         cloud, labels = read_labelled_scan(path)
         if labels is None:
@@ -224,8 +233,9 @@ def evaluate_scans(
         is_object = np.array([item.kind == "object" for item in scene.objects] + [False])
         predicted = np.where(is_object[scene.labels], scene.labels, -1)
         overlaps.append(scan_overlap(predicted, [item.score for item in scene.objects], labels))
+        agreements.append(adjusted_rand_index(predicted, labels))
         names.append(Path(path).stem)
         seconds.append(duration)
     if not overlaps:
         raise ValueError("scans: expected at least one, got none")
-    return ScanReport(tuple(names), average_precision(overlaps), tuple(seconds))
+    return ScanReport(tuple(names), average_precision(overlaps), tuple(agreements), tuple(seconds))

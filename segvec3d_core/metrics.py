@@ -3,7 +3,7 @@
 - ``score_frame`` and ``summarize``: the overlap and boundary figures of UOIS-Net (Xie et al., 2021) and UCN (Xiang
   et al., 2020), and precision and recall of objects at IoU > 0.5.
 - ``average_precision``: class-agnostic AP, AP50 and AP25 after ScanNet's protocol.
-- ``adjusted_rand_index``, ``HitRate`` with Wilson's interval.
+- ``adjusted_rand_index`` of a frame's or a scan's points on objects, ``HitRate`` with Wilson's interval.
 
 All results are fractions, 0 to 1.
 """
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.optimize import linear_sum_assignment
 
-IGNORE = 255
-"""The true label of pixels that count nowhere."""
+from segvec3d_core.datasets.frames import IGNORE
 
 BOUNDARY_TOLERANCE = 0.003
 """Distance at which a border pixel is hit, as a share of the image diagonal (rounded up to pixels)."""
@@ -64,6 +63,7 @@ class FrameScore:
         detected: share of true objects whose partner has an F-measure above 0.75.
         predicted, true: number of objects.
         hits: number of pairs with IoU > 0.5.
+        adjusted_rand: agreement with the true objects over their pixels; NaN without any.
     """
 
     overlap: PrecisionRecall
@@ -72,6 +72,7 @@ class FrameScore:
     predicted: int
     true: int
     hits: int
+    adjusted_rand: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class FrameSummary:
         overlap_precision, overlap_recall, overlap_f: means of the frames' overlap.
         boundary_precision, boundary_recall, boundary_f: means of the frames' boundary.
         detected: mean share of objects with F > 0.75.
+        adjusted_rand: mean over the frames that have true objects; NaN where none has.
         objects: precision and recall of objects at IoU > 0.5, pooled over all frames.
         frames, predicted, true: number of frames, of predicted and of true objects.
     """
@@ -93,6 +95,7 @@ class FrameSummary:
     boundary_recall: float
     boundary_f: float
     detected: float
+    adjusted_rand: float
     objects: PrecisionRecall
     frames: int
     predicted: int
@@ -148,6 +151,7 @@ def score_frame(predicted: Ints, true: Ints, ignore: int = IGNORE) -> FrameScore
         predicted=len(p_labels),
         true=len(t_labels),
         hits=int((iou > 0.5).sum()),
+        adjusted_rand=adjusted_rand_index(predicted, true),
     )
 
 
@@ -211,6 +215,7 @@ def summarize(scores: Sequence[FrameScore]) -> FrameSummary:
         boundary_recall=mean(score.boundary.recall for score in scores),
         boundary_f=mean(score.boundary.f for score in scores),
         detected=mean(score.detected for score in scores),
+        adjusted_rand=mean_of_known(score.adjusted_rand for score in scores),
         objects=PrecisionRecall.of(hits, predicted, hits, true),
         frames=len(scores),
         predicted=predicted,
@@ -218,7 +223,7 @@ def summarize(scores: Sequence[FrameScore]) -> FrameSummary:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScanOverlap:
     """How one scan's predicted instances (P) lie on its true ones (T).
 
@@ -331,10 +336,18 @@ def _area_under_curve(correct: NDArray[np.bool_], scores: NDArray[np.float64], t
     return float(np.sum(precision * (padded[2:] - padded[:-2]) / 2))
 
 
-def adjusted_rand_index(predicted: Ints, true: Ints) -> float:
-    """Agreement of two clusterings, 1 for the same, about 0 for chance, over points with a true label above 0.
+def mean_of_known(values: Iterable[float]) -> float:
+    """The mean of the values that are not NaN; NaN where none is."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
 
-    Points predicted as nothing (below 0) form one cluster. NaN where no point has a true label.
+
+def adjusted_rand_index(predicted: Ints, true: Ints) -> float:
+    """Agreement of two clusterings (Hubert and Arabie, 1985): 1 for the same, about 0 for chance.
+
+    Args:
+        predicted: labels of any shape; what is below 0 is nothing and forms one cluster.
+        true: labels of the same shape. Only what lies on a true object, above 0, counts; NaN without any.
     """
     from sklearn.metrics import adjusted_rand_score
 

@@ -67,6 +67,7 @@ def test_the_truth_scores_full_marks_and_surfaces_are_no_predictions(surface: bo
     frame = table_frame()
     report = evaluate_frames(Oracle(frame, surface), [frame])
     assert report.summary.overlap_f == report.summary.boundary_f == report.summary.detected == 1
+    assert report.summary.adjusted_rand == 1
     assert (report.summary.predicted, report.summary.true) == (3, 3)
     assert [row.name for row in report.rows] == ["a"]
     assert 0 < report.timing.p50 <= report.timing.p95
@@ -133,6 +134,7 @@ def test_scans_are_scored_over_objects_with_void_ignored(tmp_path: Path) -> None
     report = evaluate_scans(Oracle(frame, surface=True), [tmp_path / "room.npz"])
     assert (report.precision.ap, report.precision.ap50, report.precision.true) == (1, 1, 3)
     assert report.names == ("room",)
+    assert report.adjusted_rand == (1.0,)
     np.savez(tmp_path / "bare.npz", points=points)
     with pytest.raises(ValueError, match=r"bare\.npz: no array named labels"):
         evaluate_scans(Oracle(frame), [tmp_path / "bare.npz"])

@@ -45,6 +45,7 @@ def test_unmatched_objects_cost_precision_and_recall() -> None:
     true = squares((0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10))
     found = squares((0, 0, 10, 10), (20, 0, 30, 10), (60, 0, 70, 40))
     score = score_frame(found, true)
+    assert score.adjusted_rand == pytest.approx(1), "the third object's pixels are nothing, and by themselves"
     assert score.overlap == PrecisionRecall(200 / 600, 200 / 300)
     assert score.detected == pytest.approx(2 / 3)
     assert (score.predicted, score.true, score.hits) == (3, 3, 2)
@@ -57,6 +58,7 @@ def test_matching_is_one_to_one_and_best_overall() -> None:
     merged = score_frame(true, split)
     assert merged.overlap == PrecisionRecall(0.5, 0.5)
     assert merged.detected == 0.0
+    assert merged.adjusted_rand == score_frame(split, true).adjusted_rand == 0.0
 
 
 def test_ignored_pixels_count_nowhere() -> None:
@@ -67,6 +69,7 @@ def test_ignored_pixels_count_nowhere() -> None:
     assert score.overlap == PrecisionRecall(1.0, 1.0)
     assert score.boundary == PrecisionRecall(1.0, 1.0)
     assert (score.predicted, score.hits) == (1, 1)
+    assert score.adjusted_rand == 1
 
 
 @pytest.mark.parametrize(("shift", "boundary"), [(0, 1.0), (1, 1.0), (3, None)])
@@ -99,6 +102,7 @@ def test_the_truth_scores_full_marks(true: np.ndarray) -> None:
     assert score.overlap == PrecisionRecall(1, 1)
     assert score.boundary == PrecisionRecall(1, 1)
     assert score.detected == 1
+    assert score.adjusted_rand == 1 or (score.true == 0 and math.isnan(score.adjusted_rand))
     assert score.hits == score.true == score.predicted
 
 
@@ -132,12 +136,13 @@ def test_images_of_different_sizes_are_refused() -> None:
 
 
 def test_a_summary_is_the_mean_of_frames_and_pools_objects() -> None:
-    good = FrameScore(PrecisionRecall(1, 1), PrecisionRecall(1, 0.5), 1.0, 1, 1, 1)
-    bad = FrameScore(PrecisionRecall(0, 0), PrecisionRecall(0, 0), 0.0, 1, 3, 0)
+    good = FrameScore(PrecisionRecall(1, 1), PrecisionRecall(1, 0.5), 1.0, 1, 1, 1, 0.8)
+    bad = FrameScore(PrecisionRecall(0, 0), PrecisionRecall(0, 0), 0.0, 1, 3, 0, math.nan)
     summary = summarize([good, bad])
     assert summary.overlap_f == 0.5
     assert summary.boundary_recall == 0.25
     assert summary.objects == PrecisionRecall(0.5, 0.25)
+    assert summary.adjusted_rand == 0.8, "a frame without true objects has none"
     assert (summary.frames, summary.predicted, summary.true) == (2, 2, 4)
     with pytest.raises(ValueError, match="at least one frame"):
         summarize([])

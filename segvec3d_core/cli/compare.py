@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
@@ -27,6 +26,7 @@ from segvec3d_core.evaluate import (
     evaluate_scans,
 )
 from segvec3d_core.io import read_cloud, write_json
+from segvec3d_core.metrics import mean_of_known
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import PointCloud
 from segvec3d_core.view import save_picture
@@ -122,7 +122,7 @@ def _print_frame_header(folder: FrameFolder, report: FrameReport) -> None:
     print(f"{folder.path}: {report.summary.frames} frames, {report.summary.true} objects; mean over frames, percent")
     print(
         f"{'':24} {'overlap P / R / F':>20}  {'boundary P / R / F':>20}  {'F > 0.75':>8}  "
-        f"{'IoU > 0.5: P / R / F':>20}  {'ms p50 / p95':>13}"
+        f"{'IoU > 0.5: P / R / F':>20}  {'ARI':>5}  {'ms p50 / p95':>13}"
     )
 
 
@@ -135,7 +135,7 @@ def _frame_line(name: str, report: FrameReport) -> str:
     return (
         f"{name:24} {_percents(s.overlap_precision, s.overlap_recall, s.overlap_f):>20}  "
         f"{_percents(s.boundary_precision, s.boundary_recall, s.boundary_f):>20}  {_percents(s.detected):>8}  "
-        f"{_percents(s.objects.precision, s.objects.recall, s.objects.f):>20}  "
+        f"{_percents(s.objects.precision, s.objects.recall, s.objects.f):>20}  {_percents(s.adjusted_rand):>5}  "
         f"{f'{report.timing.p50:.0f} / {report.timing.p95:.0f}':>13}"
     )
 
@@ -151,7 +151,7 @@ def _print_retrieval(kind: str, report: RetrievalReport) -> None:
 
 def _frame_values(report: FrameReport) -> dict[str, Any]:
     """A report as JSON: fractions, milliseconds."""
-    values = dataclasses.asdict(report.summary)
+    values = _known(dataclasses.asdict(report.summary))
     values["objects"]["f"] = report.summary.objects.f
     rows = [
         {
@@ -162,11 +162,17 @@ def _frame_values(report: FrameReport) -> dict[str, Any]:
             "predicted": row.score.predicted,
             "true": row.score.true,
             "hits": row.score.hits,
+            "adjusted_rand": row.score.adjusted_rand,
             "milliseconds": 1e3 * row.seconds,
         }
         for row in report.rows
     ]
-    return {"summary": values, "milliseconds": dataclasses.asdict(report.timing), "frames": rows}
+    return {"summary": values, "milliseconds": dataclasses.asdict(report.timing), "frames": [*map(_known, rows)]}
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with None for NaN, which JSON has not."""
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
 
 def _retrieval_values(report: RetrievalReport) -> dict[str, Any]:
@@ -208,10 +214,11 @@ def _evaluate_scans(
         if len(reports) == 1:
             print(machine_line())
             print(f"{len(scans)} scans, {report.precision.true} instances; without classes, percent")
-            print(f"{'':24} {'AP / AP50 / AP25':>20}  {'predicted':>9}  {'s per scan':>10}")
+            print(f"{'':24} {'AP / AP50 / AP25':>20}  {'ARI':>5}  {'predicted':>9}  {'s per scan':>10}")
         precision = report.precision
         print(
-            f"{name:24} {_percents(precision.ap, precision.ap50, precision.ap25):>20}  {precision.predicted:>9}  "
+            f"{name:24} {_percents(precision.ap, precision.ap50, precision.ap25):>20}  "
+            f"{_percents(mean_of_known(report.adjusted_rand)):>5}  {precision.predicted:>9}  "
             f"{np.mean(report.seconds):>10.2f}",
             flush=True,
         )
@@ -219,11 +226,12 @@ def _evaluate_scans(
 
 
 def _scan_values(report: ScanReport) -> dict[str, Any]:
-    precision = {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in dataclasses.asdict(report.precision).items()
-    }
-    return {**precision, "scans": dict(zip(report.names, report.seconds, strict=True))}
+    scans = [
+        _known({"scan": name, "adjusted_rand": agreement, "seconds": seconds})
+        for name, agreement, seconds in zip(report.names, report.adjusted_rand, report.seconds, strict=True)
+    ]
+    precision = dataclasses.asdict(report.precision)
+    return _known({**precision, "adjusted_rand": mean_of_known(report.adjusted_rand), "scans": scans})
 
 
 # Time ------------------------------------------------------------------------------------------------------------
@@ -233,7 +241,9 @@ def bench(args: Namespace) -> int:
     """Measure milliseconds per stage on frames, after a warm-up, beside the baseline in the same run."""
     at_least("--runs", args.runs, 1)
     if args.threads is not None:
-        torch.set_num_threads(at_least("--threads", args.threads, 1))
+        from segvec3d_core.train.data import use_threads
+
+        use_threads(at_least("--threads", args.threads, 1))
     clouds = _bench_clouds(args.path, min(args.runs, 10))
     model, config = load_model(args), configuration(args)
     model.warm_up()
