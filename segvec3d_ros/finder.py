@@ -16,14 +16,15 @@ from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import Header
 
+from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Match, Matches, SceneObject
 from segvec3d_interfaces.msg import ObjectMatch
 from segvec3d_interfaces.srv import FindObject
 from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds
 from segvec3d_ros.transforms import TransformError, Transforms, transform_box, transform_points
 
-MAX_QUERY = 1000
-"""Longest query, characters: a sentence, not a document."""
+LOADING = "is loading its model"
+"""In the message of INACTIVE as long as the node will be active by itself."""
 
 POLL = 0.02
 """Seconds between two looks for a fresher cloud or transform."""
@@ -52,6 +53,10 @@ class Source(Protocol):
 
     def find(self, result: Result, query: str, top_k: int | None, min_similarity: float | None) -> Matches:
         """``SegVec3D.find``."""
+        ...
+
+    def why_inactive(self) -> str:
+        """What to do where ``active`` is False."""
         ...
 
     def why_no_data(self) -> str:
@@ -111,11 +116,7 @@ class Finder:
 
     def _require_active(self) -> None:
         if not self.source.active:
-            name = self.node.get_fully_qualified_name()
-            raise Refusal(
-                FindObject.Response.INACTIVE,
-                f"{name} is not active: ros2 lifecycle set {name} configure, then activate",
-            )
+            raise Refusal(FindObject.Response.INACTIVE, self.source.why_inactive())
 
     def _search(self, request: FindObject.Request, result: Result) -> Matches:
         everything = request.top_k == FindObject.Request.ALL
@@ -182,8 +183,8 @@ def validate(request: FindObject.Request) -> None:
     problem = ""
     if not request.query.strip():
         problem = "query: expected some words, got none"
-    elif len(request.query) > MAX_QUERY:
-        problem = f"query: expected at most {MAX_QUERY} characters, got {len(request.query)}"
+    elif len(request.query) > MAX_CHARACTERS:
+        problem = f"query: expected at most {MAX_CHARACTERS} characters, got {len(request.query)}"
     elif math.isnan(request.min_similarity) or request.min_similarity > 1:
         problem = f"min_similarity: expected at most 1, below 0 for the default, got {request.min_similarity}"
     elif nanoseconds(request.timeout) < 0:

@@ -1,41 +1,39 @@
 """The managed node ``segvec3d``: clouds in, objects out, asked for in words.
 
 Three threads: the executor that spins the node answers services and parameters; the intake takes clouds; the worker
-computes on the latest one. They share the latest ``Result``, which never changes once it is made.
+computes on the latest one. They share the latest ``Result``, which never changes once it is made. A fourth loads the
+model at start, so that services answer meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import PointCloud2
 
-from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
-from segvec3d_core.types import Matches, PointCloud, Scene
+from segvec3d_core.config import DEFAULT_VOCABULARY
+from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, to_cloud
 from segvec3d_ros.diagnostics import Health, Snapshot, diagnostic_array
-from segvec3d_ros.finder import Finder
-from segvec3d_ros.intake import Intake, spin_forever
+from segvec3d_ros.finder import LOADING, Finder
+from segvec3d_ros.intake import Intake
+from segvec3d_ros.lifetime import run_node
+from segvec3d_ros.model import Loading, Model, Namer, load_segvec3d, release_memory
 from segvec3d_ros.outputs import Outputs
 from segvec3d_ros.share import use_large_messages
 from segvec3d_ros.tracking import FrameTracker, Tracker
@@ -45,43 +43,11 @@ from segvec3d_ros.worker import LatestWorker
 PATIENCE = 3.0
 """Seconds without a cloud before the log says why."""
 
+STAGES = ("convert", "segment", "name", "track", "publish")
+"""What a cloud goes through; the core adds the stages of its own."""
 
-class Model(Protocol):
-    """What the node needs of ``segvec3d_core.SegVec3D``."""
-
-    @property
-    def device(self) -> Any:
-        """The torch device in use."""
-        ...
-
-    @property
-    def info(self) -> dict[str, Any]:
-        """What is known of the weights."""
-        ...
-
-    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
-        """Find the instances of a cloud."""
-        ...
-
-    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
-        """The objects that a text describes."""
-        ...
-
-    def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
-        """The best of ``labels`` for each object."""
-        ...
-
-    def warm_up(self) -> None:
-        """Load and compile everything that the first cloud and the first query would wait for."""
-        ...
-
-
-def load_segvec3d(path: str | None, device: str) -> Model:
-    """``SegVec3D.load``; imported here, because torch takes seconds and a machine without it should say so late."""
-    from segvec3d_core.pipeline import SegVec3D
-
-    model: Model = SegVec3D.load(Path(path) if path else None, device)
-    return model
+STOP_LIMIT = 1.0
+"""Longest wait for the cloud in work when the node is deactivated or ends, seconds; its result is not published."""
 
 
 class SegVec3DNode(LifecycleNode):
@@ -109,10 +75,11 @@ class SegVec3DNode(LifecycleNode):
         super().__init__("segvec3d", **kwargs)
         self._load_model = load_model
         self._model: Model | None = None
+        self._namer: Namer | None = None
+        self._loading: Loading | None = None
         self._result: Result | None = None
         self._active = False
-        self._problem = ""
-        self._text_lock = threading.Lock()  # tokenizers are not thread-safe: worker and services take turns
+        self._finalized = False
         self._health = Health()
         self._complete = False
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
@@ -122,7 +89,7 @@ class SegVec3DNode(LifecycleNode):
         self.add_post_set_parameters_callback(lambda _: self._apply_parameters())
         self._transforms = make_transforms(self) if transforms is None else transforms
         self._outputs = Outputs(self)
-        self._worker: LatestWorker[PointCloud2] = LatestWorker(self._process, self._on_lost, "segvec3d worker")
+        self._worker = LatestWorker(self._work, self._deliver, self._on_lost, "segvec3d worker")
         topic = self.resolve_topic_name("points")
         self._intake = Intake(self, topic, parameters.input_qos(self, topic), self._worker.submit)
         self._create_services()
@@ -130,6 +97,9 @@ class SegVec3DNode(LifecycleNode):
         for name in parameters.unknown_overrides(self):
             self.get_logger().warning(f"unknown parameter {name}: ignored; ros2 param list shows those there are")
         self._complete = True
+        if self._values["autostart"]:
+            self._loaded = self.create_guard_condition(self._start)
+            self._loading = self._load(self._announce)
 
     def _create_services(self) -> None:
         group = ReentrantCallbackGroup()
@@ -142,30 +112,43 @@ class SegVec3DNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._report, clock=steady)
-        if self._values["autostart"]:
-            self._start_timer = self.create_timer(0.0, self._start, clock=steady)
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
+    def _load(self, done: Callable[[], None] = lambda: None) -> Loading:
+        values = self._values
+        return Loading(self._load_model, values["model"], values["device"], values["vocabulary"], done)
+
+    def _announce(self) -> None:
+        """In the loading thread: have the executor go on with ``_start``."""
+        with contextlib.suppress(InvalidHandle):  # the node has gone meanwhile
+            self._loaded.trigger()
+
     def _start(self) -> None:
-        self._start_timer.cancel()
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        # Somebody else may have configured it or shut it down while the model was loading.
+        if (
+            self._loading is not None
+            and not self._finalized
+            and self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        ):
             self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model and warm it up. A missing or broken weight file fails with one line, and can be retried."""
+        """Take the model that was loaded at start, or load it now, which holds up services until it is there.
+
+        A missing or broken weight file fails with one line, and can be retried.
+        """
         path, device = self._values["model"], self._values["device"]
+        loading, self._loading = self._loading, None
+        if loading is None or (loading.path, loading.device) != (path, device):
+            loading = self._load()
         try:
-            started = time.monotonic()
-            model = self._load_model(path or None, device)
-            model.warm_up()
-            # The sentence encoder reads the vocabulary now rather than while the first cloud waits.
-            model.name(Scene(np.empty(0, np.int32)), self._values["vocabulary"])
-            self._model = model
+            loaded = loading.result()
         except Exception as error:
             self.get_logger().error(f"cannot load the model {path or '(shipped)'} on {device}: {error}")
             return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f"model ready on {model.device} after {time.monotonic() - started:.1f} s")
+        self._model, self._namer = loaded.model, loaded.namer
+        self.get_logger().info(f"model ready on {loaded.model.device} after {loading.seconds:.1f} s")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -183,35 +166,41 @@ class SegVec3DNode(LifecycleNode):
         return done
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Finish the cloud in work, take no more, take the markers down; the model stays."""
+        """Take no more clouds, drop the result of the one in work, take the markers down; the model stays."""
         self._halt()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model."""
-        self._model = None
+        self._free()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything."""
+        self._finalized = True
         self._halt()
-        self._model = None
+        self._free()
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """After a failed transition: back to unconfigured, so that it can be tried again."""
         self._halt()
-        self._model = None
+        self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def _halt(self) -> None:
         self._active = False
         self._intake.close()
-        self._worker.stop()
-        if self._result is not None:
+        if not self._worker.stop(STOP_LIMIT):
+            self.get_logger().warning(f"a cloud is in work for more than {STOP_LIMIT:g} s: its result will be dropped")
+        if self._result is not None and self.context.ok():
             self._outputs.clear(self._result.header)
         self._result = None
         self._tracker.reset()
+
+    def _free(self) -> None:
+        self._model = self._namer = None
+        release_memory()
 
     def destroy_node(self) -> None:
         """End the threads, then the node."""
@@ -219,43 +208,50 @@ class SegVec3DNode(LifecycleNode):
         if self._complete:  # not after a refused parameter, nor a second time when the context goes down
             self._complete = False
             self._intake.destroy()
-            self._worker.stop()
+            self._worker.stop(STOP_LIMIT)
         super().destroy_node()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is still at work that nobody waits for any more: on a stopped cloud, or loading a model."""
+        return self._worker.busy or (self._loading is not None and self._loading.busy)
 
     # --- clouds ------------------------------------------------------------------------------------------------
 
-    def _process(self, message: PointCloud2) -> None:
-        """One cloud, in the worker's thread: convert, call the core, name, track, publish."""
-        model = self._model
-        assert model is not None, "the worker runs only while a model is loaded"
+    def _work(self, message: PointCloud2) -> tuple[Result, _StageClock]:
+        """One cloud, in the worker's thread: convert, call the core, name."""
+        model, namer = self._model, self._namer
+        if model is None or namer is None:
+            raise RuntimeError("the model was freed before the cloud's turn came")
         values, config = self._values, self._config
-        timings: dict[str, float] = {}
-        clock = _StageClock(timings)
-        try:
-            stamp = nanoseconds(message.header.stamp)
-            frame = message.header.frame_id
-            level = values["gravity_frames"]
-            cloud = to_cloud(message, up_in(frame, stamp, level, self._transforms), frame not in level)
-            clock.lap("convert")
-            scene = model.segment(cloud, config)
-            timings.update(scene.timings)
-            clock.lap("segment")
-            with self._text_lock:
-                names = names_of(model.name(scene, values["vocabulary"]))
-            clock.lap("name")
-            tracks = self._tracker.update(scene, cloud, stamp, frame)
-            clock.lap("track")
-        except Exception as error:
-            self._on_lost(error)
+        clock = _StageClock()
+        stamp, frame = nanoseconds(message.header.stamp), message.header.frame_id
+        level = values["gravity_frames"]
+        cloud = to_cloud(message, up_in(frame, stamp, level, self._transforms), frame not in level)
+        clock.lap("convert")
+        scene = model.segment(cloud, config)
+        clock.timings.update(scene.timings)
+        clock.lap("segment")
+        names = names_of(namer.name(scene, values["vocabulary"]))
+        clock.lap("name")
+        return Result(message.header, message.width, message.height, cloud, scene, names, ()), clock
+
+    def _deliver(self, work: tuple[Result, _StageClock]) -> None:
+        """What the worker does with a result that is still wanted: track, keep, publish."""
+        untracked, clock = work
+        if not self.context.ok():
             return
-        result = Result(message.header, message.width, message.height, cloud, scene, names, tracks)
-        self._result = result
+        tracks = self._tracker.update(untracked.scene, untracked.cloud, untracked.stamp, untracked.header.frame_id)
+        clock.lap("track")
+        result = self._result = replace(untracked, tracks=tracks)
         self._outputs.publish(result)
         clock.lap("publish")
-        timings["total"] = sum(timings[stage] for stage in ("convert", "segment", "name", "track", "publish"))
-        self._health.done(timings)
+        clock.timings["total"] = sum(clock.timings[stage] for stage in STAGES)
+        self._health.done(clock.timings)
 
     def _on_lost(self, error: Exception) -> None:
+        if not self.context.ok():  # ROS went down under the cloud: no news
+            return
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         self._health.lost(reason)
         self.get_logger().error(f"cloud lost: {reason}", throttle_duration_sec=5.0)
@@ -277,8 +273,14 @@ class SegVec3DNode(LifecycleNode):
         model = self._model
         if model is None:
             raise RuntimeError("the model was freed during the request")
-        with self._text_lock:
-            return model.find(result.scene, query, top_k, min_similarity)
+        return model.find(result.scene, query, top_k, min_similarity)
+
+    def why_inactive(self) -> str:
+        """What to do so that requests are answered."""
+        name = self.get_fully_qualified_name()
+        if self._loading is not None and self._loading.busy:
+            return f"{name} {LOADING}: ask again"
+        return f"{name} is not active: ros2 lifecycle set {name} configure, then activate"
 
     def why_no_data(self) -> str:
         """What keeps clouds from arriving, as far as the graph shows it."""
@@ -317,7 +319,7 @@ class SegVec3DNode(LifecycleNode):
         if problem and silence is not None and silence > PATIENCE:
             self._intake.warn_of_silence(problem)
         snapshot = Snapshot(
-            state="active" if self._active else "inactive" if self._model is not None else "unconfigured",
+            state=self._state_in_words(),
             problem=problem,
             facts=self._facts(),
             received=self._worker.received,
@@ -325,6 +327,11 @@ class SegVec3DNode(LifecycleNode):
         )
         stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostic_array(self.get_fully_qualified_name(), self._health, snapshot, stamp))
+
+    def _state_in_words(self) -> str:
+        if self._active or self._model is not None:
+            return "active" if self._active else "inactive"
+        return f"unconfigured, {LOADING}" if self._loading is not None and self._loading.busy else "unconfigured"
 
     def _facts(self) -> dict[str, str]:
         model, result = self._model, self._result
@@ -347,59 +354,23 @@ def _short(info: dict[str, Any]) -> dict[str, str]:
 class _StageClock:
     """Notes the seconds since the last lap under a stage's name."""
 
-    def __init__(self, timings: dict[str, float]) -> None:
-        self._timings = timings
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self._timings[stage], self._last = now - self._last, now
-
-
-class _RosLog(logging.Handler):
-    """Forwards the core's log to ROS's."""
-
-    def __init__(self, node: SegVec3DNode) -> None:
-        super().__init__()
-        self._logger = node.get_logger().get_child("core")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        if record.levelno >= logging.ERROR:
-            self._logger.error(text)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(text)
-        elif record.levelno >= logging.INFO:
-            self._logger.info(text)
-        else:
-            self._logger.debug(text)
+        self.timings[stage], self._last = now - self._last, now
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the node until it is interrupted; ``argv`` are ROS arguments, by default the process's own.
 
     Returns:
-        0, or 2 when a parameter is refused.
+        0, or 2 when an argument or a parameter is refused.
     """
     use_large_messages()
-    rclpy.init(args=list(sys.argv if argv is None else argv))
-    try:
-        node = SegVec3DNode()
-    except (ValueError, InvalidParameterTypeException, InvalidParameterValueException) as error:
-        print(f"segvec3d: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 2
-    logging.getLogger("segvec3d_core").addHandler(_RosLog(node))
-    with contextlib.suppress(KeyboardInterrupt):
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        spin_forever(executor, node)
-        # A terminal and ros2 launch both pass on a ctrl-c: the second one must not spoil the clean end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node(lambda: SegVec3DNode(load_segvec3d), sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

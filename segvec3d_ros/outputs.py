@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -21,6 +22,10 @@ QOS = QoSProfile(depth=5)
 
 CLOUD_QOS = QoSProfile(depth=1)
 """The same for 7 MB messages, of which only the latest is of use."""
+
+
+LAST_WORD = Duration(seconds=0.3)
+"""Longest wait until those who show markers know that they are gone."""
 
 
 class Outputs:
@@ -51,10 +56,11 @@ class Outputs:
             self._detections.publish(detection_array(instance_array(result), self._vision_msgs))
 
     def clear(self, header: Header) -> None:
-        """Take down all markers."""
+        """Take down all markers, and see to it that this arrives: it may be the node's last word."""
         markers = self._board.clear(header)
         if markers.markers:
             self._markers.publish(markers)
+            self._markers.wait_for_all_acked(LAST_WORD)
 
     def _publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
         return self._node.create_lifecycle_publisher(

@@ -14,9 +14,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from segvec3d_core.config import DEFAULT_VOCABULARY, ClusteringMethod, SegmentationConfig
+from segvec3d_core.text import MAX_CHARACTERS, TEMPLATES
 
-MAX_WORD = 200
-"""Longest word of the vocabulary, characters."""
+MAX_WORD = MAX_CHARACTERS - max(len(template.format("")) for template in TEMPLATES)
+"""Longest word of the vocabulary, characters: what the core's sentence encoder takes, in its phrasings."""
 
 MAX_WORDS = 1000
 """Largest vocabulary."""

@@ -7,79 +7,119 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
-class LatestWorker(Generic[T]):
-    """Calls ``process`` with the latest submitted item, one at a time, in a thread of its own.
+class LatestWorker(Generic[T, R]):
+    """Works on the latest submitted item, one at a time, in a thread of its own.
 
     A queue would hand over ever older clouds once the work is slower than the camera; one slot never does.
 
     Args:
-        process: the work. It handles its own errors; one that escapes goes to ``on_error``.
-        on_error: called with an exception that escaped ``process``; the worker goes on.
+        work: item -> result; may take long, and has no effect but its result: one that comes after ``stop`` is thrown
+            away.
+        deliver: called with each result; must be quick.
+        on_error: called with an exception of either; the worker goes on.
         name: of the thread.
 
     Attributes:
-        received, processed, dropped: items submitted, worked on, and replaced before their turn, since construction.
+        received, processed, dropped: items submitted; worked on, with a result or an error; and replaced before their
+            turn or stopped.
     """
 
     def __init__(
-        self, process: Callable[[T], None], on_error: Callable[[Exception], None], name: str = "worker"
+        self,
+        work: Callable[[T], R],
+        deliver: Callable[[R], None],
+        on_error: Callable[[Exception], None],
+        name: str = "worker",
     ) -> None:
-        self._process = process
+        self._work = work
+        self._deliver = deliver
         self._on_error = on_error
         self._name = name
         self._condition = threading.Condition()
         self._slot: T | None = None
-        self._running = False
         self._thread: threading.Thread | None = None
+        self._abandoned: list[threading.Thread] = []
         self.received = 0
         self.processed = 0
         self.dropped = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether work that ``stop`` did not wait for is still going on."""
+        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        return bool(self._abandoned)
+
     def start(self) -> None:
         """Start the thread; nothing happens when it runs already."""
-        if self._thread is not None:
-            return
-        self._running = True
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        self._thread.start()
+        with self._condition:
+            if self._thread is None:
+                # A daemon: work that hangs must not keep the process.
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
 
     def submit(self, item: T) -> None:
         """Put ``item`` into the slot and return at once; an item still waiting there is dropped."""
         with self._condition:
             self.received += 1
-            if not self._running:
+            if self._thread is None:
                 self.dropped += 1
                 return
             if self._slot is not None:
                 self.dropped += 1
             self._slot = item
-            self._condition.notify()
+            self._condition.notify_all()
 
-    def stop(self) -> None:
-        """Finish the item in work, drop the waiting one, and end the thread."""
-        thread, self._thread = self._thread, None
+    def stop(self, timeout: float | None = None) -> bool:
+        """Drop the waiting item and the result of the one in work, and end the thread.
+
+        Args:
+            timeout: longest wait for the item in work, seconds; None for as long as it takes.
+
+        Returns:
+            False when the work went on beyond the timeout. Its result is thrown away when it comes, and ``start`` does
+            not wait for it.
+        """
         with self._condition:
-            self._running = False
+            thread, self._thread = self._thread, None
             self.dropped += self._slot is not None
             self._slot = None
-            self._condition.notify()
-        if thread is not None:
-            thread.join()
+            self._condition.notify_all()
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout)
+        if thread.is_alive():
+            self._abandoned.append(thread)
+        return not thread.is_alive()
 
     def _run(self) -> None:
+        me = threading.current_thread()
         while True:
             with self._condition:
-                while self._running and self._slot is None:
+                while self._thread is me and self._slot is None:
                     self._condition.wait()
-                if not self._running:
+                if self._thread is not me or self._slot is None:
                     return
                 item, self._slot = self._slot, None
-            try:
-                if item is not None:
-                    self._process(item)
-            except Exception as error:
-                self._on_error(error)
-            with self._condition:
-                self.processed += 1
+            self._turn(me, item)
+
+    def _turn(self, me: threading.Thread, item: T) -> None:
+        error: Exception | None = None
+        try:
+            result = self._work(item)
+        except Exception as raised:
+            error = raised
+        with self._condition:
+            wanted = self._thread is me
+            self.processed += wanted
+            self.dropped += not wanted
+        if not wanted:
+            return
+        try:
+            if error is not None:
+                raise error
+            self._deliver(result)
+        except Exception as raised:
+            self._on_error(raised)

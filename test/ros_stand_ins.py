@@ -49,6 +49,7 @@ class StandInModel:
     Attributes:
         gate: cleared, ``segment`` waits, as a slow inference would.
         failure: raised by the next ``segment``.
+        reading: seconds that the sentence encoder takes for each text it has not read yet, one list after the other.
         clouds, configs: what ``segment`` was given; words: what ``name`` was given.
     """
 
@@ -61,6 +62,9 @@ class StandInModel:
         self.failure: Exception | None = None
         self.clouds: list[PointCloud] = []
         self.configs: list[SegmentationConfig | None] = []
+        self.reading = 0.0
+        self._read: set[str] = set()
+        self._encoder = threading.Lock()
         self.warm = False
         self.words: list[tuple[str, ...]] = []
 
@@ -95,6 +99,7 @@ class StandInModel:
     def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
         if not text.strip():
             raise ValueError("text: expected words, got an empty string")
+        self._encode([text])
         wanted = set(range(3)) if "everything" in text else {i for i, word in enumerate(WORDS) if word in text}
         threshold = 0.5 if min_similarity is None else min_similarity
         matches = [
@@ -106,8 +111,14 @@ class StandInModel:
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
         self.words.append(tuple(labels))
+        self._encode(labels)
         words = [WORDS[int(thing.embedding.argmax())] for thing in scene.objects]
         return [(word, 0.8) if word in labels else ("other", 0.1) for word in words]
+
+    def _encode(self, texts: Sequence[str]) -> None:
+        with self._encoder:
+            time.sleep(self.reading * len(set(texts) - self._read))
+            self._read.update(texts)
 
 
 class StandInTransforms:

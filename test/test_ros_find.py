@@ -13,10 +13,10 @@ from ros_stand_ins import FRAME, Robot, active_robot, robot, until
 # isort: split
 from builtin_interfaces.msg import Duration, Time
 
+from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros.conversions import to_cloud
-from segvec3d_ros.finder import MAX_QUERY
 from segvec3d_ros.transforms import Condition
 
 R = FindObject.Response
@@ -78,7 +78,7 @@ def test_min_similarity_limits_the_matches(seeing: Robot) -> None:
     [
         ({"query": ""}, "query: expected some words"),
         ({"query": " \t\n"}, "query: expected some words"),
-        ({"query": "mug " * MAX_QUERY}, f"at most {MAX_QUERY} characters, got {4 * MAX_QUERY}"),
+        ({"query": "mug " * MAX_CHARACTERS}, f"at most {MAX_CHARACTERS} characters, got {4 * MAX_CHARACTERS}"),
         ({"query": "mug", "min_similarity": 1.5}, "min_similarity: expected at most 1"),
         ({"query": "mug", "min_similarity": float("nan")}, "min_similarity: expected at most 1"),
         ({"query": "mug", "timeout": Duration(sec=-1)}, "timeout: expected no less than 0 s, got -1 s"),

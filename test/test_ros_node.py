@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from ros_stand_ins import CAMERA, FRAME, Robot, StandInModel, active_robot, frame_cloud, frame_message, robot, until
+from ros_stand_ins import (
+    CAMERA,
+    FRAME,
+    WAIT,
+    Robot,
+    StandInModel,
+    active_robot,
+    frame_cloud,
+    frame_message,
+    robot,
+    until,
+)
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
@@ -22,7 +38,8 @@ from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.types import PointCloud
 from segvec3d_interfaces.msg import InstanceArray
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
-from segvec3d_ros.node import load_segvec3d
+from segvec3d_ros.finder import LOADING
+from segvec3d_ros.model import load_segvec3d, release_memory
 
 RELIABLE = QoSProfile(depth=10)
 
@@ -42,7 +59,7 @@ def test_the_node_configures_and_activates_itself() -> None:
     with active_robot() as made:
         assert state(made) == "active"
         assert made.model.warm
-        assert made.model.words == [DEFAULT_VOCABULARY], "the words are read before the first cloud"
+        assert [word for words in made.model.words for word in words] == list(DEFAULT_VOCABULARY)
 
 
 def test_a_lifecycle_manager_leads_it_through_every_state() -> None:
@@ -94,6 +111,101 @@ def test_the_real_loader_names_a_weight_file_that_is_not_there(tmp_path: Any) ->
     pytest.importorskip("torch", reason="torch is missing")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load_segvec3d(str(tmp_path / "nowhere.safetensors"), "cpu")
+
+
+def test_a_corrupt_weight_file_is_one_clear_line_and_the_node_lives_on(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is missing")
+    weights = tmp_path / "corrupt.safetensors"
+    weights.write_bytes(b"\xff" * 1000)
+    with robot(overrides={"model": str(weights), "device": "cpu"}, load_model=load_segvec3d) as made:
+        until(lambda: made.log, "an error", 2 * WAIT)
+        assert len(made.log) == 1
+        assert made.log[0].startswith(f"cannot load the model {weights} on cpu: ")
+        assert "\n" not in made.log[0]
+        assert state(made) == "unconfigured"
+        assert made.call(FindObject, "find_object", query="mug").status == FindObject.Response.INACTIVE
+
+
+def test_while_the_model_loads_services_answer_that_it_does() -> None:
+    gate = threading.Event()
+    model = StandInModel()
+
+    def load(path: str | None, device: str) -> StandInModel:
+        gate.wait(3 * WAIT)
+        return model
+
+    with robot(model=model, load_model=load) as made:
+        reports = made.listen(DiagnosticArray, "/diagnostics")
+        answer = made.call(FindObject, "find_object", query="mug")
+        assert answer.status == FindObject.Response.INACTIVE
+        assert LOADING in answer.message
+        assert state(made) == "unconfigured"
+        until(lambda: reports and LOADING in reports[-1].status[0].message, "a report of it")
+        gate.set()
+        until(lambda: made.node.active, "activation")
+        assert not made.node.busy
+
+
+def test_a_node_that_is_shut_down_while_its_model_loads_stays_down() -> None:
+    gate = threading.Event()
+    model = StandInModel()
+
+    def load(path: str | None, device: str) -> StandInModel:
+        gate.wait(3 * WAIT)
+        return model
+
+    with robot(model=model, load_model=load) as made:
+        assert change(made, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+        assert made.node.busy
+        gate.set()
+        until(lambda: not made.node.busy, "the model")
+        assert made.call(FindObject, "find_object", query="mug").status == FindObject.Response.INACTIVE
+        assert state(made) == "finalized"
+
+
+def test_cleanup_frees_the_model_even_when_it_refers_to_itself() -> None:
+    alive: list[weakref.ref[StandInModel]] = []
+
+    def load(path: str | None, device: str) -> StandInModel:
+        model = StandInModel()
+        model.info["itself"] = model
+        alive.append(weakref.ref(model))
+        return model
+
+    with robot(load_model=load) as made:
+        until(lambda: made.node.active, "activation")
+        made.show(stamp=1)
+        assert change(made, Transition.TRANSITION_DEACTIVATE)
+        assert alive[0]() is not None
+        assert change(made, Transition.TRANSITION_CLEANUP)
+        assert alive[0]() is None
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_memory_of_a_gpu_is_given_back_where_one_is_in_use(used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[bool] = []
+    cuda = SimpleNamespace(is_initialized=lambda: used, empty_cache=lambda: emptied.append(True))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    release_memory()
+    assert emptied == [True] * used
+    monkeypatch.delitem(sys.modules, "torch")
+    release_memory()
+
+
+def test_deactivation_does_not_wait_for_a_cloud_that_takes_long_and_its_result_never_shows() -> None:
+    with active_robot() as made:
+        made.model.gate.clear()
+        made.publish(frame_message(1))
+        until(lambda: made.model.clouds, "work to begin")
+        before = time.monotonic()
+        assert change(made, Transition.TRANSITION_DEACTIVATE)
+        assert time.monotonic() - before < 3
+        assert any("its result will be dropped" in line for line in made.log)
+        assert change(made, Transition.TRANSITION_ACTIVATE)
+        made.model.gate.set()
+        until(lambda: not made.node._worker.busy, "the end of the work")
+        assert made.node.result is None
+        made.show(stamp=2)
 
 
 # --- clouds ------------------------------------------------------------------------------------------------------
@@ -361,7 +473,8 @@ def test_the_vocabulary_changes_at_run_time_and_holds_from_the_next_cloud_on() -
 
 
 @pytest.mark.parametrize(
-    ("labels", "reason"), [(["mug", " "], "an empty one"), (["mug", "mug"], "mug repeatedly"), (["m" * 300], "of 300")]
+    ("labels", "reason"),
+    [(["mug", " "], "an empty one"), (["mug", "mug"], "mug repeatedly"), (["m" * 3000], "of 3000")],
 )
 def test_a_bad_vocabulary_is_refused_and_the_old_one_stays(labels: list[str], reason: str) -> None:
     with robot(overrides={"autostart": False, "vocabulary": ["pear"]}) as made:
@@ -369,3 +482,21 @@ def test_a_bad_vocabulary_is_refused_and_the_old_one_stays(labels: list[str], re
         assert not answer.success
         assert reason in answer.message
         assert made.node.get_parameter("vocabulary").value == ["pear"]
+
+
+def test_while_a_new_vocabulary_is_read_services_answer() -> None:
+    words = [f"thing {k}" for k in range(60)]
+    with active_robot() as made:
+        made.show(stamp=1)
+        made.model.reading = 0.05
+        assert made.call(SetVocabulary, "set_vocabulary", labels=words).success
+        made.publish(frame_message(2))
+        until(lambda: any("thing 0" in read for read in made.model.words), "reading to begin")
+        waits = []
+        while made.node.result is not None and made.node.result.stamp == 1:
+            before = time.monotonic()
+            assert made.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
+            assert state(made) == "active"
+            waits.append(time.monotonic() - before)
+        assert len(waits) >= 3, "all of it read at once, 3 s, would let through one"
+        assert max(waits) < 2

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,16 +20,20 @@ def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
         time.sleep(0.001)
 
 
+def ignore(error: Exception) -> None:
+    """For work that does not fail."""
+
+
 def test_while_one_is_worked_on_only_the_latest_waits() -> None:
     done: list[int] = []
     gate, started = threading.Event(), threading.Event()
 
-    def work(item: int) -> None:
+    def work(item: int) -> int:
         started.set()
         gate.wait(5)
-        done.append(item)
+        return item
 
-    worker = LatestWorker(work, lambda error: None)
+    worker = LatestWorker(work, done.append, ignore)
     worker.start()
     worker.submit(0)
     assert started.wait(5)
@@ -36,40 +41,45 @@ def test_while_one_is_worked_on_only_the_latest_waits() -> None:
         worker.submit(item)
     gate.set()
     until(lambda: len(done) == 2)
-    worker.stop()
+    assert worker.stop()
     assert done == [0, 5]
     assert (worker.received, worker.processed, worker.dropped) == (6, 2, 4)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 2), max_size=20))
-def test_every_item_is_worked_on_or_counted_as_dropped(pauses: list[int]) -> None:
+def test_every_item_is_delivered_or_counted_as_dropped(pauses: list[int]) -> None:
     done: list[int] = []
 
-    def work(item: int) -> None:
+    def work(item: int) -> int:
         time.sleep(0.0005)
-        done.append(item)
+        return item
 
-    worker = LatestWorker(work, lambda error: None)
+    worker = LatestWorker(work, done.append, ignore)
     worker.start()
     for item, pause in enumerate(pauses):
         worker.submit(item)
         time.sleep(0.0005 * pause)
     worker.stop()
     assert worker.received == len(pauses) == len(done) + worker.dropped
+    assert worker.processed == len(done)
     assert done == sorted(done)
 
 
-def test_an_error_is_reported_and_costs_one_item() -> None:
+@pytest.mark.parametrize("fails", ["work", "deliver"])
+def test_an_error_is_reported_and_costs_one_item(fails: str) -> None:
     errors: list[Exception] = []
     done: list[int] = []
 
-    def work(item: int) -> None:
+    def check(item: int) -> int:
         if item == 0:
             raise ValueError("zero")
-        done.append(item)
+        return item
 
-    worker = LatestWorker(work, errors.append)
+    def deliver(item: int) -> None:
+        done.append(check(item))
+
+    worker = LatestWorker(check if fails == "work" else int, deliver, errors.append)
     worker.start()
     worker.submit(0)
     until(lambda: errors)
@@ -77,15 +87,12 @@ def test_an_error_is_reported_and_costs_one_item() -> None:
     until(lambda: done)
     worker.stop()
     assert [str(error) for error in errors] == ["zero"]
+    assert worker.processed == 2
 
 
 def test_submit_returns_at_once_and_a_stopped_worker_takes_nothing() -> None:
     gate = threading.Event()
-
-    def work(item: int) -> None:
-        gate.wait(5)
-
-    worker = LatestWorker(work, lambda error: None)
+    worker = LatestWorker(lambda item: gate.wait(5), lambda result: None, ignore)
     worker.start()
     before = time.monotonic()
     for item in range(100):
@@ -99,9 +106,41 @@ def test_submit_returns_at_once_and_a_stopped_worker_takes_nothing() -> None:
     assert worker.processed + worker.dropped == 101
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_stopping_waits_no_longer_than_it_was_told_to_and_what_comes_late_is_thrown_away(fails: bool) -> None:
+    done: list[int] = []
+    errors: list[Exception] = []
+    gate, started = threading.Event(), threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            started.set()
+            gate.wait(5)
+            if fails:
+                raise ValueError("late")
+        return item
+
+    worker = LatestWorker(work, done.append, errors.append)
+    worker.start()
+    worker.submit(0)
+    assert started.wait(5)
+    before = time.monotonic()
+    assert not worker.stop(timeout=0.05)
+    assert time.monotonic() - before < 1.0
+    assert worker.busy
+    worker.start()  # does not wait either
+    worker.submit(1)
+    until(lambda: done == [1])
+    gate.set()
+    until(lambda: not worker.busy)
+    assert worker.stop()
+    assert (done, errors) == ([1], [])
+    assert (worker.received, worker.processed, worker.dropped) == (2, 1, 1)
+
+
 def test_a_stopped_worker_starts_again() -> None:
     done: list[int] = []
-    worker = LatestWorker(done.append, lambda error: None)
+    worker = LatestWorker(int, done.append, ignore)
     for round_number in range(3):
         worker.start()
         worker.start()
