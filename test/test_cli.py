@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from segvec3d_core.cli import main
+from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder, write_frame
 from segvec3d_core.types import Camera
 
@@ -93,7 +97,10 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("segment {frames} --model nowhere.safetensors", "nowhere.safetensors"),
         ("segment {frames} --model {file}", "notes.md"),
         ("segment {frames} --model {weights} --device tpu9", "expected auto, cpu or cuda"),
-        ("segment {frames} --model {weights} --voxel-size -1", "--voxel-size: expected more than 0, got -1.0"),
+        ("segment {frames} --model {weights} --voxel-size -1", "--voxel-size: expected 0.0001 to 1000 m, got -1.0"),
+        ("segment {frames} --model {weights} --max-voxels 0", "--max-voxels: expected at least 100, got 0"),
+        ("segment {frames} --model {weights} --max-range nan", "--max-range: expected more than 0, got nan"),
+        ("segment {frames} --model {weights} --min-score 7", "--min-score: expected 0 to 1, got 7.0"),
         ("segment {frames} --voxel-size thin", "argument --voxel-size: invalid float value: 'thin'"),
         ("segment {frames} --clustering magic", "invalid choice: 'magic'"),
         ("find {frames}", "the following arguments are required: TEXT"),
@@ -106,11 +113,15 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("eval {frames} --limit 0", "--limit: expected at least 1, got 0"),
         ("train", "the following arguments are required: --output"),
         ("train --output x --steps 0", "--steps: expected at least 1, got 0"),
+        ("train --output {empty} --alignment-steps 0", "--alignment-steps: expected at least 1, got 0"),
+        ("train --output {empty} --validation-scenes 0", "--validation-scenes: expected at least 1, got 0"),
+        ("train --output {empty} --threads 0", "--threads: expected at least 1, got 0"),
         ("train --output x --labels some", "labels: expected full, points:N"),
         ("simulate", "nothing to write: give --output DIR, --preview FILE or both"),
         ("simulate --output {empty} --count 0", "--count: expected at least 1, got 0"),
         ("simulate --output {empty} --count 1 --layout moon", "layout: expected one of table"),
         ("bench {file}", "unknown format .md"),
+        ("bench --threads 0", "--threads: expected at least 1, got 0"),
         ("bench --runs 0", "--runs: expected at least 1, got 0"),
         ("info --model nowhere.safetensors", "nowhere.safetensors"),
     ],
@@ -182,13 +193,16 @@ def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
     assert main(["eval", str(frames), "--model", str(weights), "--json", str(report), "--worst", "1",
                  "--output", str(tmp_path)]) == 0  # fmt: skip
     text = capsys.readouterr().out
-    for words in ("3 frames, 6 objects", "SegVec3D, untrained", "plane removal + DBSCAN", "6 queries by coarse names",
-                  "6 queries by full names", "95% interval", "chance 50.0 %"):  # fmt: skip
+    for words in ("3 frames, 6 objects", "untrained embeddings", "untrained network", "plane removal + DBSCAN", "ARI",
+                  "6 queries by coarse names", "6 queries by full names", "95% interval", "chance 50.0 %"):  # fmt: skip
         assert words in text
     values = json.loads(report.read_text())
-    assert values["methods"]["plane removal + DBSCAN"]["summary"]["overlap_f"] > 0.9
+    baseline = values["methods"]["plane removal + DBSCAN"]
+    assert baseline["summary"]["overlap_f"] > 0.9
+    assert baseline["summary"]["adjusted_rand"] > 0.9
+    assert all(row["adjusted_rand"] > 0.9 for row in baseline["frames"])
     # The model has the same random weights as the row of untrained ones: so must be the scores.
-    assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["SegVec3D, untrained"]["summary"]
+    assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["untrained network"]["summary"]
     assert len(values["methods"]["SegVec3D"]["frames"]) == 3
     assert len(list(tmp_path.glob("01_f*.png"))) == 1
 
@@ -203,9 +217,13 @@ def test_eval_of_scans_prints_average_precision(
     text = capsys.readouterr().out
     assert "1 scans, 2 instances" in text
     assert "AP / AP50 / AP25" in text
+    assert "ARI" in text
     assert main(["eval", str(tmp_path / "room.npz"), "--model", str(weights), "--model-only", "--json", "-"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert list(values["methods"]) == ["SegVec3D"]
+    (scan,) = values["methods"]["SegVec3D"]["scans"]
+    assert scan["scan"] == "room"
+    assert values["methods"]["SegVec3D"]["adjusted_rand"] == scan["adjusted_rand"] <= 1
     assert "--worst: draws frames" in error_of(capsys, "eval", str(tmp_path), "--worst", "1")
 
 
@@ -220,6 +238,47 @@ def test_bench_tells_the_stages_and_the_machine(
     values = json.loads(report.read_text())
     assert 0 < values["total"]["p50"] <= values["total"]["p95"]
     assert sum(stage["p50"] for stage in values["stages"].values()) < 2 * values["total"]["p95"]
+
+
+def test_bench_limits_the_threads_of_torch_and_of_the_kernels(
+    frames: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits: dict[str, int] = {}
+    monkeypatch.setattr("numba.set_num_threads", lambda count: limits.update(numba=count))
+    monkeypatch.setattr("torch.set_num_threads", lambda count: limits.update(torch=count))
+    command = ["bench", str(frames), "--model", str(weights), "--runs", "1"]
+    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    with threadpool_limits(limits=None):  # what bench sets for good is put back
+        assert main([*command, "--threads", "1"]) == 0
+        assert limits == {"numba": 1, "torch": 1}
+        assert main([*command, "--threads", str(most + 1)]) == 0
+        assert limits == {"numba": most, "torch": most + 1}, "numba refuses more than it has"
+
+
+def test_the_voxel_budget_holds_for_scans_too() -> None:
+    from segvec3d_core.cli import _parser
+    from segvec3d_core.cli.common import configuration
+
+    given = configuration(_parser().parse_args(["segment", "office.ply", "--max-voxels", "1234"]))
+    assert (given.max_voxels, given.max_scan_voxels) == (1234, 1234)
+    assert configuration(_parser().parse_args(["segment", "office.ply"])) == SegmentationConfig()
+
+
+def test_train_leaves_the_defaults_to_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand with the plans of the two stages, once."""
+    import segvec3d_core.train
+
+    asked: list[argparse.Namespace] = []
+
+    def run(args: argparse.Namespace) -> int:
+        asked.append(args)
+        return 0
+
+    monkeypatch.setattr(segvec3d_core.train, "run", run)
+    assert main(["train", "--output", "x", "--alignment-steps", "7"]) == 0
+    assert asked[0].alignment_steps == 7
+    left_out = ("steps", "scenes", "alignment_scenes", "validation_scenes", "threads")
+    assert all(getattr(asked[0], name) is None for name in left_out)
 
 
 def test_simulate_writes_the_same_frames_for_the_same_seed(tmp_path: Path) -> None:

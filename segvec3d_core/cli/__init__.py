@@ -245,7 +245,7 @@ def _bench(commands: Any) -> None:
         "path", nargs="?", metavar="PATH", help="frame folder or cloud (default: simulated frames of 640 x 480)"
     )
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="measured runs (default: 20)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: its own choice)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads to compute with (default: one for each core)")
     _add_json(parser)
     _add_model(parser)
 

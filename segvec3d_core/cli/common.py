@@ -25,13 +25,24 @@ def load_model(args: Namespace) -> SegVec3D:
 
 
 def configuration(args: Namespace) -> SegmentationConfig:
-    """The segmentation's defaults with what the arguments change."""
+    """The segmentation's defaults with what the arguments change; --max-voxels is the budget of frames and scans.
+
+    Raises:
+        ValueError: an argument that cannot be, by its name on the command line.
+    """
     known = {field.name for field in fields(SegmentationConfig)}
     changes = {key: value for key, value in vars(args).items() if key in known and value is not None}
-    for key in ("voxel_size", "max_voxels", "max_range"):
-        if key in changes and not changes[key] > 0:
-            raise ValueError(f"--{key.replace('_', '-')}: expected more than 0, got {changes[key]}")
-    return SegmentationConfig(**changes)
+    if "max_voxels" in changes:
+        changes["max_scan_voxels"] = changes["max_voxels"]
+    if not changes.get("max_range", 1) > 0:
+        raise ValueError(f"--max-range: expected more than 0, got {changes['max_range']}")
+    if not 0 <= changes.get("min_score", 0) <= 1:
+        raise ValueError(f"--min-score: expected 0 to 1, got {changes['min_score']}")
+    try:
+        return SegmentationConfig(**changes)
+    except ValueError as error:
+        field, _, reason = str(error).partition(":")
+        raise ValueError(f"--{field.replace('_', '-')}:{reason}") from None
 
 
 def at_least(name: str, value: int, least: int) -> int:

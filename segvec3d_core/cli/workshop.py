@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import platform
 from argparse import Namespace
 from importlib.metadata import PackageNotFoundError, version
@@ -21,26 +19,12 @@ _LIBRARIES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "open3d-cpu", 
 def train(args: Namespace) -> int:
     """Train weights; see ``segvec3d_core.train``."""
     from segvec3d_core.train import run
-    from segvec3d_core.train.alignment import AlignmentTraining
-    from segvec3d_core.train.segmentation import SegmentationTraining
 
-    _fill(args, SegmentationTraining, {"steps": "steps", "scenes": "scenes"})
-    _fill(args, AlignmentTraining, {"alignment_steps": "steps", "alignment_scenes": "scenes"})
-    if args.threads is None:
-        args.threads = max(1, (os.cpu_count() or 1) - args.workers)
-    for name, least in (("steps", 1), ("scenes", 1), ("alignment_steps", 1), ("alignment_scenes", 1)):
-        at_least(f"--{name.replace('_', '-')}", getattr(args, name), least)
+    for name in ("steps", "scenes", "alignment_steps", "alignment_scenes", "validation_scenes", "threads"):
+        if getattr(args, name) is not None:
+            at_least(f"--{name.replace('_', '-')}", getattr(args, name), 1)
     at_least("--workers", args.workers, 0)
-    at_least("--threads", args.threads, 1)
     return run(args)
-
-
-def _fill(args: Namespace, plan: type, names: dict[str, str]) -> None:
-    """Give arguments that were left out the default of the training plan's field."""
-    defaults = {field.name: field.default for field in dataclasses.fields(plan)}
-    for argument, field in names.items():
-        if getattr(args, argument) is None:
-            setattr(args, argument, defaults[field])
 
 
 def simulate(args: Namespace) -> int:
