@@ -84,7 +84,7 @@ def find_segments(
         objects, surfaces: (V,) int64 from ``clustering.cluster``; e: (V, d_e); surface: (V,) probability.
     """
     members = _members(objects)
-    means = np.array([e[voxels].mean(0) for voxels in members]).reshape(len(members), -1)
+    means = np.array([e[voxels].mean(0) for voxels in members]).reshape(-1, e.shape[1])
     gaps = np.full(len(members), FAR)
     if len(members) > 1:
         gaps = np.minimum(cKDTree(means).query(means, 2)[0][:, 1], FAR)
