@@ -349,12 +349,17 @@ def adjusted_rand_index(predicted: Ints, true: Ints) -> float:
         predicted: labels of any shape; what is below 0 is nothing and forms one cluster.
         true: labels of the same shape. Only what lies on a true object, above 0, counts; NaN without any.
     """
-    from sklearn.metrics import adjusted_rand_score
-
     known = true > 0
     if not known.any():
         return math.nan
-    return float(adjusted_rand_score(true[known], np.maximum(predicted[known], -1)))
+    counts = contingency(np.maximum(predicted[known], -1), true[known])[2].astype(np.float64)
+    together, by_predicted, by_true, pairs = (
+        float((n * (n - 1) / 2).sum()) for n in (counts, counts.sum(1), counts.sum(0), counts.sum())
+    )
+    by_chance, at_most = by_predicted * by_true / max(pairs, 1.0), (by_predicted + by_true) / 2
+    if at_most == by_chance:  # all in one cluster, or each by itself, in both
+        return 1.0
+    return (together - by_chance) / (at_most - by_chance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -76,6 +76,7 @@ def test_a_folder_is_a_sequence_in_natural_order(tmp_path: Path) -> None:
         folder[3]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6), unique=True))
 def test_natural_order_is_the_order_of_the_numbers(numbers: list[int]) -> None:
     names = [f"frame{number}.x" for number in numbers]

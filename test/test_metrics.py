@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import adjusted_rand_score
 
 from segvec3d_core.metrics import (
     FrameScore,
@@ -96,6 +97,7 @@ def test_nothing_predicted_and_nothing_there(
     assert score.detected == detected
 
 
+@settings(deadline=None)
 @given(LABELS)
 def test_the_truth_scores_full_marks(true: np.ndarray) -> None:
     score = score_frame(np.where(true == 255, 7, true), true)
@@ -106,6 +108,7 @@ def test_the_truth_scores_full_marks(true: np.ndarray) -> None:
     assert score.hits == score.true == score.predicted
 
 
+@settings(deadline=None)
 @given(LABELS, LABELS)
 def test_scores_lie_between_0_and_1_and_do_not_depend_on_the_numbering(found: np.ndarray, true: np.ndarray) -> None:
     score = score_frame(found, true)
@@ -121,6 +124,7 @@ def test_scores_lie_between_0_and_1_and_do_not_depend_on_the_numbering(found: np
     assert (again.true, again.predicted, again.hits) == (score.true, score.predicted, score.hits)
 
 
+@settings(deadline=None)
 @given(LABELS, LABELS)
 def test_precision_and_recall_swap_with_the_roles(a: np.ndarray, b: np.ndarray) -> None:
     a, b = np.where(a == 255, 0, a), np.where(b == 255, 0, b)
@@ -207,7 +211,7 @@ def test_ap_without_any_true_instance_is_not_a_number() -> None:
     assert math.isnan(average_precision([scan_overlap(np.zeros(200, int), [1.0], np.zeros(200, int))]).ap50)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(arrays(np.int64, 400, elements=st.integers(-1, 3)), arrays(np.int64, 400, elements=st.integers(0, 3)))
 def test_ap_lies_between_0_and_1_and_falls_with_the_threshold(found: np.ndarray, true: np.ndarray) -> None:
     result = average_precision([scan_overlap(found, [0.1, 0.2, 0.3, 0.4], true, min_points=1)])
@@ -216,12 +220,22 @@ def test_ap_lies_between_0_and_1_and_falls_with_the_threshold(found: np.ndarray,
         assert 0 <= result.ap25 <= 1
 
 
+@settings(deadline=None)
 @given(arrays(np.int64, 60, elements=st.integers(-2, 4)), arrays(np.int64, 60, elements=st.integers(0, 3)))
 def test_contingency_counts_every_pair(a: np.ndarray, b: np.ndarray) -> None:
     a_labels, b_labels, counts = contingency(a, b)
     for i, x in enumerate(a_labels):
         for j, y in enumerate(b_labels):
             assert counts[i, j] == ((a == x) & (b == y)).sum()
+
+
+@settings(deadline=None)
+@given(arrays(np.int64, 40, elements=st.integers(-2, 3)), arrays(np.int64, 40, elements=st.integers(0, 3)))
+def test_adjusted_rand_index_is_that_of_scikit_learn(found: np.ndarray, true: np.ndarray) -> None:
+    known = true > 0
+    if known.any():
+        expected = adjusted_rand_score(true[known], np.maximum(found, -1)[known])
+        assert adjusted_rand_index(found, true) == pytest.approx(expected, abs=1e-12)
 
 
 def test_adjusted_rand_index_ignores_what_has_no_label() -> None:

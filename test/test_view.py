@@ -6,7 +6,7 @@ import colorsys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
@@ -35,6 +35,7 @@ def frame(colors: bool = True) -> tuple[PointCloud, Scene]:
     return PointCloud.from_depth(depth, CAMERA, color), scene
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400))
 def test_colours_are_stable_and_unlike_those_of_the_next_ids(index: int) -> None:
     def hue(color: tuple[int, int, int]) -> float:
