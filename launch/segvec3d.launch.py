@@ -18,8 +18,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 SHARE = Path(__file__).parents[1]  # the same layout in a checkout and in an installation
-FASTDDS = "FASTDDS_DEFAULT_PROFILES_FILE"
-PUBLISHED = ("instances", "markers")  # what the RViz set-up shows
+FASTDDS = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Fast DDS 3, and of 2 (Jazzy)
+PUBLISHED = ("instances", "instances_colored", "markers")  # what the RViz set-up shows
 
 ARGUMENTS = {
     "cloud_topic": ("points", "sensor_msgs/PointCloud2 to segment; with depth_image: where the clouds are put"),
@@ -52,9 +52,11 @@ def actions(context: LaunchContext) -> list:
     """What to start for the arguments that were given."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     result = []
-    if not os.environ.get(FASTDDS):
+    if not any(os.environ.get(name) for name in FASTDDS):
         # Without it Fast DDS loses clouds between processes; see config/fastdds.xml.
-        result.append(SetEnvironmentVariable(FASTDDS, str(SHARE / "config" / "fastdds.xml")))
+        profile = str(SHARE / "config" / "fastdds.xml")
+        jazzy = os.environ.get("ROS_DISTRO") == "jazzy"  # elsewhere the second name only brings a warning
+        result += [SetEnvironmentVariable(name, profile) for name in (FASTDDS if jazzy else FASTDDS[:1])]
     if given["depth_image"]:
         result.append(depth_to_clouds(given))
     result.append(segmentation(given))
@@ -87,6 +89,11 @@ def depth_to_clouds(given: dict[str, str]) -> Node:
     missing = [name for name in ("color_image", "camera_info") if not given[name]]
     if missing:
         raise RuntimeError(f"depth_image needs {' and '.join(missing)} as well")
+    # The node listens to the camera_info beside the colour image, whatever that is remapped to; only the full name of
+    # that topic can be remapped in turn.
+    color = "/".join(["", *filter(None, [given["namespace"].strip("/"), given["color_image"]])])
+    color = given["color_image"] if given["color_image"].startswith("/") else color
+    beside = f"{color.rpartition('/')[0]}/camera_info"
     return Node(
         package="depth_image_proc",
         executable="point_cloud_xyzrgb_node",
@@ -95,7 +102,7 @@ def depth_to_clouds(given: dict[str, str]) -> Node:
         remappings=[
             ("depth_registered/image_rect", given["depth_image"]),
             ("rgb/image_rect_color", given["color_image"]),
-            ("rgb/camera_info", given["camera_info"]),
+            (beside, given["camera_info"]),
             ("points", given["cloud_topic"]),
         ],
         output="screen",

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-FASTDDS_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+"""What names the profile: the first for Fast DDS 3 (Kilted and later), the second for Fast DDS 2 (Jazzy). Kilted still
+reads the second, with a warning."""
 
 
 def share_file(relative: str) -> Path:
@@ -37,11 +39,18 @@ def use_large_messages() -> Path | None:
     Returns:
         the profile in force, or None where the shipped one is missing.
     """
-    if os.environ.get(FASTDDS_VARIABLE):
-        return Path(os.environ[FASTDDS_VARIABLE])
+    named = next((os.environ[name] for name in FASTDDS_VARIABLES if os.environ.get(name)), None)
+    if named is not None:
+        return Path(named)
     try:
         profile = share_file("config/fastdds.xml")
     except FileNotFoundError:
         return None
-    os.environ[FASTDDS_VARIABLE] = str(profile)
+    name_profile(profile)
     return profile
+
+
+def name_profile(profile: Path) -> None:
+    """Name a profile to the version of Fast DDS that is there."""
+    jazzy = os.environ.get("ROS_DISTRO") == "jazzy"
+    os.environ.update(dict.fromkeys(FASTDDS_VARIABLES if jazzy else FASTDDS_VARIABLES[:1], str(profile)))

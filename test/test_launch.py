@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from segvec3d_ros import share
+
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "launch" / "segvec3d.launch.py"
-FASTDDS = "FASTDDS_DEFAULT_PROFILES_FILE"
+FASTDDS = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 needs_launch_ros = pytest.mark.skipif(
     importlib.util.find_spec("launch_ros") is None,
     reason="launch_ros is missing, which every ROS 2 installation has: apt install ros-$ROS_DISTRO-launch-ros",
@@ -60,14 +63,20 @@ class Launched:
 
     def actions(self, **given: str) -> dict[str, Any]:
         """What would be started, by executable or kind."""
+        return {getattr(a, "executable", type(a).__name__): a for a in self.all(**given)}
+
+    def all(self, **given: str) -> list[Any]:
+        """What would be started or set, in order."""
         values = {name: default for name, (default, _) in self.arguments.items()} | given
         assert values.keys() == self.arguments.keys(), "an argument that does not exist"
-        return {getattr(a, "executable", type(a).__name__): a for a in self._opaque.function(values)}
+        result: list[Any] = self._opaque.function(values)
+        return result
 
 
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> Launched:
-    monkeypatch.delenv(FASTDDS, raising=False)
+    for name in FASTDDS:
+        monkeypatch.delenv(name, raising=False)
     return Launched(monkeypatch)
 
 
@@ -112,33 +121,61 @@ def test_what_is_given_does(launched: Launched) -> None:
 def test_large_messages_are_provided_for_unless_the_user_did(
     launched: Launched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, value = launched.actions()["SetEnvironmentVariable"].args
-    assert (name, Path(value)) == (FASTDDS, ROOT / "config" / "fastdds.xml")
-    monkeypatch.setenv(FASTDDS, "/my/own.xml")
-    assert "SetEnvironmentVariable" not in launched.actions()
+    profile = str(ROOT / "config" / "fastdds.xml")
+    for distribution, names in (("jazzy", FASTDDS), ("kilted", FASTDDS[:1])):
+        monkeypatch.setenv("ROS_DISTRO", distribution)
+        settings = [action.args for action in launched.all() if not hasattr(action, "executable")]
+        assert settings == [(name, profile) for name in names]
+    for name in FASTDDS:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "/my/own.xml")
+            assert "SetEnvironmentVariable" not in launched.actions()
+
+
+def test_launch_and_processes_name_the_profile_alike(launched: Launched) -> None:
+    assert runpy.run_path(str(FILE))["FASTDDS"] == share.FASTDDS_VARIABLES == FASTDDS
 
 
 def test_rviz_shows_the_topics_of_the_nodes_namespace(launched: Launched) -> None:
     rviz = launched.actions(rviz="true", namespace="arm", fixed_frame="map")["rviz2"]
-    assert ("/segvec3d/markers", "/arm/segvec3d/markers") in rviz.remappings
+    shown = re.findall(r"Value: (/segvec3d/\w+)", (ROOT / "rviz" / "segvec3d.rviz").read_text())
+    assert set(rviz.remappings) == {(topic, f"/arm{topic}") for topic in shown}
+    assert len(set(shown)) == 3
     assert rviz.arguments == ["-d", str(ROOT / "rviz" / "segvec3d.rviz"), "-f", "map"]
     assert launched.actions(rviz="true")["rviz2"].remappings == []
 
 
 def test_depth_images_become_the_clouds_that_the_node_takes(launched: Launched) -> None:
-    given = {"depth_image": "/d", "color_image": "/c", "camera_info": "/i", "cloud_topic": "/camera/points"}
+    given = {"depth_image": "/d", "color_image": "/rgb/image", "camera_info": "/i", "cloud_topic": "/camera/points"}
     actions = launched.actions(**given)
     converter = actions["point_cloud_xyzrgb_node"]
     assert converter.package == "depth_image_proc"
     assert dict(converter.remappings) == {
         "depth_registered/image_rect": "/d",
-        "rgb/image_rect_color": "/c",
-        "rgb/camera_info": "/i",
+        "rgb/image_rect_color": "/rgb/image",
+        "/rgb/camera_info": "/i",
         "points": "/camera/points",
     }
     assert actions["segvec3d_node"].remappings == [("points", "/camera/points")]
     with pytest.raises(RuntimeError, match="color_image and camera_info"):
         launched.actions(depth_image="/d")
+
+
+@pytest.mark.parametrize(
+    ("namespace", "color_image", "beside"),
+    [
+        ("", "/camera/color/image_raw", "/camera/color/camera_info"),
+        ("", "color/image_raw", "/color/camera_info"),
+        ("/arm/", "color/image_raw", "/arm/color/camera_info"),
+        ("arm", "image_raw", "/arm/camera_info"),
+        ("arm", "/image_raw", "/camera_info"),
+    ],
+)
+def test_the_camera_info_that_the_converter_derives_is_remapped_to_the_one_given(
+    launched: Launched, namespace: str, color_image: str, beside: str
+) -> None:
+    given = {"depth_image": "d", "color_image": color_image, "camera_info": "/i", "namespace": namespace}
+    assert (beside, "/i") in launched.actions(**given)["point_cloud_xyzrgb_node"].remappings
 
 
 def test_the_profile_gives_clouds_64_megabytes_of_shared_memory_and_keeps_udp() -> None:
