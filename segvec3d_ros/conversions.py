@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,9 @@ _LABELLED = np.dtype([*_POINT.descr, ("label", "<u4"), ("probability", "<f4")])
 
 _NO_COLOR = 0x808080
 """Grey, for the points of a cloud without colours."""
+
+_NO_INSTANCE = (60, 60, 60)
+"""Dark grey, for the points of no instance where instances are told apart by colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,18 @@ def labelled_cloud(result: Result) -> PointCloud2:
     table["label"] = ids[result.scene.labels]
     table["probability"] = scores[result.scene.labels]
     return _message(table, result.header, result.width, result.height)
+
+
+def colored_cloud(result: Result) -> PointCloud2:
+    """The cloud for the eye: each point in the colour of its instance's marker, dark grey where there is none."""
+    palette = np.array([*(palette_color(track.id) for track in result.tracks), _NO_INSTANCE], np.uint8)
+    return cloud_message(result.cloud.points, palette[result.scene.labels], result.header, result.width, result.height)
+
+
+def palette_color(identity: int) -> NDArray[np.uint8]:
+    """(3,) RGB, a bright colour for an id: steps of the golden ratio around the hue keep neighbours apart."""
+    rgb = np.array(colorsys.hsv_to_rgb(identity * 0.618033988749895 % 1.0, 0.75, 1.0)) * 255
+    return rgb.astype(np.uint8)
 
 
 def _fill(table: NDArray[Any], points: Float32, colors: NDArray[np.uint8] | None) -> NDArray[Any]:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import colorsys
-
 import numpy as np
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from segvec3d_core.types import Float32
-from segvec3d_ros.conversions import Result, color_message, point, pose
+from segvec3d_ros.conversions import Result, color_message, palette_color, point, pose
 
 BOXES, LABELS = "boxes", "labels"
 """The two namespaces; a marker's id is its instance's."""
 
 _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
 """The 12 edges of a box between corners numbered by the signs of their axes."""
-
-
-def palette(identity: int) -> ColorRGBA:
-    """A bright colour for an id: steps of the golden ratio around the hue keep neighbours apart."""
-    rgb = np.array(colorsys.hsv_to_rgb(identity * 0.618033988749895 % 1.0, 0.75, 1.0)) * 255
-    return color_message(rgb.astype(np.uint8))
 
 
 class MarkerBoard:
@@ -52,7 +44,7 @@ def _deletion(header: Header, namespace: str, identity: int) -> Marker:
 
 def _markers(result: Result, k: int) -> tuple[Marker, Marker]:
     thing, (label, similarity), identity = result.scene.objects[k], result.names[k], result.tracks[k].id
-    color = palette(identity)
+    color = color_message(palette_color(identity))
     longest = float(thing.box.size.max())
     outline = Marker(header=result.header, ns=BOXES, id=identity, type=Marker.LINE_LIST, action=Marker.ADD)
     outline.pose = pose(thing.box)

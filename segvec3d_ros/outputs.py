@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from segvec3d_interfaces.msg import InstanceArray
-from segvec3d_ros.conversions import Result, detection_array, instance_array, labelled_cloud
+from segvec3d_ros.conversions import Result, colored_cloud, detection_array, instance_array, labelled_cloud
 from segvec3d_ros.markers import MarkerBoard
 
 QOS = QoSProfile(depth=5)
@@ -35,6 +35,7 @@ class Outputs:
         self._node = node
         self._board = MarkerBoard()
         self._instances = self._publisher(PointCloud2, "~/instances", CLOUD_QOS)
+        self._colored = self._publisher(PointCloud2, "~/instances_colored", CLOUD_QOS)
         self._objects = self._publisher(InstanceArray, "~/objects", QOS)
         self._markers = self._publisher(MarkerArray, "~/markers", QOS)
         try:
@@ -48,6 +49,8 @@ class Outputs:
         """Publish one cloud's result to whoever listens."""
         if self._instances.get_subscription_count():
             self._instances.publish(labelled_cloud(result))
+        if self._colored.get_subscription_count():
+            self._colored.publish(colored_cloud(result))
         if self._markers.get_subscription_count():
             self._markers.publish(self._board.update(result))
         if self._objects.get_subscription_count():

@@ -13,8 +13,8 @@ from test_conversions import result_of
 from visualization_msgs.msg import Marker, MarkerArray
 
 from segvec3d_core.types import PointCloud
-from segvec3d_ros.conversions import Result
-from segvec3d_ros.markers import BOXES, LABELS, MarkerBoard, palette
+from segvec3d_ros.conversions import Result, palette_color
+from segvec3d_ros.markers import BOXES, LABELS, MarkerBoard
 from segvec3d_ros.tracking import Track
 
 
@@ -86,6 +86,6 @@ def test_a_thing_without_a_name_is_called_by_kind_and_id() -> None:
 
 
 def test_neighbouring_ids_differ_in_colour() -> None:
-    colors = [palette(i) for i in range(20)]
+    colors = [palette_color(i).astype(float) / 255 for i in range(20)]
     for a, b in pairwise(colors):
-        assert abs(a.r - b.r) + abs(a.g - b.g) + abs(a.b - b.b) > 0.3
+        assert np.abs(a - b).sum() > 0.3

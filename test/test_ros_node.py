@@ -418,7 +418,9 @@ def test_names_are_private_and_follow_namespace_and_remapping() -> None:
     with active_robot_on("/front/points", **options) as made:
         topics = dict(made.peer.get_topic_names_and_types())
         services = dict(made.peer.get_service_names_and_types())
-        assert {f"/arm/segvec3d/{name}" for name in ("instances", "objects", "markers")} <= topics.keys()
+        assert {
+            f"/arm/segvec3d/{name}" for name in ("instances", "instances_colored", "objects", "markers")
+        } <= topics.keys()
         assert {f"/arm/segvec3d/{name}" for name in ("find_object", "set_vocabulary")} <= services.keys()
         assert "/points" not in topics or made.peer.count_subscribers("/points") == 0
 

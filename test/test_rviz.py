@@ -52,9 +52,9 @@ def member(text: str) -> str:
     return text.upper().replace(" ", "_")
 
 
-def test_there_is_a_cloud_coloured_by_label_and_a_board_of_boxes_and_labels() -> None:
+def test_there_is_a_cloud_in_the_colours_of_its_instances_and_a_board_of_boxes_and_labels() -> None:
     cloud = next(d for d in DISPLAYS if d["Name"] == "Instances")
-    assert (cloud["Color Transformer"], cloud["Channel Name"]) == ("Intensity", "label")
+    assert (cloud["Topic"]["Value"], cloud["Color Transformer"]) == ("/segvec3d/instances_colored", "RGB8")
     board = next(d for d in DISPLAYS if d["Class"].endswith("MarkerArray"))
     assert set(board["Namespaces"]) == {BOXES, LABELS}
 
