@@ -17,7 +17,9 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
-from segvec3d_core.types import PointCloud
+import numpy as np
+
+from segvec3d_core.types import Camera, PointCloud
 from segvec3d_ros.share import use_large_messages
 
 OPTICAL_FRAME = "camera_depth_optical_frame"
@@ -26,6 +28,14 @@ SCAN_FRAME = "map"
 
 LINGER = 0.5
 """Seconds that the process stays after its last cloud, so that the middleware delivers it."""
+
+
+SETTLE = 0.5
+"""Seconds from the discovery of a subscriber to the first cloud: the subscriber has to discover this process too."""
+
+MAX_POINTS = 1_000_000
+"""Points of the largest cloud that is published whole: 16 MB, and 24 MB when the node labels it, so that in both
+directions one can be written into the 64 MB of shared memory (config/fastdds.xml) while another is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +86,7 @@ def shots(source: str | None, seed: int = 0, topic: str | None = None) -> Iterat
 
 def simulated_shots(seed: int) -> Iterator[Shot]:
     """A table with known things on it, seen by a Kinect that swings around it, without end."""
-    import numpy as np
-
     from segvec3d_core.simulate import look_at, render, sample_scene
-    from segvec3d_core.types import Camera
 
     rng = np.random.default_rng(seed)
     scene = sample_scene(rng, "table", objects=8, background=True)
@@ -90,6 +97,27 @@ def simulated_shots(seed: int) -> Iterator[Shot]:
         view = look_at(scene.focus + away * max(0.9, 2.0 * scene.spread), scene.focus, roll=0.0)
         frame = render(rng, scene, view, camera, "kinect")
         yield Shot(f"simulated {number}", frame.cloud(), OPTICAL_FRAME)
+
+
+def thinned(shot: Shot, limit: int = MAX_POINTS) -> tuple[Shot, int]:
+    """A shot of at most ``limit`` points, and the step: every so-manyth point of it, or of its rows and columns."""
+    cloud, camera = shot.cloud, shot.cloud.camera
+    if len(cloud) <= limit:
+        return shot, 1
+    if camera is None:
+        step = -(-len(cloud) // limit)
+        kept: Any = np.s_[::step]
+    else:
+        step = 1
+        while -(-camera.width // step) * -(-camera.height // step) > limit:
+            step += 1
+        kept = np.arange(len(cloud)).reshape(camera.height, camera.width)[::step, ::step]
+        height, width = kept.shape
+        kept = kept.ravel()
+        camera = Camera(width, height, *(v / step for v in (camera.fx, camera.fy, camera.cx, camera.cy)))
+    colors = None if cloud.colors is None else cloud.colors[kept]
+    thin = PointCloud(cloud.points[kept], colors, up=cloud.up, viewpoint=cloud.viewpoint, camera=camera)
+    return Shot(shot.name, thin, shot.frame), step
 
 
 def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: int | None, quiet: bool = False) -> int:
@@ -103,7 +131,12 @@ def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: 
 
     published = 0
     due = time.monotonic()
-    for shot in clouds:
+    steps: set[int] = {1}
+    for whole in clouds:
+        shot, step = thinned(whole)
+        if step not in steps:
+            steps.add(step)
+            print(f"player: {_thinning(whole, shot, step)}", file=sys.stderr, flush=True)
         camera = shot.cloud.camera
         width, height = (len(shot.cloud), 1) if camera is None else (camera.width, camera.height)
         header = Header(frame_id=shot.frame)
@@ -121,6 +154,14 @@ def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: 
         if count is not None and published >= count:
             break
     return published
+
+
+def _thinning(whole: Shot, shot: Shot, step: int) -> str:
+    kind = "points" if whole.cloud.camera is None else "rows and columns"
+    return (
+        f"{whole.name}: {len(whole.cloud):,} points are more than shared memory carries ({MAX_POINTS:,}): "
+        f"only one in {step} {kind} is published, {len(shot.cloud):,} points"
+    )
 
 
 def looped(source: str | None, seed: int, topic: str | None, loop: bool) -> Iterator[Shot]:
@@ -203,6 +244,7 @@ def _subscribed(node: Any, publisher: Any, seconds: float) -> bool:
         if time.monotonic() > deadline or not node.context.ok():
             return False
         time.sleep(0.05)
+    time.sleep(SETTLE)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import subprocess
@@ -12,6 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ros_stand_ins  # noqa: F401  first: skips where ROS is missing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rosbags.rosbag2 import StoragePlugin
+from test_io_bags import frame, write_bag
 
 # isort: split
 import rclpy
@@ -22,10 +27,10 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import PointCloud2
 
 from segvec3d_core.datasets.frames import Frame, write_frame
-from segvec3d_core.types import Camera
-from segvec3d_ros import share
+from segvec3d_core.types import Camera, PointCloud
+from segvec3d_ros import player, share
 from segvec3d_ros.conversions import to_cloud
-from segvec3d_ros.player import OPTICAL_FRAME, SCAN_FRAME, looped, main, shots
+from segvec3d_ros.player import MAX_POINTS, OPTICAL_FRAME, SCAN_FRAME, Shot, looped, main, shots, thinned
 
 ROOT = Path(__file__).parents[1]
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
@@ -56,6 +61,56 @@ def test_a_scan_is_read_once_and_stands_in_a_level_frame(tmp_path: Path) -> None
     first, second, third = itertools.islice(looped(str(scan), 0, None, True), 3)
     assert first is second is third
     assert (first.name, first.frame, len(first.cloud)) == ("scan.npz", SCAN_FRAME, 500)
+
+
+def test_a_bag_is_played_in_the_order_and_the_frame_of_its_recording(tmp_path: Path) -> None:
+    recorded = {"/b/points": [frame(0), frame(1)], "/a/points": [frame(k) for k in range(2, 5)]}
+    write_bag(tmp_path / "bag", StoragePlugin.MCAP, recorded)
+    for topic, clouds in ((None, recorded["/a/points"]), ("/b/points", recorded["/b/points"])):
+        played = list(looped(str(tmp_path / "bag"), 0, topic, False))
+        assert [shot.name for shot in played] == [f"{k}.000 s" for k in range(len(clouds))]
+        assert {shot.frame for shot in played} == {"camera"}
+        for shot, cloud in zip(played, clouds, strict=True):
+            np.testing.assert_array_equal(shot.cloud.points, cloud.points)
+            assert shot.cloud.camera is not None
+    with pytest.raises(ValueError, match="no PointCloud2 topic /c"):
+        next(looped(str(tmp_path / "bag"), 0, "/c", False))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 600), st.booleans())
+def test_a_thinned_cloud_holds_at_most_its_limit_and_only_points_that_were_there(
+    width: int, height: int, limit: int, organised: bool
+) -> None:
+    depth = np.random.default_rng(0).uniform(1, 2, (height, width)).astype(np.float32)
+    camera = Camera(width, height, 50.0, 50.0, 7.0, 5.0)
+    cloud = PointCloud.from_depth(depth, camera, np.zeros((height, width, 3), np.uint8))
+    if not organised:
+        cloud = PointCloud(cloud.points, cloud.colors)
+    shot, step = thinned(Shot("x", cloud, "f"), limit)
+    assert 1 <= len(shot.cloud) <= max(limit, 1)
+    assert (step == 1) == (len(cloud) <= limit)
+    assert set(map(tuple, shot.cloud.points)) <= set(map(tuple, cloud.points))
+    assert shot.cloud.colors is not None
+    if organised:
+        thin = shot.cloud.camera
+        assert thin is not None
+        assert thin.width * thin.height == len(shot.cloud)
+        pixel = shot.cloud.points[:, 0] / shot.cloud.points[:, 2] * thin.fx + thin.cx
+        np.testing.assert_allclose(pixel, np.tile(np.arange(thin.width), thin.height), atol=1e-3)
+
+
+def test_a_scan_that_shared_memory_does_not_carry_is_thinned_and_the_player_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player, "thinned", functools.partial(thinned, limit=200))
+    monkeypatch.setattr(player, "LINGER", 0.0)
+    np.savez(tmp_path / "scan.npz", points=np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32))
+    assert main([str(tmp_path / "scan.npz"), "--loop", "--count", "2", "--rate", "100"]) == 0
+    said = capsys.readouterr()
+    assert said.out.count("scan.npz, 167 x 1") == 2
+    assert said.err.count("only one in 3 points is published, 167 points") == 1
+    assert MAX_POINTS * 24 * 2 < 64 * 2**20, "two labelled clouds fit into the profile's shared memory"
 
 
 def test_the_simulator_never_ends_and_repeats_with_its_seed() -> None:
@@ -113,7 +168,7 @@ def test_every_cloud_of_a_camera_process_arrives(folder: Path, listener: tuple[N
     node, clouds = listener
     executor = node.executor
     assert executor is not None
-    environment = {k: v for k, v in os.environ.items() if k != share.FASTDDS_VARIABLE}
+    environment = {k: v for k, v in os.environ.items() if k not in share.FASTDDS_VARIABLES}
     arguments = [str(folder), "--loop", "--count", "8", "--rate", "5", "--wait", "60"]
     camera = subprocess.Popen(
         [sys.executable, "-m", "segvec3d_ros.player", *arguments],
@@ -136,12 +191,32 @@ def test_every_cloud_of_a_camera_process_arrives(folder: Path, listener: tuple[N
     assert np.nanmax(cloud.points[:, 2]) == pytest.approx(2.0, abs=1e-3)
 
 
-def test_a_profile_that_the_user_named_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(share.FASTDDS_VARIABLE, "/my/own.xml")
+@pytest.mark.parametrize("variable", share.FASTDDS_VARIABLES)
+def test_a_profile_that_the_user_named_is_left_alone(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in share.FASTDDS_VARIABLES:
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv(variable, "/my/own.xml")
     assert share.use_large_messages() == Path("/my/own.xml")
-    monkeypatch.delenv(share.FASTDDS_VARIABLE)
-    assert share.use_large_messages() == ROOT / "config" / "fastdds.xml"
-    assert os.environ[share.FASTDDS_VARIABLE] == str(ROOT / "config" / "fastdds.xml")
+    assert [os.environ[name] for name in share.FASTDDS_VARIABLES if name != variable] == [""]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "names"),
+    [
+        ("jazzy", {"FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"}),
+        ("kilted", {"FASTDDS_DEFAULT_PROFILES_FILE"}),
+        ("", {"FASTDDS_DEFAULT_PROFILES_FILE"}),
+    ],
+)
+def test_the_profile_is_named_to_the_version_of_fast_dds_that_is_there(
+    distribution: str, names: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    for name in share.FASTDDS_VARIABLES:
+        monkeypatch.setenv(name, "")
+    profile = ROOT / "config" / "fastdds.xml"
+    assert share.use_large_messages() == profile
+    assert {name for name in share.FASTDDS_VARIABLES if os.environ[name] == str(profile)} == names
 
 
 def test_a_shipped_file_that_is_missing_is_named_with_the_places_that_were_searched() -> None:
