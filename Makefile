@@ -11,6 +11,11 @@ PYTHON ?= python3
 INPUT ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
+# A sourced ROS installation would put its own rclpy, built for another Python, before the wheels of the environment.
+unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH
+unexport ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION ROS_PACKAGE_PATH RMW_IMPLEMENTATION
+unexport ROS_DISCOVERY_SERVER ROS_STATIC_PEERS ROS_SUPER_CLIENT ROS_LOCALHOST_ONLY
+
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/setup

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -106,6 +107,33 @@ def test_what_the_ros_layer_imports_is_in_its_manifest() -> None:
     python = {name.replace("-", "_") for name in _requirements("install_requires")}
     imported = {ROS_NAMES.get(name, name) for folder in ("segvec3d_ros", "launch") for name in _imports(folder)}
     assert imported - python <= depends
+
+
+def _started(file: Path) -> set[str]:
+    """The packages whose programs a launch file starts."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return {
+        str(ast.literal_eval(keyword.value))
+        for call in calls
+        if ast.unparse(call.func) == "Node"
+        for keyword in call.keywords
+        if keyword.arg == "package"
+    }
+
+
+def test_what_the_launch_file_starts_is_in_the_manifest() -> None:
+    manifest = ElementTree.parse(MANIFESTS[0]).getroot()
+    started = {package for file in (ROOT / "launch").glob("*.launch.py") for package in _started(file)}
+    assert {"segvec3d", "rviz2"} <= started
+    assert started <= {manifest.findtext("name"), *(node.text for node in manifest.iter("exec_depend"))}
+
+
+def test_the_manifest_names_no_ros_package_that_nothing_uses() -> None:
+    depends = {str(node.text) for node in ElementTree.parse(MANIFESTS[0]).getroot().iter("exec_depend")}
+    used = {ROS_NAMES.get(name, name) for folder in ("segvec3d_ros", "launch") for name in _imports(folder)}
+    used |= {package for file in (ROOT / "launch").glob("*.launch.py") for package in _started(file)}
+    python = {name for name in depends if name.startswith("python3-")}
+    assert depends - python - used == set()
 
 
 def test_messages_of_other_packages_are_in_the_interfaces_manifest() -> None:
@@ -250,6 +278,57 @@ def test_missing_system_packages_are_named(lacking: set[str], expected: list[str
         return (thing.name if isinstance(thing, Path) else thing) not in lacking
 
     assert check_system.missing_packages(loads=has, has_module=has, has_command=has, has_file=has) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "machine", "reason"),
+    [
+        ((3, 11), "x86_64", ""),
+        ((3, 13), "AMD64", ""),
+        ((3, 10), "x86_64", "Python 3.11 or later is needed, this is Python 3.10 on x86_64: name another with PYTHON="),
+        (
+            (3, 14),
+            "x86_64",
+            "ROS 2 from PyPI is for Python 3.11 to 3.13, this is Python 3.14 on x86_64: name another with PYTHON=",
+        ),
+        (
+            (3, 12),
+            "aarch64",
+            "ROS 2 from PyPI is for x86-64 only, this is Python 3.12 on aarch64: use a ROS installation, "
+            "see docs/robot.md",
+        ),
+    ],
+)
+def test_a_python_or_a_machine_without_ros_wheels_is_refused(
+    version: tuple[int, int], machine: str, reason: str
+) -> None:
+    assert check_system.unsuitable(version, machine) == reason
+
+
+def test_an_unsuitable_machine_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check_system.platform, "machine", lambda: "riscv64")
+    assert check_system.main([]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_sourced_ros_stays_out_of_the_recipes() -> None:
+    """What setup.bash of a ROS installation exports would put another Python's rclpy before the environment's."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    build = ["PYTHONPATH", "AMENT_PREFIX_PATH", "COLCON_PREFIX_PATH", "CMAKE_PREFIX_PATH", "LD_LIBRARY_PATH"]
+    graph = ["RMW_IMPLEMENTATION", "ROS_DISTRO", "ROS_VERSION", "ROS_DISCOVERY_SERVER", "ROS_STATIC_PEERS"]
+    sourced = [*build, *graph]
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-f", "-", "show"],
+        input=f"include {ROOT}/Makefile\nshow:\n\t@env\n",
+        env={"PATH": os.environ["PATH"], "KEPT": "yes", **dict.fromkeys(sourced, "/opt/ros/jazzy")},
+        capture_output=True, text=True, cwd=ROOT, timeout=60, check=True,
+    )  # fmt: skip
+    seen = {line.partition("=")[0] for line in done.stdout.splitlines()}
+    assert "KEPT" in seen
+    assert not seen & set(sourced)
 
 
 def test_a_missing_system_package_ends_in_one_line_with_the_command(

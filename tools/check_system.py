@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import platform
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # Debian package -> shared library that Open3D loads when it is imported.
@@ -23,7 +24,8 @@ LIBRARIES = {
     "libudev1": "libudev.so.1",
     "libidn2-0": "libidn2.so.0",
 }
-OLDEST_PYTHON = (3, 11)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
+MACHINES = ("x86_64", "AMD64")  # what the ROS wheels of PyPI are built for
 
 
 def loads(library: str) -> bool:
@@ -53,15 +55,32 @@ def missing_packages(
     return missing
 
 
+def unsuitable(version: Sequence[int], machine: str) -> str:
+    """Why there is no environment for this Python on this machine, "" where there is."""
+    found = f"this is Python {version[0]}.{version[1]} on {machine}"
+    if tuple(version[:2]) < OLDEST_PYTHON:
+        return f"Python {_dotted(OLDEST_PYTHON)} or later is needed, {found}: name another with PYTHON="
+    if machine not in MACHINES:
+        return f"ROS 2 from PyPI is for x86-64 only, {found}: use a ROS installation, see docs/robot.md"
+    if tuple(version[:2]) > NEWEST_PYTHON:
+        span = f"{_dotted(OLDEST_PYTHON)} to {_dotted(NEWEST_PYTHON)}"
+        return f"ROS 2 from PyPI is for Python {span}, {found}: name another with PYTHON="
+    return ""
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))
+
+
 def main(arguments: list[str]) -> int:
     """Print what is missing; 0 = nothing, 1 = something (with ``--names`` always 0)."""
     missing = missing_packages()
     if "--names" in arguments:
         print(" ".join(missing))
         return 0
-    if sys.version_info < OLDEST_PYTHON:
-        wanted, found = ".".join(map(str, OLDEST_PYTHON)), sys.version.split()[0]
-        print(f"Python {wanted} or later is needed, this is {found}: name another with PYTHON=", file=sys.stderr)
+    reason = unsuitable(sys.version_info[:2], platform.machine())
+    if reason:
+        print(reason, file=sys.stderr)
         return 1
     if missing:
         print(f"Missing system packages. Install them with: sudo apt install {' '.join(missing)}", file=sys.stderr)
