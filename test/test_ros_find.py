@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ros_stand_ins import FRAME, Robot, active_robot, robot, until
+from ros_stand_ins import FRAME, WAIT, Robot, active_robot, robot, until
 
 # isort: split
 from builtin_interfaces.msg import Duration, Time
@@ -93,6 +93,18 @@ def test_a_request_that_makes_no_sense_is_invalid_and_says_why(seeing: Robot, fi
 @pytest.mark.parametrize("query", ["кружка", "红色的杯子", "🍵", "כוס", "\u202emug\u0301", "'; DROP TABLE mugs; --"])
 def test_a_query_in_any_alphabet_is_answered(seeing: Robot, query: str) -> None:
     assert find(seeing, query).status in (R.SUCCESS, R.NO_MATCH)
+
+
+def test_the_real_sentence_encoder_answers_any_alphabet_and_the_longest_query() -> None:
+    pipeline = pytest.importorskip("segvec3d_core.pipeline", reason="torch is missing")
+    with robot(load_model=lambda path, device: pipeline.SegVec3D.untrained(device="cpu")) as made:
+        until(lambda: made.node.active, "the model", 3 * WAIT)
+        made.show(5 * SECOND)
+        longest = ("m" * MAX_CHARACTERS, "mug " * (MAX_CHARACTERS // 4))
+        for query in ("кружка", "红色的杯子", "🍵", "כוס", "\u202emug\u0301", *longest):
+            answer = find(made, query)
+            assert answer.status in (R.SUCCESS, R.NO_MATCH), answer.message
+        assert find(made, "m" * (MAX_CHARACTERS + 1)).status == R.INVALID_REQUEST
 
 
 def test_no_frame_asked_for_means_no_lookup(seeing: Robot) -> None:

@@ -19,6 +19,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.parameter import Parameter
 
 from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
+from segvec3d_core.text import MAX_CHARACTERS, TEMPLATES
 from segvec3d_ros import parameters
 from segvec3d_ros.parameters import SPECS, refusal, segmentation_config
 
@@ -150,3 +151,10 @@ def test_the_shipped_file_only_overrides_and_what_it_shows_are_the_defaults() ->
     assert shown.pop("vocabulary"), "an example, not the default"
     assert {"max_voxels", "crop_min", "gravity_frames"} <= shown.keys()
     assert shown == {name: DEFAULTS[name] for name in shown}
+
+
+def test_the_longest_word_of_the_vocabulary_still_fits_the_sentence_encoder() -> None:
+    values = {**DEFAULTS, "vocabulary": ["m" * parameters.MAX_WORD]}
+    assert refusal(values) == ""
+    assert max(len(template.format(values["vocabulary"][0])) for template in TEMPLATES) == MAX_CHARACTERS
+    assert "characters" in refusal({**DEFAULTS, "vocabulary": ["m" * (parameters.MAX_WORD + 1)]})

@@ -92,7 +92,7 @@ def test_an_error_is_reported_and_costs_one_item(fails: str) -> None:
 
 def test_submit_returns_at_once_and_a_stopped_worker_takes_nothing() -> None:
     gate = threading.Event()
-    worker = LatestWorker(lambda item: gate.wait(5), lambda result: None, ignore)
+    worker: LatestWorker[int, bool] = LatestWorker(lambda item: gate.wait(5), lambda result: None, ignore)
     worker.start()
     before = time.monotonic()
     for item in range(100):
