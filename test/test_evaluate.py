@@ -15,7 +15,7 @@ from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, 
 
 CAMERA = Camera(160, 120, 150.0, 150.0, 79.5, 59.5)
 OSD = Path(__file__).resolve().parents[2] / "shared/data/osd"
-needs_osd = pytest.mark.skipif(not OSD.is_dir(), reason=f"real frames are not here: {OSD}")
+needs_osd = pytest.mark.skipif(not OSD.is_dir(), reason="the OSD frames are not beside this checkout")
 
 
 def table_frame(name: str = "a", seed: int = 0) -> Frame:
