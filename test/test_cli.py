@@ -193,7 +193,7 @@ def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
     assert main(["eval", str(frames), "--model", str(weights), "--json", str(report), "--worst", "1",
                  "--output", str(tmp_path)]) == 0  # fmt: skip
     text = capsys.readouterr().out
-    for words in ("3 frames, 6 objects", "untrained embeddings", "untrained network", "plane removal + DBSCAN", "ARI",
+    for words in ("3 frames, 6 objects", "untrained head (7)", "untrained weights", "plane removal + DBSCAN", "ARI",
                   "6 queries by coarse names", "6 queries by full names", "95% interval", "chance 50.0 %"):  # fmt: skip
         assert words in text
     values = json.loads(report.read_text())
@@ -202,7 +202,7 @@ def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
     assert baseline["summary"]["adjusted_rand"] > 0.9
     assert all(row["adjusted_rand"] > 0.9 for row in baseline["frames"])
     # The model has the same random weights as the row of untrained ones: so must be the scores.
-    assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["untrained network"]["summary"]
+    assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["untrained weights"]["summary"]
     assert len(values["methods"]["SegVec3D"]["frames"]) == 3
     assert len(list(tmp_path.glob("01_f*.png"))) == 1
 

@@ -76,8 +76,8 @@ def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
     methods: dict[str, Segmenter] = {"SegVec3D": model}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
-        methods["untrained embeddings"] = model.with_untrained_embedding()
-        methods["untrained network"] = untrained.with_clustering(model.clustering)
+        methods["untrained head (7)"] = model.with_untrained_embedding()
+        methods["untrained weights"] = untrained.with_clustering(model.clustering)
         methods[BASELINE] = PlaneDbscan()
     return methods
 
