@@ -17,7 +17,9 @@ def test_the_python_example_runs_as_it_stands(capsys):
     (code,) = blocks("python")
     assert len(code.strip().splitlines()) <= 12
     exec(compile(code, "README.md", "exec"), {})
-    assert "object" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert any(" object mug " in line for line in lines)
+    assert re.match(r"\d+ 0\.\d+ \[", lines[-1]), "the green mug is found"
 
 
 def test_every_command_of_the_readme_exists():
