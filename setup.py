@@ -66,7 +66,6 @@ setup(
             "ros-rmw-fastrtps-cpp",
             "ros-sensor-msgs",
             "ros-visualization-msgs",
-            "ros-std-srvs",
             "ros-diagnostic-msgs",
             "ros-geometry-msgs",
             "ros-lifecycle-msgs",
