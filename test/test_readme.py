@@ -52,13 +52,22 @@ def table(header: str) -> dict[str, list[str]]:
     return {re.findall(r"`([^`]+)`", c[0])[0]: c[1:] for c in cells}
 
 
+def shown(value: object) -> str:
+    """A parameter's default as the table shows it."""
+    if isinstance(value, list):
+        return f"{len(value)} words" if len(value) > 5 else ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
+
+
 def test_the_tables_name_the_parameters_topics_and_services_of_the_node():
     pytest.importorskip("rclpy", reason="needs rclpy: pip install '.[ros]'; the tables are text without it")
     from segvec3d_ros.parameters import SPECS
 
     rows = table("parameter")
     assert list(rows) == list(SPECS)
-    assert all(rows[name][1].rstrip(" |") == spec.description for name, spec in SPECS.items())
+    for name, spec in SPECS.items():
+        assert rows[name][1].rstrip(" |") == spec.description, name
+        assert rows[name][0] == shown(spec.value), name
     source = "".join(path.read_text() for path in (ROOT / "segvec3d_ros").glob("*.py"))
     for name in [*table("topic"), *table("service")]:
         assert f'"{name}"' in source, name
