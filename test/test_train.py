@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from segvec3d_core.simulate import COLORS
 from segvec3d_core.train import losses, run
 from segvec3d_core.train.captions import Caption, Described, Facts, caption_of, near_miss
 from segvec3d_core.train.data import Example, Scenes, load_sample, prepare, simulate_sample
-from segvec3d_core.train.segmentation import example_loss
+from segvec3d_core.train.segmentation import Run, SegmentationTraining, example_loss, train_segmentation
 from segvec3d_core.train.weak import Supervision, across_frames, oversegment, weaken
 
 SMALL = NetworkConfig(channels=(32, 32, 32), layers=(1, 1, 1), features=48)
@@ -199,3 +200,20 @@ def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
     assert model.info["alignment"]["instances"] > 0
     lines = (tmp_path / "segmentation.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 4
+    with pytest.raises(ValueError, match=r"resume: .*segmentation\.state belongs to a run of"):
+        run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
+
+
+def test_a_resumed_run_ends_like_one_that_was_never_stopped(tmp_path):
+    plan = SegmentationTraining(tmp_path / "whole", tmp_path / "scenes", 4, 2, validation_scenes=1, workers=0)
+    whole, _ = train_segmentation(plan, SMALL, resume=False)
+    parts = replace(plan, output=tmp_path / "parts", checkpoint_every=2)
+    stopped = Run(parts, SMALL)
+    for step in range(2):
+        stopped.learn(Scenes(0, 2, 4, SMALL, None, tmp_path / "scenes")[step])
+    parts.output.mkdir()
+    stopped.save(parts.output / "segmentation.state")
+    resumed, record = train_segmentation(parts, SMALL, resume=True)
+    assert record["steps"] == 4
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)

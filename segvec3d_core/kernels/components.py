@@ -6,6 +6,15 @@ import numpy as np
 from numba import njit, prange
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _squared(e, i, j):  # type: ignore[no-untyped-def]
+    """Squared distance of two rows."""
+    d = np.float32(0)
+    for c in range(e.shape[1]):
+        d += (e[i, c] - e[j, c]) ** 2
+    return d
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def shift_step(e, neighbors, active, radius):  # type: ignore[no-untyped-def]
     """One mean-shift step with a flat kernel, restricted to spatial neighbours.
@@ -29,10 +38,7 @@ def shift_step(e, neighbors, active, radius):  # type: ignore[no-untyped-def]
             j = neighbors[i, p]
             if not active[j]:
                 continue
-            d = np.float32(0)
-            for c in range(width):
-                d += (e[i, c] - e[j, c]) ** 2
-            if d <= limit:
+            if _squared(e, i, j) <= limit:
                 count += np.float32(1)
                 for c in range(width):
                     total[c] += e[j, c]
@@ -58,7 +64,7 @@ def connected(e, neighbors, active, radius):  # type: ignore[no-untyped-def]
     Returns:
         (V,) int64 component of each voxel, numbered by first voxel; -1 for inactive ones.
     """
-    n, width = e.shape
+    n = len(e)
     parent = np.arange(n)
     limit = np.float32(radius * radius)
     for i in range(n):
@@ -68,10 +74,7 @@ def connected(e, neighbors, active, radius):  # type: ignore[no-untyped-def]
             j = neighbors[i, p]
             if not active[j]:
                 continue
-            d = np.float32(0)
-            for c in range(width):
-                d += (e[i, c] - e[j, c]) ** 2
-            if d <= limit:
+            if _squared(e, i, j) <= limit:
                 a, b = _find(parent, i), _find(parent, j)
                 if a < b:
                     parent[b] = a

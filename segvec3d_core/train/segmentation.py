@@ -113,10 +113,89 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
     return dict(zip(("surface accuracy", "overlap F", "detected"), np.mean(rows, 0).tolist(), strict=True))
 
 
-def _save(path: Path, values: dict[str, Any]) -> None:
-    partial = path.with_suffix(".part")
-    torch.save(values, partial)
-    partial.replace(path)
+class Run:
+    """A training run in progress: everything that a checkpoint must bring back."""
+
+    def __init__(self, plan: SegmentationTraining, config: NetworkConfig) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan = plan
+        self.network = PointAttention(config)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=plan.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
+        )
+        updates = max(2, plan.steps // plan.accumulate)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, plan.learning_rate, updates + 1, pct_start=0.08, div_factor=10, final_div_factor=100
+        )
+        self.average = Average(self.network)
+        self.means: dict[str, float] = {}
+        self.history: list[dict[str, float]] = []
+        self.step, self.seconds = 0, 0.0
+
+    def learn(self, example: Example) -> None:
+        """One scene: gradients, and every ``accumulate`` scenes a step of the optimiser."""
+        self.step += 1
+        generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
+        loss, parts = example_loss(self.network, example, generator)
+        if torch.isfinite(loss):
+            (loss / self.plan.accumulate).backward()
+        for key, value in parts.items():
+            self.means[key] = 0.99 * self.means.get(key, value) + 0.01 * value
+        if self.step % self.plan.accumulate == 0:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.schedule.step()
+            self.average.update(self.network)
+
+    def averaged(self) -> PointAttention:
+        """A copy of the network with averaged weights, for measuring and for shipping."""
+        copy = PointAttention(self.network.config)
+        copy.load_state_dict(self.average.values)
+        return copy.eval()
+
+    def measure(self) -> dict[str, float]:
+        """Losses and validation figures of this moment, added to the history."""
+        figures = validate(self.averaged(), self.plan.seed, self.plan.validation_scenes, self.plan.cache)
+        self.history.append({"step": self.step, **self.means, **figures})
+        return self.history[-1]
+
+    def _terms(self) -> dict[str, Any]:
+        """What a resumed run must share with the one that it goes on with."""
+        plan = self.plan
+        return {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision)}
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a crash in mid-write leaves the last one intact."""
+        values = {
+            "terms": self._terms(),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "average": self.average.values,
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
+        partial = path.with_suffix(".part")
+        torch.save(values, partial)
+        partial.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            ValueError: it belongs to a run of other terms.
+        """
+        state = torch.load(path, weights_only=True)
+        if state["terms"] != self._terms():
+            raise ValueError(f"resume: {path} belongs to a run of {state['terms']}, got {self._terms()}")
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.average.values, self.history = state["average"], state["history"]
+        self.step, self.seconds = state["step"], state["seconds"]
+        log.info("segmentation: resumed at step %d of %d", self.step, self.plan.steps)
 
 
 def train_segmentation(
@@ -126,82 +205,42 @@ def train_segmentation(
 
     Returns:
         the network with averaged weights, and a record of the run for the model card.
+
+    Raises:
+        ValueError: a checkpoint of other terms to go on from.
     """
-    torch.manual_seed(plan.seed)
-    network = PointAttention(config)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
-    updates = max(2, plan.steps // plan.accumulate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate, updates + 1, pct_start=0.08, div_factor=10, final_div_factor=100
-    )
-    average = Average(network)
-    first, seconds, history = 0, 0.0, []
-    state_path = plan.output / "segmentation.state"
-    if resume and state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        average.values, first, seconds = state["average"], state["step"], state["seconds"]
-        history = state["history"]
-        log.info("segmentation: resumed at step %d of %d", first, plan.steps)
-    scenes = Scenes(plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames)
-    loader: DataLoader[Example] = DataLoader(
-        scenes,
+    run, state = Run(plan, config), plan.output / "segmentation.state"
+    if resume and state.exists():
+        run.restore(state)
+    plan.output.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter() - run.seconds
+    with (plan.output / "segmentation.jsonl").open("a" if run.step else "w") as journal:
+        bar = tqdm(
+            _examples(plan, config, run.step), initial=run.step, total=plan.steps, desc="segmentation", unit="scene",
+            mininterval=5,
+        )  # fmt: skip
+        for example in bar:
+            run.learn(example)
+            last = run.step == plan.steps
+            if run.step % 20 == 0:
+                bar.set_postfix({k: f"{v:.3f}" for k, v in run.means.items()})
+            if run.step % plan.validate_every == 0 or last:
+                journal.write(json.dumps(run.measure()) + "\n")
+                journal.flush()
+            if run.step % plan.checkpoint_every == 0 or last:
+                run.seconds = time.perf_counter() - started
+                run.save(state)
+    record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "seconds": round(run.seconds)}
+    return run.averaged(), {**record, "history": run.history}
+
+
+def _examples(plan: SegmentationTraining, config: NetworkConfig, first: int) -> DataLoader[Example]:
+    """The examples from step ``first`` on, made by worker processes."""
+    return DataLoader(
+        Scenes(plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames),
         batch_size=None,
         num_workers=plan.workers,
         multiprocessing_context="spawn" if plan.workers else None,
         worker_init_fn=use_one_thread,
         prefetch_factor=4 if plan.workers else None,
     )
-    plan.output.mkdir(parents=True, exist_ok=True)
-    journal = (plan.output / "segmentation.jsonl").open("a" if first else "w")
-    started = time.perf_counter() - seconds
-    means: dict[str, float] = {}
-    bar = tqdm(loader, initial=first, total=plan.steps, desc="segmentation", unit="scene", mininterval=5)
-    for step, example in enumerate(bar, start=first + 1):
-        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-        loss, parts = example_loss(network, example, generator)
-        if torch.isfinite(loss):
-            (loss / plan.accumulate).backward()
-        for key, value in parts.items():
-            means[key] = 0.99 * means.get(key, value) + 0.01 * value
-        if step % plan.accumulate == 0:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            schedule.step()
-            average.update(network)
-        if step % 20 == 0:
-            bar.set_postfix({k: f"{v:.3f}" for k, v in means.items()})
-        last = step == plan.steps
-        if step % plan.validate_every == 0 or last:
-            figures = validate(averaged(network, average), plan.seed, plan.validation_scenes, plan.cache)
-            history.append({"step": step, **means, **figures})
-            journal.write(json.dumps(history[-1]) + "\n")
-            journal.flush()
-            log.info("step %d: %s", step, history[-1])
-        if step % plan.checkpoint_every == 0 or last:
-            seconds = time.perf_counter() - started
-            _save(
-                state_path,
-                {
-                    "network": network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "average": average.values,
-                    "step": step,
-                    "seconds": seconds,
-                    "history": history,
-                },
-            )
-    journal.close()
-    record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "seconds": round(seconds)}
-    return averaged(network, average), {**record, "history": history}
-
-
-def averaged(network: PointAttention, average: Average) -> PointAttention:
-    """A copy of the network with averaged weights, for measuring and for shipping."""
-    copy = PointAttention(network.config)
-    copy.load_state_dict(average.values)
-    return copy.eval()
