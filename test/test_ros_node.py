@@ -416,13 +416,12 @@ def test_silence_is_explained_with_the_topics_that_have_clouds(monkeypatch: pyte
 def test_names_are_private_and_follow_namespace_and_remapping() -> None:
     options = {"namespace": "arm", "cli_args": ["--ros-args", "-r", "points:=/front/points"]}
     with active_robot_on("/front/points", **options) as made:
-        topics = dict(made.peer.get_topic_names_and_types())
-        services = dict(made.peer.get_service_names_and_types())
-        assert {
-            f"/arm/segvec3d/{name}" for name in ("instances", "instances_colored", "objects", "markers")
-        } <= topics.keys()
-        assert {f"/arm/segvec3d/{name}" for name in ("find_object", "set_vocabulary")} <= services.keys()
-        assert "/points" not in topics or made.peer.count_subscribers("/points") == 0
+        topics = {f"/arm/segvec3d/{name}" for name in ("instances", "instances_colored", "objects", "markers")}
+        services = {f"/arm/segvec3d/{name}" for name in ("find_object", "set_vocabulary")}
+        # Another node hears of them by discovery, which takes its time.
+        until(lambda: topics <= dict(made.peer.get_topic_names_and_types()).keys(), "the node's topics")
+        until(lambda: services <= dict(made.peer.get_service_names_and_types()).keys(), "the node's services")
+        assert made.peer.count_subscribers("/points") == 0
 
 
 def active_robot_on(topic: str, **options: Any) -> Any:
