@@ -30,8 +30,8 @@ class SegmentationConfig:
         crop_min, crop_max: keep points inside this axis-aligned box of the cloud's frame, metres; None keeps all.
         min_object_size, max_object_size: keep objects whose longest box edge is within these, metres.
         min_points: drop instances with fewer points.
-        min_score: drop instances with a lower score; on simulated validation scenes 0.3 drops a quarter of the wrong
-            ones and one in eighty of the right ones.
+        min_score: drop objects with a lower score, surfaces stay; on simulated validation scenes 0.3 drops a quarter
+            of the wrong ones and one in eighty of the right ones.
 
     Raises:
         ValueError: a limit that no cloud can keep.

@@ -99,7 +99,8 @@ def find_segments(
                 gap = float(gaps[k])
             features = np.array([certainty, -spread, gap, np.log(len(voxels))])
             points = int(grid.counts[voxels].sum())
-            found.append(Segment(kind, voxels, score(features), features, points))  # type: ignore[arg-type]
+            sure = score(features) if kind == "object" else certainty
+            found.append(Segment(kind, voxels, sure, features, points))  # type: ignore[arg-type]
         segments += sorted(found, key=lambda s: -s.point_count)
     return segments
 
@@ -130,7 +131,9 @@ def describe_segments(
     vertical = vertical_of(segments, normals, up)
     described = []
     for segment in segments:
-        if segment.point_count < config.min_points or segment.score < config.min_score:
+        if segment.point_count < config.min_points:
+            continue
+        if segment.kind == "object" and segment.score < config.min_score:
             continue
         points = grid.centroids[segment.voxels]
         box = oriented_box(points, vertical)

@@ -178,7 +178,7 @@ class SceneObject:
 
     Attributes:
         kind: "object", or "surface" for a wall, floor, ceiling or a top not seen as a whole.
-        score: 0 to 1, how sure the segmentation is of this instance.
+        score: 0 to 1; for an object the calibrated probability of being one, for a surface how sure the network is.
         box: oriented bounding box.
         centroid: (3,) float32, mean of the instance's points, metres.
         embedding: (d_v,) float32 of unit length, equation (10); of no length for a model without alignment.

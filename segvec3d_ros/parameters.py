@@ -95,7 +95,7 @@ SPECS: Mapping[str, Spec] = {
         _CORE.max_object_size, "Leave out objects whose longest edge is longer than this, m.", 0.0, math.inf
     ),
     "min_points": Spec(_CORE.min_points, "Leave out instances of fewer points.", 1, 10_000_000),
-    "min_score": Spec(_CORE.min_score, "Leave out instances of a lower score, 0 to 1.", 0.0, 1.0),
+    "min_score": Spec(_CORE.min_score, "Leave out objects of a lower score, 0 to 1; surfaces stay.", 0.0, 1.0),
     "gravity_frames": Spec(
         ["map", "odom", "world", "base_footprint", "base_link"],
         "Frames whose z axis points up; the first one that TF connects to the cloud tells where up is. A cloud in any "

@@ -222,8 +222,10 @@ def test_limits_of_range_crop_and_size_are_kept(model, frames, scenes):
     assert (left.labels[cloud.points[:, 0] > 0] == -1).all()
     small = model.segment(cloud, SegmentationConfig(max_object_size=0.15))
     assert all(o.box.size.max() <= 0.15 for o in small.objects if o.kind == "object")
-    sure = model.segment(cloud, SegmentationConfig(min_score=0.5))
-    assert all(o.score >= 0.5 for o in sure.objects)
+    sure = model.segment(cloud, SegmentationConfig(min_score=0.9))
+    assert all(o.score >= 0.9 for o in sure.objects if o.kind == "object")
+    surfaces = [sum(o.kind == "surface" for o in scene.objects) for scene in (sure, scenes[0])]
+    assert surfaces[0] == surfaces[1] > 0
 
 
 def test_saved_weights_answer_like_the_ones_they_were_saved_from(model, frames, tmp_path):
