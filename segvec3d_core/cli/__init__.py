@@ -188,8 +188,8 @@ def _train(commands: Any) -> None:
     parser = _command(
         commands, "train", ("workshop", "train"),
         "Train weights on simulated scenes. First the network (instances), then the alignment with language.\n\n"
-        "Defaults left out below are those with which the shipped weights were trained. What is interrupted goes on\n"
-        "with --resume.",
+        "Defaults left out below are those with which the shipped weights were trained. The first\n"
+        "stage, which is the long one, goes on with --resume.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"

@@ -1,4 +1,4 @@
-"""``segvec3d train``: both stages, resumable, from a seed to one weight file."""
+"""``segvec3d train``: from a seed to one weight file; the first stage is resumable, the others are short."""
 
 from __future__ import annotations
 
