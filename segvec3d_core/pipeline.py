@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,39 @@ log = logging.getLogger(__name__)
 
 BASE_VOXEL = 0.01
 """Finest voxel edge that the network was trained around, metres."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedVoxels:
+    """V voxels as the network leaves them.
+
+    Attributes:
+        neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
+        features: (V, d_f) F, on the model's device; embeddings: (V, d_e) float32; surface: (V,) float32, probability.
+    """
+
+    neighbors: NDArray[np.int64]
+    normals: NDArray[np.float32]
+    features: torch.Tensor
+    embeddings: NDArray[np.float32]
+    surface: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """A cloud halfway through ``SegVec3D.segment``: embedded, not yet parted.
+
+    Attributes:
+        cloud: what came in; grid: its voxels; up: (3,) against gravity, or None.
+        voxels: what the network made of them; None where no point was usable.
+        seconds: per stage so far.
+    """
+
+    cloud: PointCloud
+    grid: VoxelGrid
+    up: NDArray[np.float32] | None
+    voxels: EmbeddedVoxels | None
+    seconds: dict[str, float]
 
 
 class SegVec3D:
@@ -157,32 +190,59 @@ class SegVec3D:
             a scene with one label per point; an empty one when no point is usable.
         """
         config = config or SegmentationConfig()
+        return self.group(self.embed(cloud, config), config)
+
+    def embed(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Embedded:
+        """The first half of ``segment``, up to the embeddings: voxelise, connect, attend, embed."""
+        config = config or SegmentationConfig()
         clock = _Clock()
         with KERNEL_LOCK, torch.inference_mode():
             up = cloud.up if cloud.up is not None or cloud.viewpoint is not None else np.array([0, 0, 1], np.float32)
             with clock("voxels"):
                 grid = self._voxelize(cloud, config)
             if len(grid) == 0:
-                return Scene(np.full(len(cloud), -1, np.int32), (), clock.seconds)
+                return Embedded(cloud, grid, up, None, clock.seconds)
             with clock("graph"):
                 hierarchy = build_hierarchy(grid, cloud.viewpoint, up, self.network.config)
             with clock("network"):
                 features, e, logits = self.network(hierarchy.to(self.device))
                 embeddings = e.float().cpu().numpy()
                 surface = logits.float().sigmoid().cpu().numpy()
+            neighbors = hierarchy.levels[0].neighbors.numpy()
+            voxels = EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface)
+            return Embedded(cloud, grid, up, voxels, clock.seconds)
+
+    def group(
+        self,
+        embedded: Embedded,
+        config: SegmentationConfig | None = None,
+        clustering: ClusteringConfig | None = None,
+    ) -> Scene:
+        """The second half of ``segment``, from the embeddings on: cluster, describe.
+
+        Args:
+            embedded: from ``embed``; config: limits and clustering method.
+            clustering: other constants than the model's own.
+        """
+        config, clock = config or SegmentationConfig(), _Clock(embedded.seconds)
+        grid, voxels = embedded.grid, embedded.voxels
+        if voxels is None:
+            return Scene(np.full(len(embedded.cloud), -1, np.int32), (), clock.seconds)
+        e, surface = voxels.embeddings, voxels.surface
+        with KERNEL_LOCK, torch.inference_mode():
             with clock("clustering"):
-                neighbors = hierarchy.levels[0].neighbors.numpy()
-                objects, surfaces = cluster(embeddings, surface, neighbors, config.clustering, self.clustering)
-                segments = find_segments(objects, surfaces, embeddings, surface, grid, self.score)
+                constants = clustering or self.clustering
+                objects, surfaces = cluster(e, surface, voxels.neighbors, config.clustering, constants)
+                segments = find_segments(objects, surfaces, e, surface, grid, self.score)
             with clock("boxes"):
-                segments = describe_segments(segments, grid, hierarchy.normals, up, config)
+                segments = describe_segments(segments, grid, voxels.normals, embedded.up, config)
             with clock("alignment"):
                 v = np.zeros((0, self.alignment.config.shared), np.float32)
                 if segments:
-                    inputs = alignment_input(segments, features, grid, hierarchy.normals, up)
+                    inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
             with clock("labels"):
-                return self._scene(cloud, grid, segments, v, clock.seconds)
+                return self._scene(embedded.cloud, grid, segments, v, clock.seconds)
 
     @staticmethod
     def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
@@ -270,8 +330,8 @@ class SegVec3D:
 class _Clock:
     """Seconds per stage, in the order in which the stages ran."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, before: dict[str, float] | None = None) -> None:
+        self.seconds = dict(before or {})
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
