@@ -118,7 +118,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
         chosen.append((best, entity))
     surfaces_only = [s for s in found if s.kind == "surface"]
     described = describe_segments(
-        [s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, SegmentationConfig(min_points=1)
+        [s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, SegmentationConfig(min_points=1, min_score=0)
     )[: len(chosen)]
     rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
