@@ -8,6 +8,7 @@
     names.json          {NAME: {object id: name}}                                   optional
     up.json             {NAME: [x, y, z]}, against gravity, optical frame           optional
     coarse_names.json   {name: coarse name}, for the retrieval score                optional
+    tags.json           {NAME: {"sensor": text, "hard": true, ...}}, to score apart optional
 
 ``segvec3d simulate`` writes this layout; ``eval``, ``train`` and the demo read it.
 """
@@ -79,6 +80,7 @@ class FrameFolder(Sequence[Frame]):
         path: that folder.
         names: the frames' names.
         coarse_names: coarse name of each object name; empty where the folder has no coarse_names.json.
+        tags: what tags.json says of the frames.
 
     Raises:
         FileNotFoundError: no such folder, or no depth/ or camera.json in it.
@@ -99,6 +101,7 @@ class FrameFolder(Sequence[Frame]):
         self._names = _read_json_object(self.path / "names.json")
         self._up = _read_json_object(self.path / "up.json")
         self.coarse_names = {str(k): str(v) for k, v in _read_json_object(self.path / "coarse_names.json").items()}
+        self.tags = read_tags(self.path / "tags.json")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -160,6 +163,19 @@ def read_camera(path: str | Path) -> tuple[Camera, float]:
         return Camera(*size, *focal), depth_scale
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def read_tags(path: str | Path) -> dict[str, dict[str, Any]]:
+    """What a tags.json says of each frame or scan, by name; nothing where there is no such file.
+
+    Raises:
+        ValueError: something else than {name: {tag: value}}.
+    """
+    values = _read_json_object(Path(path))
+    for name, tags in values.items():
+        if not isinstance(tags, dict):
+            raise ValueError(f"{path}: {name}: expected {{tag: value}}, got {tags!r}")
+    return values
 
 
 def read_up(path: str | Path, name: str) -> Float32 | None:

@@ -1,0 +1,201 @@
+"""ScanNetV2 (Dai et al., 2017) as its authors publish it: one folder a scene.
+
+    sceneXXXX_XX/sceneXXXX_XX_vh_clean_2.ply                   the mesh; its vertices are the points
+    sceneXXXX_XX/sceneXXXX_XX.aggregation.json                 instances, as lists of segments with a raw label
+    sceneXXXX_XX/sceneXXXX_XX_vh_clean_2.0.010000.segs.json    segment of each vertex
+    scannetv2-labels.combined.tsv                              NYU40 class of raw labels; here or two folders up
+
+Clouds are z-up. The lists of labelled points of the limited-annotation benchmark (Hou et al., 2021) are read, too.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segvec3d_core.datasets.frames import natural_key
+from segvec3d_core.io import read_cloud
+
+LABEL_MAP = "scannetv2-labels.combined.tsv"
+
+MESH, AGGREGATION, SEGMENTS = "_vh_clean_2.ply", ".aggregation.json", "_vh_clean_2.0.010000.segs.json"
+
+SURFACES = {1: "wall", 2: "floor", 22: "ceiling"}
+"""NYU40 classes that are surfaces here."""
+
+BENCHMARK = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
+"""NYU40 classes whose instances the ScanNet benchmark counts: its 20 classes but wall and floor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanNetScene:
+    """A scene with its annotation.
+
+    Attributes:
+        name: such as scene0000_00.
+        points: (N, 3) float32 metres, z up; colors: (N, 3) uint8.
+        instance: (N,) int64, index of the annotated entity of each point, -1 where nobody annotated.
+        names: (E,) raw label of each entity; nyu40: (E,) int64, its NYU40 class, 0 for none.
+    """
+
+    name: str
+    points: NDArray[np.float32]
+    colors: NDArray[np.uint8]
+    instance: NDArray[np.int64]
+    names: tuple[str, ...]
+    nyu40: NDArray[np.int64]
+
+    @property
+    def is_surface(self) -> NDArray[np.bool_]:
+        """(E,) bool: walls, floors and ceilings."""
+        return np.isin(self.nyu40, list(SURFACES))
+
+    def benchmark_labels(self) -> NDArray[np.int32]:
+        """(N,) int32: 1 + entity where it is of a class that the benchmark counts, else 0, which is void."""
+        counts = np.append(np.isin(self.nyu40, BENCHMARK), False)
+        return np.where(counts[self.instance], self.instance + 1, 0).astype(np.int32)
+
+    def surface(self) -> NDArray[np.int8]:
+        """(N,) int8: 1 on a surface, 0 on another entity, -1 where nobody annotated."""
+        return np.append(self.is_surface.astype(np.int8), np.int8(-1))[self.instance]
+
+    def only(self, points: NDArray[np.int64]) -> ScanNetScene:
+        """The scene with these points alone labelled, as in the limited-annotation benchmark.
+
+        Raises:
+            ValueError: a point that the scene does not have.
+        """
+        if len(points) and not (points.min() >= 0 and points.max() < len(self.points)):
+            raise ValueError(f"{self.name}: labelled points: expected 0 to {len(self.points) - 1}, got {points.max()}")
+        instance = np.full(len(self.points), -1, np.int64)
+        instance[points] = self.instance[points]
+        return replace(self, instance=instance)
+
+
+def scene_folders(path: str | Path) -> list[Path]:
+    """The scene folders at a path, in natural order: itself, its children, or those of its ``scans/``."""
+    path = Path(path)
+    for places in ([path], path.glob("scene*"), path.glob("scans/scene*")):
+        found = [place for place in places if (place / f"{place.name}{MESH}").is_file()]
+        if found:
+            return sorted(found, key=lambda place: natural_key(place.name))
+    return []
+
+
+def read_scene(folder: str | Path, label_map: str | Path | None = None) -> ScanNetScene:
+    """Read a scene folder.
+
+    Args:
+        folder: of the scene; it gives the files their names.
+        label_map: ``scannetv2-labels.combined.tsv``; None looks for it in the folder and up to two above.
+
+    Raises:
+        FileNotFoundError: a file of the scene or the label map is missing (test scenes have no annotation).
+        ValueError: a file that is broken, a label that the map has not, or files that do not fit together.
+    """
+    folder = Path(folder)
+    name = folder.absolute().name
+    cloud = read_cloud(folder / f"{name}{MESH}")
+    if cloud.colors is None:
+        raise ValueError(f"{folder / f'{name}{MESH}'}: expected vertices with red, green and blue")
+    segments = _integers(folder / f"{name}{SEGMENTS}", "segIndices")
+    if len(segments) != len(cloud):
+        raise ValueError(f"{folder / f'{name}{SEGMENTS}'}: expected {len(cloud)} segIndices, got {len(segments)}")
+    groups = _groups(folder / f"{name}{AGGREGATION}")
+    classes = _read_label_map(_label_map(folder) if label_map is None else Path(label_map))
+    unknown = sorted({label for label, _ in groups} - classes.keys())
+    if unknown:
+        raise ValueError(f"{folder / f'{name}{AGGREGATION}'}: the label map has no {', '.join(unknown)}")
+    kinds, index = np.unique(segments, return_inverse=True)
+    of_segment = np.full(len(kinds), -1, np.int64)
+    for entity, (_, members) in enumerate(groups):  # of a segment in two groups the later has it, as in the benchmark
+        of_segment[np.isin(kinds, members)] = entity
+    return ScanNetScene(
+        name, cloud.points, cloud.colors, of_segment[index], tuple(label for label, _ in groups),
+        np.array([classes[label] for label, _ in groups], np.int64),
+    )  # fmt: skip
+
+
+def read_labelled_points(path: str | Path) -> dict[str, NDArray[np.int64]]:
+    """Read a list of the limited-annotation benchmark (``points20`` to ``points200``): the vertices of each training
+    scene that are labelled.
+
+    Args:
+        path: a file that torch has saved, {scene: (n,) vertex numbers of its _vh_clean_2.ply}; nothing but numbers is
+            taken from it.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: something else.
+    """
+    import torch
+    from numpy.dtypes import Int32DType, Int64DType
+    from torch.serialization import safe_globals
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    rebuild = np.zeros(1).__reduce__()[0]  # numpy's own function, whose module has moved between versions
+    allowed: list[Any] = [
+        np.ndarray, np.dtype, Int32DType, Int64DType,
+        *((rebuild, f"{module}.multiarray._reconstruct") for module in ("numpy.core", "numpy._core")),
+    ]  # fmt: skip
+    try:
+        with safe_globals(allowed):
+            values = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(scene): np.asarray(points).astype(np.int64).reshape(-1) for scene, points in values.items()}
+    except (pickle.UnpicklingError, RuntimeError, AttributeError, TypeError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: expected {{scene: vertex numbers}}: {str(error).splitlines()[0]}") from None
+
+
+def _label_map(folder: Path) -> Path:
+    """The label map nearest to a scene."""
+    places = [folder.absolute(), *folder.absolute().parents[:2]]
+    found = next((place / LABEL_MAP for place in places if (place / LABEL_MAP).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(f"{folder}: {LABEL_MAP} is missing, here and in the two folders above")
+    return found
+
+
+@functools.lru_cache(4)
+def _read_label_map(path: Path) -> dict[str, int]:
+    """NYU40 class of each raw label; 0 for none."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row["raw_category"]: int(row["nyu40id"] or 0) for row in csv.DictReader(file, delimiter="\t")}
+    except (KeyError, TypeError, ValueError, UnicodeDecodeError):
+        raise ValueError(f"{path}: expected columns raw_category and nyu40id (a number), parted by tabs") from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {type(values).__name__}")
+    return values
+
+
+def _integers(path: Path, key: str) -> NDArray[np.int64]:
+    try:
+        return np.asarray(_json(path)[key], np.int64).reshape(-1)
+    except (KeyError, TypeError, OverflowError):
+        raise ValueError(f"{path}: expected {key} to be a list of integers") from None
+
+
+def _groups(path: Path) -> list[tuple[str, list[int]]]:
+    """Label and segments of each annotated entity."""
+    try:
+        return [(str(group["label"]), [int(s) for s in group["segments"]]) for group in _json(path)["segGroups"]]
+    except (KeyError, TypeError):
+        raise ValueError(f"{path}: expected segGroups with label and segments") from None
