@@ -23,6 +23,8 @@ class SegmentationConfig:
 
     Attributes:
         voxel_size: voxel edge, metres; None adapts it to the cloud within ``max_voxels``.
+        fovea: with each doubling of the distance from the viewpoint beyond this, metres, voxels double in edge, unless
+            ``voxel_size`` is given; inf for voxels of one size.
         max_voxels: voxel budget that bounds the time of a frame when ``voxel_size`` is None.
         max_scan_voxels: the same for a cloud without a viewpoint, a fused scan, which is larger and may take longer.
         clustering: how embeddings become instances.
@@ -38,6 +40,7 @@ class SegmentationConfig:
     """
 
     voxel_size: float | None = None
+    fovea: float = 1.5
     max_voxels: int = 20_000
     max_scan_voxels: int = 80_000
     clustering: ClusteringMethod = "fast"
@@ -53,6 +56,8 @@ class SegmentationConfig:
     def __post_init__(self) -> None:
         if self.voxel_size is not None and not 1e-4 <= self.voxel_size <= 1e3:
             raise ValueError(f"voxel_size: expected 0.0001 to 1000 m, got {self.voxel_size}")
+        if not self.fovea > 0:
+            raise ValueError(f"fovea: expected a positive distance in metres, got {self.fovea}")
         for name in ("max_voxels", "max_scan_voxels"):
             if not getattr(self, name) >= 100:
                 raise ValueError(f"{name}: expected at least 100, got {getattr(self, name)}")

@@ -70,6 +70,11 @@ def _members(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(order, starts)[1:-1]
 
 
+def _edge(voxels: NDArray[np.int64], grid: VoxelGrid) -> float:
+    """Mean edge of some of a grid's voxels, metres."""
+    return float(grid.size * (1 << grid.bands[voxels]).mean())
+
+
 def find_segments(
     objects: NDArray[np.int64],
     surfaces: NDArray[np.int64],
@@ -136,9 +141,10 @@ def describe_segments(
         if segment.kind == "object" and segment.score < config.min_score:
             continue
         points = grid.centroids[segment.voxels]
+        edge = _edge(segment.voxels, grid)
         box = oriented_box(points, vertical)
         # Centroids of voxels lie half an edge inside the points that they stand for.
-        box = Box(box.center + grid.origin.astype(np.float32), box.rotation, box.size + np.float32(grid.size / 2))
+        box = Box(box.center + grid.origin.astype(np.float32), box.rotation, box.size + np.float32(edge / 2))
         longest = float(box.size.max())
         if segment.kind == "object" and not config.min_object_size <= longest <= config.max_object_size:
             continue
@@ -169,13 +175,14 @@ def alignment_input(
         voxels = segment.voxels[:: max(1, -(-len(segment.voxels) // DESCRIBED_VOXELS))]
         points = grid.centroids[voxels] + grid.origin.astype(np.float32)
         rotation = segment.box.rotation
-        half = max(float(segment.box.size.max()) / 2, grid.size)
+        edge = _edge(segment.voxels, grid)
+        half = max(float(segment.box.size.max()) / 2, edge)
         place = (points - segment.box.center) @ rotation / half
         rgb = None if grid.colors is None else grid.colors[voxels]
         lightness = np.zeros((len(points), 1), np.float32) if rgb is None else rgb.mean(1, keepdims=True) - 0.5
         radius = np.linalg.norm(place[:, :2], axis=1, keepdims=True)
         geometry.append(np.concatenate([place, radius, normals[voxels] @ rotation, lightness], 1))
-        statistics.append(instance_statistics(segment.box.size, rgb, up is not None, grid.size))
+        statistics.append(instance_statistics(segment.box.size, rgb, up is not None, edge))
         chosen.append(voxels)
     owner = np.repeat(np.arange(len(segments)), [len(voxels) for voxels in chosen])
     device = features.device

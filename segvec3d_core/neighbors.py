@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import edge_features, grid_neighbors, hash_cells, local_shape
+from .kernels.grid import band_seams, edge_features, grid_neighbors, hash_cells, local_shape
+from .voxels import Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,32 @@ class Graph:
     edges: NDArray[np.float32]
 
 
-def nearest_neighbors(points: NDArray[np.float32], size: float, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def nearest_neighbors(
+    points: NDArray[np.float32], scale: Scale, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """k nearest neighbours of (V, 3) voxel centroids within the cells of two voxels' edge around each.
 
-    Exact within a radius of ``2 * size``; farther ones are found when they lie in the 27 cells around.
+    Exact within a radius of two edges; farther ones are found when they lie in the 27 cells around. Where voxels of
+    two sizes meet, either finds the other.
 
     Returns:
         neighbors (V, k) int64 and found (V,) int32, see ``Graph``.
     """
-    cells = np.floor(points / np.float32(2 * size)).astype(np.int64)
+    cells = scale.cells(points, 2)
     inverse, first, table = hash_cells(cells)
     order = np.argsort(inverse, kind="stable")
     starts = np.searchsorted(inverse[order], np.arange(len(first) + 1))
-    return grid_neighbors(points, cells, first, table, order, starts, k)
+    seams = np.zeros(len(points), np.uint8)
+    if scale.fovea is not None and np.isfinite(scale.fovea.reach):
+        seams = band_seams(points, scale.bands, scale.size, scale.fovea.eye, scale.fovea.reach)
+    return grid_neighbors(
+        points, cells, first, table, order, starts, k, scale.bands, seams, np.float32(scale.size)
+    )
 
 
 def build_graph(
     points: NDArray[np.float32],
-    size: float,
+    scale: Scale,
     k: int,
     viewpoint: NDArray[np.float32] | None,
     up: NDArray[np.float32] | None,
@@ -54,19 +63,19 @@ def build_graph(
     """Connect voxels and describe their neighbourhoods.
 
     Args:
-        points: (V, 3) float32 centroids, metres; size: voxel edge, metres; k: neighbours, itself included.
+        points: (V, 3) float32 centroids, metres; scale: of the voxels; k: neighbours, itself included.
         viewpoint: (3,) sensor position in the same frame, or None; up: (3,) unit vector, or None.
 
     Returns:
         the graph, and (V, 3) float32 unit rays from the sensor to each voxel (zero when unknown).
     """
-    neighbors, found = nearest_neighbors(points, size, k)
-    normals, shape = local_shape(points, neighbors, found, np.float32(size))
+    neighbors, found = nearest_neighbors(points, scale, k)
+    normals, shape = local_shape(points, neighbors, found, np.float32(scale.size))
     rays = np.zeros_like(points)
     if viewpoint is not None:
         rays = points - viewpoint
         rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)
         normals *= np.where((normals * rays).sum(1, keepdims=True) > 0, np.float32(-1), np.float32(1))
     direction = np.zeros(3, np.float32) if up is None else up.astype(np.float32)
-    edges = edge_features(points, normals, rays, direction, viewpoint is not None, neighbors, np.float32(size))
+    edges = edge_features(points, normals, rays, direction, viewpoint is not None, neighbors, scale.edges)
     return Graph(neighbors, found, normals, shape, edges), rays

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.grid import hash_cells, mean_by_cell
 from .neighbors import build_graph
-from .voxels import VoxelGrid
+from .voxels import Scale, VoxelGrid
 
 VOXEL_FEATURES = 12
 
@@ -73,8 +73,9 @@ class Level:
         neighbors: (V_l, k) int64.
         edges: (V_l, k, 10) relative poses.
         parents: (V_l,) int64 voxel of the next coarser level, or None at the coarsest.
-        offsets: (V_l, 3) position relative to the parent's, in voxels of this level.
-        position: (V_l, 3) centroids, in finest voxel edges; scale: this level's edge in finest edges.
+        offsets: (V_l, 3) position relative to the parent's, in edges of the voxel.
+        position: (V_l, 3) centroids in finest voxel edges, drawn nearer beyond the fovea (``Fovea.compress``).
+        scale: this level's edge in finest edges.
     """
 
     inputs: Tensor
@@ -117,7 +118,7 @@ def voxel_features(
     rays: NDArray[np.float32],
     distance: NDArray[np.float32],
     up: NDArray[np.float32] | None,
-    size: float,
+    edges: NDArray[np.float32],
     k: int,
 ) -> NDArray[np.float32]:
     """What a voxel knows before it looks around -> (V, 12) float32; unknown things are zero and flagged."""
@@ -126,7 +127,7 @@ def voxel_features(
     out[:, 0] = shape[:, 0] * 3
     out[:, 1] = shape[:, 1]
     out[:, 2] = found / np.float32(k)
-    out[:, 3] = np.log(size / 0.01)
+    out[:, 3] = np.log(edges / np.float32(0.01))
     out[:, 4] = float(seen)
     out[:, 5] = (normals * rays).sum(1)
     out[:, 6] = np.log1p(distance) if seen else 0.0
@@ -183,25 +184,28 @@ def build_hierarchy(
     points = grid.centroids @ turn.T
     seen_from = None if seen_from is None else turn @ seen_from
     up = None if up is None else turn @ up
+    fovea = None if grid.scale.fovea is None else replace(grid.scale.fovea, eye=turn @ grid.scale.fovea.eye)
+    scale = Scale(grid.size, grid.bands, fovea)
     levels: list[Level] = []
     normals = np.zeros((0, 3), np.float32)
     for depth in range(len(config.channels)):
-        size = grid.size * 2**depth
-        graph, rays = build_graph(points, size, config.neighbors, seen_from, up)
+        graph, rays = build_graph(points, scale, config.neighbors, seen_from, up)
         if depth == 0:
             normals = graph.normals @ turn
         distance = np.zeros(len(points), np.float32)
         if seen_from is not None:
             distance = np.linalg.norm(points - seen_from, axis=1)
         inputs = voxel_features(
-            points, graph.normals, graph.shape, graph.found, rays, distance, up, size, config.neighbors
+            points, graph.normals, graph.shape, graph.found, rays, distance, up, scale.edges, config.neighbors
         )
+        position = points if fovea is None else fovea.compress(points)
         parents, coarse, offsets = None, points, np.zeros_like(points)
         if depth + 1 < len(config.channels):
-            cell, first, _ = hash_cells(np.floor(points / np.float32(2 * size)).astype(np.int64))
+            cell, first, _ = hash_cells(scale.cells(points, 2))
             coarse, _ = mean_by_cell(points, cell, len(first))
-            offsets = (points - coarse[cell]) / np.float32(size)
+            offsets = (points - coarse[cell]) / scale.edges[:, None]
             parents = torch.from_numpy(cell)
+            scale = Scale(2 * scale.size, scale.bands[first], fovea)
         levels.append(
             Level(
                 torch.from_numpy(inputs),
@@ -209,7 +213,7 @@ def build_hierarchy(
                 torch.from_numpy(graph.edges),
                 parents,
                 torch.from_numpy(offsets),
-                torch.from_numpy(points / np.float32(grid.size)),
+                torch.from_numpy(position / np.float32(grid.size)),
                 float(2**depth),
             )
         )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
 from .config import SegmentationConfig
-from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments
+from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, vertical_of
 from .kernels import KERNEL_LOCK
+from .matching import answer
 from .network import NetworkConfig, PointAttention, build_hierarchy
 from .query import interpret
+from .relations import View
 from .text import TextEncoder
 from .types import Match, Matches, PointCloud, Scene
-from .voxels import VoxelGrid, usable, voxelize
+from .voxels import Fovea, VoxelGrid, usable, voxelize
 
 log = logging.getLogger(__name__)
 
@@ -242,42 +245,53 @@ class SegVec3D:
                     inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
             with clock("labels"):
-                return self._scene(embedded.cloud, grid, segments, v, clock.seconds)
+                vertical = vertical_of(segments, voxels.normals, embedded.up)
+                return self._scene(embedded.cloud, grid, segments, v, vertical, clock.seconds)
 
     @staticmethod
     def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
         mask = _wanted(cloud, config)
         if config.voxel_size is not None:
             return voxelize(cloud.points, config.voxel_size, cloud.colors, mask)
-        budget = config.max_scan_voxels if cloud.viewpoint is None else config.max_voxels
-        return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, budget)
+        if cloud.viewpoint is None:
+            return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_scan_voxels)
+        fovea = Fovea(cloud.viewpoint, config.fovea)
+        return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_voxels, fovea)
 
     @staticmethod
     def _scene(
-        cloud: PointCloud, grid: VoxelGrid, segments: list[Segment], v: NDArray[np.float32], seconds: dict[str, float]
-    ) -> Scene:
+        cloud: PointCloud, grid: VoxelGrid, segments: list[Segment], v: NDArray[np.float32],
+        vertical: NDArray[np.float32] | None, seconds: dict[str, float],
+    ) -> Scene:  # fmt: skip
         of_voxel = np.full(len(grid) + 1, -1, np.int32)  # one more row, so that inverse -1 reads -1
         for k, segment in enumerate(segments):
             of_voxel[segment.voxels] = k
         labels = of_voxel[grid.inverse]
         objects = tuple(segment.to_object(v[k]) for k, segment in enumerate(segments))
-        return Scene(labels, objects, seconds)
+        if vertical is None and cloud.camera is not None:  # cameras are held upright
+            vertical = np.array([0, -1, 0], np.float32)
+        return Scene(labels, objects, seconds, cloud.viewpoint, vertical)
 
     # Section 4.3: instances meet language -------------------------------------------------------------------------
 
-    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
-        """Find the objects that a text describes.
+    def find(
+        self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None,
+        view: View | None = None,
+    ) -> Matches:  # fmt: skip
+        """Find the objects that a text describes: "the red mug", "the biggest box", "the bottle left of the laptop".
 
         Args:
-            scene: from ``segment``; text: words, such as "the red mug".
+            scene: from ``segment``; text: words, see docs/language.md.
             top_k: at most so many matches; None for as many as the text asks for: "the mug" one, "mugs" all.
             min_similarity: 0 to 1; None for the calibrated threshold.
+            view: whose left, right, front and back is meant; None for the camera's.
 
         Returns:
             matches, best first; empty when nothing fits.
 
         Raises:
-            ValueError: an empty or overlong text, ``top_k`` below 1, ``min_similarity`` outside 0 to 1.
+            ValueError: an empty or overlong text, ``top_k`` below 1, ``min_similarity`` outside 0 to 1, or words such
+                as "left of" for a scene without a viewpoint.
         """
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k: expected at least 1, got {top_k}")
@@ -286,12 +300,13 @@ class SegVec3D:
         query = interpret(text)
         limit = query.count if top_k is None else top_k
         threshold = self.threshold if min_similarity is None else min_similarity
-        similarity = self.similarities(scene, [query.phrase])[:, 0]
-        order = np.argsort(-similarity, kind="stable")[: limit if limit is not None else len(similarity)]
+        found = answer(query, scene, partial(self.similarities, scene), self.threshold, view)
         matches = tuple(
-            Match(int(k), scene.objects[k], float(similarity[k])) for k in order if similarity[k] >= threshold
+            Match(int(k), scene.objects[k], float(found.similarity[k]))
+            for k in found.order[:limit]
+            if found.similarity[k] >= threshold
         )
-        return Matches(matches, query.explain(threshold))
+        return Matches(matches, "; ".join((query.explain(threshold), *found.notes)))
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
         """Name every object with the best of ``labels``, or "other" where none fits.

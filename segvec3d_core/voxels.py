@@ -7,10 +7,74 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import group_points, mean_colors
+from .kernels.grid import BAND_BIT, LAST_BAND, group_points, mean_colors
 
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fovea:
+    """Voxels that grow with the distance, as the pixels of a camera do: fine near by, coarse on the wall behind.
+
+    Up to ``reach`` voxels have one edge; with each doubling of the distance beyond, it doubles.
+
+    Attributes:
+        eye: (3,) float32 from where distance counts, metres.
+        reach: metres; inf for voxels of one size.
+    """
+
+    eye: NDArray[np.float32]
+    reach: float
+
+    def bands(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
+        """How often the edge has doubled at (N, 3) points -> (N,) int64."""
+        distance = np.linalg.norm(points - self.eye, axis=1)
+        with np.errstate(divide="ignore"):
+            doubled = np.floor(np.log2(distance / self.reach)) + 1
+        return np.asarray(np.clip(doubled, 0, LAST_BAND).astype(np.int64))
+
+    def compress(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Draw (N, 3) points beyond ``reach`` nearer along their rays, so that a voxel stays about a voxel long.
+
+        The distance r becomes reach * (1 + log(r / reach)), in which steps shrink as voxels grow; order along a ray
+        is kept, and so is the way back.
+        """
+        if not np.isfinite(self.reach):
+            return points
+        away = points - self.eye
+        r = np.maximum(np.linalg.norm(away, axis=1, keepdims=True) / np.float32(self.reach), 1)
+        return np.asarray(self.eye + away * ((1 + np.log(r)) / r), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large voxels are, one by one.
+
+    Attributes:
+        size: edge of the finest, metres; bands: (V,) int64, how often each one's edge has doubled.
+        fovea: what makes them double, its eye in the frame of the voxels; None for voxels of one size.
+    """
+
+    size: float
+    bands: NDArray[np.int64]
+    fovea: Fovea | None = None
+
+    @classmethod
+    def uniform(cls, size: float, count: int) -> Scale:
+        """``count`` voxels of one size."""
+        return cls(size, np.zeros(count, np.int64))
+
+    @property
+    def edges(self) -> NDArray[np.float32]:
+        """(V,) edge of each voxel, metres."""
+        return np.float32(self.size) * (1 << self.bands).astype(np.float32)
+
+    def cells(self, points: NDArray[np.float32], voxels: int) -> NDArray[np.int64]:
+        """(V, 3) int64 coordinates of the cells, ``voxels`` edges wide, that hold (V, 3) points; bands apart."""
+        cells = np.floor(points / (voxels * self.edges)[:, None]).astype(np.int64)
+        cells[:, 2] += self.bands << BAND_BIT
+        return cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +82,15 @@ class VoxelGrid:
     """Occupied voxels of a cloud, and the way back to its points.
 
     Attributes:
-        coords: (V, 3) int64, integer voxel coordinates.
+        coords: (V, 3) int64, integer voxel coordinates, in edges of the voxel itself.
         inverse: (N,) int64, voxel of each point: ``coords[inverse[i]]`` holds point i; -1 for points left out.
         centroids: (V, 3) float32, mean of each voxel's points, metres relative to ``origin``.
         origin: (3,) float64, metres; keeps float32 precise for clouds far from their frame's origin.
         colors: (V, 3) float32 mean RGB, 0 to 1, or None.
         counts: (V,) int32, points in each voxel.
-        size: voxel edge, metres.
+        size: edge of the finest voxels, metres.
+        bands: (V,) int64, how often a voxel's edge has doubled.
+        fovea: where and why; None for voxels of one size.
     """
 
     coords: NDArray[np.int64]
@@ -34,9 +100,19 @@ class VoxelGrid:
     colors: NDArray[np.float32] | None
     counts: NDArray[np.int32]
     size: float
+    bands: NDArray[np.int64]
+    fovea: Fovea | None = None
 
     def __len__(self) -> int:
         return len(self.coords)
+
+    @property
+    def scale(self) -> Scale:
+        """How large the voxels are; the fovea's eye relative to ``origin``, as the centroids are."""
+        if self.fovea is None:
+            return Scale(self.size, self.bands)
+        eye = (self.fovea.eye - self.origin).astype(np.float32)
+        return Scale(self.size, self.bands, Fovea(eye, self.fovea.reach))
 
 
 def usable(points: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -51,6 +127,7 @@ def voxelize(
     colors: NDArray[np.uint8] | None = None,
     mask: NDArray[np.bool_] | None = None,
     max_voxels: int | None = None,
+    fovea: Fovea | None = None,
 ) -> VoxelGrid:
     """Group points into voxels.
 
@@ -60,6 +137,7 @@ def voxelize(
         colors: (N, 3) uint8, or None.
         mask: (N,) bool, points to keep beyond that, or None for all.
         max_voxels: with more voxels than this the edge grows until they are within; None for no limit.
+        fovea: lets voxels grow with the distance; None for voxels of one size.
 
     Raises:
         ValueError: an edge of no length.
@@ -68,15 +146,18 @@ def voxelize(
         raise ValueError(f"voxel size: expected a positive length in metres, got {size}")
     keep = np.zeros(0, bool) if mask is None else mask
     origin = _origin(points, keep, size)
+    eye, reach = (np.zeros(3), np.inf) if fovea is None else (fovea.eye.astype(np.float64), fovea.reach)
     while True:
-        inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size)
+        inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size, eye, reach)
         if max_voxels is None or len(coords) <= max_voxels:
             break
         # Surfaces fill voxels by area, so the edge grows with the square root of the excess.
         size *= max(1.05, 1.02 * (len(coords) / max_voxels) ** 0.5)
     centroids = (sums / counts[:, None]).astype(np.float32)
     voxel_colors = None if colors is None else mean_colors(colors, inverse, counts)
-    return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size))
+    bands = (coords[:, 2] + (1 << (BAND_BIT - 1))) >> BAND_BIT
+    coords[:, 2] -= bands << BAND_BIT
+    return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size), bands, fovea)
 
 
 def _origin(points: NDArray[np.float32], keep: NDArray[np.bool_], size: float) -> NDArray[np.float64]:

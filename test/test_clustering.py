@@ -6,6 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from segvec3d_core.clustering import ClusteringConfig, cluster, drop_small, merge_segments
 from segvec3d_core.neighbors import nearest_neighbors
+from segvec3d_core.voxels import Scale
 
 METHODS = ["fast", "dbscan", "mean-shift", "fixed-radius"]
 
@@ -19,7 +20,7 @@ def strip(count: int, noise: float, seed: int = 0):
     centres = rng.normal(0, 1, (count + 1, 8)) * 2
     e = (centres[truth] + rng.normal(0, noise, (len(truth), 8))).astype(np.float32)
     surface = np.where(truth == count, 0.9, 0.1).astype(np.float32)
-    return e, surface, nearest_neighbors(points, 0.01, 16)[0], np.where(truth == count, -1, truth)
+    return e, surface, nearest_neighbors(points, Scale.uniform(0.01, len(points)), 16)[0], np.where(truth == count, -1, truth)
 
 
 @pytest.mark.parametrize("method", METHODS)

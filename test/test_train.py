@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from segvec3d_core import SegVec3D
+from segvec3d_core.alignment import Alignment, AlignmentConfig
 from segvec3d_core.network import NetworkConfig, PointAttention
 from segvec3d_core.simulate import COLORS
 from segvec3d_core.train import losses, run
@@ -34,12 +36,19 @@ def generator() -> torch.Generator:
 
 
 def test_equation_8_is_zero_for_gathered_instances_a_margin_apart_and_positive_otherwise():
-    e = torch.tensor([[0.0], [0.0], [losses.MARGIN + 0.1]])
-    i, j = torch.tensor([0]), torch.tensor([1])
-    assert losses.pull(e, i, j).item() == 0
-    assert losses.push(e, i, torch.tensor([2])).item() == 0
-    assert losses.push(e, i, j).item() == pytest.approx(losses.MARGIN**2, abs=1e-4)
-    assert losses.pull(e / 2, i, torch.tensor([2])).item() == pytest.approx(0.55**2)
+    beyond = torch.tensor(losses.MARGIN + 0.1)
+    nothing, half = torch.tensor(0.0), beyond / 2
+    assert losses.pull(nothing).item() == 0
+    assert losses.push(beyond.square()).item() == 0
+    assert losses.push(nothing).item() == pytest.approx(losses.MARGIN**2, abs=1e-2)
+    assert losses.pull(half.square()).item() == pytest.approx(0.55**2)
+    assert losses.pull((3 * beyond).square()).item() == pytest.approx(2 * 3.3 - 1)
+
+
+def test_squared_distances_are_those_of_every_pair():
+    rows = torch.randn(40, 16, generator=generator()) + 100
+    expected = torch.cdist(rows.double(), rows.double()).square().float()
+    assert losses.squared_distances(rows) == pytest.approx(expected, abs=1e-3)
 
 
 def test_equation_8_ignores_voxels_that_nobody_labelled(example):
@@ -188,11 +197,11 @@ def test_facts_say_for_a_batch_what_each_object_says_alone():
 
 
 def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
-    from segvec3d_core import SegVec3D
 
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4, frames=None,
+        start=None,
     )  # fmt: skip
     assert run(args) == 0
     model = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
@@ -204,8 +213,21 @@ def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
         run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
 
 
+def test_a_run_may_begin_with_the_weights_of_another(tmp_path):
+    first = SegmentationTraining(tmp_path / "first", tmp_path / "scenes", None, 2, 2, validation_scenes=1, workers=0)
+    network, _ = train_segmentation(first, SMALL, resume=False)
+    SegVec3D(network, Alignment(AlignmentConfig(features=SMALL.features)), device="cpu").save(
+        tmp_path / "start.safetensors", {"commit": "abc", "segmentation": {"steps": 2}}
+    )
+    second = replace(first, output=tmp_path / "second", start=tmp_path / "start.safetensors")
+    begun = Run(second, SMALL).network.state_dict()
+    assert all(torch.equal(begun[key], value) for key, value in network.state_dict().items())
+    _, story = train_segmentation(second, SMALL, resume=False)
+    assert story["start"] == {"commit": "abc", "steps": 2, "scenes": None}
+
+
 def test_a_resumed_run_ends_like_one_that_was_never_stopped(tmp_path):
-    plan = SegmentationTraining(tmp_path / "whole", tmp_path / "scenes", 4, 2, validation_scenes=1, workers=0)
+    plan = SegmentationTraining(tmp_path / "whole", tmp_path / "scenes", None, 4, 2, validation_scenes=1, workers=0)
     whole, _ = train_segmentation(plan, SMALL, resume=False)
     parts = replace(plan, output=tmp_path / "parts", checkpoint_every=2)
     stopped = Run(parts, SMALL)

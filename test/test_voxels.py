@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from segvec3d_core.neighbors import build_graph, nearest_neighbors
-from segvec3d_core.voxels import voxelize
+from segvec3d_core.voxels import Fovea, Scale, voxelize
 
 
 def plane(n: int, seed: int = 0, side: float = 0.5) -> np.ndarray:
@@ -73,7 +73,7 @@ def test_masked_points_are_left_out():
 
 def test_grid_neighbours_are_the_nearest():
     grid = voxelize(plane(40_000), 0.02)
-    neighbors, found = nearest_neighbors(grid.centroids, 0.02, 16)
+    neighbors, found = nearest_neighbors(grid.centroids, grid.scale, 16)
     exact = cKDTree(grid.centroids).query(grid.centroids, 16)[1]
     recall = np.mean([len(set(a) & set(b)) / 16 for a, b in zip(neighbors, exact, strict=True)])
     assert recall > 0.986
@@ -83,14 +83,14 @@ def test_grid_neighbours_are_the_nearest():
 
 def test_lonely_voxels_are_their_own_neighbours():
     points = np.array([[0, 0, 0], [5, 0, 0], [5.01, 0, 0]], np.float32)
-    neighbors, found = nearest_neighbors(points, 0.01, 4)
+    neighbors, found = nearest_neighbors(points, Scale.uniform(0.01, len(points)), 4)
     assert found.tolist() == [1, 2, 2]
     assert (neighbors[0] == 0).all()
 
 
 def test_normals_of_a_plane_face_the_sensor():
     points = voxelize(plane(40_000), 0.02).centroids
-    graph, rays = build_graph(points, 0.02, 16, np.array([0, 0, 1], np.float32), None)
+    graph, rays = build_graph(points, Scale.uniform(0.02, len(points)), 16, np.array([0, 0, 1], np.float32), None)
     assert (graph.normals[:, 2] > 0.99).mean() > 0.99
     assert np.allclose(np.linalg.norm(graph.normals, axis=1), 1, atol=1e-4)
     assert (graph.shape[:, 0] < 0.02).mean() > 0.99
@@ -103,14 +103,65 @@ def test_an_edge_over_a_ridge_is_convex_and_over_a_valley_concave():
         points = np.stack([x, y, -sign * np.abs(x)], -1).reshape(-1, 3).astype(np.float32)
         grid = voxelize(points, 0.02)
         viewpoint = (np.array([0, 0, 3]) - grid.origin).astype(np.float32)
-        graph, _ = build_graph(grid.centroids, 0.02, 16, viewpoint, None)
+        graph, _ = build_graph(grid.centroids, grid.scale, 16, viewpoint, None)
         ridge = np.abs(grid.centroids[:, 0] + grid.origin[0]) < 0.015
         assert np.sign(graph.edges[ridge][:, :, 7].mean()) == sign
 
 
 def test_without_a_viewpoint_nothing_depends_on_the_sign_of_normals():
     grid = voxelize(plane(5_000), 0.03)
-    graph, rays = build_graph(grid.centroids, 0.03, 8, None, np.array([0, 0, 1], np.float32))
+    graph, rays = build_graph(grid.centroids, grid.scale, 8, None, np.array([0, 0, 1], np.float32))
     assert (graph.edges[:, :, 4:7] >= 0).all()
     assert (graph.edges[:, :, 7:9] == 0).all()
     assert not rays.any()
+
+
+def receding_floor(rows: int = 300, columns: int = 200) -> np.ndarray:
+    """(N, 3) float32: a floor 1 m below a camera at the origin, seen from 0.5 to 8 m in front of it."""
+    z, x = np.meshgrid(np.geomspace(0.5, 8, rows), np.linspace(-0.5, 0.5, columns), indexing="ij")
+    return np.stack([x * z, np.ones_like(x), z], -1).reshape(-1, 3).astype(np.float32)
+
+
+def test_voxels_double_with_each_doubling_of_the_distance_beyond_the_fovea():
+    points = receding_floor()
+    grid = voxelize(points, 0.02, fovea=Fovea(np.zeros(3, np.float32), 1.5))
+    distance = np.linalg.norm(points, axis=1)
+    edge = grid.scale.edges[grid.inverse]
+    assert (edge[distance < 1.49] == np.float32(0.02)).all()
+    assert (edge[(distance > 1.51) & (distance < 2.99)] == np.float32(0.04)).all()
+    assert (edge[(distance > 3.01) & (distance < 5.99)] == np.float32(0.08)).all()
+    local = points - grid.origin
+    assert (np.abs(local / edge[:, None] - 0.5 - grid.coords[grid.inverse]) < 0.51).all()
+
+
+def test_a_fovea_within_reach_of_all_points_changes_nothing():
+    points = receding_floor()
+    plain, wide = voxelize(points, 0.02), voxelize(points, 0.02, fovea=Fovea(np.zeros(3, np.float32), 20.0))
+    assert (plain.inverse == wide.inverse).all()
+    plain_graph, wide_graph = (build_graph(g.centroids, g.scale, 16, None, None)[0] for g in (plain, wide))
+    assert (plain_graph.neighbors == wide_graph.neighbors).all()
+
+
+def test_neighbours_are_found_across_the_seam_from_either_side():
+    grid = voxelize(receding_floor(), 0.02, fovea=Fovea(np.zeros(3, np.float32), 1.5))
+    neighbors, found = nearest_neighbors(grid.centroids, grid.scale, 16)
+    bands = grid.bands
+    for fine in (0, 1):
+        up = (bands[neighbors] == fine + 1) & (bands == fine)[:, None]
+        down = (bands[neighbors] == fine) & (bands == fine + 1)[:, None]
+        assert up.any()
+        assert down.any()
+    exact = cKDTree(grid.centroids).query(grid.centroids, 5)[0]
+    away = np.linalg.norm(grid.centroids[neighbors[:, :5]] - grid.centroids[:, None], axis=2)
+    assert (away.max(1) <= exact.max(1) + 1e-5).mean() > 0.98
+    assert (found >= 5).mean() > 0.98
+
+
+def test_compression_keeps_near_points_and_the_order_along_a_ray():
+    fovea = Fovea(np.array([1, 0, 0], np.float32), 1.5)
+    ray = np.array([1, 0, 0], np.float32) + np.linspace(0.1, 9, 50)[:, None] * np.array([0, 0.6, 0.8], np.float32)
+    drawn = np.linalg.norm(fovea.compress(ray.astype(np.float32)) - fovea.eye, axis=1)
+    far = np.linspace(0.1, 9, 50)
+    assert drawn[far < 1.5] == pytest.approx(far[far < 1.5], abs=1e-5)
+    assert (np.diff(drawn) > 0).all()
+    assert drawn[-1] == pytest.approx(1.5 * (1 + np.log(9 / 1.5)), abs=1e-4)

@@ -169,16 +169,27 @@ def _eval(commands: Any) -> None:
     parser = _command(
         commands, "eval", ("compare", "evaluate"),
         "Score a model on labelled data, beside untrained weights and plane removal + DBSCAN.\n\n"
-        "PATH is a frame folder (masks of objects as UOIS-Net and UCN score them, and retrieval by name), or labelled\n"
-        ".npz scans, one file or a folder (average precision as ScanNet computes it, without classes).",
+        "PATH is a frame folder (masks of objects as UOIS-Net and UCN score them, and retrieval by name), labelled\n"
+        ".npz scans or ScanNet scenes, one or a folder of them (average precision as ScanNet computes it, without\n"
+        "classes). A tags.json beside them gives figures for each sensor and for the hard ones.",
         "  segvec3d eval frames\n"
         "  segvec3d eval frames --worst 5 --output worst --json scores.json\n"
-        "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only",
+        "  segvec3d eval frames --spread --reliability reliability.png\n"
+        "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only\n"
+        "  segvec3d eval scannet/scans",
     )  # fmt: skip
-    parser.add_argument("path", metavar="PATH", help="frame folder, .npz scan or folder of scans")
+    parser.add_argument("path", metavar="PATH", help="frame folder, .npz scan, ScanNet scene, or folder of scans")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N frames or scans")
     parser.add_argument("--model-only", action="store_true", help="leave out the rows to compare with")
-    parser.add_argument("--worst", type=int, default=0, metavar="N", help="draw the N frames with the lowest overlap F")
+    parser.add_argument("--spread", action="store_true", help="also with every clustering constant times 0.7 and 1.3")
+    parser.add_argument("--reliability", metavar="FILE", help="draw score against share of objects with IoU > 0.5")
+    parser.add_argument(
+        "--worst",
+        type=int,
+        default=0,
+        metavar="N",
+        help="draw the N frames of lowest overlap F, or scans of lowest AP50",
+    )
     parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
     _add_json(parser)
     _add_model(parser)
@@ -200,6 +211,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument("--start", metavar="FILE", help="begin the first stage with these weights, not random ones")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on this labelled frame folder instead")
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")

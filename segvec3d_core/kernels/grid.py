@@ -10,6 +10,10 @@ import numpy as np
 from numba import njit, prange
 
 _EMPTY = -1
+BAND_BIT = 40
+"""A cell's band is kept in its z coordinate from this bit up, so that cells of two bands never meet."""
+LAST_BAND = 3
+"""Voxels grow no more than ``2**LAST_BAND`` times."""
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -59,17 +63,29 @@ def hash_cells(coords):  # type: ignore[no-untyped-def]
     return inverse, first[:count].copy(), table
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _band(x, y, z, reach):  # type: ignore[no-untyped-def]
+    """How often a voxel's edge has doubled this far from the eye: once for each doubling beyond ``reach``."""
+    squared, limit, band = x * x + y * y + z * z, reach * reach, 0
+    while band < LAST_BAND and squared >= limit:
+        band += 1
+        limit *= 4.0
+    return band
+
+
 @njit(cache=True, nogil=True)
-def group_points(points, keep, farthest, origin, size):  # type: ignore[no-untyped-def]
+def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ignore[no-untyped-def]
     """Group points by voxel in one pass; neighbouring pixels mostly share a voxel, so the last one is tried first.
 
     Args:
         points: (N, 3) float32; keep: (N,) bool, or (0,) for all; farthest: larger coordinates and NaN are left out.
-        origin: (3,) float64 of the grid; size: voxel edge, float64.
+        origin: (3,) float64 of the grid; size: finest voxel edge, float64.
+        eye: (3,) float64 from where distance counts; reach: beyond this distance the edge doubles with each doubling
+            of the distance, inf for voxels of one size.
 
     Returns:
-        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64, sums (V, 3) float64 relative to ``origin``,
-        counts (V,) int32.
+        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64 in edges of the voxel's own band, the band
+        in z from ``BAND_BIT`` up, sums (V, 3) float64 relative to ``origin``, counts (V,) int32.
     """
     n = len(points)
     room = 1 << 12
@@ -77,8 +93,7 @@ def group_points(points, keep, farthest, origin, size):  # type: ignore[no-untyp
     table = np.full(2 * room, _EMPTY, np.int64)
     coords = np.empty((room, 3), np.int64)
     sums = np.zeros((room, 3), np.float64)
-    counts = np.zeros(room, np.int32)
-    inverse = np.full(n, _EMPTY, np.int64)
+    counts, inverse = np.zeros(room, np.int32), np.full(n, _EMPTY, np.int64)
     count, last = 0, -1
     for i in range(n):
         if len(keep) > 0 and not keep[i]:
@@ -86,8 +101,11 @@ def group_points(points, keep, farthest, origin, size):  # type: ignore[no-untyp
         px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
         if not (abs(px) < farthest and abs(py) < farthest and abs(pz) < farthest):
             continue
+        band = _band(px - eye[0], py - eye[1], pz - eye[2], reach)
+        edge = size * (1 << band)
         px, py, pz = px - origin[0], py - origin[1], pz - origin[2]
-        x, y, z = np.int64(np.floor(px / size)), np.int64(np.floor(py / size)), np.int64(np.floor(pz / size))
+        x, y, z = np.int64(np.floor(px / edge)), np.int64(np.floor(py / edge)), np.int64(np.floor(pz / edge))
+        z += np.int64(band) << BAND_BIT
         if last < 0 or coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z:
             s = _slot(x, y, z, mask)
             last = table[s]
@@ -157,16 +175,43 @@ def mean_by_cell(values, inverse, count):  # type: ignore[no-untyped-def]
     return means, rows
 
 
+@njit(cache=True, nogil=True)
+def band_seams(points, bands, size, eye, reach):  # type: ignore[no-untyped-def]
+    """Which voxels lie so near the seam to another band that neighbours may lie beyond it.
+
+    Args:
+        points: (V, 3) float32; bands: (V,) int64; size: edge in band 0; eye: (3,) float32; reach: where band 1 begins.
+
+    Returns:
+        (V,) uint8: 1 for the finer band's side, 2 for the coarser one's, 3 for both.
+    """
+    seams = np.zeros(len(points), np.uint8)
+    for i in range(len(points)):
+        x, y, z = points[i, 0] - eye[0], points[i, 1] - eye[1], points[i, 2] - eye[2]
+        distance = np.sqrt(x * x + y * y + z * z)
+        edge = size * (1 << bands[i])
+        near, far = 0.5 * reach * (1 << bands[i]), reach * (1 << bands[i])
+        if bands[i] > 0 and distance - near < 3 * edge:
+            seams[i] |= 1
+        if bands[i] < LAST_BAND and far - distance < 6 * edge:
+            seams[i] |= 2
+    return seams
+
+
 @njit(cache=True, nogil=True, parallel=True)
-def grid_neighbors(points, cells, cell_first, cell_table, order, starts, k):  # type: ignore[no-untyped-def]
-    """The k nearest points among those in the 27 cells around each point's own.
+def grid_neighbors(  # type: ignore[no-untyped-def]
+    points, cells, cell_first, cell_table, order, starts, k, bands, seams, size
+):
+    """The k nearest points among those in the 27 cells around each point's own, and near a seam in the 27 cells of
+    the other band, too.
 
     Args:
         points: (V, 3) float32.
-        cells: (V, 3) int64 cell coordinates of each point.
+        cells: (V, 3) int64 cell coordinates of each point, two edges of its band wide, with the band in z.
         cell_first: (G,) int64 a member of each cell; cell_table: hash table of cells from ``hash_cells``.
         order: (V,) int64 points sorted by cell; starts: (G + 1,) int64 where each cell begins in ``order``.
         k: neighbours wanted, the point itself first.
+        bands: (V,) int64; seams: (V,) uint8 from ``band_seams``; size: edge in band 0, float32.
 
     Returns:
         neighbors (V, k) int64, padded with the point itself; found (V,) int32, how many are real.
@@ -179,39 +224,47 @@ def grid_neighbors(points, cells, cell_first, cell_table, order, starts, k):  # 
         best = np.empty(k, np.float32)
         ids = np.empty(k, np.int64)
         count = 0
-        for dx in range(-1, 2):
-            for dy in range(-1, 2):
-                for dz in range(-1, 2):
-                    x, y, z = cells[i, 0] + dx, cells[i, 1] + dy, cells[i, 2] + dz
-                    s = _slot(x, y, z, mask)
+        for side in range(-1, 2):
+            if (side < 0 and not seams[i] & 1) or (side > 0 and not seams[i] & 2):
+                continue
+            x0, y0, z0 = cells[i, 0], cells[i, 1], cells[i, 2]
+            if side != 0:
+                band = bands[i] + side
+                width = np.float32(2 * (1 << band)) * size
+                x0 = np.int64(np.floor(points[i, 0] / width))
+                y0 = np.int64(np.floor(points[i, 1] / width))
+                z0 = np.int64(np.floor(points[i, 2] / width)) + (np.int64(band) << BAND_BIT)
+            for block in range(27):
+                x, y, z = x0 + block // 9 - 1, y0 + block // 3 % 3 - 1, z0 + block % 3 - 1
+                s = _slot(x, y, z, mask)
+                cell = cell_table[s]
+                while cell != _EMPTY:
+                    m = cell_first[cell]
+                    if cells[m, 0] == x and cells[m, 1] == y and cells[m, 2] == z:
+                        break
+                    s = (s + 1) & mask
                     cell = cell_table[s]
-                    while cell != _EMPTY:
-                        m = cell_first[cell]
-                        if cells[m, 0] == x and cells[m, 1] == y and cells[m, 2] == z:
-                            break
-                        s = (s + 1) & mask
-                        cell = cell_table[s]
-                    if cell == _EMPTY:
+                if cell == _EMPTY:
+                    continue
+                for o in range(starts[cell], starts[cell + 1]):
+                    j = order[o]
+                    ax = points[j, 0] - points[i, 0]
+                    ay = points[j, 1] - points[i, 1]
+                    az = points[j, 2] - points[i, 2]
+                    d = ax * ax + ay * ay + az * az
+                    if j == i:
+                        d = np.float32(-1.0)  # the point itself comes first, duplicates after it
+                    if count == k and (d > best[k - 1] or (d == best[k - 1] and j > ids[k - 1])):
                         continue
-                    for o in range(starts[cell], starts[cell + 1]):
-                        j = order[o]
-                        ax = points[j, 0] - points[i, 0]
-                        ay = points[j, 1] - points[i, 1]
-                        az = points[j, 2] - points[i, 2]
-                        d = ax * ax + ay * ay + az * az
-                        if j == i:
-                            d = np.float32(-1.0)  # the point itself comes first, duplicates after it
-                        if count == k and (d > best[k - 1] or (d == best[k - 1] and j > ids[k - 1])):
-                            continue
-                        if count < k:
-                            count += 1
-                        p = count - 1
-                        while p > 0 and (best[p - 1] > d or (best[p - 1] == d and ids[p - 1] > j)):
-                            best[p] = best[p - 1]
-                            ids[p] = ids[p - 1]
-                            p -= 1
-                        best[p] = d
-                        ids[p] = j
+                    if count < k:
+                        count += 1
+                    p = count - 1
+                    while p > 0 and (best[p - 1] > d or (best[p - 1] == d and ids[p - 1] > j)):
+                        best[p] = best[p - 1]
+                        ids[p] = ids[p - 1]
+                        p -= 1
+                    best[p] = d
+                    ids[p] = j
         found[i] = count
         for p in range(count):
             neighbors[i, p] = ids[p]
@@ -297,13 +350,13 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def edge_features(points, normals, rays, up, oriented, neighbors, size):  # type: ignore[no-untyped-def]
-    """Relative pose r_ij of each edge, in voxel units, bounded to about one.
+def edge_features(points, normals, rays, up, oriented, neighbors, sizes):  # type: ignore[no-untyped-def]
+    """Relative pose r_ij of each edge, in edges of voxel i, bounded to about one.
 
     Args:
         points, normals: (V, 3) float32; rays: (V, 3) float32 unit vectors from the sensor, zero when unknown;
         up: (3,) float32, zero when unknown; oriented: whether the normals' signs mean something;
-        neighbors: (V, k) int64; size: voxel edge, metres.
+        neighbors: (V, k) int64; sizes: (V,) float32 voxel edges, metres.
 
     Returns:
         (V, k, 10) float32: offset (3), length, along own normal, along the other's normal, cosine of the normals,
@@ -311,8 +364,8 @@ def edge_features(points, normals, rays, up, oriented, neighbors, size):  # type
     """
     n, k = neighbors.shape
     out = np.zeros((n, k, 10), np.float32)
-    scale = np.float32(0.5 / size)
     for i in prange(n):
+        scale = np.float32(0.5) / sizes[i]
         for p in range(k):
             j = neighbors[i, p]
             x = (points[j, 0] - points[i, 0]) * scale

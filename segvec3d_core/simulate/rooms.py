@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from . import raster
 from .meshes import box
 from .objects import ObjectModel, material_row, sample_object
+from .piles import TableTop
 from .placing import EMPTY, HeightMap, make_body, settle, stable_rotation, yaw
 from .scenes import Builder, SceneModel, surface_model
 
@@ -133,8 +134,28 @@ def clutter(
     return done
 
 
+def floor_pile(rng: Generator, builder: Builder, heights: HeightMap) -> NDArray[np.float64] | None:
+    """Set things down on a free square of the floor; returns its middle, or None where the floor is full."""
+    width = rng.uniform(0.5, 1.0)
+    cells = int(width / heights.cell)
+    rows, columns = heights.height.shape
+    for _ in range(20):
+        row, column = int(rng.integers(max(1, rows - cells))), int(rng.integers(max(1, columns - cells)))
+        square = heights.height[row : row + cells, column : column + cells]
+        if square.shape == (cells, cells) and square.max() < 0.005:
+            break
+    else:
+        return None
+    x, y = heights.x0 + column * heights.cell, heights.y0 + row * heights.cell
+    pile = TableTop(rng, HeightMap(x, y, width, width, 0.005), float(rng.choice([0.25, 0.4])))
+    pile.fill(int(rng.integers(2, 16)))
+    for model, rotation, offset in pile.result:
+        builder.add(model, rotation, offset)
+    return np.array([x + width / 2, y + width / 2, 0.05])
+
+
 def room_scene(rng: Generator) -> SceneModel:
-    """A furnished room with clutter on its furniture, to be seen from inside."""
+    """A furnished room with clutter on its furniture and now and then on its floor, to be seen from inside."""
     builder = Builder()
     x, y, z = rng.uniform(2.6, 5.5), rng.uniform(2.6, 5.0), rng.uniform(2.3, 2.9)
     add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
@@ -149,6 +170,9 @@ def room_scene(rng: Generator) -> SceneModel:
             clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 11)))
     things = [e.center for e in builder.entities if e.kind == "object"]
     focus = np.asarray(things[int(rng.integers(len(things)))], np.float64) if things else np.array([0.0, 0.0, 0.8])
+    pile = floor_pile(rng, builder, heights) if rng.random() < 0.4 else None
+    if pile is not None and rng.random() < 0.75:
+        focus = pile
     return builder.build(focus, 1.2, "room", (-x / 2 + 0.15, x / 2 - 0.15, -y / 2 + 0.15, y / 2 - 0.15))
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..datasets.frames import Frame
 
 
+FURNITURE_SIZE = 0.6
+"""A thing longer than this is taken for furniture, metres."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Where a camera stands.
@@ -190,20 +194,23 @@ def render(
 def _kinds(
     scene: SceneModel, instance: NDArray[np.int32], points: NDArray[np.float32], source: NDArray[np.int64]
 ) -> list[Literal["object", "surface"]]:
-    """The entities' kinds in this view: a table is a surface when its top alone is seen, else an object.
+    """The entities' kinds in this view: furniture that is not seen as a whole is a surface, else an object.
 
-    Seen as a whole means that over a tenth of what is seen of it lies below its top, and that it covers less than a
-    fifth of the image's border.
+    A table is seen as a whole when over a tenth of what is seen of it lies below its top and it covers less than a
+    fifth of the image's border; any other piece, when it covers less than a third of the border.
     """
     kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
     border = np.concatenate([instance[0], instance[-1], instance[:, 0], instance[:, -1]])
     height = points[..., 2].ravel()[source]
     for k, entity in enumerate(scene.entities):
+        on_border = float((border == k).mean())
         if entity.info.category in ("table", "coffee table", "desk"):
             seen = instance == k
             low = scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max() - 0.06
             below = (height[seen] < low).mean() if seen.any() else 0.0
-            kinds[k] = "object" if below > 0.1 and (border == k).mean() < 0.2 else "surface"
+            kinds[k] = "object" if below > 0.1 and on_border < 0.2 else "surface"
+        elif on_border > 1 / 3 and entity.size.max() > FURNITURE_SIZE:
+            kinds[k] = "surface"
     return kinds
 
 

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from ..datasets.frames import IGNORE, Frame, FrameFolder
 from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
-from ..voxels import VoxelGrid, voxelize
+from ..voxels import Fovea, VoxelGrid, voxelize
 from .weak import Supervision, weaken
 
 
@@ -50,13 +50,13 @@ def simulate_sample(seed: int, index: int) -> Sample:
     from .. import simulate
 
     rng = np.random.default_rng([seed, index])
-    kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.64, 0.2, 0.1, 0.06])
+    kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.6, 0.2, 0.1, 0.1])
     if kind == "scan":
         cloud, instance, entities = simulate.simulate_scan(rng)
         points, colors, viewpoint = cloud.points, cloud.colors, None
         up = np.array([0, 0, 1], np.float32)
     else:
-        width = int(rng.choice([320, 400, 480]))
+        width = int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
         frame = simulate.simulate_frame(
             rng, layout=cast(simulate.Layout, str(kind)), width=width, height=width * 3 // 4
         )
@@ -206,16 +206,16 @@ def prepare(
     config: NetworkConfig,
     supervision: Supervision | None = None,
     augment: bool = True,
-    max_voxels: int = 10_000,
+    max_voxels: int = 12_000,
 ) -> Example:
-    """Voxelise and, for training, augment: voxel size, turn about z, mirror, scale, unknown up, unknown viewpoint,
-    workspace."""
+    """Voxelise and, for training, augment: voxel size, fovea, turn about z, mirror, scale, unknown up, unknown
+    viewpoint, workspace."""
     points, viewpoint, centres = sample.points, sample.viewpoint, sample.centres
     up: NDArray[np.float32] | None = sample.up
     colors, instance = sample.colors, sample.instance
-    base, turn = 0.01, None
+    base, reach, turn = 0.01, 1.5, None
     if augment:
-        if rng.random() < 0.55:
+        if rng.random() < 0.45:
             inside = crop(sample, rng)
             points, colors, instance = points[inside], colors[inside], instance[inside]
         scale = np.float32(rng.uniform(0.85, 1.2))
@@ -227,12 +227,14 @@ def prepare(
             tilt = sample.up + rng.normal(0, 0.03, 3).astype(np.float32)
             told = viewpoint is None or rng.random() < 0.5
             up = (tilt / np.linalg.norm(tilt)).astype(np.float32) if told else None
-        base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.015))))
-        max_voxels = int(rng.uniform(0.55, 1.0) * max_voxels)
+        base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.014))))
+        reach = float(np.exp(rng.uniform(np.log(1.0), np.log(2.2))))
+        max_voxels = int(rng.uniform(0.5, 1.0) * max_voxels)
         turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
     elif viewpoint is not None:
         up = None
-    grid = voxelize(points, base, colors, max_voxels=max_voxels)
+    fovea = None if viewpoint is None else Fovea(viewpoint, reach)
+    grid = voxelize(points, base, colors, max_voxels=max_voxels, fovea=fovea)
     hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
 
     truth = majority(grid.inverse, instance, len(grid), len(sample.is_surface))
@@ -243,7 +245,8 @@ def prepare(
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     rotation = canonical_rotation(grid.centroids, seen_from, up)
     rotation = rotation if turn is None else turn @ rotation
-    votes = (centres - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
+    votes = centres if fovea is None else fovea.compress(centres)
+    votes = (votes - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
     has_centre = (labels >= 0) & ~is_surface if supervision is None else np.zeros(len(grid), bool)
     return Example(
         hierarchy,

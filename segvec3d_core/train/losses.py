@@ -14,19 +14,17 @@ MARGIN = 1.0
 """m of equation (8), in units of the embedding."""
 
 
-def pull(e: Tensor, i: Tensor, j: Tensor) -> Tensor:
-    """First sum of (8), per pair: ||e_i - e_j||^2 for pairs of one instance.
+def pull(squared: Tensor) -> Tensor:
+    """First sum of (8), per pair of one instance: ||e_i - e_j||^2, given just that.
 
     Beyond the margin it goes on linearly, as Huber's loss does: the two ends of a sofa would else drown every cup.
     """
-    squared = (e[i] - e[j]).square().sum(1)
     return torch.where(squared < MARGIN**2, squared, 2 * MARGIN * squared.clamp_min(1e-12).sqrt() - MARGIN**2)
 
 
-def push(e: Tensor, i: Tensor, j: Tensor, margin: float = MARGIN) -> Tensor:
-    """Second sum of (8), per pair: max(0, m - ||e_i - e_j||)^2 for pairs of different instances."""
-    distance = (e[i] - e[j]).square().sum(1).clamp_min(1e-12).sqrt()
-    return (margin - distance).clamp_min(0).square()
+def push(squared: Tensor, margin: float = MARGIN) -> Tensor:
+    """Second sum of (8), per pair of different instances: max(0, m - ||e_i - e_j||)^2, given ||e_i - e_j||^2."""
+    return (margin - squared.clamp_min(1e-6).sqrt()).clamp_min(0).square()
 
 
 def balanced_sample(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -69,26 +67,28 @@ def pull_push(
     near, far = (known & same).nonzero().squeeze(1), (known & ~same).nonzero().squeeze(1)
     if len(near):
         near = near[torch.randint(len(near), (8 * samples,), generator=generator)]
-        loss = loss + pull(e, i[near], j[near]).mean()
+        loss = loss + pull((e[i[near]] - e[j[near]]).square().sum(1)).mean()
     if len(far):
         far = far[torch.randint(len(far), (8 * samples,), generator=generator)]
-        loss = loss + push(e, i[far], j[far]).mean()
+        loss = loss + push((e[i[far]] - e[j[far]]).square().sum(1)).mean()
 
     picked = balanced_sample(labels, samples, generator)
     if len(picked) < 2:
         return loss
-    es, ls, ps = e[picked], labels[picked], position[picked]
-    a, b = torch.triu_indices(len(picked), len(picked), 1)
-    same = ls[a] == ls[b]
-    gather = same & ~is_surface[picked][a]
-    if gather.any():
-        loss = loss + pull(es, a[gather], b[gather]).mean()
-    distance = (ps[a] - ps[b]).square().sum(1).sqrt()
-    part = (~same & (distance < reach)).nonzero().squeeze(1)
-    if len(part):
-        weight = 1 / (1 + distance[part] / 5)
-        loss = loss + (push(es, a[part], b[part]) * weight).sum() / weight.sum()
-    return loss
+    ls, squared, distance = labels[picked], squared_distances(e[picked]), squared_distances(position[picked]).sqrt()
+    same = ls[:, None] == ls[None]
+    gather = (same & ~is_surface[picked][:, None]).fill_diagonal_(False)
+    loss = loss + (pull(squared) * gather).sum() / gather.sum().clamp_min(1)
+    # The nearer in space, the likelier clustering is to join them by mistake.
+    weight = (~same & (distance < reach)) / (1 + distance / 5)
+    return loss + (push(squared) * weight).sum() / weight.sum().clamp_min(1)
+
+
+def squared_distances(rows: Tensor) -> Tensor:
+    """(M, C) vectors -> (M, M) squared distances, by one product of matrices: gathered pairs would be large."""
+    rows = rows - rows.mean(0)
+    length = rows.square().sum(1)
+    return (length[:, None] + length[None] - 2 * rows @ rows.T).clamp_min(0)
 
 
 def vote(e: Tensor, centres: Tensor, has_centre: Tensor, labels: Tensor) -> Tensor:

@@ -51,8 +51,8 @@ def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
-        args: output, cache, frames, scenes, steps, seed, workers, threads, resume, stage, labels, alignment_scenes,
-            alignment_steps, validation_scenes; None stands for the default.
+        args: output, cache, start, frames, scenes, steps, seed, workers, threads, resume, stage, labels,
+            alignment_scenes, alignment_steps, validation_scenes; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
@@ -72,6 +72,7 @@ def run(args: Namespace) -> int:
         plan = SegmentationTraining(
             **common,
             **_given(steps=args.steps, scenes=args.scenes),
+            start=Path(args.start) if args.start else None,
             frames=Path(args.frames) if args.frames else None,
             supervision=Supervision.parse(args.labels),
         )

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig, cluster
 from ..metrics import FrameScore, score_frame
 from ..network import NetworkConfig, PointAttention
@@ -35,6 +36,7 @@ class SegmentationTraining:
 
     Attributes:
         output: folder of checkpoints and logs; cache: folder for scenes kept for further epochs, or None.
+        start: weights to begin with instead of random ones, or None.
         steps: scenes seen; scenes: different ones among them; seed: of everything random.
         learning_rate: peak of a one-cycle schedule; accumulate: scenes per optimiser step.
         frames: labelled frame folder to train on instead of simulated scenes, or None.
@@ -44,8 +46,9 @@ class SegmentationTraining:
 
     output: Path
     cache: Path | None = None
-    steps: int = 8_000
-    scenes: int = 3_200
+    start: Path | None = None
+    steps: int = 16_000
+    scenes: int = 8_000
     seed: int = 0
     learning_rate: float = 2e-3
     accumulate: int = 2
@@ -120,6 +123,8 @@ class Run:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.network = PointAttention(config)
+        if plan.start is not None:
+            self.network.load_state_dict(load_checkpoint(plan.start).part("network"))
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=plan.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
         )
@@ -163,7 +168,11 @@ class Run:
     def _terms(self) -> dict[str, Any]:
         """What a resumed run must share with the one that it goes on with."""
         plan = self.plan
-        return {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision)}
+        start = None if plan.start is None else plan.start.name
+        return {
+            "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
+            "start": start,
+        }  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a crash in mid-write leaves the last one intact."""
@@ -230,8 +239,16 @@ def train_segmentation(
             if run.step % plan.checkpoint_every == 0 or last:
                 run.seconds = time.perf_counter() - started
                 run.save(state)
+    start = {} if plan.start is None else {"start": _origin(plan.start)}
     record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "seconds": round(run.seconds)}
-    return run.averaged(), {**record, "history": run.history}
+    return run.averaged(), {**record, **start, "history": run.history}
+
+
+def _origin(start: Path) -> dict[str, Any]:
+    """What the weights that a run began with say of their own making."""
+    record = load_checkpoint(start).record
+    story = record.get("segmentation", {})
+    return {"commit": record.get("commit", "unknown"), "steps": story.get("steps"), "scenes": story.get("scenes")}
 
 
 def _examples(plan: SegmentationTraining, config: NetworkConfig, first: int) -> DataLoader[Example]:
