@@ -197,7 +197,6 @@ def test_facts_say_for_a_batch_what_each_object_says_alone():
 
 
 def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
-
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4, frames=None,
