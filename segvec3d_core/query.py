@@ -1,34 +1,81 @@
-"""What a sentence asks for: how many things, and which words describe them."""
+"""What a sentence asks for: a small, deterministic grammar; docs/language.md shows it as a table.
+
+    query    = [politeness] [number | article | all] thing
+    thing    = words, among them superlatives and negations, then relations
+    relation = ["not"] preposition thing ["and" thing, for "between"]
+
+Whatever is not read here stays in the words, and the sentence encoder makes of it what it can.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
-_POLITE = re.compile(
-    r"^((please|can you|could you|(find|show|bring|give|get|fetch)( me)?|where is|where are|where's|pick up|take"
-    r"|what about|is there|are there|i need|look for) )+"
-)
-_DETAILS = re.compile(
-    r" (?:with|without|of|on|in|under|next|behind|near|between|left|right|that|which|and|made|to|for)\b"
-)
-_NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|on|in|of"
-"""After these a number counts no things: "a 500 ml bottle", "the one with the handle"."""
-_SINGULAR_S = (
-    "ss",
-    "us",
-    "is",
-    "as",
-    "lens",
-    "glasses",
-    "scissors",
-    "pliers",
-    "headphones",
-    "tweezers",
-    "trousers",
-    "jeans",
-)
+from . import words as w
+
+
+@dataclass(frozen=True, slots=True)
+class Superlative:
+    """The first, or another, of the things in an order that geometry decides.
+
+    Attributes:
+        measure: what is compared, a key of ``relations.MEASURES``; "distance" with an anchor is from the anchor.
+        largest: whether the most of it comes first; rank: 1 for the first, 2 for "the second biggest".
+        anchor: of "nearest to the mug".
+        word: as it was said.
+    """
+
+    measure: str
+    largest: bool
+    word: str
+    rank: int = 1
+    anchor: Thing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How a thing stands to others.
+
+    Attributes:
+        name: a key of ``relations.RELATIONS``; anchors: what it stands so to: two for "between", else one.
+        negated: it must not stand so.
+    """
+
+    name: str
+    anchors: tuple[Thing, ...]
+    negated: bool = False
+
+    def __str__(self) -> str:
+        return f"{'not ' if self.negated else ''}{self.name} {' and '.join(map(str, self.anchors))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What is asked for.
+
+    Attributes:
+        phrase: words for the sentence encoder; "" where any object will do ("the biggest thing").
+        without: what must not fit, each as words for the encoder: "not red".
+        superlative: which of those that fit, or None.
+        relations: where it stands.
+    """
+
+    phrase: str
+    without: tuple[str, ...] = ()
+    superlative: Superlative | None = None
+    relations: tuple[Relation, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [repr(self.phrase) if self.phrase else "any object"]
+        parts += [f"not {text!r}" for text in self.without]
+        parts += [str(relation) for relation in self.relations]
+        if self.superlative is not None:
+            to = "from" if self.superlative.largest else "to"
+            anchor = "" if self.superlative.anchor is None else f" {to} {self.superlative.anchor}"
+            rank = "" if self.superlative.rank == 1 else f"number {self.superlative.rank} of the "
+            parts.append(f"{rank}{self.superlative.word}{anchor} of these")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +83,27 @@ class Query:
     """How a sentence was understood.
 
     Attributes:
-        text: the sentence; phrase: the words handed to the sentence encoder.
+        text: the sentence; thing: what it asks for.
         count: how many objects it asks for at most, None for all that fit.
     """
 
     text: str
-    phrase: str
+    thing: Thing
     count: int | None
+
+    @property
+    def phrase(self) -> str:
+        """The words that say what the thing is."""
+        return self.thing.phrase
 
     def explain(self, threshold: float) -> str:
         """In words, for the person who asked."""
         many = "everything" if self.count is None else f"the best {self.count}" if self.count > 1 else "the best one"
-        return f"{many} similar to {self.phrase!r} (similarity at least {threshold:.2f})"
+        return f"{many} similar to {self.thing} (similarity at least {threshold:.2f})"
 
 
 def interpret(text: str) -> Query:
-    """Read a sentence: politeness and articles are set aside, the number of things is noted, the rest is the phrase.
+    """Read a sentence: politeness and articles are set aside, number, superlative, negation and place are noted.
 
     "the mug" and "a mug" ask for one, "two mugs" for two, "mugs" and "all mugs" for all that fit. Text that this
     does not understand, in any alphabet, goes to the encoder as it is and asks for one.
@@ -61,24 +113,209 @@ def interpret(text: str) -> Query:
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
-    words = " ".join(text.lower().split()).strip(" ?!.,\"'")
+    words = " ".join(text.lower().replace("’", "'").split()).strip(" ?!.,;:\"'")
     if not words:
         raise ValueError("text: expected words, got an empty string")
-    rest = _POLITE.sub("", words + " ").strip() or words
-    count: int | None = 1
-    number = re.match(rf"(?:the )?(\d{{1,3}}|{'|'.join(_NUMBERS)}) (?!(?:{_NO_COUNT}) )(?=\w)", rest)
-    everything = re.match(r"(?:all|every|each)(?: of)?(?: the)? (?=\w)", rest)
+    rest = w.POLITE.sub("", words + " ").strip() or words
+    rest = w.WHAT.sub("everything ", w.THERE.sub("", rest))
+    count, said, rest = _count(rest)
+    thing = _thing(rest, depth=0)
+    if not said and thing.superlative is not None:
+        count = 1  # "the biggest boxes" without a number is the biggest one
+    return Query(text, thing, count)
+
+
+def _count(rest: str) -> tuple[int | None, bool, str]:
+    """How many are asked for, whether a number says so, and the words without it."""
+    number = w.COUNT.match(rest)
     if number:
         value = number.group(1)
-        count = _NUMBERS.get(value) or max(1, int(value) if value.isdigit() else 1)
-        rest = rest[number.end() :]
-    elif everything:
-        count, rest = None, rest[everything.end() :]
-    else:
-        article = re.match(r"(?:the|an?|any|some|my|this|that) (?=\w)", rest)
-        rest = rest[article.end() :] if article else rest
-        singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
-        head = _DETAILS.split(rest)[0]  # "the chair with wheels" is one chair
-        if not singular and head.endswith("s") and not head.endswith(_SINGULAR_S) and head.isascii():
-            count = None
-    return Query(text, rest, count)
+        count = w.NUMBERS.get(value) or max(1, int(value) if value.isdigit() else 1)
+        return count, True, rest[number.end() :]
+    everything = w.EVERYTHING.match(rest)
+    if everything:
+        return None, True, rest[everything.end() :]
+    article = w.ARTICLE.match(rest)
+    rest = rest[article.end() :] if article else rest
+    inner = w.INNER_COUNT.match(rest)  # "the biggest two boxes"
+    if inner:
+        return w.NUMBERS[inner.group(3)], True, inner.group(1) + rest[inner.end() :]
+    singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
+    head = w.DETAILS.split(rest)[0]  # "the chair with wheels" is one chair
+    plural = (head.endswith("s") and not head.endswith(w.SINGULAR_S) and head.isascii()) or head in w.ALL
+    return (None if plural and not singular else 1), False, rest
+
+
+# Things ----------------------------------------------------------------------------------------------------------
+
+
+def _thing(text: str, depth: int) -> Thing:
+    """Read a noun phrase with all that hangs on it."""
+    text = _bare(text)
+    head, superlative = _side(text)
+    relations: list[Relation] = []
+    if depth < w.MAX_DEPTH:
+        head, relations = _relations(head, depth)
+    if superlative is None:
+        head, superlative, relations = _superlative(head, relations)
+    head, without = _negations(_bare(head))
+    phrase = "" if _generic(head) else w.ONE.sub(" thing", head)
+    if not (head or without or superlative or relations):
+        phrase = text
+    return Thing(phrase, without, superlative, tuple(relations))
+
+
+def _bare(text: str) -> str:
+    """Without articles and fillers around it."""
+    text = w.FILLER_END.sub("", text.strip(" ,"))
+    article = w.ARTICLE.match(text)
+    return text[article.end() :] if article else text
+
+
+def _generic(head: str) -> bool:
+    """Whether the words say no more than that it is a thing."""
+    return head in w.GENERIC or not head
+
+
+def _side(text: str) -> tuple[str, Superlative | None]:
+    """Read "the mug on the left", "the third mug from the right"."""
+    match = w.SIDE.search(text)
+    if not match:
+        return text, None
+    head = text[: match.start()] + text[match.end() :]
+    ordinal = w.ORDINAL.match(head)
+    rank = w.ORDINALS[ordinal.group(1)] if ordinal else 1
+    head = head[ordinal.end() :] if ordinal else head
+    measure, largest, word = w.SIDES[match.group(1)]
+    return head, Superlative(measure, largest, word, rank)
+
+
+def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative | None, list[Relation]]:
+    """Take the first superlative out of the words; "nearest to the mug" takes its anchor from the relations."""
+    nearest = [r for r in relations if r.name in w.DISTANCES]
+    if nearest:
+        relation = nearest[0]
+        rest = [r for r in relations if r is not relation]
+        anchor = relation.anchors[0]
+        far = relation.name == "farthest from"
+        word = "farthest" if far else "nearest"
+        seen_from = None if anchor.phrase in w.VIEWER else anchor
+        return head, Superlative("distance", far, word, _rank(head)[1], seen_from), rest
+    match = w.SUPERLATIVE.search(head)
+    if not match:
+        return head, None, relations
+    before, rank = _rank(head[: match.start()])
+    measure, largest = w.SUPERLATIVES[match.group(1)]
+    after = w.OF_THE.sub(" ", head[match.end() :])
+    left = f"{before} {after}".strip()
+    if not left and not relations and match.group(1) in w.ALSO_NOUNS:
+        return head, None, relations
+    return left, Superlative(measure, largest, match.group(1), rank), relations
+
+
+def _rank(before: str) -> tuple[str, int]:
+    """Read the ordinal at the end of the words before a superlative."""
+    words = before.split()
+    if words and words[-1] in w.ORDINALS:
+        return " ".join(words[:-1]), w.ORDINALS[words[-1]]
+    return before, 1
+
+
+def _negations(head: str) -> tuple[str, tuple[str, ...]]:
+    """Part "mug that is not red or blue" into what it must and what it must not be."""
+    without: list[str] = []
+    prefix = w.NON.search(head)
+    if prefix:
+        without.append(_attribute(prefix.group(1)))
+        head = (head[: prefix.start()] + head[prefix.end() :]).strip()
+    match = w.NEGATION.search(head)
+    if not match:
+        return head, tuple(without)
+    words, denied = head[: match.start()].strip(" ,"), head[match.end() :].strip(" ,")
+    if not denied:
+        return head, tuple(without)
+    for part in w.OR.split(denied):
+        part = _bare(part)
+        if match.group(1) in ("without", "with no"):
+            noun = "thing" if _generic(words) else words
+            without.append(f"{noun} with {part}" if part.startswith(w.DETERMINERS) else f"{noun} with a {part}")
+        else:
+            without.append(_attribute(part))
+    return words, tuple(without)
+
+
+def _attribute(part: str) -> str:
+    """Denied words as a text for the encoder: "red" and "the red one" are "red thing", "banana" stays."""
+    part = w.ONE.sub("", part).strip()
+    return f"{part} thing" if part in w.COLORS or part in w.MATERIALS else part
+
+
+# Relations -------------------------------------------------------------------------------------------------------
+
+
+def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
+    """Part a phrase into its head and its relations.
+
+    An anchor keeps what follows it ("on the box next to the laptop": the box is next to the laptop), except after
+    "and", and after a support such as the table, which there is but one of.
+    """
+    match = _first(text, 0)
+    if match is None:
+        return text, []
+    head = text[: match.start()].strip(" ,")
+    relations: list[Relation] = []
+    while match is not None:
+        name = w.RELATIONS[match.group("name")]
+        negated = bool(match.group("not"))
+        rest = text[match.end() :].lstrip()
+        following = _follower(rest)
+        anchor = rest if following is None else rest[: following[0]]
+        relations.append(Relation(name, _anchors(name, anchor, depth), negated))
+        if following is None:
+            break
+        text = rest[following[1] :]
+        match = _first(text, 0, leading=True)
+    return head, relations
+
+
+def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None:
+    """The first preposition that parts a thing from an anchor; ``leading``: only at the very start."""
+    use = None if leading else w.USE.match(text)
+    for match in w.RELATION.finditer(text, start):
+        if leading and text[: match.start()].strip():
+            return None
+        if not leading and not text[: match.start()].strip(" ,"):
+            continue
+        anchor, name = text[match.end() :].strip(" ,"), match.group("name")
+        if not anchor or anchor.split()[0] in w.NO_ANCHOR:
+            continue
+        if w.RELATIONS[name] == "in" and w.COLOR_AT_END.fullmatch(_bare(anchor)):
+            continue  # "the mug in red"
+        if w.RELATIONS[name] == "between" and " and " not in anchor:
+            continue
+        definite = anchor.startswith(w.DETERMINERS)
+        if name in w.NEEDS_ARTICLE and not definite:
+            continue
+        if use and (not anchor.startswith("the ") or w.RELATIONS[name] in w.PART_OF_USES):
+            continue  # "something to sit on", "something to see in the dark with"
+        return match
+    return None
+
+
+def _follower(rest: str) -> tuple[int, int] | None:
+    """Where an anchor ends and the head's next relation begins, as (end of the anchor, begin of the relation)."""
+    joined = w.AND_RELATION.search(rest)
+    support = w.SUPPORT_RELATION.match(rest)
+    if support:
+        return support.end(1), support.start(2)
+    return (joined.start(), joined.start(1)) if joined else None
+
+
+def _anchors(name: str, text: str, depth: int) -> tuple[Thing, ...]:
+    parts = text.split(" and ", 1) if name == "between" else [text]
+    return tuple(_thing(part, depth + 1) for part in parts)
+
+
+def without_place(thing: Thing) -> Thing:
+    """The thing without its superlative and relations: what it is, not where."""
+    return replace(thing, superlative=None, relations=())

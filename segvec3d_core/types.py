@@ -203,11 +203,15 @@ class Scene:
         labels: (N,) int32 for the N points of the cloud: k belongs to ``objects[k]``, -1 to nothing.
         objects: the K instances.
         timings: seconds per stage, in the order in which they ran.
+        viewpoint: (3,) float32, where the sensor stood, metres, or None: "left of" is then undecided.
+        up: (3,) float32 unit vector against gravity, told or read off the largest surface, or None.
     """
 
     labels: NDArray[np.int32]
     objects: tuple[SceneObject, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    viewpoint: Float32 | None = None
+    up: Float32 | None = None
 
     def __post_init__(self) -> None:
         labels = _array("labels", self.labels, np.int32, (None,))

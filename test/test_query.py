@@ -1,8 +1,15 @@
 """What a sentence asks for is read the same way every time."""
 
-import pytest
+import string
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segvec3d_core import words
+from segvec3d_core.matching import phrases
 from segvec3d_core.query import interpret
+from segvec3d_core.relations import MEASURES, RELATIONS
 
 
 @pytest.mark.parametrize(
@@ -12,33 +19,139 @@ from segvec3d_core.query import interpret
         ("a chair", "chair", 1),
         ("Where is the red mug?", "red mug", 1),
         ("please bring me the bottle", "bottle", 1),
+        ("is there a banana", "banana", 1),
         ("two mugs", "mugs", 2),
         ("the 3 boxes", "boxes", 3),
+        ("both mugs", "mugs", 2),
+        ("three of the mugs", "mugs", 3),
+        ("one of the mugs", "mugs", 1),
+        ("how many mugs are there", "mugs", None),
         ("all the cans", "cans", None),
         ("mugs", "mugs", None),
         ("the chairs", "chairs", None),
         ("the scissors", "scissors", 1),
         ("the chair with wheels", "chair with wheels", 1),
+        ("the chair on wheels", "chair on wheels", 1),
         ("the box of pens", "box of pens", 1),
-        ("the mugs on the table", "mugs on the table", None),
+        ("the mug in red", "mug in red", 1),
+        ("the mugs on the table", "mugs", None),
         ("the lens", "lens", 1),
         ("500 ml bottle", "500 ml bottle", 1),
         ("the one with the handle", "one with the handle", 1),
+        ("the red one", "red thing", 1),
         ("any mug", "mug", 1),
         ("a glass", "glass", 1),
         ("something to drink from", "something to drink from", 1),
+        ("something to sit on", "something to sit on", 1),
+        ("something to see in the dark with", "something to see in the dark with", 1),
+        ("everything", "", None),
+        ("the thing", "", 1),
         ("die rote Tasse", "die rote tasse", 1),
         ("красная кружка", "красная кружка", 1),
         ("赤いマグ", "赤いマグ", 1),
         ("  the   box \n", "box", 1),
         ("the", "the", 1),
         ("find", "find", 1),
+        ("on the table", "on the table", 1),
+        ("left", "left", 1),
         ("0 mugs", "mugs", 1),
     ],
 )
 def test_politeness_articles_and_numbers_are_read(text, phrase, count):
     query = interpret(text)
     assert (query.phrase, query.count) == (phrase, count)
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("the biggest box", "'box', biggest of these"),
+        ("the smallest red mug", "'red mug', smallest of these"),
+        ("the second biggest box", "'box', number 2 of the biggest of these"),
+        ("the biggest of the boxes", "'boxes', biggest of these"),
+        ("the biggest thing", "any object, biggest of these"),
+        ("the bigger box", "'box', bigger of these"),
+        ("the mug on the left", "'mug', leftmost of these"),
+        ("the third mug from the right", "'mug', number 3 of the rightmost of these"),
+        ("the nearest box", "'box', nearest of these"),
+        ("the box closest to me", "'box', nearest of these"),
+        ("the box nearest to the mug", "'box', nearest to 'mug' of these"),
+        ("the mug farthest from the box", "'mug', farthest from 'box' of these"),
+        ("the tallest object on the shelf", "any object, on 'shelf', tallest of these"),
+    ],
+)
+def test_superlatives_are_read(text, understood):
+    assert str(interpret(text).thing) == understood
+    assert interpret(text).count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("the bottle left of the laptop", "'bottle', left of 'laptop'"),
+        ("the bottle to the left of the red box", "'bottle', left of 'red box'"),
+        ("the chair under the desk", "'chair', under 'desk'"),
+        ("mug on table", "'mug', on 'table'"),
+        ("the mug which is standing on the book", "'mug', on 'book'"),
+        ("the thing on the box", "any object, on 'box'"),
+        ("what is in the bowl?", "any object, in 'bowl'"),
+        ("the ball between the mug and the bowl", "'ball', between 'mug' and 'bowl'"),
+        ("the bottle taller than the mug", "'bottle', taller than 'mug'"),
+        ("something to sit on next to the table", "'something to sit on', next to 'table'"),
+        ("the mug on the box next to the laptop", "'mug', on 'box', next to 'laptop'"),
+        ("the mug on the table left of the laptop", "'mug', on 'table', left of 'laptop'"),
+        ("the mug left of the laptop and next to the bowl", "'mug', left of 'laptop', next to 'bowl'"),
+        ("the toy between the box and the book on the table", "'toy', between 'box' and 'book', on 'table'"),
+    ],
+)
+def test_relations_are_read(text, understood):
+    assert str(interpret(text).thing) == understood
+
+
+def test_what_follows_an_anchor_belongs_to_it_and_what_follows_and_or_a_table_to_the_thing():
+    nested = interpret("the mug on the box next to the laptop").thing
+    assert [r.name for r in nested.relations] == ["on"]
+    assert [r.name for r in nested.relations[0].anchors[0].relations] == ["next to"]
+    for text in ("the mug on the box and next to the laptop", "the mug on the table next to the laptop"):
+        assert [r.name for r in interpret(text).thing.relations] == ["on", "next to"]
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("the mug that is not red", "'mug', not 'red thing'"),
+        ("the mug that isn't red or blue", "'mug', not 'red thing', not 'blue thing'"),
+        ("the non-red mug", "'mug', not 'red thing'"),
+        ("something that is not red", "any object, not 'red thing'"),
+        ("a mug without a handle", "'mug', not 'mug with a handle'"),
+        ("anything but the banana", "any object, not 'banana'"),
+        ("the box not on the table", "'box', not on 'table'"),
+        ("the biggest box that is not red", "'box', not 'red thing', biggest of these"),
+    ],
+)
+def test_negations_are_read(text, understood):
+    assert str(interpret(text).thing) == understood
+
+
+@pytest.mark.parametrize("preposition", sorted(words.RELATIONS))
+def test_every_preposition_parts_a_thing_from_its_anchor(preposition):
+    end = " and the cup" if words.RELATIONS[preposition] == "between" else ""
+    thing = interpret(f"the mug {preposition} the box{end}").thing
+    assert thing.phrase == "mug"
+    name = words.RELATIONS[preposition]
+    if name in words.DISTANCES:
+        assert thing.superlative is not None
+        assert str(thing.superlative.anchor) == "'box'"
+    else:
+        assert [r.name for r in thing.relations] == [name]
+        assert name in RELATIONS or name == "between"
+
+
+@pytest.mark.parametrize("word", sorted(words.SUPERLATIVES))
+def test_every_superlative_names_a_measure(word):
+    superlative = interpret(f"the {word} mug").thing.superlative
+    assert superlative is not None
+    assert superlative.measure in MEASURES
 
 
 def test_the_answer_says_how_the_query_was_understood():
@@ -56,3 +169,24 @@ def test_an_empty_query_is_refused(text):
 def test_a_query_that_is_no_text_is_refused(text):
     with pytest.raises(TypeError, match="text: expected a string"):
         interpret(text)
+
+
+_WORDS = st.sampled_from(
+    [*words.RELATIONS, *words.SUPERLATIVES, *words.COLORS, *words.GENERIC, *words.NUMBERS, *words.ORDINALS, "not",
+     "without", "the", "a", "and", "or", "of", "that is", "mug", "boxes", "laptop", "something to", ",", "?"]
+)  # fmt: skip
+
+
+@given(st.one_of(st.lists(_WORDS, min_size=1, max_size=14).map(" ".join), st.text(string.printable, min_size=1)))
+def test_any_words_are_read_without_an_empty_phrase_for_the_encoder(text):
+    if not text.strip(" ?!.,;:\"'\t\n\r\x0b\x0c"):
+        return
+    query = interpret(text)
+    assert query == interpret(text)
+    assert query.count is None or query.count >= 1
+    assert all(phrase.strip() for phrase in phrases(query.thing))
+
+
+def test_a_long_row_of_relations_ends():
+    thing = interpret("mug on the box " * 130).thing
+    assert all(phrase.strip() for phrase in phrases(thing))

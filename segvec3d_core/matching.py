@@ -1,0 +1,165 @@
+"""A query meets a scene: similarities say what things are, geometry says which of them is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .query import Query, Superlative, Thing
+from .relations import DIRECTED, MEASURES, RELATIONS, Layout, View, between
+from .types import Scene
+
+Values = NDArray[np.float64]
+
+PRESUPPOSED = 0.3
+"""Belief from which an anchor counts as being there: who says "left of the laptop" sees one."""
+ANCHORS = 6
+"""So many likely anchors are tried for each of the two of "between"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query makes of every object of a scene.
+
+    Attributes:
+        similarity: (K,) 0 to 1, how far each object fits; order: (K,) int64, the best first.
+        notes: what the person who asked should know: whose left, an anchor that is not there.
+    """
+
+    similarity: Values
+    order: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+
+def phrases(thing: Thing) -> Iterator[str]:
+    """Every text that the sentence encoder must read for a thing."""
+    if thing.phrase:
+        yield thing.phrase
+    yield from thing.without
+    for relation in thing.relations:
+        for anchor in relation.anchors:
+            yield from phrases(anchor)
+    if thing.superlative is not None and thing.superlative.anchor is not None:
+        yield from phrases(thing.superlative.anchor)
+
+
+def answer(
+    query: Query,
+    scene: Scene,
+    similarities: Callable[[Sequence[str]], NDArray[np.float32]],
+    threshold: float,
+    view: View | None = None,
+) -> Answer:
+    """Rank the objects of a scene by a query.
+
+    Args:
+        similarities: texts -> (K, T) calibrated similarities of the scene's objects.
+        threshold: similarity from which an object is believed to fit.
+        view: whose left and right is meant; None for the camera's.
+
+    Raises:
+        ValueError: the query needs a view, or to know which way is up, and the scene has none.
+    """
+    texts = list(dict.fromkeys(phrases(query.thing)))
+    table = similarities(texts).astype(np.float64) if texts else np.zeros((len(scene), 0))
+    matcher = _Matcher(scene, dict(zip(texts, table.T, strict=True)), threshold, view)
+    fit, rank = matcher.fit(query.thing, query.count or 1)
+    return Answer(fit, np.argsort(-rank, kind="stable"), tuple(dict.fromkeys(matcher.notes)))
+
+
+class _Matcher:
+    """One query at work on one scene; the layout is made when the first relation or superlative needs it."""
+
+    def __init__(self, scene: Scene, columns: dict[str, Values], threshold: float, view: View | None) -> None:
+        self._scene, self._columns, self._threshold, self._view = scene, columns, threshold, view
+        self._layout: Layout | None = None
+        self.notes: list[str] = []
+
+    @property
+    def layout(self) -> Layout:
+        if self._layout is None:
+            self._layout = Layout(self._scene, self._view)
+        return self._layout
+
+    def _belief(self, similarity: Values) -> Values:
+        """Similarity moved so that the threshold is an even chance."""
+        t = np.clip(self._threshold, 1e-3, 1 - 1e-3)
+        odds = np.clip(similarity, 1e-6, 1 - 1e-6)
+        odds = odds / (1 - odds) * (1 - t) / t
+        return np.asarray(odds / (1 + odds) * (similarity > 0), np.float64)
+
+    def fit(self, thing: Thing, count: int = 1) -> tuple[Values, Values]:
+        """(K,) similarity of every object with the thing, and (K,) by which they rank."""
+        if thing.phrase:
+            fit = self._columns[thing.phrase].copy()
+        else:
+            fit = np.array([float(o.kind == "object") for o in self._scene.objects])
+        for text in thing.without:
+            fit = fit * (1 - self._belief(self._columns[text]))
+        rank = fit.copy()
+        for relation in thing.relations:
+            self._say_view(relation.name)
+            degree = self._degree(relation.name, relation.anchors)
+            if relation.negated:
+                degree = 1 - degree
+            fit, rank = fit * np.minimum(1, 2 * degree), rank * degree
+        if thing.superlative is not None and len(self._scene):
+            rank = self._superlative(thing.superlative, fit, count)
+        return fit, rank
+
+    def _weights(self, anchor: Thing) -> Values:
+        """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where any is likely at all."""
+        fit, rank = self.fit(anchor)
+        belief = self._belief(fit) if anchor.superlative is None else rank
+        best = float(belief.max(initial=0.0))
+        if best < PRESUPPOSED:
+            self.notes.append(f"no {anchor} is there")
+        return belief / max(best, PRESUPPOSED)
+
+    def _degree(self, name: str, anchors: tuple[Thing, ...]) -> Values:
+        """(K,) how far each object stands so to the likeliest anchor."""
+        weights = [self._weights(anchor) for anchor in anchors]
+        if not len(self._scene):
+            return np.zeros(0)
+        if name == "between":
+            first, second = (np.argsort(-w, kind="stable")[:ANCHORS] for w in weights)
+            pairs = [
+                weights[0][b] * weights[1][c] * between(self.layout, int(b), int(c))
+                for b in first for c in second if b != c
+            ]  # fmt: skip
+            return np.max(pairs, axis=0) if pairs else np.zeros(len(self._scene))
+        degree = RELATIONS[name](self.layout, name) * weights[0][None]
+        np.fill_diagonal(degree, 0)
+        return np.asarray(degree.max(1), np.float64)
+
+    def _superlative(self, superlative: Superlative, fit: Values, count: int) -> Values:
+        """(K,) probability of each object being the one: it fits, and as many others that fit come before it as the
+        superlative says."""
+        if superlative.anchor is not None:
+            weights = self._weights(superlative.anchor)
+            anchor = int(weights.argmax())
+            value = self.layout.gap()[anchor] + 1e-3 * np.linalg.norm(
+                self.layout.center - self.layout.center[anchor], axis=1
+            )
+            fit = fit * (np.arange(len(fit)) != anchor)
+        else:
+            self._say_view(superlative.measure)
+            value = MEASURES[superlative.measure](self.layout, superlative.word)
+        belief = self._belief(fit)
+        out = np.zeros(len(fit))
+        before = np.zeros(superlative.rank + count)  # probability of so many fitting ones so far, the last: or more
+        before[0] = 1.0
+        for k in np.argsort(-value if superlative.largest else value, kind="stable"):
+            out[k] = belief[k] * before[superlative.rank - 1 : superlative.rank - 1 + count].sum()
+            moved = belief[k] * before
+            before = before - moved
+            before[1:] += moved[:-1]
+            before[-1] += moved[-1]
+        return out
+
+    def _say_view(self, name: str) -> None:
+        if name in DIRECTED:
+            self.notes.append(f"seen from {self.layout.seen_by}")

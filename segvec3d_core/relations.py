@@ -1,0 +1,278 @@
+"""What geometry decides about objects: sizes, places, and how one stands to another, from boxes alone.
+
+Every relation is a (K, K) table of degrees from 0 to 1: entry [a, b] says how far object a stands so to object b.
+Boxes are of what was seen, so contacts are allowed some centimetres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .types import Scene
+
+Table = NDArray[np.float64]
+
+CONTACT = 0.05
+"""Seen boxes that touch may be so far apart, metres: the lower part of a thing is often hidden."""
+NEAR = 0.1
+"""Things with at most this gap are next to each other, metres; larger things may be farther apart."""
+_SAMPLES = np.stack(np.meshgrid(*[np.linspace(-0.45, 0.45, 5)] * 2), -1).reshape(-1, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Whose left and right, front and back is meant.
+
+    Attributes:
+        origin: (3,) where the viewer stands, in the cloud's frame; forward, up: (3,) unit vectors.
+        perspective: whether left and right are directions seen from the origin, as a camera's are; else they are
+            those of the frame's axes.
+    """
+
+    origin: NDArray[np.float64]
+    forward: NDArray[np.float64]
+    up: NDArray[np.float64]
+    perspective: bool = False
+
+    @classmethod
+    def of_frame(cls, T_cloud_frame: ArrayLike) -> View:
+        """The view of someone who stands in a frame: x forward, y left, z up.
+
+        Args:
+            T_cloud_frame: (4, 4), takes the frame's coordinates to the cloud's.
+
+        Raises:
+            ValueError: not a (4, 4) matrix.
+        """
+        T = np.asarray(T_cloud_frame, np.float64)
+        if T.shape != (4, 4):
+            raise ValueError(f"T_cloud_frame: expected shape (4, 4), got {T.shape}")
+        return cls(T[:3, 3], T[:3, 0], T[:3, 2])
+
+    @classmethod
+    def of_camera(cls, scene: Scene) -> View | None:
+        """From the scene's viewpoint towards its objects; None where viewpoint, up or objects are missing."""
+        if scene.viewpoint is None or scene.up is None or not len(scene):
+            return None
+        origin, up = scene.viewpoint.astype(np.float64), scene.up.astype(np.float64)
+        forward = np.mean([o.centroid for o in scene.objects], 0) - origin
+        forward -= (forward @ up) * up
+        length = np.linalg.norm(forward)
+        if length < 1e-6:  # straight from above
+            return None
+        return cls(origin, forward / length, up, True)
+
+
+class Layout:
+    """Boxes of a scene as numbers that relations compare.
+
+    Args:
+        scene: K objects.
+        view: whose left and right; None takes the camera's, where there is one.
+    """
+
+    def __init__(self, scene: Scene, view: View | None = None) -> None:
+        self.view = view or View.of_camera(scene)
+        self.seen_by = "the given frame" if view is not None else "the camera"
+        self.up = scene.up if view is None or scene.up is not None else view.up
+        self._boxes = [o.box for o in scene.objects]
+        self.center = np.array([o.centroid for o in scene.objects], np.float64).reshape(-1, 3)
+        self.edges = np.sort(np.array([b.size for b in self._boxes], np.float64).reshape(-1, 3), 1)
+        corners = np.array([b.corners() for b in self._boxes], np.float64).reshape(-1, 8, 3)
+        self._viewpoint = self.view.origin if self.view is not None else scene.viewpoint
+        if self.up is not None:
+            up = np.asarray(self.up, np.float64)
+            heights = corners @ up
+            self._low, self._high = heights.min(1), heights.max(1)
+
+    def __len__(self) -> int:
+        return len(self._boxes)
+
+    # What is needed, or refused with a reason ----------------------------------------------------------------
+
+    def low_high(self, what: str) -> tuple[Table, Table]:
+        """(K,) lowest and highest point of each object along up."""
+        self._need_up(what)
+        return self._low, self._high
+
+    def _need_up(self, what: str) -> None:
+        if self.up is None:
+            raise ValueError(f"{what!r} cannot be decided: which way is up is not known for this cloud")
+
+    def need_view(self, what: str) -> View:
+        """The view, for what depends on one."""
+        if self.view is None:
+            raise ValueError(
+                f"{what!r} cannot be decided: the cloud has no viewpoint to see left, right, front and back from; "
+                "give one, or a reference frame"
+            )
+        return self.view
+
+    def distance_to_viewer(self, what: str) -> Table:
+        """(K,) metres from the viewer to each object's centroid."""
+        if self._viewpoint is None:
+            raise ValueError(f"{what!r} cannot be decided: the cloud has no viewpoint; give one, or a reference frame")
+        return np.asarray(np.linalg.norm(self.center - self._viewpoint, axis=1), np.float64)
+
+    def lateral_depth(self, what: str) -> tuple[Table, Table]:
+        """(K, K) metres by which object a stands farther left, and farther away, than object b."""
+        view = self.need_view(what)
+        left = np.cross(view.up, view.forward)
+        offset = self.center - view.origin
+        x, y = offset @ left, offset @ view.forward
+        if not view.perspective:
+            return x[:, None] - x, y[:, None] - y
+        bearing, reach = np.arctan2(x, y), np.hypot(x, y)
+        return (bearing[:, None] - bearing) * (reach[:, None] + reach) / 2, reach[:, None] - reach
+
+    # Horizontal geometry -------------------------------------------------------------------------------------
+
+    def overlap(self, margin: float = 0.02) -> Table:
+        """(K, K) share of object a's footprint that lies within object b's box, seen along up."""
+        inside = np.zeros((len(self), len(self)))
+        half = np.array([b.size / 2 for b in self._boxes], np.float64).reshape(-1, 3) + margin
+        for a, box in enumerate(self._boxes):
+            flat = np.argsort(-np.abs(box.rotation.T @ np.asarray(self.up)))[1:]  # its two horizontal axes
+            points = (_SAMPLES * box.size[flat]) @ box.rotation[:, flat].T + box.center
+            for b, other in enumerate(self._boxes):
+                local = (points - other.center) @ other.rotation
+                keep = np.argsort(-np.abs(other.rotation.T @ np.asarray(self.up)))[1:]
+                inside[a, b] = (np.abs(local[:, keep]) <= half[b][keep]).all(1).mean()
+        return inside
+
+    def gap(self) -> Table:
+        """(K, K) metres between the boxes, roughly: between their centres less their reach towards each other."""
+        offset = self.center[None] - self.center[:, None]
+        distance = np.linalg.norm(offset, axis=2)
+        direction = offset / np.maximum(distance, 1e-9)[..., None]
+        reach = np.zeros((len(self), len(self)))
+        for a, box in enumerate(self._boxes):
+            along = np.abs(direction[a] @ box.rotation) / np.maximum(box.size / 2, 1e-4)
+            reach[a] = 1 / np.maximum(along.max(1), 1e-9)  # where the line of centres leaves the box
+        return np.asarray(np.maximum(distance - reach - reach.T, 0), np.float64)
+
+
+def _ramp(value: Table, none: float, full: float) -> Table:
+    """0 at ``none``, 1 at ``full``, straight between, and the same beyond."""
+    return np.asarray(np.clip((value - none) / (full - none), 0, 1), np.float64)
+
+
+# Superlatives ----------------------------------------------------------------------------------------------------
+
+MEASURES: dict[str, Callable[[Layout, str], Table]] = {
+    "volume": lambda layout, word: np.log(np.maximum(layout.edges, 0.005)).sum(1),
+    "height": lambda layout, word: np.subtract(*layout.low_high(word)[::-1]),
+    "length": lambda layout, word: layout.edges[:, 2],
+    "width": lambda layout, word: layout.edges[:, 1],
+    "thickness": lambda layout, word: layout.edges[:, 0],
+    "elevation": lambda layout, word: layout.low_high(word)[1],
+    "left": lambda layout, word: layout.lateral_depth(word)[0].mean(1),
+    "distance": lambda layout, word: layout.distance_to_viewer(word),
+    "centrality": lambda layout, word: np.linalg.norm(layout.center - np.median(layout.center, 0), axis=1),
+}
+"""What superlatives compare -> (K,) numbers, from the layout and the word that asks for it."""
+
+
+# Relations -------------------------------------------------------------------------------------------------------
+
+
+def _on(layout: Layout, word: str) -> Table:
+    """Its bottom at the other's top, over it. On a chair or a stepped thing the bottom may be lower than the top."""
+    low, high = layout.low_high(word)
+    gap = low[:, None] - high
+    tall = (high - low)[None]
+    contact = np.where(
+        gap >= 0, _ramp(gap, 0.12, CONTACT), np.maximum(_ramp(gap, -0.12, -CONTACT), 0.6 * (-gap < 0.7 * tall))
+    )
+    return contact * _ramp(layout.overlap(), 0.1, 0.5) * (high[:, None] > high)
+
+
+def _in(layout: Layout, word: str) -> Table:
+    """Within the other's footprint and height, and starting below its rim."""
+    low, high = layout.low_high(word)
+    below_rim = _ramp(high[None] - low[:, None], 0.0, 0.015) * (low[:, None] > low - 0.02)
+    smaller = np.prod(layout.edges[:, None] / layout.edges, axis=2) < 1
+    return below_rim * _ramp(layout.overlap(), 0.4, 0.7) * smaller
+
+
+def _under(layout: Layout, word: str) -> Table:
+    """Lower than the other, which is over it; a table's box reaches down to its feet."""
+    low, high = layout.low_high(word)
+    over = np.maximum(layout.overlap(), layout.overlap().T)
+    free = _ramp(high[:, None] - low, CONTACT + 0.03, CONTACT - 0.02)
+    between_legs = 0.9 * _ramp(high[None] - high[:, None], 0.02, 0.08) * (low[:, None] - low < 0.1)
+    return np.maximum(free, between_legs) * _ramp(over, 0.1, 0.4) * (high[:, None] < high)
+
+
+def _above(layout: Layout, word: str) -> Table:
+    low, high = layout.low_high(word)
+    over = np.maximum(layout.overlap(), layout.overlap().T)
+    return _ramp(low[:, None] - high, -CONTACT, 0.0) * _ramp(over, 0.1, 0.4)
+
+
+def _beside(sign: float, axis: int) -> Callable[[Layout, str], Table]:
+    """A relation along the view's left (axis 0) or forward (axis 1) axis."""
+
+    def relation(layout: Layout, word: str) -> Table:
+        offsets = layout.lateral_depth(word)
+        along, across = sign * offsets[axis], offsets[1 - axis]
+        cosine = along / np.maximum(np.hypot(along, across), 1e-9)
+        return _ramp(cosine, 0.2, 0.6) * _ramp(along, 0.0, 0.03)
+
+    return relation
+
+
+def _next_to(layout: Layout, word: str) -> Table:
+    """A gap that is small beside the things themselves; not on, in or under each other."""
+    gap = layout.gap()
+    size = np.minimum(layout.edges[:, None, 2], layout.edges[None, :, 2])
+    near = np.maximum(NEAR, 0.75 * size)
+    close = np.clip(2 - gap / near, 0, 1)
+    if layout.up is not None:
+        close = close * (np.maximum(layout.overlap(), layout.overlap().T) < 0.5)
+    return close
+
+
+def _compare(measure: str, sign: float) -> Callable[[Layout, str], Table]:
+    def relation(layout: Layout, word: str) -> Table:
+        value = sign * MEASURES[measure](layout, word)
+        return (value[:, None] > value).astype(np.float64)
+
+    return relation
+
+
+RELATIONS: dict[str, Callable[[Layout, str], Table]] = {
+    "on": _on,
+    "in": _in,
+    "under": _under,
+    "above": _above,
+    "left of": _beside(1.0, 0),
+    "right of": _beside(-1.0, 0),
+    "behind": _beside(1.0, 1),
+    "in front of": _beside(-1.0, 1),
+    "next to": _next_to,
+    "bigger than": _compare("volume", 1.0),
+    "smaller than": _compare("volume", -1.0),
+    "taller than": _compare("height", 1.0),
+    "shorter than": _compare("height", -1.0),
+}
+"""Relation -> (K, K) degrees, 0 to 1; "between" takes two anchors and stands apart."""
+
+DIRECTED = ("left of", "right of", "behind", "in front of", "left", "distance")
+"""What depends on whose view it is."""
+
+
+def between(layout: Layout, b: int, c: int) -> Table:
+    """(K,) how far each object stands between objects b and c: near the line that joins them, and within it."""
+    start, span = layout.center[b], layout.center[c] - layout.center[b]
+    length = float(np.linalg.norm(span))
+    offset = layout.center - start
+    along = offset @ span / max(length**2, 1e-9)
+    across = np.linalg.norm(offset - along[:, None] * span, axis=1)
+    degree = _ramp(np.minimum(along, 1 - along), 0.0, 0.15) * _ramp(across / max(length, 1e-9), 0.6, 0.3)
+    degree[[b, c]] = 0
+    return degree

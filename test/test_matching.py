@@ -1,0 +1,186 @@
+"""Where things stand decides what a sentence means: hand-made scenes with boxes whose places are known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from segvec3d_core.matching import answer
+from segvec3d_core.query import interpret
+from segvec3d_core.relations import RELATIONS, Layout, View
+from segvec3d_core.types import Box, Scene, SceneObject
+
+UP = np.array([0, 0, 1], np.float32)
+CAMERA = np.array([0, -1.5, 0.6], np.float32)  # looks along +y, so that left is -x
+
+# name: centre and size, metres; the table top is at z = 0
+THINGS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "table": ((0, 0, -0.01), (1.2, 0.8, 0.02)),
+    "laptop": ((0, 0, 0.01), (0.3, 0.22, 0.02)),
+    "big box": ((-0.4, 0.1, 0.1), (0.2, 0.2, 0.2)),
+    "small box": ((0.4, 0.0, 0.05), (0.1, 0.1, 0.1)),
+    "tall box": ((0.3, 0.3, 0.15), (0.06, 0.06, 0.3)),
+    "red mug": ((-0.4, 0.1, 0.25), (0.08, 0.08, 0.1)),  # on the big box
+    "blue mug": ((0.28, 0.02, 0.05), (0.08, 0.08, 0.1)),  # next to the small box
+    "bowl": ((0.0, -0.3, 0.04), (0.16, 0.16, 0.08)),
+    "ball": ((0.0, -0.3, 0.05), (0.06, 0.06, 0.06)),  # in the bowl
+    "bottle": ((-0.2, 0.0, 0.12), (0.07, 0.07, 0.24)),  # left of the laptop
+}
+NAMES = tuple(THINGS)
+
+
+def scene(viewpoint: np.ndarray | None = CAMERA, up: np.ndarray | None = UP) -> Scene:
+    objects = tuple(
+        SceneObject(
+            "surface" if name == "table" else "object", 0.9,
+            Box(np.array(center, np.float32), np.eye(3, dtype=np.float32), np.array(size, np.float32)),
+            np.array(center, np.float32), np.zeros(4, np.float32), None, 100,
+        )
+        for name, (center, size) in THINGS.items()
+    )  # fmt: skip
+    return Scene(np.zeros(0, np.int32), objects, {}, viewpoint, up)
+
+
+def knows_names(texts: Sequence[str]) -> np.ndarray:
+    """Similarities of an encoder that is right: all words of the text, in the singular, are in the thing's name."""
+    table = np.zeros((len(NAMES), len(texts)), np.float32)
+    for t, text in enumerate(texts):
+        asked = {"box" if word == "boxes" else word.removesuffix("s") for word in text.split()} - {"thing"}
+        for k, name in enumerate(NAMES):
+            table[k, t] = 0.95 if asked <= set(name.split()) else 0.02
+    return table
+
+
+def ask(text: str, where: Scene | None = None, view: View | None = None) -> list[str]:
+    """The names of the objects that fit, the best first and as many as the text asks for."""
+    query = interpret(text)
+    found = answer(query, where or scene(), knows_names, 0.5, view)
+    return [NAMES[k] for k in found.order[: query.count] if found.similarity[k] >= 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the red mug", "red mug"),
+        ("the biggest box", "big box"),
+        ("the smallest box", "small box"),
+        ("the tallest box", "tall box"),
+        ("the second biggest box", "tall box"),
+        ("the leftmost box", "big box"),
+        ("the box on the right", "small box"),
+        ("the rightmost mug", "blue mug"),
+        ("the highest mug", "red mug"),
+        ("the nearest box", "small box"),
+        ("the farthest box", "tall box"),
+        ("the box nearest to the blue mug", "small box"),
+        ("the box farthest from the red mug", "small box"),
+        ("the mug on the box", "red mug"),
+        ("the mug on the table", "blue mug"),
+        ("the ball in the bowl", "ball"),
+        ("the box under the mug", "big box"),
+        ("the bottle left of the laptop", "bottle"),
+        ("the mug right of the laptop", "blue mug"),
+        ("the mug next to the small box", "blue mug"),
+        ("the box behind the blue mug", "tall box"),
+        ("the thing in front of the laptop", "bowl"),
+        ("the bottle between the red mug and the blue mug", "bottle"),
+        ("the mug that is not red", "blue mug"),
+        ("the mug not on the table", "red mug"),
+        ("the box taller than the bottle", "tall box"),
+        ("the mug on the box left of the laptop", "red mug"),
+    ],
+)
+def test_a_sentence_means_the_thing_that_stands_so(text, expected):
+    assert ask(text)[:1] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the two mugs", {"red mug", "blue mug"}),
+        ("the two biggest boxes", {"big box", "tall box"}),
+        ("all boxes", {"big box", "small box", "tall box"}),
+        ("the boxes right of the laptop", {"small box", "tall box"}),
+    ],
+)
+def test_a_sentence_for_many_means_them_all(text, expected):
+    assert set(ask(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["the banana", "the bottle on the laptop", "the laptop in the bowl", "the ball left of the banana",
+     "the mug that is not red or blue", "the bottle right of the laptop", "the biggest banana"],
+)  # fmt: skip
+def test_what_is_not_so_is_not_found(text):
+    assert ask(text) == []
+
+
+@pytest.mark.parametrize("text", ["the box left of the laptop", "the leftmost box", "the box behind the bowl"])
+def test_without_a_viewpoint_directions_are_refused_with_the_reason(text):
+    with pytest.raises(ValueError, match=r"cannot be decided: the cloud has no viewpoint"):
+        ask(text, scene(viewpoint=None))
+
+
+def test_without_up_heights_are_refused_with_the_reason():
+    with pytest.raises(ValueError, match="'tallest' cannot be decided: which way is up is not known"):
+        ask("the tallest box", scene(viewpoint=None, up=None))
+
+
+def test_what_needs_no_viewpoint_is_answered_without_one():
+    assert ask("the mug on the box", scene(viewpoint=None)) == ["red mug"]
+    assert ask("the biggest box", scene(viewpoint=None, up=None)) == ["big box"]
+
+
+def test_a_given_frame_turns_left_into_its_own_left():
+    looks_back = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    view = View.of_frame(looks_back)
+    assert ask("the leftmost box", view=view) == ["small box"]
+    assert ask("the mug left of the laptop", view=view) == ["blue mug"]
+    assert ask("the leftmost box", scene(viewpoint=None), view) == ["small box"]
+
+
+def test_the_answer_says_whose_left_and_what_is_not_there():
+    def notes(text: str, view: View | None = None) -> tuple[str, ...]:
+        return answer(interpret(text), scene(), knows_names, 0.5, view).notes
+
+    assert notes("the bottle left of the laptop") == ("seen from the camera",)
+    assert notes("the bottle left of the laptop", View.of_frame(np.eye(4))) == ("seen from the given frame",)
+    assert notes("the ball on the banana") == ("no 'banana' is there",)
+
+
+def test_an_empty_scene_answers_nothing():
+    empty = Scene(np.zeros(0, np.int32), (), {}, CAMERA, UP)
+    for text in ("the mug", "the biggest mug", "the mug left of the box", "the mug between the cup and the box"):
+        found = answer(interpret(text), empty, lambda texts: np.zeros((0, len(texts)), np.float32), 0.5)
+        assert len(found.order) == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("left of", "right of"), ("behind", "in front of"), ("bigger than", "smaller than")]
+)
+def test_opposite_relations_mirror_each_other(one, other):
+    layout = Layout(scene())
+    assert np.allclose(RELATIONS[one](layout, one), RELATIONS[other](layout, other).T)
+
+
+@pytest.mark.parametrize("name", sorted(RELATIONS))
+def test_degrees_are_from_0_to_1(name):
+    degree = RELATIONS[name](Layout(scene()), name)
+    assert degree.shape == (len(NAMES), len(NAMES))
+    assert degree.min() >= 0
+    assert degree.max() <= 1
+
+
+def test_directions_do_not_hang_on_where_the_cloud_lies():
+    """A scene that is turned about the vertical and moved, camera and all, is answered alike."""
+    angle = 1.1
+    R = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]], np.float32)
+    shift = np.array([4.0, -2.5, 1.0], np.float32)
+    moved = []
+    for o in scene().objects:
+        box = Box(R @ o.box.center + shift, R @ o.box.rotation, o.box.size)
+        moved.append(SceneObject(o.kind, o.score, box, R @ o.centroid + shift, o.embedding, None, 100))
+    there = Scene(np.zeros(0, np.int32), tuple(moved), {}, R @ CAMERA + shift, UP)
+    for text in ("the bottle left of the laptop", "the leftmost box", "the mug on the box", "the nearest box"):
+        assert ask(text, there) == ask(text)
