@@ -14,7 +14,7 @@ from segvec3d_core.network import NetworkConfig, PointAttention
 from segvec3d_core.simulate import COLORS
 from segvec3d_core.train import losses, run
 from segvec3d_core.train.captions import Caption, Described, Facts, caption_of, near_miss
-from segvec3d_core.train.data import Example, Scenes, load_sample, prepare, simulate_sample
+from segvec3d_core.train.data import Example, Scenes, load_sample, prepare, simulate_pair, simulate_sample
 from segvec3d_core.train.segmentation import Run, SegmentationTraining, example_loss, train_segmentation
 from segvec3d_core.train.weak import Supervision, across_frames, oversegment, weaken
 
@@ -132,6 +132,15 @@ def test_votes_point_at_the_true_centres_in_the_network_frame(sample):
         assert off == pytest.approx(np.linalg.norm(truth, axis=1).mean(), rel=0.25, abs=0.01)
 
 
+def test_labels_carried_from_an_earlier_frame_are_mostly_those_of_the_same_things():
+    example = prepare(simulate_pair(5, 1), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
+    labels, truth = example.labels, example.truth
+    both = (labels >= 0) & (truth >= 0)
+    assert both.float().mean() > 0.2
+    assert (labels == truth)[both].float().mean() > 0.9
+    assert len(labels[both].unique()) > 2
+
+
 @pytest.mark.parametrize("text", ["full", "points:20", "one-point", "oversegmentation"])
 def test_every_kind_of_label_trains(text, sample):
     example = prepare(sample, np.random.default_rng(0), SMALL, Supervision.parse(text), max_voxels=3_000)
@@ -144,7 +153,7 @@ def test_every_kind_of_label_trains(text, sample):
 
 @pytest.mark.parametrize("text", ["", "points", "points:0", "points:-3", "some"])
 def test_an_unknown_kind_of_label_is_refused(text):
-    with pytest.raises(ValueError, match="labels: expected full, points:N, one-point or oversegmentation"):
+    with pytest.raises(ValueError, match="labels: expected full, points:N, one-point, agreement or oversegmentation"):
         Supervision.parse(text)
 
 

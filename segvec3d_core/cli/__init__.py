@@ -188,7 +188,7 @@ def _eval(commands: Any) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="draw the N frames of lowest overlap F, or scans of lowest AP50",
+        help="draw the N frames of least overlap F, or scans of least AP50",
     )
     parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
     _add_json(parser)
@@ -220,7 +220,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(
         "--labels", default="full", metavar="KIND",
-        help="supervision: full, points:N a scene, one-point or oversegmentation (default: full)",
+        help="supervision: full, points:N a scene, one-point, agreement or oversegmentation (default: full)",
     )  # fmt: skip
     parser.add_argument("--cache", metavar="DIR", help="keep made scenes here for further epochs and runs")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")
@@ -232,7 +232,9 @@ def _simulate(commands: Any) -> None:
         commands, "simulate", ("workshop", "simulate"),
         "Make frames of synthetic scenes, as a depth camera would see them, in the layout that eval and demo read.",
         "  segvec3d simulate --output frames --count 20\n"
-        "  segvec3d simulate --output frames --layout room --seed 7 --preview sheet.png",
+        "  segvec3d simulate --output frames --layout room --seed 7 --preview sheet.png\n"
+        "  segvec3d simulate --fetch-shapes\n"
+        "  segvec3d simulate --test tabletop-v1 --output tabletop-v1 --workers 2",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", help="frame folder to write (or to add to)")
     parser.add_argument("--count", type=int, default=10, metavar="N", help="number of frames (default: 10)")
@@ -243,6 +245,12 @@ def _simulate(commands: Any) -> None:
     parser.add_argument("--width", type=int, default=640, help="pixels (default: 640)")
     parser.add_argument("--height", type=int, default=480, help="pixels (default: 480)")
     parser.add_argument("--preview", metavar="FILE", help="a contact sheet of the frames")
+    group = parser.add_argument_group("fixed test sets, with models that training never sees")
+    group.add_argument("--test", metavar="NAME", help="write tabletop-v1, clutter-v1 or rooms-v1 instead")
+    group.add_argument("--limit", type=int, metavar="N", help="only its first scenes (default: all 200)")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make them (default: 1)")
+    group.add_argument("--fetch-shapes", action="store_true", help="fetch their models first, with apt and pip")
+    group.add_argument("--shapes", metavar="DIR", help="where the models are (default: SEGVEC3D_SHAPES or the cache)")
 
 
 def _bench(commands: Any) -> None:

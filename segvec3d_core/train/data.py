@@ -6,9 +6,9 @@ import functools
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numba
 import numpy as np
@@ -21,7 +21,10 @@ from torch.utils.data import Dataset
 from ..datasets.frames import IGNORE, Frame, FrameFolder
 from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
 from ..voxels import Fovea, VoxelGrid, voxelize
-from .weak import Supervision, weaken
+from .weak import Supervision, across_frames, weaken
+
+if TYPE_CHECKING:
+    from ..simulate import Entity, Layout, SimulatedFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Sample:
         viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32, or None where nobody knows.
         is_surface: (E,) bool; centres: (E, 3) float32 true centre of each entity, in the cloud's frame.
         infos: what each entity is (name, colour, ...), None for surfaces.
+        earlier: the same scene from another place a moment before, in this one's frame, or None.
     """
 
     points: NDArray[np.float32]
@@ -43,6 +47,7 @@ class Sample:
     is_surface: NDArray[np.bool_]
     centres: NDArray[np.float32]
     infos: list[dict[str, Any] | None]
+    earlier: Sample | None = None
 
 
 def simulate_sample(seed: int, index: int) -> Sample:
@@ -51,30 +56,63 @@ def simulate_sample(seed: int, index: int) -> Sample:
 
     rng = np.random.default_rng([seed, index])
     kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.6, 0.2, 0.1, 0.1])
-    if kind == "scan":
-        cloud, instance, entities = simulate.simulate_scan(rng)
-        points, colors, viewpoint = cloud.points, cloud.colors, None
-        up = np.array([0, 0, 1], np.float32)
-    else:
-        width = int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
-        frame = simulate.simulate_frame(
-            rng, layout=cast(simulate.Layout, str(kind)), width=width, height=width * 3 // 4
-        )
-        cloud = frame.cloud()
-        keep = np.isfinite(cloud.points).all(1)
-        points, instance = cloud.points[keep], frame.instance.reshape(-1)[keep]
-        colors, viewpoint = frame.color.reshape(-1, 3)[keep], np.zeros(3, np.float32)
-        entities, up = frame.entities, np.asarray(frame.up, np.float32)
+    if kind != "scan":
+        width, layout = _width(rng), cast("Layout", str(kind))
+        return _simulated(simulate.simulate_frame(rng, layout=layout, width=width, height=width * 3 // 4))
+    cloud, instance, entities = simulate.simulate_scan(rng)
+    assert cloud.colors is not None
     return Sample(
-        np.ascontiguousarray(points, np.float32),
-        np.ascontiguousarray(colors, np.uint8),
-        np.asarray(instance, np.int64),
-        viewpoint,
-        up,
+        cloud.points, cloud.colors, instance.astype(np.int64), None, np.array([0, 0, 1], np.float32),
+        *_entities(entities),
+    )  # fmt: skip
+
+
+def simulate_pair(seed: int, index: int) -> Sample:
+    """Two frames of a sequence: a scene as ``simulate_sample`` draws it, and ``earlier`` from up to half a metre away.
+
+    The later one's frame is that of both, as a robot knows how it has moved.
+    """
+    from .. import simulate
+
+    rng = np.random.default_rng([seed, 2, index])
+    scene = simulate.sample_scene(rng)
+    width = _width(rng)
+    camera = simulate.sample_camera(rng, width, width * 3 // 4)
+    view = simulate.sample_view(rng, scene)
+    step = rng.normal(0, 0.15, 3).clip(-0.3, 0.3)
+    before = simulate.look_at(view.eye + step, view.eye + view.rotation[:, 2] * 1.2, rng.normal(0, 2.5))
+    later, earlier = (_simulated(simulate.render(rng, scene, v, camera)) for v in (view, before))
+    turn = (view.rotation.T @ before.rotation).astype(np.float32)
+    shift = (view.rotation.T @ (before.eye - view.eye)).astype(np.float32)
+    moved = replace(earlier, points=earlier.points @ turn.T + shift, viewpoint=shift, up=later.up)
+    return replace(later, earlier=moved)
+
+
+def _width(rng: np.random.Generator) -> int:
+    """Image width of a training frame, pixels."""
+    return int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
+
+
+def _entities(
+    entities: tuple[Entity, ...],
+) -> tuple[NDArray[np.bool_], NDArray[np.float32], list[dict[str, Any] | None]]:
+    """Kinds, centres and infos of a sample's entities."""
+    return (
         np.array([e.kind == "surface" for e in entities], bool),
         np.array([e.center for e in entities], np.float32).reshape(-1, 3),
         [None if e.info is None else asdict(e.info) for e in entities],
     )
+
+
+def _simulated(frame: SimulatedFrame) -> Sample:
+    """A simulated frame's points that returned anything."""
+    cloud = frame.cloud()
+    keep = np.isfinite(cloud.points).all(1)
+    return Sample(
+        np.ascontiguousarray(cloud.points[keep], np.float32), np.ascontiguousarray(frame.color.reshape(-1, 3)[keep]),
+        frame.instance.reshape(-1)[keep].astype(np.int64), np.zeros(3, np.float32), np.asarray(frame.up, np.float32),
+        *_entities(frame.entities),
+    )  # fmt: skip
 
 
 def frame_sample(frame: Frame) -> Sample:
@@ -212,7 +250,7 @@ def prepare(
     viewpoint, workspace."""
     points, viewpoint, centres = sample.points, sample.viewpoint, sample.centres
     up: NDArray[np.float32] | None = sample.up
-    colors, instance = sample.colors, sample.instance
+    colors, instance, earlier = sample.colors, sample.instance, sample.earlier
     base, reach, turn = 0.01, 1.5, None
     if augment:
         if rng.random() < 0.45:
@@ -220,6 +258,7 @@ def prepare(
             points, colors, instance = points[inside], colors[inside], instance[inside]
         scale = np.float32(rng.uniform(0.85, 1.2))
         points, centres = points * scale, centres * scale
+        earlier = None if earlier is None else _scaled(earlier, scale)
         viewpoint = None if viewpoint is None else viewpoint * scale
         if viewpoint is not None and up is not None and rng.random() < 0.12:
             viewpoint = None  # an unorganised scan: up is then always known
@@ -240,7 +279,10 @@ def prepare(
     truth = majority(grid.inverse, instance, len(grid), len(sample.is_surface))
     known = np.maximum(truth, 0)
     labels, is_surface = truth, (truth >= 0) & sample.is_surface[known]
-    if supervision is not None:
+    if supervision is not None and earlier is not None:
+        labels = _carried(earlier, grid, supervision, config, rng)
+        is_surface = sample.is_surface[np.maximum(labels, 0)] & (labels >= 0)
+    elif supervision is not None:
         labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, rng)
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     rotation = canonical_rotation(grid.centroids, seen_from, up)
@@ -258,6 +300,31 @@ def prepare(
         grid,
         instance,
     )
+
+
+def _scaled(sample: Sample, scale: np.float32) -> Sample:
+    viewpoint = None if sample.viewpoint is None else sample.viewpoint * scale
+    return replace(sample, points=sample.points * scale, viewpoint=viewpoint)
+
+
+def _carried(
+    earlier: Sample, grid: VoxelGrid, supervision: Supervision, config: NetworkConfig, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Labels of a grid's voxels by agreement with an earlier frame, in which alone somebody labelled points."""
+    before = voxelize(earlier.points, grid.size, max_voxels=len(grid) * 2, fovea=_fovea_at(earlier, grid))
+    hierarchy = build_hierarchy(before, earlier.viewpoint, None, config)
+    truth = majority(before.inverse, earlier.instance, len(before), len(earlier.is_surface))
+    kinds = (truth >= 0) & earlier.is_surface[np.maximum(truth, 0)]
+    labels, _ = weaken(supervision, truth, hierarchy, kinds, rng)
+    there = (before.centroids + before.origin).astype(np.float32)
+    return across_frames(there, (grid.centroids + grid.origin).astype(np.float32), labels, 1.5 * grid.size)
+
+
+def _fovea_at(sample: Sample, grid: VoxelGrid) -> Fovea | None:
+    """The fovea of ``grid`` with its eye where ``sample`` was seen from."""
+    if grid.fovea is None or sample.viewpoint is None:
+        return None
+    return replace(grid.fovea, eye=sample.viewpoint)
 
 
 def use_threads(count: int) -> None:
@@ -306,6 +373,8 @@ class Scenes(Dataset[Example]):
             turn = step + attempt * 7919
             if self.frames is not None:
                 sample = frame_sample(self.frames[turn % len(self.frames)])
+            elif self.supervision is not None and self.supervision.kind == "agreement":
+                sample = simulate_pair(self.seed, turn % self.scenes)
             else:
                 sample = load_sample(self.seed, turn % self.scenes, self.cache)
             if len(sample.points) > 500 and (sample.instance >= 0).any():

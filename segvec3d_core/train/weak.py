@@ -23,25 +23,24 @@ class Supervision:
 
     Attributes:
         kind: "points": ``count`` labelled points a scene; "one-point": one labelled point per instance, spread over
-            its over-segment; "oversegmentation": pieces of smooth surface as instances, no label by hand at all.
+            its over-segment; "agreement": the same, in one frame of a sequence, and carried to the next, which is
+            learned from; "oversegmentation": pieces of smooth surface as instances, no label by hand at all.
         count: labelled points of a scene, for "points".
     """
 
-    kind: Literal["points", "one-point", "oversegmentation"]
+    kind: Literal["points", "one-point", "agreement", "oversegmentation"]
     count: int = 100
 
     @classmethod
     def parse(cls, text: str) -> Supervision | None:
-        """From the command line: full, points:N, one-point or oversegmentation; None for full labels."""
+        """From the command line: full, points:N, one-point, agreement or oversegmentation; None for full labels."""
         if text == "full":
             return None
         if text.startswith("points:") and text[7:].isdigit() and int(text[7:]) > 0:
             return cls("points", int(text[7:]))
-        if text == "one-point":
-            return cls("one-point")
-        if text == "oversegmentation":
-            return cls("oversegmentation")
-        raise ValueError(f"labels: expected full, points:N, one-point or oversegmentation, got {text!r}")
+        if text in ("one-point", "agreement", "oversegmentation"):
+            return cls(text)  # type: ignore[arg-type]
+        raise ValueError(f"labels: expected full, points:N, one-point, agreement or oversegmentation, got {text!r}")
 
 
 def oversegment(hierarchy: Hierarchy, angle: float = 0.12) -> Labels:
