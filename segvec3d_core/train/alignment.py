@@ -27,7 +27,7 @@ from ..network import build_hierarchy
 from ..pipeline import SegVec3D
 from ..simulate.objects import COLORS
 from ..text import TextEncoder
-from ..voxels import voxelize
+from ..voxels import Fovea, voxelize
 from . import losses
 from .captions import Described, Facts, caption_of, near_miss
 from .data import Sample, load_sample, majority, use_one_thread
@@ -94,7 +94,8 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
     that segmentation missed are described from their true mask, so that hard shapes are not left out."""
     base = float(np.exp(rng.uniform(np.log(0.009), np.log(0.012))))
-    grid = voxelize(sample.points, base, sample.colors, max_voxels=14_000)
+    fovea = None if sample.viewpoint is None else Fovea(sample.viewpoint, rng.uniform(1.2, 1.8))
+    grid = voxelize(sample.points, base, sample.colors, max_voxels=14_000, fovea=fovea)
     up = sample.up if sample.viewpoint is None or rng.random() < 0.5 else None
     hierarchy = build_hierarchy(grid, sample.viewpoint, up, model.network.config)
     features, e, logits = model.network(hierarchy)
@@ -117,9 +118,9 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
             best = Segment("object", voxels, 1.0, np.zeros(4), int(grid.counts[voxels].sum()))
         chosen.append((best, entity))
     surfaces_only = [s for s in found if s.kind == "surface"]
-    described = describe_segments(
-        [s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, SegmentationConfig(min_points=1, min_score=0)
-    )[: len(chosen)]
+    everything = SegmentationConfig(min_points=1, min_score=0)
+    described = describe_segments([s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, everything)
+    described = described[: len(chosen)]
     rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
         x = alignment_input([segment], features, grid, hierarchy.normals, up)

@@ -105,7 +105,7 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
     rows = []
     for index in range(scenes):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
-        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=16_000)
+        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=20_000)
         _, e, logits = network(example.hierarchy)
         p = logits.sigmoid().numpy()
         objects, _ = cluster(e.numpy(), p, example.hierarchy.levels[0].neighbors.numpy(), "fast", ClusteringConfig())

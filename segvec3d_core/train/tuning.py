@@ -49,7 +49,7 @@ def embed_scenes(network: PointAttention, seed: int, scenes: int, cache: Path | 
     rows = []
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
-        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=16_000)
+        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=20_000)
         _, e, logits = network(example.hierarchy)
         rows.append(Embedded(example, e.numpy(), logits.sigmoid().numpy()))
     return rows
