@@ -28,7 +28,9 @@ def train(args: Namespace) -> int:
 
 
 def simulate(args: Namespace) -> int:
-    """Write simulated frames, a contact sheet of them, or both."""
+    """Write simulated frames, a contact sheet of them, or both; or a fixed test set."""
+    if args.fetch_shapes or args.test is not None:
+        return _testset(args)
     from segvec3d_core.datasets.frames import write_frame
     from segvec3d_core.simulate import simulate_frame, write_preview
 
@@ -52,6 +54,24 @@ def simulate(args: Namespace) -> int:
         print(f"written: {args.preview}")
     if args.output is not None:
         print(f"written: {args.count} frames to {args.output}")
+    return 0
+
+
+def _testset(args: Namespace) -> int:
+    """Fetch the models of the test sets, write a test set, or both."""
+    from segvec3d_core.testsets import SCENES, fetch_shapes, write_set
+
+    at_least("--workers", args.workers, 1)
+    if args.test is not None and args.output is None:
+        raise ValueError(f"--test {args.test}: give --output DIR to write it to")
+    if args.fetch_shapes:
+        print(f"written: {fetch_shapes(args.shapes)}")
+    if args.test is not None:
+        count = SCENES if args.limit is None else min(at_least("--limit", args.limit, 1), SCENES)
+        write_set(
+            args.test, args.output, args.shapes, args.workers, count, lambda made: progress(made, args.test, count)
+        )
+        print(f"written: {count} scenes of {args.test} to {args.output}")
     return 0
 
 

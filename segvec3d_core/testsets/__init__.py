@@ -1,0 +1,8 @@
+"""Test sets of simulated scenes that never change, with shapes that training never sees."""
+
+from .archives import shapes_folder
+from .sets import SCENES, SETS, SetName
+from .shapes import fetch_shapes, load_shapes
+from .write import fingerprint, write_set
+
+__all__ = ["SCENES", "SETS", "SetName", "fetch_shapes", "fingerprint", "load_shapes", "shapes_folder", "write_set"]
