@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import IGNORE, Frame
-from segvec3d_core.io import read_labelled_scan
+from segvec3d_core.datasets.scans import Scan
+from segvec3d_core.figures import Figure, Row, subsets, tabulate
 from segvec3d_core.metrics import (
-    AveragePrecision,
-    FrameScore,
-    FrameSummary,
     HitRate,
     adjusted_rand_index,
-    average_precision,
     scan_overlap,
     score_frame,
-    summarize,
+    scored_hits,
+    surface_confusion,
 )
+from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import Matches, PointCloud, Scene
+
+SPREAD = (0.7, 1.3)
+"""What every constant is multiplied by, to see how much hangs on it."""
 
 
 class Segmenter(Protocol):
@@ -56,27 +58,34 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameRow:
-    """One frame's result: its name, its score and the seconds that ``segment`` took."""
+class Report:
+    """A method's results on frames, or on scans.
 
-    name: str
-    score: FrameScore
-    seconds: float
+    Attributes:
+        rows: one for each frame or scan with labels.
+        figures: of all of them together (``figures.tabulate``).
+        subsets: the same for each sensor, and for the hard ones, where tags tell.
+        timing: of the same rows.
+    """
+
+    rows: tuple[Row, ...]
+    figures: dict[str, Figure]
+    subsets: dict[str, Subset]
+    timing: Timing
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Report:
+        """From at least one row."""
+        parts = {name: Subset(len(part), tabulate(part)) for name, part in subsets(rows).items()}
+        return cls(tuple(rows), tabulate(rows), parts, Timing.of([row.seconds for row in rows]))
 
 
 @dataclass(frozen=True, slots=True)
-class FrameReport:
-    """A method's results on frames.
+class Subset:
+    """Some of a report's rows: how many there are, and their figures."""
 
-    Attributes:
-        rows: one for each frame with labels.
-        summary: their means.
-        timing: of the same frames.
-    """
-
-    rows: tuple[FrameRow, ...]
-    summary: FrameSummary
-    timing: Timing
+    count: int
+    figures: dict[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,56 +103,150 @@ class RetrievalReport:
     chance: float
 
 
-@dataclass(frozen=True, slots=True)
-class ScanReport:
-    """A method's results on scans.
-
-    Attributes:
-        names: the scans.
-        precision: average precision over all of them.
-        adjusted_rand: of each, over the points on true instances; NaN where there are none.
-        seconds: that each took.
-    """
-
-    names: tuple[str, ...]
-    precision: AveragePrecision
-    adjusted_rand: tuple[float, ...]
-    seconds: tuple[float, ...]
+def _on_object(scene: Scene) -> NDArray[np.bool_]:
+    """(N,) bool: points of instances that are objects."""
+    is_object = np.array([item.kind == "object" for item in scene.objects] + [False])
+    return is_object[scene.labels]
 
 
 def object_mask(scene: Scene, frame: Frame) -> NDArray[np.int32]:
     """(H, W) int32 image of a scene's objects, k + 1 for ``scene.objects[k]``; 0 for nothing and for surfaces."""
-    is_object = np.array([item.kind == "object" for item in scene.objects] + [False])
-    labels = np.where(is_object[scene.labels], scene.labels + 1, 0)
+    labels = np.where(_on_object(scene), scene.labels + 1, 0)
     return labels.reshape(frame.depth.shape).astype(np.int32)
 
 
-def _timed(model: Segmenter, cloud: PointCloud, config: SegmentationConfig | None) -> tuple[Scene, float]:
-    start = time.perf_counter()
-    scene = model.segment(cloud, config)
-    return scene, time.perf_counter() - start
+def score(item: Frame | Scan, scene: Scene, seconds: float, tags: Mapping[str, Any] | None = None) -> Row:
+    """What a method found in one labelled frame or scan, scored.
+
+    Average precision counts every instance, whatever its kind, and takes label 0 as void, as ScanNet takes walls and
+    floors: so a floor found as a surface costs nothing, and a desk found as a surface is found. A frame's masks are
+    those of objects alone. Pixels labelled 255 count nowhere.
+
+    Raises:
+        ValueError: a frame without labels.
+    """
+    if item.label is None:
+        raise ValueError(f"frame {item.name}: no labels, nothing to compare with")
+    scores = np.array([found.score for found in scene.objects])
+    objects = np.where(_on_object(scene), scene.labels, -1)
+    true = item.label.reshape(-1).astype(np.int32)
+    counted = true != IGNORE if isinstance(item, Frame) else np.ones(len(true), bool)
+    instances = scan_overlap(scene.labels[counted], scores, true[counted])
+    if isinstance(item, Frame):
+        masks = score_frame(object_mask(scene, item), item.label)
+        hits = scan_overlap(objects[counted], scores, true[counted], min_points=1)
+        hits = replace(hits, void=np.zeros_like(hits.void))  # an object found on the background is wrong
+        agreement = masks.adjusted_rand
+        seen = counted & np.isfinite(item.depth.reshape(-1))
+        surface: NDArray[np.int8] | None = np.where(seen, true == 0, -1).astype(np.int8)
+    else:
+        masks, hits, surface = None, scan_overlap(objects, scores, true), item.surface
+        agreement = adjusted_rand_index(scene.labels, true)
+    confusion = np.zeros((2, 2), np.int64) if surface is None else surface_confusion(objects >= 0, surface)
+    return Row(item.name, instances, *scored_hits(hits), agreement, confusion, masks, seconds, tags or {})
 
 
-def evaluate_frames(model: Segmenter, frames: Iterable[Frame], config: SegmentationConfig | None = None) -> FrameReport:
-    """Segment every frame and score its object masks.
+def evaluate(
+    model: Segmenter,
+    items: Iterable[Frame | Scan],
+    config: SegmentationConfig | None = None,
+    tags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Report:
+    """Segment every labelled frame or scan and score what was found.
 
     The first frame is segmented once more beforehand, so that no time includes compiling or loading.
 
+    Args:
+        model: the method; items: all frames, of which those without labels are skipped, or all scans.
+        config: of the segmentation; tags: what is known of each item, by name.
+
     Raises:
-        ValueError: no frame, or none with labels.
+        ValueError: nothing with labels.
     """
-    rows: list[FrameRow] = []
-    for frame in frames:
-        if frame.label is None:
+    rows: list[Row] = []
+    for item in items:
+        if item.label is None:
             continue
-        cloud = frame.cloud()
-        if not rows:
+        cloud = item.cloud()
+        if not rows and isinstance(item, Frame):
             model.segment(cloud, config)
-        scene, seconds = _timed(model, cloud, config)
-        rows.append(FrameRow(frame.name, score_frame(object_mask(scene, frame), frame.label), seconds))
+        start = time.perf_counter()
+        scene = model.segment(cloud, config)
+        seconds = time.perf_counter() - start
+        rows.append(score(item, scene, seconds, (tags or {}).get(item.name)))
     if not rows:
-        raise ValueError("frames: expected at least one with labels, got none")
-    return FrameReport(tuple(rows), summarize([row.score for row in rows]), Timing.of([row.seconds for row in rows]))
+        raise ValueError("frames or scans: expected at least one with labels, got none")
+    return Report.of(rows)
+
+
+# How much hangs on the constants ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """The figures with one constant changed.
+
+    Attributes:
+        constant: its name; value: what it was set to; figures: what came out.
+    """
+
+    constant: str
+    value: float
+    figures: dict[str, float]
+
+
+def variations(
+    clustering: ClusteringConfig, config: SegmentationConfig
+) -> Iterator[tuple[str, float, ClusteringConfig, SegmentationConfig]]:
+    """Each constant between embeddings and instances times 0.7 and 1.3, the others as they are.
+
+    Those of the clustering, and of the configuration the two that drop instances. Whole numbers stay whole, and the
+    share that parts surfaces from objects stays below 1.
+    """
+    for field in fields(clustering):
+        value = getattr(clustering, field.name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            for changed in _scaled(value):
+                allowed = min(changed, 0.99) if field.name == "surface_threshold" else changed
+                yield field.name, allowed, replace(clustering, **{field.name: allowed}), config  # type: ignore[arg-type]
+    for name in ("min_points", "min_score"):
+        for changed in _scaled(getattr(config, name)):
+            yield name, changed, clustering, replace(config, **{name: changed})  # type: ignore[arg-type]
+
+
+def _scaled(value: float) -> list[float]:
+    """The value times each of ``SPREAD``."""
+    return [round(value * factor) if isinstance(value, int) else value * factor for factor in SPREAD]
+
+
+def spread(model: SegVec3D, items: Iterable[Frame | Scan], config: SegmentationConfig | None = None) -> list[Variation]:
+    """The figures with every constant of ``variations`` changed; the network sees each frame or scan once.
+
+    Raises:
+        ValueError: nothing with labels.
+    """
+    config = config or SegmentationConfig()
+    tried = list(variations(model.clustering, config))
+    rows: list[list[Row]] = [[] for _ in tried]
+    for item in items:
+        if item.label is None:
+            continue
+        embedded = model.embed(item.cloud(), config)
+        base = model.group(embedded, config)
+        known = score(item, base, 0.0)
+        for column, (_, _, clustering, limits) in zip(rows, tried, strict=True):
+            scene = model.group(embedded, limits, clustering)
+            same = len(scene) == len(base) and np.array_equal(scene.labels, base.labels)
+            column.append(known if same else score(item, scene, 0.0))
+    if not rows[0]:
+        raise ValueError("frames or scans: expected at least one with labels, got none")
+    return [
+        Variation(name, value, {key: figure.value for key, figure in tabulate(column, resamples=0).items()})
+        for (name, value, _, _), column in zip(tried, rows, strict=True)
+    ]
+
+
+# Words ------------------------------------------------------------------------------------------------------------
 
 
 def queries(frame: Frame, names: dict[str, str] | None = None) -> dict[str, list[int]]:
@@ -213,29 +316,3 @@ def _hits(matches: Matches, scene: Scene, label: NDArray[np.uint16], ids: list[i
         if shared > 0.5 * (size + int(true.sum()) - shared):
             return True
     return False
-
-
-def evaluate_scans(
-    model: Segmenter, paths: Iterable[str | Path], config: SegmentationConfig | None = None
-) -> ScanReport:
-    """Class-agnostic AP and adjusted Rand index on .npz scans (points, labels; 0 = not an instance), over the objects
-    that were found.
-
-    Raises:
-        FileNotFoundError, ValueError: an unreadable scan, or one without labels.
-    """
-    names, overlaps, agreements, seconds = [], [], [], []
-    for path in paths:
-        cloud, labels = read_labelled_scan(path)
-        if labels is None:
-            raise ValueError(f"{path}: no array named labels, nothing to compare with")
-        scene, duration = _timed(model, cloud, config)
-        is_object = np.array([item.kind == "object" for item in scene.objects] + [False])
-        predicted = np.where(is_object[scene.labels], scene.labels, -1)
-        overlaps.append(scan_overlap(predicted, [item.score for item in scene.objects], labels))
-        agreements.append(adjusted_rand_index(predicted, labels))
-        names.append(Path(path).stem)
-        seconds.append(duration)
-    if not overlaps:
-        raise ValueError("scans: expected at least one, got none")
-    return ScanReport(tuple(names), average_precision(overlaps), tuple(agreements), tuple(seconds))

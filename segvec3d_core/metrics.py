@@ -1,17 +1,18 @@
 """Every measure, once: object masks in images, instances in scans, agreement of clusterings, hit rates.
 
-- ``score_frame`` and ``summarize``: the overlap and boundary figures of UOIS-Net (Xie et al., 2021) and UCN (Xiang
-  et al., 2020), and precision and recall of objects at IoU > 0.5.
+- ``score_frame``: the overlap and boundary figures of UOIS-Net (Xie et al., 2021) and UCN (Xiang et al., 2020), and
+  how many objects are found at IoU > 0.5.
 - ``average_precision``: class-agnostic AP, AP50 and AP25 after ScanNet's protocol.
+- ``surface_confusion``: surfaces told from objects, point by point.
 - ``adjusted_rand_index`` of a frame's or a scan's points on objects, ``HitRate`` with Wilson's interval.
 
-All results are fractions, 0 to 1.
+Each measures one frame or scan; ``figures.py`` brings many together. All results are fractions, 0 to 1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,33 +74,6 @@ class FrameScore:
     true: int
     hits: int
     adjusted_rand: float
-
-
-@dataclass(frozen=True, slots=True)
-class FrameSummary:
-    """The scores of several frames: means over frames, except for ``objects``.
-
-    Attributes:
-        overlap_precision, overlap_recall, overlap_f: means of the frames' overlap.
-        boundary_precision, boundary_recall, boundary_f: means of the frames' boundary.
-        detected: mean share of objects with F > 0.75.
-        adjusted_rand: mean over the frames that have true objects; NaN where none has.
-        objects: precision and recall of objects at IoU > 0.5, pooled over all frames.
-        frames, predicted, true: number of frames, of predicted and of true objects.
-    """
-
-    overlap_precision: float
-    overlap_recall: float
-    overlap_f: float
-    boundary_precision: float
-    boundary_recall: float
-    boundary_f: float
-    detected: float
-    adjusted_rand: float
-    objects: PrecisionRecall
-    frames: int
-    predicted: int
-    true: int
 
 
 def contingency(a: Ints, b: Ints) -> tuple[Ints, Ints, Ints]:
@@ -197,32 +171,6 @@ def _near(border: NDArray[np.int64], other: NDArray[np.int64], tolerance: int) -
     return int((distance[tuple((border - low).T)] <= tolerance).sum())
 
 
-def summarize(scores: Sequence[FrameScore]) -> FrameSummary:
-    """Bring the scores of at least one frame together."""
-    if not scores:
-        raise ValueError("scores: expected at least one frame, got none")
-    hits = sum(score.hits for score in scores)
-    predicted, true = sum(score.predicted for score in scores), sum(score.true for score in scores)
-
-    def mean(values: Iterable[float]) -> float:
-        return float(np.mean(list(values)))
-
-    return FrameSummary(
-        overlap_precision=mean(score.overlap.precision for score in scores),
-        overlap_recall=mean(score.overlap.recall for score in scores),
-        overlap_f=mean(score.overlap.f for score in scores),
-        boundary_precision=mean(score.boundary.precision for score in scores),
-        boundary_recall=mean(score.boundary.recall for score in scores),
-        boundary_f=mean(score.boundary.f for score in scores),
-        detected=mean(score.detected for score in scores),
-        adjusted_rand=mean_of_known(score.adjusted_rand for score in scores),
-        objects=PrecisionRecall.of(hits, predicted, hits, true),
-        frames=len(scores),
-        predicted=predicted,
-        true=true,
-    )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanOverlap:
     """How one scan's predicted instances (P) lie on its true ones (T).
@@ -239,6 +187,12 @@ class ScanOverlap:
     true_sizes: NDArray[np.int64]
     void: NDArray[np.int64]
     scores: NDArray[np.float64]
+
+    @property
+    def iou(self) -> NDArray[np.float64]:
+        """(P, T) intersection over union."""
+        union = self.predicted_sizes[:, None] + self.true_sizes[None, :] - self.intersection
+        return np.asarray(self.intersection / union)
 
 
 def scan_overlap(
@@ -291,55 +245,105 @@ def average_precision(scans: Sequence[ScanOverlap]) -> AveragePrecision:
     A prediction without a partner is a false positive, unless the share of it that lies on void exceeds the IoU
     threshold: then it is ignored. Without any true instance the figures are NaN.
     """
-    by_threshold = {threshold: _ap_at(scans, threshold) for threshold in (*AP_THRESHOLDS, 0.25)}
     return AveragePrecision(
-        ap=float(np.mean([by_threshold[threshold] for threshold in AP_THRESHOLDS])),
-        ap50=by_threshold[0.5],
-        ap25=by_threshold[0.25],
+        *areas(rankings(scans), np.ones(len(scans))),
         predicted=sum(len(scan.scores) for scan in scans),
         true=sum(len(scan.true_sizes) for scan in scans),
     )
 
 
-def _ap_at(scans: Sequence[ScanOverlap], threshold: float) -> float:
-    """Average precision at one IoU threshold; predictions of all scans compete in one ranking."""
-    total = sum(len(scan.true_sizes) for scan in scans)
-    if not total:
-        return math.nan
-    correct: list[bool] = []
-    scores: list[float] = []
-    for scan in scans:
-        union = scan.predicted_sizes[:, None] + scan.true_sizes[None, :] - scan.intersection
-        overlaps = scan.intersection / union > threshold
-        used = np.zeros(len(scan.predicted_sizes), bool)
-        for t in range(len(scan.true_sizes)):
-            found = np.flatnonzero(overlaps[:, t] & ~used)
-            if len(found):
-                used[found[np.argmax(scan.scores[found])]] = True
-        void = scan.void / scan.predicted_sizes > threshold
-        counted = used | overlaps.any(1) | ~void
-        correct.extend(used[counted].tolist())
-        scores.extend(scan.scores[counted].tolist())
-    return _area_under_curve(np.array(correct, bool), np.array(scores), total)
+def rankings(scans: Sequence[ScanOverlap]) -> dict[float, Ranking]:
+    """The predictions of all scans in order, by IoU threshold: all that average precision is made of."""
+    return {threshold: Ranking.of(scans, threshold) for threshold in (*AP_THRESHOLDS, 0.25)}
 
 
-def _area_under_curve(correct: NDArray[np.bool_], scores: NDArray[np.float64], total: int) -> float:
-    """Area under the precision-recall curve with ScanNet's centred steps; ties share one point of the curve."""
-    if not len(correct):
-        return 0.0
-    order = np.argsort(-scores, kind="stable")
-    hits, ranked = np.cumsum(correct[order]), scores[order]
-    last = np.append(ranked[1:] != ranked[:-1], True)  # the last prediction of each distinct score
-    precision = np.concatenate([[1.0], hits[last] / (np.flatnonzero(last) + 1)])
-    recall = np.concatenate([[0.0], hits[last] / total])
-    padded = np.concatenate([[0.0], recall, recall[-1:]])
-    return float(np.sum(precision * (padded[2:] - padded[:-2]) / 2))
+def areas(ranked: dict[float, Ranking], weights: NDArray[Any]) -> tuple[float, float, float]:
+    """AP, AP50 and AP25 of ``rankings``, each scan counted as often as its (S,) weight says."""
+    area = {threshold: ranking.area(weights) for threshold, ranking in ranked.items()}
+    return float(np.mean([area[threshold] for threshold in AP_THRESHOLDS])), area[0.5], area[0.25]
 
 
-def mean_of_known(values: Iterable[float]) -> float:
-    """The mean of the values that are not NaN; NaN where none is."""
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """The n predictions of S scans that count at one IoU threshold, best score first.
+
+    Attributes:
+        scan: (n,) which scan each comes from; correct: (n,) bool, whether it has found a true instance.
+        last: (n,) bool, the last of each distinct score; true: (S,) true instances of each scan.
+    """
+
+    scan: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+    last: NDArray[np.bool_]
+    true: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scans: Sequence[ScanOverlap], threshold: float) -> Ranking:
+        """Match each scan's predictions at an IoU threshold and let those of all scans compete."""
+        matched = [_matched(scan, threshold) for scan in scans]
+        correct = np.concatenate([right for right, _ in matched])
+        scores = np.concatenate([score for _, score in matched])
+        order = np.argsort(-scores, kind="stable")
+        ranked = scores[order]
+        return cls(
+            scan=np.repeat(np.arange(len(scans)), [len(right) for right, _ in matched])[order],
+            correct=correct[order],
+            last=np.append(ranked[1:] != ranked[:-1], np.ones(min(1, len(ranked)), bool)),
+            true=np.array([len(scan.true_sizes) for scan in scans], np.int64),
+        )
+
+    def area(self, weights: NDArray[Any]) -> float:
+        """Area under the precision-recall curve with ScanNet's centred steps; ties share one point of the curve.
+
+        Args:
+            weights: (S,) how often each scan counts.
+        """
+        total = float(self.true @ weights)
+        if total == 0:
+            return math.nan
+        each = weights[self.scan]
+        hits, ranked = np.cumsum(self.correct * each)[self.last], np.cumsum(each)[self.last]
+        precision = np.append(1.0, np.divide(hits, ranked, out=np.ones(len(hits)), where=ranked > 0))
+        recall = np.append(0.0, hits / total)
+        padded = np.concatenate([[0.0], recall, recall[-1:]])
+        return float(np.sum(precision * (padded[2:] - padded[:-2]) / 2)) if len(hits) else 0.0
+
+
+def _matched(scan: ScanOverlap, threshold: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each prediction that counts has found a true instance, and its score."""
+    overlaps = scan.iou > threshold
+    used = np.zeros(len(scan.predicted_sizes), bool)
+    for t in range(len(scan.true_sizes)):
+        found = np.flatnonzero(overlaps[:, t] & ~used)
+        if len(found):
+            used[found[np.argmax(scan.scores[found])]] = True
+    void = scan.void / scan.predicted_sizes > threshold
+    counted = used | overlaps.any(1) | ~void
+    return used[counted], scan.scores[counted]
+
+
+def scored_hits(scan: ScanOverlap) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What a reliability plot reads: the score of each prediction, and whether it has IoU > 0.5 with a true instance.
+
+    Predictions that lie mostly on void are left out: nobody knows what is there.
+    """
+    right, scores = _matched(scan, 0.5)
+    return scores, right
+
+
+def surface_confusion(on_object: NDArray[np.bool_], surface: NDArray[Any]) -> NDArray[np.int64]:
+    """How often points of surfaces and of objects are taken for which.
+
+    Args:
+        on_object: (N,) bool, whether a point was given to an object; what was not counts as surface.
+        surface: (N,) integers, 1 for a true surface, 0 for an object, below 0 where nobody knows.
+
+    Returns:
+        (2, 2) counts: rows true object and surface, columns object and surface as found.
+    """
+    known = surface >= 0
+    pairs = 2 * (surface[known] > 0).astype(np.int64) + ~on_object[known]
+    return np.bincount(pairs, minlength=4).reshape(2, 2)
 
 
 def adjusted_rand_index(predicted: Ints, true: Ints) -> float:

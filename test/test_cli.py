@@ -108,7 +108,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("find {frames} --model {weights} mug --top-k 0", "top_k: expected at least 1, got 0"),
         ("find {frames} --model {weights} mug --min-similarity 7", "min_similarity"),
         ("eval nowhere", "nowhere: no such file or folder"),
-        ("eval {empty}", "neither a frame folder (depth/, camera.json, label/) nor .npz scans"),
+        ("eval {empty}", "neither a frame folder (depth/, camera.json, label/) nor .npz scans, nor ScanNet scenes"),
         ("eval {file}", "expected a frame folder or .npz scans, got a .md file"),
         ("eval {frames} --limit 0", "--limit: expected at least 1, got 0"),
         ("train", "the following arguments are required: --output"),
@@ -222,9 +222,8 @@ def test_eval_of_scans_prints_average_precision(
     values = json.loads(capsys.readouterr().out)
     assert list(values["methods"]) == ["SegVec3D"]
     (scan,) = values["methods"]["SegVec3D"]["scans"]
-    assert scan["scan"] == "room"
-    assert values["methods"]["SegVec3D"]["adjusted_rand"] == scan["adjusted_rand"] <= 1
-    assert "--worst: draws frames" in error_of(capsys, "eval", str(tmp_path), "--worst", "1")
+    assert scan["name"] == "room"
+    assert values["methods"]["SegVec3D"]["summary"]["adjusted_rand"] == scan["adjusted_rand"] <= 1
 
 
 def test_bench_tells_the_stages_and_the_machine(

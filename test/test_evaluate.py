@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from segvec3d_core.baselines import PlaneDbscan
+from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder
-from segvec3d_core.evaluate import evaluate_frames, evaluate_retrieval, evaluate_scans, object_mask, queries
+from segvec3d_core.datasets.scans import Scan, ScanFolder
+from segvec3d_core.evaluate import evaluate, evaluate_retrieval, object_mask, queries, score, spread, variations
+from segvec3d_core.network import Hierarchy, NetworkConfig
+from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(160, 120, 150.0, 150.0, 79.5, 59.5)
@@ -40,15 +45,7 @@ class Oracle:
     def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
         assert self.frame.label is not None
         labels = self.frame.label.reshape(-1).astype(np.int32) - (0 if self.surface else 1)
-        box = Box(np.zeros(3, np.float32), np.eye(3, dtype=np.float32), np.ones(3, np.float32))
-        kinds = ["surface"] * self.surface + ["object"] * 3
-        return Scene(
-            labels,
-            tuple(
-                SceneObject(kind, 1.0, box, box.center, np.ones(1, np.float32), None, 1)  # type: ignore[arg-type]
-                for kind in kinds
-            ),
-        )
+        return Scene(labels, tuple(map(instance, ["surface"] * self.surface + ["object"] * 3)))
 
     def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
         if self.silent and min_similarity is None:
@@ -62,23 +59,156 @@ class Oracle:
 COARSE = {"red mug": "mug", "blue mug": "mug", "bowl": "bowl"}
 
 
+def instance(kind: str = "object", score: float = 1.0) -> SceneObject:
+    box = Box(np.zeros(3, np.float32), np.eye(3, dtype=np.float32), np.ones(3, np.float32))
+    return SceneObject(kind, score, box, box.center, np.ones(1, np.float32), None, 1)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("surface", [False, True])
 def test_the_truth_scores_full_marks_and_surfaces_are_no_predictions(surface: bool) -> None:
     frame = table_frame()
-    report = evaluate_frames(Oracle(frame, surface), [frame])
-    assert report.summary.overlap_f == report.summary.boundary_f == report.summary.detected == 1
-    assert report.summary.adjusted_rand == 1
-    assert (report.summary.predicted, report.summary.true) == (3, 3)
-    assert [row.name for row in report.rows] == ["a"]
+    report = evaluate(Oracle(frame, surface), [frame])
+    for name, figure in report.figures.items():
+        assert figure.value == 1, name
+    (row,) = report.rows
+    assert row.masks is not None
+    assert (row.name, row.masks.predicted, row.masks.true) == ("a", 3, 3)
     assert 0 < report.timing.p50 <= report.timing.p95
 
 
 def test_frames_without_labels_are_skipped_and_none_with_labels_is_an_error() -> None:
     frame = table_frame()
     bare = Frame("b", None, frame.depth, None, CAMERA)
-    assert evaluate_frames(Oracle(frame), [bare, frame]).summary.frames == 1
+    assert len(evaluate(Oracle(frame), [bare, frame]).rows) == 1
     with pytest.raises(ValueError, match="at least one with labels"):
-        evaluate_frames(Oracle(frame), [bare])
+        evaluate(Oracle(frame), [bare])
+    with pytest.raises(ValueError, match="frame b: no labels"):
+        score(bare, Scene(np.full(160 * 120, -1, np.int32)), 0.0)
+
+
+def test_tags_give_figures_for_each_sensor_and_for_the_hard_ones() -> None:
+    frames = [table_frame(name, seed) for seed, name in enumerate("abc")]
+    tags: dict[str, dict[str, Any]] = {
+        "a": {"sensor": "stereo", "hard": True},
+        "b": {"sensor": "stereo"},
+        "c": {"sensor": "kinect"},
+    }
+    report = evaluate(Oracle(frames[0]), frames, tags=tags)
+    assert {name: subset.count for name, subset in report.subsets.items()} == {
+        "sensor kinect": 1, "sensor stereo": 2, "hard": 1
+    }  # fmt: skip
+    assert report.subsets["hard"].figures["overlap_f"].value == 1
+
+
+def test_pixels_that_nobody_labelled_count_in_no_figure() -> None:
+    """Whatever is found on the ignored half, and wherever it ends there, the figures are those of the other half."""
+    frame = table_frame()
+    assert frame.label is not None
+    label = frame.label.copy()
+    label[60:] = 255
+    half = Frame("a", None, frame.depth, label, CAMERA)
+    found = np.where(frame.label > 0, frame.label, 4).reshape(-1).astype(np.int32) - 1
+    rng = np.random.default_rng(0)
+    found[60 * 160 :] = rng.integers(-1, 4, 60 * 160)  # the fourth instance is the table, a surface
+    kinds = [instance(), instance(), instance(), instance("surface")]
+    row, clean = (
+        score(half, Scene(labels, tuple(kinds)), 0.0) for labels in (found, np.where(label.ravel() == 255, -1, found))
+    )
+    assert row.masks == clean.masks
+    assert row.instances.iou.tolist() == clean.instances.iou.tolist()
+    assert row.surfaces.tolist() == clean.surfaces.tolist() == [[row.surfaces[0, 0], 0], [0, row.surfaces[1, 1]]]
+    assert row.right.tolist() == clean.right.tolist()
+    assert row.adjusted_rand == clean.adjusted_rand
+
+
+def test_an_object_found_on_the_background_of_a_frame_is_a_wrong_one_with_a_score() -> None:
+    frame = table_frame()
+    labels = np.full((120, 160), -1, np.int32)
+    labels[:15] = 0
+    row = score(frame, Scene(labels.reshape(-1), (instance(score=0.7),)), 0.0)
+    assert (row.scores.tolist(), row.right.tolist()) == ([0.7], [False])
+    assert len(row.instances.scores) == 1
+    assert row.masks is not None
+    assert row.masks.overlap.precision == 0
+
+
+@pytest.mark.parametrize("kind", ["object", "surface"])
+def test_a_desk_counts_as_found_in_a_room_whatever_its_kind_and_a_wall_as_neither_found_nor_wrong(kind: str) -> None:
+    label = np.repeat([0, 1], [600, 400]).astype(np.int32)
+    found = np.where(label == 1, 0, 1).astype(np.int32)
+    cloud = PointCloud(np.random.default_rng(0).random((1000, 3), np.float32))
+    room = Scan("room", cloud, label, (label == 0).astype(np.int8))
+    report = evaluate(FoundBefore(Scene(found, (instance(kind, 0.6), instance("surface", 0.9)))), [room])
+    assert report.figures["ap"].value == 1
+    assert report.rows[0].scores.tolist() == ([0.6] if kind == "object" else [])
+    assert report.figures["surface_miou"].value == (1 if kind == "object" else pytest.approx(0.3))
+
+
+class FoundBefore:
+    """A stand-in for a model that answers with one scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
+        return self.scene
+
+
+# How much hangs on the constants ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model() -> SegVec3D:
+    """Random weights, and a threshold at which they take half of the voxels for objects."""
+    small = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
+    untrained = SegVec3D.untrained(1, small, "cpu")
+    voxels = untrained.embed(table_frame().cloud()).voxels
+    assert voxels is not None
+    return untrained.with_clustering(ClusteringConfig(surface_threshold=float(np.median(voxels.surface))))
+
+
+def test_every_constant_is_varied_both_ways_one_at_a_time() -> None:
+    base, limits = ClusteringConfig(), SegmentationConfig()
+    tried = list(variations(base, limits))
+    assert {name for name, *_ in tried} == {*ClusteringConfig.__slots__, "min_points", "min_score"}
+    for name, value, clustering, config in tried:
+        changed = {key for key in ClusteringConfig.__slots__ if getattr(clustering, key) != getattr(base, key)}
+        changed |= {key for key in SegmentationConfig.__slots__ if getattr(config, key) != getattr(limits, key)}
+        assert changed == {name}
+        before = getattr(base, name, None) or getattr(limits, name)
+        assert type(value) is type(before)
+        assert 0.6 < value / before < 0.8 or 1.2 < value / before < 1.4
+
+
+def test_a_threshold_of_a_probability_stays_one() -> None:
+    high = ClusteringConfig(surface_threshold=0.9)
+    assert max(value for name, value, *_ in variations(high, SegmentationConfig()) if name == "surface_threshold") < 1
+
+
+def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_once(
+    model: SegVec3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = table_frame()
+    runs, forward = [], model.network.forward
+
+    def counted(hierarchy: Hierarchy) -> object:
+        runs.append(hierarchy)
+        return forward(hierarchy)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model.network, "forward", counted)
+        tried = spread(model, [frame])
+    assert len(runs) == 1
+    by_themselves = list(zip(tried, variations(model.clustering, SegmentationConfig()), strict=True))
+    for variation, (_, _, clustering, config) in by_themselves[::7]:
+        alone = evaluate(model.with_clustering(clustering), [frame], config)
+        assert variation.figures == pytest.approx(
+            {name: figure.value for name, figure in alone.figures.items()}, nan_ok=True
+        ), variation.constant
+    assert len({variation.figures["surface_accuracy"] for variation in tried}) > 1, "something hangs on a constant"
+
+
+# Words ------------------------------------------------------------------------------------------------------------
 
 
 def test_every_name_is_asked_for_once_where_there_are_two() -> None:
@@ -99,9 +229,9 @@ def test_retrieval_counts_hits_of_the_best_answer(wrong: int, silent: int, found
 
 def test_the_baseline_finds_boxes_on_a_table_and_repeats_itself() -> None:
     frame = table_frame()
-    report = evaluate_frames(PlaneDbscan(), [frame])
-    assert report.summary.overlap_f > 0.9
-    assert report.summary.objects.f == 1
+    report = evaluate(PlaneDbscan(), [frame])
+    assert report.figures["overlap_f"].value > 0.9
+    assert report.figures["iou50_f"].value == 1
     scene, again = PlaneDbscan().segment(frame.cloud()), PlaneDbscan().segment(frame.cloud())
     np.testing.assert_array_equal(scene.labels, again.labels)
     for k, item in enumerate(scene.objects):
@@ -131,20 +261,32 @@ def test_scans_are_scored_over_objects_with_void_ignored(tmp_path: Path) -> None
     assert frame.label is not None
     points = frame.cloud().points
     np.savez(tmp_path / "room.npz", points=points, labels=frame.label.reshape(-1).astype(np.int32))
-    report = evaluate_scans(Oracle(frame, surface=True), [tmp_path / "room.npz"])
-    assert (report.precision.ap, report.precision.ap50, report.precision.true) == (1, 1, 3)
-    assert report.names == ("room",)
-    assert report.adjusted_rand == (1.0,)
-    np.savez(tmp_path / "bare.npz", points=points)
-    with pytest.raises(ValueError, match=r"bare\.npz: no array named labels"):
-        evaluate_scans(Oracle(frame), [tmp_path / "bare.npz"])
+    report = evaluate(Oracle(frame, surface=True), ScanFolder(tmp_path / "room.npz"))
+    assert (report.figures["ap"].value, report.figures["ap50"].value) == (1, 1)
+    assert [(row.name, len(row.instances.true_sizes), row.adjusted_rand) for row in report.rows] == [("room", 3, 1.0)]
+    assert np.isnan(report.figures["surface_miou"].value), "nobody said where the surfaces are"
+
+
+def test_a_scan_may_say_where_its_surfaces_are_and_bad_arrays_are_told(tmp_path: Path) -> None:
+    points, labels = np.zeros((4, 3), np.float32), np.array([0, 0, 1, 1])
+    np.savez(tmp_path / "a.npz", points=points, labels=labels, surface=np.array([1, -1, 0, 0]))
+    np.savez(tmp_path / "b.npz", points=points, labels=labels, surface=np.zeros(3, int))
+    np.savez(tmp_path / "c.npz", points=points)
+    scans = ScanFolder(tmp_path)
+    surface = scans[0].surface
+    assert surface is not None
+    assert surface.tolist() == [1, -1, 0, 0]
+    with pytest.raises(ValueError, match=r"b\.npz: surface: expected \(4,\) integers, got \(3,\)"):
+        scans[1]
+    with pytest.raises(ValueError, match=r"c\.npz: no array named labels"):
+        scans[2]
 
 
 @needs_osd
 def test_the_baseline_reaches_what_is_known_of_it_on_the_first_real_frames() -> None:
     folder = FrameFolder(OSD)
-    report = evaluate_frames(PlaneDbscan(), folder[:20])
-    assert report.summary.overlap_f > 0.8
+    report = evaluate(PlaneDbscan(), folder[:20])
+    assert report.figures["overlap_f"].value > 0.8
 
 
 @needs_osd
@@ -159,14 +301,16 @@ def test_the_real_frames_give_92_queries_by_coarse_name_of_which_a_third_are_hit
 @needs_osd
 def test_the_shipped_weights_reach_on_the_real_frames_what_the_project_asks_of_them() -> None:
     """On all 88 frames: overlap F of 88, 8 points above random weights, and a retrieval surely better than chance."""
-    from segvec3d_core import SegVec3D
-
     folder, model = FrameFolder(OSD), SegVec3D.load(device="cpu")
-    reached = evaluate_frames(model, folder).summary
     untrained = SegVec3D.untrained(device="cpu").with_clustering(model.clustering)
-    assert reached.overlap_f > 0.88
-    assert reached.overlap_f > evaluate_frames(untrained, folder[::8]).summary.overlap_f + 0.08
-    assert reached.overlap_f > evaluate_frames(model.with_untrained_embedding(), folder[::4]).summary.overlap_f
+
+    def overlap_f(model: SegVec3D, step: int = 1) -> float:
+        return evaluate(model, folder[::step]).figures["overlap_f"].value
+
+    reached = overlap_f(model)
+    assert reached > 0.88
+    assert reached > overlap_f(untrained, 8) + 0.08
+    assert reached > overlap_f(model.with_untrained_embedding(), 4)
     retrieval = evaluate_retrieval(model, folder, folder.coarse_names)
     assert retrieval.found.rate > 0.45
     assert retrieval.found.interval()[0] > retrieval.chance

@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import adjusted_rand_score
 
 from segvec3d_core.metrics import (
-    FrameScore,
     HitRate,
     PrecisionRecall,
     adjusted_rand_index,
@@ -20,7 +19,6 @@ from segvec3d_core.metrics import (
     contingency,
     scan_overlap,
     score_frame,
-    summarize,
 )
 
 LABELS = arrays(np.int64, (12, 16), elements=st.sampled_from([0, 0, 1, 2, 3, 255]))
@@ -137,19 +135,6 @@ def test_precision_and_recall_swap_with_the_roles(a: np.ndarray, b: np.ndarray) 
 def test_images_of_different_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"masks: expected two images of one size, got \(4, 5\) and \(5, 4\)"):
         score_frame(np.zeros((4, 5), int), np.zeros((5, 4), int))
-
-
-def test_a_summary_is_the_mean_of_frames_and_pools_objects() -> None:
-    good = FrameScore(PrecisionRecall(1, 1), PrecisionRecall(1, 0.5), 1.0, 1, 1, 1, 0.8)
-    bad = FrameScore(PrecisionRecall(0, 0), PrecisionRecall(0, 0), 0.0, 1, 3, 0, math.nan)
-    summary = summarize([good, bad])
-    assert summary.overlap_f == 0.5
-    assert summary.boundary_recall == 0.25
-    assert summary.objects == PrecisionRecall(0.5, 0.25)
-    assert summary.adjusted_rand == 0.8, "a frame without true objects has none"
-    assert (summary.frames, summary.predicted, summary.true) == (2, 2, 4)
-    with pytest.raises(ValueError, match="at least one frame"):
-        summarize([])
 
 
 def instances(*sizes: int) -> np.ndarray:

@@ -3,77 +3,70 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from segvec3d_core.baselines import PlaneDbscan
+from segvec3d_core.cli import report as tell
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
 from segvec3d_core.config import SegmentationConfig
-from segvec3d_core.datasets.frames import Frame, FrameFolder, natural_key
-from segvec3d_core.evaluate import (
-    FrameReport,
-    RetrievalReport,
-    ScanReport,
-    Segmenter,
-    Timing,
-    evaluate_frames,
-    evaluate_retrieval,
-    evaluate_scans,
-)
+from segvec3d_core.datasets.frames import IGNORE, Frame, FrameFolder
+from segvec3d_core.datasets.scans import Scan, ScanFolder, find_scans
+from segvec3d_core.evaluate import Report, Segmenter, Timing, evaluate_retrieval, spread
+from segvec3d_core.evaluate import evaluate as evaluate_method
+from segvec3d_core.figures import reliability
+from segvec3d_core.geometry import oriented_box
 from segvec3d_core.io import read_cloud, write_json
-from segvec3d_core.metrics import mean_of_known
 from segvec3d_core.pipeline import SegVec3D
-from segvec3d_core.types import PointCloud
-from segvec3d_core.view import save_picture
+from segvec3d_core.types import PointCloud, Scene, SceneObject
+from segvec3d_core.view import draw_scene
 
-BASELINE = "plane removal + DBSCAN"
+MODEL, BASELINE = "SegVec3D", "plane removal + DBSCAN"
 
 
 def evaluate(args: Namespace) -> int:
     """Score the model and what it is compared with on frames or scans."""
+    if not args.path:
+        raise ValueError("PATH: expected a frame folder or scans to measure on")
     path = Path(args.path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
     if args.limit is not None:
         at_least("--limit", args.limit, 1)
     at_least("--worst", args.worst, 0)
-    scans = _scans(path)
-    if scans and args.worst:
-        raise ValueError("--worst: draws frames, but PATH holds scans")
-    frames = None if scans else FrameFolder(path)  # what is wrong with PATH is said before the model loads
+    folder = _labelled(path)  # what is wrong with PATH is said before the model loads
     model, config = load_model(args), configuration(args)
     methods = _methods(model, args.model_only)
     model.warm_up()
-    if frames is None:
-        result = _evaluate_scans(methods, scans[: args.limit], config, args.json == "-")
-    else:
-        result = _evaluate_frames(methods, model, frames, args, config)
+    result = _Evaluation(folder, model, config, args).run(methods)
     if args.json is not None:
-        write_json(args.json, {"version": 1, "path": str(path), "machine": machine(), "model": model.info} | result)
+        write_json(args.json, {"version": 2, "path": str(path), "machine": machine(), "model": model.info} | result)
     return 0
 
 
-def _scans(path: Path) -> list[Path]:
-    """The .npz scans at a path; none where it is a frame folder."""
+def _labelled(path: Path) -> FrameFolder | ScanFolder:
+    """The frames or scans at a path."""
+    if (path / "depth").is_dir():
+        return FrameFolder(path)
+    if find_scans(path):
+        return ScanFolder(path)
     if path.is_dir():
-        scans = sorted(path.glob("*.npz"), key=lambda scan: natural_key(scan.name))
-        if not scans and not (path / "depth").is_dir():
-            raise ValueError(f"{path}: neither a frame folder (depth/, camera.json, label/) nor .npz scans")
-        return [] if (path / "depth").is_dir() else scans
-    if path.suffix.lower() != ".npz":
-        raise ValueError(f"{path}: expected a frame folder or .npz scans, got a {path.suffix or 'bare'} file")
-    return [path]
+        raise ValueError(
+            f"{path}: neither a frame folder (depth/, camera.json, label/) nor .npz scans, nor ScanNet scenes "
+            "(sceneXXXX_XX/)"
+        )
+    raise ValueError(f"{path}: expected a frame folder or .npz scans, got a {path.suffix or 'bare'} file")
 
 
 def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
     """The rows of the table: the model, the same with a random embedding head, with random weights throughout, and
     the baseline."""
-    methods: dict[str, Segmenter] = {"SegVec3D": model}
+    methods: dict[str, Segmenter] = {MODEL: model}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
         methods["untrained head (7)"] = model.with_untrained_embedding()
@@ -82,156 +75,111 @@ def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
     return methods
 
 
-# Frames ----------------------------------------------------------------------------------------------------------
+class _Evaluation:
+    """One run of ``segvec3d eval``: what is measured on what, and told as it comes."""
 
+    def __init__(
+        self, folder: FrameFolder | ScanFolder, model: SegVec3D, config: SegmentationConfig, args: Namespace
+    ) -> None:
+        self.folder, self.model, self.config, self.args = folder, model, config, args
+        self.quiet = args.json == "-"
 
-def _evaluate_frames(
-    methods: dict[str, Segmenter], model: SegVec3D, folder: FrameFolder, args: Namespace, config: SegmentationConfig
-) -> dict[str, Any]:
-    indices = range(min(len(folder), args.limit or len(folder)))
+    def say(self, text: str) -> None:
+        """Print a line, unless standard output is the JSON's."""
+        if not self.quiet:
+            print(text, flush=True)
 
-    def frames(text: str) -> Iterable[Frame]:
-        return (folder[index] for index in progress(indices, text))
+    def items(self, text: str) -> Iterator[Frame | Scan]:
+        """The frames or scans, read one after the other."""
+        for index in progress(range(min(len(self.folder), self.args.limit or len(self.folder))), text):
+            yield self.folder[index]
 
-    quiet = args.json == "-"
-    reports: dict[str, FrameReport] = {}
-    for name, method in methods.items():
-        reports[name] = evaluate_frames(method, frames(name), config)
-        if not quiet:
+    def run(self, methods: dict[str, Segmenter]) -> dict[str, Any]:
+        """Measure all that was asked for; the values for the JSON."""
+        reports = self._compare(methods)
+        result: dict[str, Any] = {"methods": {name: tell.report_values(report) for name, report in reports.items()}}
+        if isinstance(self.folder, FrameFolder):
+            result["retrieval"] = self._retrieve(self.folder)
+        if self.args.reliability is not None:
+            plot = reliability(reports[MODEL].rows)
+            tell.draw_reliability(plot, self.args.reliability)
+            result["reliability"] = tell.reliability_values(plot)
+            self.say(f"written: {self.args.reliability} (expected calibration error {100 * plot.error:.1f} %)")
+        if self.args.spread:
+            tried = spread(self.model, self.items("spread"), self.config)
+            result["spread"] = tell.spread_values(tried)
+            self.say("every constant times 0.7 and 1.3, one at a time; the worst and the best of each figure:")
+            for text in tell.spread_lines(tried, reports[MODEL]):
+                self.say(text)
+        if self.args.worst:
+            self._draw_worst(reports[MODEL])
+        return result
+
+    def _compare(self, methods: dict[str, Segmenter]) -> dict[str, Report]:
+        """The table: a report of each method."""
+        reports: dict[str, Report] = {}
+        for name, method in methods.items():
+            report = reports[name] = evaluate_method(method, self.items(name), self.config, self.folder.tags)
             if len(reports) == 1:
-                _print_frame_header(folder, reports[name])
-            print(_frame_line(name, reports[name]), flush=True)
-    retrievals = {}
-    if folder.coarse_names:
-        retrievals["coarse names"] = evaluate_retrieval(model, frames("retrieval"), folder.coarse_names, config)
-    retrievals["full names"] = evaluate_retrieval(model, frames("retrieval"), None, config)
-    retrievals = {kind: report for kind, report in retrievals.items() if report.found.total}
-    if not quiet:
-        for kind, report in retrievals.items():
-            _print_retrieval(kind, report)
-    if args.worst:
-        _draw_worst(model, folder, reports["SegVec3D"], args, config, quiet)
-    return {
-        "methods": {name: _frame_values(report) for name, report in reports.items()},
-        "retrieval": {kind: _retrieval_values(report) for kind, report in retrievals.items()},
-    }
+                self._say_what(report)
+            for text in tell.report_lines(name, report, parts=name in (MODEL, BASELINE)):
+                self.say(text)
+        for name in (MODEL, BASELINE):
+            if name in reports and (intervals := tell.interval_line(name, reports[name])) is not None:
+                self.say(intervals)
+        return reports
+
+    def _say_what(self, report: Report) -> None:
+        frames = isinstance(self.folder, FrameFolder)
+        true = sum(len(row.instances.true_sizes) if row.masks is None else row.masks.true for row in report.rows)
+        what = f"{len(report.rows)} frames, {true} objects; overlap, boundary, F > 0.75 and ARI are means over frames"
+        self.say(machine_line())
+        self.say(f"{self.folder.path}: {what if frames else f'{len(report.rows)} scans, {true} instances'}, percent")
+        self.say(tell.header(tell.columns_of(report)))
+
+    def _retrieve(self, folder: FrameFolder) -> dict[str, Any]:
+        """Ask for objects by their names."""
+        kinds = {"coarse names": folder.coarse_names} if folder.coarse_names else {}
+        values = {}
+        for kind, names in {**kinds, "full names": None}.items():
+            frames = (item for item in self.items("retrieval") if isinstance(item, Frame))
+            report = evaluate_retrieval(self.model, frames, names, self.config)
+            if report.found.total:
+                self.say(tell.retrieval_line(kind, report))
+                values[kind] = tell.retrieval_values(report)
+        return values
+
+    def _draw_worst(self, report: Report) -> None:
+        """Pictures of the worst frames (by overlap F) or scans (by AP50), the worst first by name: what was found,
+        and below it what is true."""
+        figure = "AP50" if isinstance(self.folder, ScanFolder) else "overlap F"
+        folder = Path(self.args.output)
+        folder.mkdir(parents=True, exist_ok=True)
+        for rank, row in enumerate(sorted(report.rows, key=lambda row: row.quality)[: self.args.worst], start=1):
+            item = self.folder[self.folder.names.index(row.name)]
+            cloud, told = item.cloud(), f"{figure} {100 * row.quality:.1f}"
+            found = draw_scene(cloud, self.model.segment(cloud, self.config), title=f"{row.name}: {told}")
+            truth = draw_scene(cloud, _truth(item, cloud), title="the truth")
+            page = Image.new("RGB", (found.width, found.height + truth.height))
+            page.paste(found, (0, 0))
+            page.paste(truth, (0, found.height))
+            path = folder / f"{rank:02d}_{row.name}.png"
+            page.save(path)
+            self.say(f"written: {path} ({told})")
 
 
-def _print_frame_header(folder: FrameFolder, report: FrameReport) -> None:
-    print(machine_line())
-    print(f"{folder.path}: {report.summary.frames} frames, {report.summary.true} objects; mean over frames, percent")
-    print(
-        f"{'':24} {'overlap P / R / F':>20}  {'boundary P / R / F':>20}  {'F > 0.75':>8}  "
-        f"{'IoU > 0.5: P / R / F':>20}  {'ARI':>5}  {'ms p50 / p95':>13}"
-    )
-
-
-def _percents(*values: float) -> str:
-    return " / ".join(f"{100 * value:.1f}" for value in values)
-
-
-def _frame_line(name: str, report: FrameReport) -> str:
-    s = report.summary
-    return (
-        f"{name:24} {_percents(s.overlap_precision, s.overlap_recall, s.overlap_f):>20}  "
-        f"{_percents(s.boundary_precision, s.boundary_recall, s.boundary_f):>20}  {_percents(s.detected):>8}  "
-        f"{_percents(s.objects.precision, s.objects.recall, s.objects.f):>20}  {_percents(s.adjusted_rand):>5}  "
-        f"{f'{report.timing.p50:.0f} / {report.timing.p95:.0f}':>13}"
-    )
-
-
-def _print_retrieval(kind: str, report: RetrievalReport) -> None:
-    low, high = report.found.interval()
-    print(
-        f'"the NAME", {report.found.total} queries by {kind}: {100 * report.found.rate:.1f} % found '
-        f"(95% interval {100 * low:.1f} to {100 * high:.1f}), chance {100 * report.chance:.1f} %; "
-        f"at the model's own threshold {100 * report.answered.rate:.1f} %"
-    )
-
-
-def _frame_values(report: FrameReport) -> dict[str, Any]:
-    """A report as JSON: fractions, milliseconds."""
-    values = _known(dataclasses.asdict(report.summary))
-    values["objects"]["f"] = report.summary.objects.f
-    rows = [
-        {
-            "frame": row.name,
-            "overlap_f": row.score.overlap.f,
-            "boundary_f": row.score.boundary.f,
-            "detected": row.score.detected,
-            "predicted": row.score.predicted,
-            "true": row.score.true,
-            "hits": row.score.hits,
-            "adjusted_rand": row.score.adjusted_rand,
-            "milliseconds": 1e3 * row.seconds,
-        }
-        for row in report.rows
-    ]
-    return {"summary": values, "milliseconds": dataclasses.asdict(report.timing), "frames": [*map(_known, rows)]}
-
-
-def _known(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with None for NaN, which JSON has not."""
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
-
-
-def _retrieval_values(report: RetrievalReport) -> dict[str, Any]:
-    return {
-        "queries": report.found.total,
-        "hits": report.found.hits,
-        "rate": report.found.rate,
-        "interval": report.found.interval(),
-        "hits_at_threshold": report.answered.hits,
-        "chance": report.chance,
-    }
-
-
-def _draw_worst(
-    model: SegVec3D, folder: FrameFolder, report: FrameReport, args: Namespace, config: SegmentationConfig, quiet: bool
-) -> None:
-    """Pictures of the frames with the lowest overlap F, the worst first by name."""
-    worst = sorted(report.rows, key=lambda row: row.score.overlap.f)[: args.worst]
-    for rank, row in enumerate(worst, start=1):
-        cloud = folder[folder.names.index(row.name)].cloud()
-        path = Path(args.output) / f"{rank:02d}_{row.name}.png"
-        title = f"{row.name}: overlap F {100 * row.score.overlap.f:.1f}, {row.score.true} true objects"
-        save_picture(path, cloud, model.segment(cloud, config), title=title)
-        if not quiet:
-            print(f"written: {path} (overlap F {100 * row.score.overlap.f:.1f})")
-
-
-# Scans -----------------------------------------------------------------------------------------------------------
-
-
-def _evaluate_scans(
-    methods: dict[str, Segmenter], scans: Sequence[Path], config: SegmentationConfig, quiet: bool
-) -> dict[str, Any]:
-    reports: dict[str, ScanReport] = {}
-    for name, method in methods.items():
-        report = reports[name] = evaluate_scans(method, progress(scans, name), config)
-        if quiet:
-            continue
-        if len(reports) == 1:
-            print(machine_line())
-            print(f"{len(scans)} scans, {report.precision.true} instances; without classes, percent")
-            print(f"{'':24} {'AP / AP50 / AP25':>20}  {'ARI':>5}  {'predicted':>9}  {'s per scan':>10}")
-        precision = report.precision
-        print(
-            f"{name:24} {_percents(precision.ap, precision.ap50, precision.ap25):>20}  "
-            f"{_percents(mean_of_known(report.adjusted_rand)):>5}  {precision.predicted:>9}  "
-            f"{np.mean(report.seconds):>10.2f}",
-            flush=True,
-        )
-    return {"methods": {name: _scan_values(report) for name, report in reports.items()}}
-
-
-def _scan_values(report: ScanReport) -> dict[str, Any]:
-    scans = [
-        _known({"scan": name, "adjusted_rand": agreement, "seconds": seconds})
-        for name, agreement, seconds in zip(report.names, report.adjusted_rand, report.seconds, strict=True)
-    ]
-    precision = dataclasses.asdict(report.precision)
-    return _known({**precision, "adjusted_rand": mean_of_known(report.adjusted_rand), "scans": scans})
+def _truth(item: Frame | Scan, cloud: PointCloud) -> Scene:
+    """The true instances as a scene, to be drawn."""
+    assert item.label is not None  # only what was scored is drawn
+    label = np.where(np.isfinite(cloud.points).all(1), item.label.reshape(-1), 0)
+    ids = [int(k) for k in np.unique(label) if k > 0 and not (isinstance(item, Frame) and k == IGNORE)]
+    labels, objects = np.full(len(cloud), -1, np.int32), []
+    for index, k in enumerate(ids):
+        points = cloud.points[label == k]
+        labels[label == k] = index
+        box, centroid = oriented_box(points, cloud.up), points.mean(0, dtype=np.float64).astype(np.float32)
+        objects.append(SceneObject("object", 1.0, box, centroid, np.empty(0, np.float32), None, len(points)))
+    return Scene(labels, tuple(objects))
 
 
 # Time ------------------------------------------------------------------------------------------------------------
