@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "segvec3d_core"
 CORE_FILES = sorted(CORE.rglob("*.py"))
-INFERENCE_FILES = [file for file in CORE_FILES if file.relative_to(CORE).parts[0] not in ("train", "simulate")]
+INFERENCE_FILES = [
+    file for file in CORE_FILES if file.relative_to(CORE).parts[0] not in ("train", "simulate", "testsets")
+]
 
 ROS = {
     "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "diagnostic_updater", "geometry_msgs", "launch",
@@ -21,7 +23,7 @@ ROS = {
     "segvec3d_interfaces", "segvec3d_ros", "sensor_msgs", "sensor_msgs_py", "std_msgs", "std_srvs", "tf2_msgs",
     "tf2_ros", "vision_msgs", "visualization_msgs",
 }  # fmt: skip
-WORKSHOPS = ("segvec3d_core.train", "segvec3d_core.simulate")
+WORKSHOPS = ("segvec3d_core.train", "segvec3d_core.simulate", "segvec3d_core.testsets")
 
 
 def _package_of(file: Path) -> list[str]:

@@ -59,14 +59,16 @@ def simulate(args: Namespace) -> int:
 
 def _testset(args: Namespace) -> int:
     """Fetch the models of the test sets, write a test set, or both."""
-    from segvec3d_core.testsets import SCENES, fetch_shapes, write_set
+    from segvec3d_core.testsets import SCENES, fetch_shapes, preview_set, write_set
 
     at_least("--workers", args.workers, 1)
-    if args.test is not None and args.output is None:
-        raise ValueError(f"--test {args.test}: give --output DIR to write it to")
+    if args.test is not None and args.output is None and args.preview is None:
+        raise ValueError(f"--test {args.test}: give --output DIR to write it to, --preview FILE or both")
     if args.fetch_shapes:
         print(f"written: {fetch_shapes(args.shapes)}")
-    if args.test is not None:
+    if args.test is not None and args.preview is not None:
+        print(f"written: {preview_set(args.test, args.preview, args.shapes)}")
+    if args.test is not None and args.output is not None:
         count = SCENES if args.limit is None else min(at_least("--limit", args.limit, 1), SCENES)
         write_set(
             args.test, args.output, args.shapes, args.workers, count, lambda made: progress(made, args.test, count)

@@ -6,6 +6,7 @@ rooms-v1                   NAME.npz (points, colors, labels, up), tags.json, and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..datasets.frames import IGNORE, Frame, write_frame
 from ..io import write_json
+from ..simulate.preview import write_preview
 from ..types import PointCloud
 from .archives import ARCHIVES
 from .sets import SCENES, SETS, SetName, Tags, has_frame, make_frame, make_scan, make_stage
@@ -36,7 +38,7 @@ def write_set(
     workers: int = 1,
     count: int = SCENES,
     progress: Callable[[Iterable[Made]], Iterable[Made]] = iter,
-) -> dict[str, Any]:
+) -> None:
     """Write a test set.
 
     Args:
@@ -46,9 +48,6 @@ def write_set(
         workers: processes; their number does not change the result.
         count: the first so many scenes.
         progress: wraps the scenes as they come.
-
-    Returns:
-        the summary of what was written.
 
     Raises:
         FileNotFoundError: no models, with what to run.
@@ -77,7 +76,15 @@ def write_set(
     write_json(frame_folder / "tags.json", {key: tags.values() for key, tags in frames.items()})
     if scans:
         write_json(folder / "tags.json", {key: tags.values() for key, tags in scans.items()})
-    return {what: summary(tags) for what, tags in (("frames", frames), ("scans", scans)) if tags}
+
+
+def preview_set(name: SetName, path: str | Path, shapes: str | Path | None = None, count: int = 12) -> Path:
+    """Write a contact sheet of a set's first frames: colour, depth and instances; returns its path."""
+    models = load_shapes(shapes)
+    indices = [index for index in range(SCENES) if has_frame(name, index)][:count]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    frames = [make_frame(name, index, make_stage(name, index, models))[0] for index in indices]
+    return write_preview(path, frames, 3, 180)
 
 
 def _scenes(name: SetName, count: int, shapes: str | Path | None, workers: int) -> Iterator[Made]:
@@ -148,8 +155,23 @@ def fingerprint(name: SetName, index: int, shapes: list[Shape]) -> dict[str, Any
     }
 
 
-def manifest(summaries: dict[SetName, dict[str, Any]], shapes: list[Shape]) -> dict[str, Any]:
-    """What the repository records of the sets: sources, contents, and the fingerprints of the first scenes."""
+def contents(name: SetName, folder: Path) -> dict[str, Any]:
+    """The summary of a written set, from its tags.json."""
+    frame_folder = folder / "frames" if name == "rooms-v1" else folder
+    files = {"frames": frame_folder / "tags.json"} | ({"scans": folder / "tags.json"} if name == "rooms-v1" else {})
+    return {
+        what: summary({key: Tags(**tags) for key, tags in json.loads(file.read_text()).items()})
+        for what, file in files.items()
+    }
+
+
+def manifest(folder: str | Path, shapes: list[Shape]) -> dict[str, Any]:
+    """What the repository records of the sets: sources, contents, and the fingerprints of the first scenes.
+
+    Args:
+        folder: holds the sets, written whole, under their names.
+        shapes: the models.
+    """
     return {
         "version": 1,
         "scenes": SCENES,
@@ -158,7 +180,7 @@ def manifest(summaries: dict[SetName, dict[str, Any]], shapes: list[Shape]) -> d
         "shapes": {place: sum(s.place == place for s in shapes) for place in ("item", "support", "wall", "free")},
         "sets": {
             name: {
-                "contents": summaries[name],
+                "contents": contents(name, Path(folder) / name),
                 "fingerprints": {str(index): fingerprint(name, index, shapes) for index in (0, 1)},
             }
             for name in SETS

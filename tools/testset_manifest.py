@@ -1,0 +1,18 @@
+"""Write segvec3d_core/testsets/manifest.json anew from the written test sets: ``testset_manifest.py DIR``.
+
+DIR holds tabletop-v1, clutter-v1 and rooms-v1 as ``segvec3d simulate --test NAME --output DIR/NAME`` wrote them. Only
+for a new version of the sets: a change of the manifest means that figures before and after cannot be compared.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from segvec3d_core.io import write_json
+from segvec3d_core.testsets.shapes import load_shapes
+from segvec3d_core.testsets.write import manifest
+
+if __name__ == "__main__":
+    target = Path(__file__).resolve().parents[1] / "segvec3d_core" / "testsets" / "manifest.json"
+    write_json(target, manifest(sys.argv[1], load_shapes()))
