@@ -11,6 +11,8 @@ from .kernels.grid import BAND_BIT, LAST_BAND, group_points, mean_colors
 
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
+SAMPLE_STRIDE = 7
+"""Every seventh point tells how many voxels a cloud will fill; prime, so that an image's columns are all met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +149,37 @@ def voxelize(
     keep = np.zeros(0, bool) if mask is None else mask
     origin = _origin(points, keep, size)
     eye, reach = (np.zeros(3), np.inf) if fovea is None else (fovea.eye.astype(np.float64), fovea.reach)
+    if max_voxels is not None and len(points) > SAMPLE_STRIDE * max_voxels:
+        few, few_kept = points[::SAMPLE_STRIDE], keep[::SAMPLE_STRIDE]
+        while (count := _estimate_voxels(few, few_kept, origin, size, eye, reach)) > max_voxels:
+            size *= _growth(count, max_voxels)
     while True:
         inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size, eye, reach)
         if max_voxels is None or len(coords) <= max_voxels:
             break
-        # Surfaces fill voxels by area, so the edge grows with the square root of the excess.
-        size *= max(1.05, 1.02 * (len(coords) / max_voxels) ** 0.5)
+        size *= _growth(len(coords), max_voxels)
     centroids = (sums / counts[:, None]).astype(np.float32)
     voxel_colors = None if colors is None else mean_colors(colors, inverse, counts)
     bands = (coords[:, 2] + (1 << (BAND_BIT - 1))) >> BAND_BIT
     coords[:, 2] -= bands << BAND_BIT
     return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size), bands, fovea)
+
+
+def _growth(count: float, most: int) -> float:
+    """By how much an edge must grow: surfaces fill voxels by area, so with the square root of the excess."""
+    return max(1.03, 1.01 * (count / most) ** 0.5)
+
+
+def _estimate_voxels(
+    few: NDArray[np.float32], keep: NDArray[np.bool_], origin: NDArray[np.float64], size: float,
+    eye: NDArray[np.float64], reach: float,
+) -> float:  # fmt: skip
+    """How many voxels a whole cloud fills, from some of its points: those met, and those missed, whose number the
+    voxels met once or twice tell (Chao 1984, lower bound)."""
+    counts = group_points(few, keep, FARTHEST, origin, size, eye, reach)[3]
+    once, twice = (counts == 1).sum(), (counts == 2).sum()
+    missed = once * (once - 1) / (2 * (twice + 1))
+    return float(min(len(counts) + missed, SAMPLE_STRIDE * len(few)))
 
 
 def _origin(points: NDArray[np.float32], keep: NDArray[np.bool_], size: float) -> NDArray[np.float64]:
