@@ -141,21 +141,30 @@ def tabulate(rows: Sequence[Row], resamples: int = RESAMPLES, seed: int = 0) -> 
     """
     if not rows:
         raise ValueError("rows: expected at least one frame or scan, got none")
+    values = Tally(rows).figures(np.ones(len(rows)))
+    drawn = resample(rows, resamples, seed) if len(rows) >= FEWEST_RESAMPLED and resamples else {}
+    return {name: Figure(value, *interval(drawn.get(name, ()))) for name, value in values.items()}
+
+
+def resample(rows: Sequence[Row], resamples: int = RESAMPLES, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    """Every figure of ``resamples`` samples of the rows, drawn with replacement.
+
+    The draws hang on the number of rows and the seed alone: those of two methods on the same frames are pairs, and
+    their differences tell how sure one is better.
+    """
     tally, count = Tally(rows), len(rows)
-    values = tally.figures(np.ones(count))
-    if count < FEWEST_RESAMPLED or not resamples:
-        return {name: Figure(value) for name, value in values.items()}
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     drawn = [tally.figures(weights.astype(np.float64)) for weights in draws]
-    return {name: Figure(value, *_interval([values[name] for values in drawn])) for name, value in values.items()}
+    return {name: np.array([values[name] for values in drawn]) for name in drawn[0]}
 
 
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 2.5th and 97.5th percentile of the values that are not NaN."""
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
+def interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    """The 2.5th and 97.5th percentile of the values that are not NaN; NaN where none is."""
+    drawn = np.asarray(values, np.float64)
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
         return math.nan, math.nan
-    low, high = np.percentile(known, [2.5, 97.5])
+    low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
 
 

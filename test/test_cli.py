@@ -21,7 +21,7 @@ from segvec3d_core.datasets.frames import Frame, FrameFolder, write_frame
 from segvec3d_core.types import Camera
 
 CAMERA = Camera(96, 72, 90.0, 90.0, 47.5, 35.5)
-COMMANDS = ("segment", "find", "eval", "train", "simulate", "bench", "demo", "info", "node")
+COMMANDS = ("segment", "find", "eval", "train", "ablate", "simulate", "bench", "demo", "info", "node")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The command line: ``segvec3d segment | find | eval | train | simulate | bench | demo | info | node``.
+"""The command line: ``segvec3d segment | find | eval | train | ablate | simulate | bench | demo | info | node``.
 
 This module knows the arguments; what a command does stands in the module beside it and is imported when it runs, so
 that ``--help`` answers at once.
@@ -86,7 +86,7 @@ def _parser() -> _Parser:
         epilog="segvec3d COMMAND --help shows arguments and examples of each.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (_segment, _find, _eval, _train, _simulate, _bench, _info):
+    for add in (_segment, _find, _eval, _train, _ablate, _simulate, _bench, _info):
         add(commands)
     _ros(commands)
     return parser
@@ -223,6 +223,28 @@ def _train(commands: Any) -> None:
         help="supervision: full, points:N a scene, one-point, agreement or oversegmentation (default: full)",
     )  # fmt: skip
     parser.add_argument("--cache", metavar="DIR", help="keep made scenes here for further epochs and runs")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (default: cores - workers)")
+
+
+def _ablate(commands: Any) -> None:
+    parser = _command(
+        commands, "ablate", ("ablate", "ablate"),
+        "Measure what each piece is worth. Trains the network without it, or on weaker labels, or clusters otherwise:\n"
+        "one table, the same scenes and steps for every row, measured on other simulated scenes.\n\n"
+        "A second call skips the rows that are finished and goes on in the middle of the others.",
+        "  segvec3d ablate --output runs/ablation --cache runs/scenes\n"
+        "  segvec3d ablate mean,paper,points:20 --output runs/ablation --steps 500\n"
+        "  segvec3d ablate --output runs/ablation --table",
+    )  # fmt: skip
+    parser.add_argument("rows", metavar="ROWS", nargs="?", default="all", help="all, or names by comma (default: all)")
+    parser.add_argument("--output", metavar="DIR", required=True, help="runs, rows, ablation.md and ablation.json")
+    parser.add_argument("--table", action="store_true", help="print the finished rows and train nothing")
+    parser.add_argument("--steps", type=int, metavar="N", help="scenes that each run sees")
+    parser.add_argument("--scenes", type=int, metavar="N", help="different ones among them")
+    parser.add_argument("--validation-scenes", type=int, metavar="N", help="to tune on, and as many to measure on")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument("--cache", metavar="DIR", help="keep made scenes here, for all rows")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (default: cores - workers)")
 

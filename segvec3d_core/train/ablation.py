@@ -1,0 +1,338 @@
+"""What each piece is worth: the network without it, on weaker labels, or grouped otherwise; same scenes, same budget.
+
+Every row of the table is one training run of the first stage, or the full network clustered in another way. A row's
+folder holds the run's checkpoint and, once it is measured, ``row.json``; a second call skips what is measured and goes
+on with what is not. All rows are measured on the same simulated scenes, which neither training nor the choice of
+clustering constants has seen.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clustering import ClusteringConfig, cluster
+from ..config import ClusteringMethod
+from ..figures import Row, interval, resample, tabulate
+from ..instances import ScoreModel, find_segments
+from ..metrics import adjusted_rand_index, scan_overlap, scored_hits, surface_confusion
+from ..network import NetworkConfig, PointAttention
+from .data import simulator_version
+from .segmentation import SegmentationTraining, score_voxels, train_segmentation
+from .tuning import Embedded, embed_scenes, tune_clustering
+from .weak import Supervision
+
+log = logging.getLogger(__name__)
+
+Group = Literal["network", "clustering", "labels"]
+
+FULL = "full"
+"""The row that every other is compared with."""
+
+MEASURING_SEED_OFFSET = 77
+"""Rows are measured on validation scenes of another seed than those on which clustering constants are chosen."""
+
+RADII = (0.25, 0.5, 0.75, 1.0)
+"""Values tried of the one constant that the paper's ways of clustering share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One row of the table.
+
+    Attributes:
+        name: of the row and of its folder.
+        group: the part of the table; what: what differs from the full form, in words.
+        config: of the network; labels: as ``Supervision.parse`` reads them.
+        clustering: how embeddings become instances.
+    """
+
+    name: str
+    group: Group
+    what: str
+    config: NetworkConfig = field(default_factory=NetworkConfig)
+    labels: str = "full"
+    clustering: ClusteringMethod = "fast"
+
+    @property
+    def folder(self) -> str:
+        """Where its training run lies: rows that differ in clustering alone share the full one's."""
+        return FULL if self.group == "clustering" else self.name.replace(":", "-")
+
+
+def _network(name: str, what: str, **changes: Any) -> Variant:
+    return Variant(name, "network", what, replace(NetworkConfig(), **changes))
+
+
+_ONE_LEVEL: dict[str, Any] = {"channels": (64,), "layers": (4,)}
+_PAPER = {**_ONE_LEVEL, "edge_features": False, "centre_vote": False}
+
+VARIANTS: tuple[Variant, ...] = (
+    Variant(FULL, "network", "the shipped form"),
+    _network("mean", "neighbours weigh alike: no attention, (1)", attention=False),
+    _network("one-layer", "one layer a level", layers=(1, 1, 1, 1)),
+    _network("no-residual", "no residuals, (3)", residual=False),
+    _network("no-concatenation", "only the last layer of each level, not all of them, (4)", concatenate=False),
+    _network("no-context", "no global context, (5) and (6)", global_context=False),
+    _network("no-edges", "attention does not see relative poses", edge_features=False),
+    _network("no-vote", "no centre vote in the embedding", centre_vote=False),
+    _network("one-level", "one graph of one voxel size, four layers of 64 channels", **_ONE_LEVEL),
+    _network("paper", "the paper's own form: one level, no relative poses, no centre vote", **_PAPER),
+    _network("paper-recompute", "the same, neighbourhoods recomputed in feature space", **_PAPER, recompute=True),
+    Variant("dbscan", "clustering", "DBSCAN in the embedding space", clustering="dbscan"),
+    Variant("mean-shift", "clustering", "mean-shift in the embedding space", clustering="mean-shift"),
+    Variant("fixed-radius", "clustering", "the paper's fixed radius", clustering="fixed-radius"),
+    *(
+        Variant(f"points:{count}", "labels", f"{count} labelled points a scene", labels=f"points:{count}")
+        for count in (200, 100, 50, 20)
+    ),
+    Variant("one-point", "labels", "one labelled point an object, spread over its over-segment", labels="one-point"),
+    Variant("agreement", "labels", "the same in one frame, carried over to the next", labels="agreement"),
+    Variant("oversegmentation", "labels", "pieces of smooth surface, no label by hand", labels="oversegmentation"),
+)
+"""All rows, in the order of the table."""
+
+SLOW = ("paper-recompute",)
+"""Rows that are made only where they are named: a step takes a hundred times as long as another row's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AblationPlan:
+    """The budget that all rows share.
+
+    Attributes:
+        output: folder of all rows; cache: folder for scenes, or None.
+        steps: scenes that each run sees; scenes: different ones among them; seed: of everything random.
+        validation_scenes: to choose clustering constants on, and as many others to measure on.
+        workers: processes that make scenes.
+    """
+
+    output: Path
+    cache: Path | None = None
+    steps: int = 2_000
+    scenes: int = 1_000
+    seed: int = 0
+    validation_scenes: int = 32
+    workers: int = 1
+
+    def terms(self, variant: Variant) -> dict[str, Any]:
+        """What a finished row must have been made under to be one of this table."""
+        terms = {
+            "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "simulator": simulator_version(),
+            "validation_scenes": self.validation_scenes, "config": variant.config.to_dict(), "labels": variant.labels,
+            "clustering": variant.clustering,
+        }  # fmt: skip
+        values: dict[str, Any] = json.loads(json.dumps(terms))  # tuples as lists, as they come back from a file
+        return values
+
+
+def select(names: str) -> list[Variant]:
+    """The variants of a list such as "mean,paper", in the order of the table; "all" for every one that is not slow.
+
+    Rows are compared with the full form, which therefore always comes along.
+
+    Raises:
+        ValueError: a name that no row has.
+    """
+    known = {variant.name for variant in VARIANTS}
+    wanted = known - set(SLOW) if names == "all" else {name.strip() for name in names.split(",")}
+    if wanted - known:
+        told = ", ".join(variant.name for variant in VARIANTS)
+        raise ValueError(f"rows: expected all or some of {told}, got {', '.join(sorted(wanted - known))!r}")
+    return [variant for variant in VARIANTS if variant.name in wanted | {FULL}]
+
+
+def run_ablation(plan: AblationPlan, variants: Sequence[Variant]) -> list[dict[str, Any]]:
+    """Train and measure what is not measured yet; the table is written anew after every row.
+
+    Returns:
+        the finished rows, those of earlier calls included, in the order of the table.
+
+    Raises:
+        ValueError: a row or a checkpoint in ``plan.output`` that was made under other terms.
+    """
+    finished_rows(plan)  # what does not belong here is said before hours of training
+    for variant in variants:
+        path = _row_path(plan, variant)
+        if path.exists():
+            log.info("%s: measured before", variant.name)
+            continue
+        log.info("%s: %s", variant.name, variant.what)
+        values = measure(plan, variant)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps({"terms": plan.terms(variant), **values}))
+        partial.replace(path)
+        write_tables(plan, finished_rows(plan))
+    return finished_rows(plan)
+
+
+def _row_path(plan: AblationPlan, variant: Variant) -> Path:
+    return plan.output / "rows" / f"{variant.name.replace(':', '-')}.json"
+
+
+def finished_rows(plan: AblationPlan) -> list[dict[str, Any]]:
+    """The rows that are measured, in the order of the table.
+
+    Raises:
+        ValueError: one that was made under other terms than the plan's.
+    """
+    rows = []
+    for variant in VARIANTS:
+        path = _row_path(plan, variant)
+        if path.exists():
+            row = json.loads(path.read_text())
+            if row["terms"] != plan.terms(variant):
+                differ = [key for key, value in plan.terms(variant).items() if row["terms"].get(key) != value]
+                raise ValueError(f"{path}: measured under other terms ({', '.join(differ)}); give another --output")
+            rows.append(row)
+    return rows
+
+
+def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
+    """Train a variant, or go on with it, choose its clustering constants, and measure it.
+
+    Returns:
+        its figures with intervals, the bootstrap's draws of AP50, parameters and seconds of training.
+    """
+    training = SegmentationTraining(
+        plan.output / variant.folder, plan.cache, steps=plan.steps, scenes=plan.scenes, seed=plan.seed,
+        workers=plan.workers, supervision=Supervision.parse(variant.labels), validate_every=plan.steps,
+        validation_scenes=plan.validation_scenes,
+    )  # fmt: skip
+    network, story = train_segmentation(training, variant.config, resume=True)
+    constants = choose_constants(plan, variant, network)
+    scenes = embed_scenes(network, plan.seed + MEASURING_SEED_OFFSET, plan.validation_scenes, plan.cache)
+    rows = [score_scene(scene, constants, variant.clustering, str(k)) for k, scene in enumerate(scenes)]
+    figures = tabulate(rows)
+    return {
+        "name": variant.name,
+        "figures": {name: [_known(v) for v in (f.value, f.low, f.high)] for name, f in figures.items()},
+        "ap50_draws": [_known(value) for value in resample(rows)["ap50"].round(5).tolist()],
+        "clustering": asdict(constants),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": story["seconds"],
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def choose_constants(plan: AblationPlan, variant: Variant, network: PointAttention) -> ClusteringConfig:
+    """The clustering constants that suit a network best on validation scenes; every row has its own, so that none
+    suffers from constants that were made for another."""
+    constants, _ = tune_clustering(network, plan.seed, plan.validation_scenes, plan.cache, rounds=1)
+    if variant.clustering == "fast":
+        return constants
+    scenes = embed_scenes(network, plan.seed, max(1, plan.validation_scenes // 4), plan.cache)
+
+    def overlap_f(radius: float) -> float:
+        tried = replace(constants, radius=radius)
+        rows = [score_scene(scene, tried, variant.clustering) for scene in scenes]
+        return float(np.mean([row.masks.overlap.f for row in rows if row.masks is not None]))
+
+    return replace(constants, radius=max(RADII, key=overlap_f))
+
+
+def score_scene(scene: Embedded, constants: ClusteringConfig, method: ClusteringMethod, name: str = "") -> Row:
+    """Cluster an embedded scene and compare it with the truth.
+
+    Average precision is over the points, class-agnostic and after ScanNet's protocol: surfaces are void, predictions
+    of both kinds count. Masks are scored over the voxels.
+    """
+    example = scene.example
+    neighbors = example.hierarchy.levels[0].neighbors.numpy()
+    objects, surfaces = cluster(scene.e, scene.surface, neighbors, method, constants)
+    segments = find_segments(objects, surfaces, scene.e, scene.surface, example.grid, ScoreModel())
+    of_voxel = np.full(len(objects) + 1, -1, np.int64)  # one more row, so that inverse -1 reads -1
+    for k, segment in enumerate(segments):
+        of_voxel[segment.voxels] = k
+    is_object = np.array([segment.kind == "object" for segment in segments] + [False])
+    predicted, scores = of_voxel[example.grid.inverse], [segment.score for segment in segments]
+    true, surface = _point_truth(scene)
+    on_object = is_object[predicted]
+    hits = scan_overlap(np.where(on_object, predicted, -1), scores, true)
+    return Row(
+        name, scan_overlap(predicted, scores, true), *scored_hits(hits),
+        adjusted_rand_index(np.where(on_object, predicted, -1), true), surface_confusion(on_object, surface),
+        score_voxels(example, objects), 0.0,
+    )  # fmt: skip
+
+
+def _point_truth(scene: Embedded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) true instance of each point, above 0, or 0 for void; (N,) 1 on a surface, 0 on an object, -1 unknown."""
+    truth, instance = scene.example.truth.numpy(), scene.example.instance
+    kinds = np.zeros(int(max(instance.max(initial=0), truth.max(initial=0))) + 2, bool)
+    kinds[truth[scene.example.is_surface.numpy()]] = True
+    kinds[-1] = False  # what instance -1 reads
+    on_surface = kinds[instance]
+    true = np.where((instance < 0) | on_surface, 0, instance + 1)
+    return true, np.where(instance < 0, -1, on_surface.astype(np.int64))
+
+
+# The table ----------------------------------------------------------------------------------------------------------
+
+_TITLES: dict[Group, str] = {
+    "network": "The network without a piece",
+    "clustering": "The same network, clustered otherwise",
+    "labels": "The same network, learned from weaker labels",
+}
+
+
+def write_tables(plan: AblationPlan, rows: Sequence[dict[str, Any]]) -> None:
+    """Write ``ablation.md`` and ``ablation.json`` to the output folder."""
+    plan.output.mkdir(parents=True, exist_ok=True)
+    (plan.output / "ablation.md").write_text(markdown(rows) + "\n", encoding="utf-8")
+    values = [{key: value for key, value in row.items() if key != "ap50_draws"} for row in rows]
+    (plan.output / "ablation.json").write_text(json.dumps({"version": 1, "rows": values}, indent=1) + "\n")
+
+
+def markdown(rows: Iterable[dict[str, Any]]) -> str:
+    """The finished rows as one Markdown table, in percent; a dash in every cell that needs a row that is missing."""
+    done = {row["name"]: row for row in rows}
+    lines = [
+        "| row | what differs | AP50 (95 %) | to full (95 %) | of full | overlap F | parameters | minutes |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    group: Group | None = None
+    for variant in VARIANTS:
+        if variant.group != group:
+            group = variant.group
+            lines.append(f"| **{_TITLES[group]}** | | | | | | | |")
+        if variant.name in done:
+            lines.append(_line(variant, done[variant.name], done.get(FULL)))
+    missing = [variant.name for variant in VARIANTS if variant.name not in done]
+    return "\n".join([*lines, *([f"\nNot measured: {', '.join(missing)}."] if missing else [])])
+
+
+def _line(variant: Variant, row: dict[str, Any], full: dict[str, Any] | None) -> str:
+    ap50, overlap = row["figures"]["ap50"], row["figures"]["overlap_f"]
+    difference = share = "-"
+    if full is not None and full is not row:
+        base = full["figures"]["ap50"][0]
+        pairs = np.array(row["ap50_draws"], float) - np.array(full["ap50_draws"], float)
+        if ap50[0] is not None and base is not None:
+            difference = _cell([ap50[0] - base, *interval(pairs)], sign="+")
+            share = f"{ap50[0] / base:.2f}" if base else "-"
+    cells = [
+        variant.name, variant.what, _cell(ap50), difference, share, _cell(overlap[:1]),
+        f"{row['parameters'] / 1e6:.2f} M", f"{row['seconds'] / 60:.0f}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(values: Sequence[float | None], sign: str = "") -> str:
+    """A figure in percent with its interval where there is one."""
+    value, *ends = [float("nan") if v is None else 100 * v for v in values]
+    if np.isnan(value):
+        return "-"
+    told = f"{value:{sign}.1f}"
+    return told if not ends or np.isnan(ends).any() else f"{told} ({ends[0]:{sign}.1f} to {ends[1]:{sign}.1f})"
