@@ -1,4 +1,9 @@
-"""Instances and language in one space: equations (9) to (11), and similarities that mean something."""
+"""Instances and language in one space: equations (9) to (11), and similarities that mean something.
+
+A single cosine cannot bind "red" to "mug": what is half right in everything scores like what is right in one thing.
+So the shared space has parts: what a thing is, its colour, what it is made of, and its form ("with a handle"). A text
+says how much it claims about each, and fits an instance where all that it claims is true.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,11 @@ from torch import Tensor, nn
 INSTANCE_STATISTICS = 32
 VOXEL_GEOMETRY = 8
 COLOR_BINS = 12
+SIZE_STATISTICS = 8
+"""The first of an instance's statistics are of its size, the others of its colour."""
+
+BLOCKS = ("kind", "colour", "material", "shape")
+"""Parts of the shared space, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,9 @@ class AlignmentConfig:
     Attributes:
         features: d_f of the backbone; text: d_t of the sentence encoder; shared: d_v.
         hidden: width of the per-voxel descriptor that is pooled with F.
-        paper: use the paper's own u_X, mean-pooled F alone.
+        paper: use the paper's own u_X, mean-pooled F alone, and one projection for everything.
+        looks: dimensions of colour, of material and of shape, each with projections of their own; 0: one projection
+            for everything.
     """
 
     features: int = 96
@@ -30,9 +42,25 @@ class AlignmentConfig:
     shared: int = 128
     hidden: int = 128
     paper: bool = False
+    looks: int = 32
+
+    @property
+    def parts(self) -> list[int]:
+        """Dimensions of each part of the shared space."""
+        return [self.shared] + [self.looks] * (0 if self.paper or not self.looks else len(BLOCKS) - 1)
+
+    @property
+    def width(self) -> int:
+        """d_v, the dimensions of an instance's vector."""
+        return sum(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> AlignmentConfig:
+        """From ``to_dict``; files from before there were looks have one projection for everything."""
+        return cls(**{"looks": 0, **values})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +71,14 @@ class InstanceInput:
         features: (M, d_f) F of the voxels; geometry: (M, 8) place, normal and colour in the instance's own frame.
         owner: (M,) int64 instance of each voxel, 0 to K - 1, ascending, each at least once.
         statistics: (K, 32) size and colour of each instance.
+        color: (M, 3) colour of the voxels, 0 to 1; NaN where unknown.
     """
 
     features: Tensor
     geometry: Tensor
     owner: Tensor
     statistics: Tensor
+    color: Tensor
 
     @property
     def count(self) -> int:
@@ -120,14 +150,18 @@ class Alignment(nn.Module):
         self.describe = nn.Sequential(
             nn.Linear(config.features + VOXEL_GEOMETRY, h), nn.GELU(), nn.Linear(h, h), nn.GELU(), nn.Linear(h, h)
         )
-        self.summarise = nn.Sequential(nn.Linear(INSTANCE_STATISTICS, h), nn.GELU(), nn.Linear(h, h))
+        self.looks = None if len(config.parts) == 1 else Looks(config)
+        statistics = INSTANCE_STATISTICS if self.looks is None else SIZE_STATISTICS
+        self.summarise = nn.Sequential(nn.Linear(statistics, h), nn.GELU(), nn.Linear(h, h))
         width = config.features if config.paper else config.features + 3 * h
+        if self.looks is not None:
+            width += self.looks.width
         self.w_3d = nn.Linear(width, config.shared, bias=False)
         self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
         self.w_txt = nn.Linear(config.text, config.shared, bias=False)
         self.log_temperature = nn.Parameter(torch.tensor(0.07).log())
-        # Calibration: probability that a text describes an instance = sigmoid(a cos + b).
-        self.register_buffer("calibration", torch.tensor([10.0, -5.0]))
+        # Calibration: probability that a text describes an instance = sigmoid(a score + b).
+        self.register_buffer("calibration", torch.tensor([10.0, -5.0] if self.looks is None else [1.0, 0.0]))
 
     def pool(self, x: InstanceInput) -> Tensor:
         """Equation (9): u_X, the mean of the instance's features, L2-normalised -> (K, d_u).
@@ -135,25 +169,121 @@ class Alignment(nn.Module):
         Beside the mean of F stand the mean and maximum of a descriptor that sees each voxel's place in the instance,
         and the instance's size and colour: F of a network that parts instances need not know what they are.
         """
-        rows = torch.bincount(x.owner, minlength=x.count).clamp_min(1)[:, None]
-        mean = x.features.new_zeros(x.count, x.features.shape[1]).index_add_(0, x.owner, x.features) / rows
+        mean = _mean(x.features, x)
         if self.config.paper:
             return nn.functional.normalize(mean, dim=1)
         d = self.describe(torch.cat([x.features, x.geometry], 1))
-        total = d.new_zeros(x.count, d.shape[1]).index_add_(0, x.owner, d) / rows
-        peak = torch.stack([part.max(0).values for part in d.split(x.sizes())])
-        u = torch.cat([mean, total, peak, self.summarise(x.statistics)], 1)
-        return nn.functional.normalize(self.mix(u), dim=1)
+        u = [mean, _mean(d, x), _peak(d, x)]
+        if self.looks is None:
+            u.append(self.summarise(x.statistics))
+        else:
+            u += [self.summarise(x.statistics[:, :SIZE_STATISTICS]), self.looks.paint(x)]
+        return nn.functional.normalize(self.mix(torch.cat(u, 1)), dim=1)
 
     def project_instances(self, x: InstanceInput) -> Tensor:
-        """Equation (10): v_X = W_3D u_X -> (K, d_v), of unit length."""
-        return nn.functional.normalize(self.w_3d(self.pool(x)), dim=1)
+        """Equation (10): v_X = W_3D u_X -> (K, d_v), of unit length; all parts are equally long."""
+        u = self.pool(x)
+        if self.looks is None:
+            return nn.functional.normalize(self.w_3d(u), dim=1)
+        return _join([self.w_3d(u), *self.looks.project_instances(u, x)])
 
     def project_texts(self, t: Tensor) -> Tensor:
         """Equation (11): v_T = W_txt t for (T, d_t) sentence vectors -> (T, d_v), of unit length."""
-        return nn.functional.normalize(self.w_txt(nn.functional.normalize(t, dim=1)), dim=1)
+        t = nn.functional.normalize(t, dim=1)
+        if self.looks is None:
+            return nn.functional.normalize(self.w_txt(t), dim=1)
+        return _join([self.w_txt(t), *self.looks.project_texts(t)])
 
-    def probability(self, cosine: Tensor) -> Tensor:
-        """Calibrated similarity, 0 to 1: how likely a text with this cosine describes the instance."""
+    def parts(self, v: Tensor) -> list[Tensor]:
+        """The parts of (N, d_v) vectors of either projection, each of unit length."""
+        return [part * len(self.config.parts) ** 0.5 for part in v.split(self.config.parts, dim=1)]
+
+    def score(self, v: Tensor, t: Tensor) -> Tensor:
+        """How well (T, d_t) sentence vectors fit instances of (K, d_v) -> (K, T): with one projection for everything
+        the cosine, else the log odds that all the text claims is true."""
+        v_text = self.project_texts(t)
+        if self.looks is None:
+            return v @ v_text.T
+        cosines = [a @ b.T for a, b in zip(self.parts(v), self.parts(v_text), strict=True)]
+        return self.looks.all_true(cosines, nn.functional.normalize(t, dim=1))
+
+    def similarity(self, v: Tensor, t: Tensor) -> Tensor:
+        """Calibrated similarity of instances (K, d_v) and sentence vectors (T, d_t) -> (K, T), 0 to 1."""
+        return self.probability(self.score(v, t))
+
+    def probability(self, score: Tensor) -> Tensor:
+        """Calibrated similarity, 0 to 1: how likely a text with this score describes the instance."""
         a, b = self.calibration.unbind()
-        return torch.sigmoid(a * cosine + b)
+        return torch.sigmoid(a * score + b)
+
+
+class Looks(nn.Module):
+    """Colour, material and shape: their projections, and how a text's claims are weighed together.
+
+    Colour is read from all voxels by a small network, not from their mean, so that shadow, shine and print on a label
+    can be told from paint.
+    """
+
+    def __init__(self, config: AlignmentConfig) -> None:
+        super().__init__()
+        h = config.hidden // 2
+        self.width = 2 * h
+        u = config.features + 3 * config.hidden + self.width
+        self.tint = nn.Sequential(nn.Linear(7, h), nn.GELU(), nn.Linear(h, h), nn.GELU(), nn.Linear(h, h))
+        self.color = nn.Sequential(nn.Linear(self.width, h), nn.GELU(), nn.Linear(h, config.looks))
+        self.material = nn.Linear(u, config.looks)
+        self.shape = nn.Linear(u, config.looks)
+        self.w_txt = nn.ModuleList([nn.Linear(config.text, config.looks, bias=False) for _ in BLOCKS[1:]])
+        # What a text claims: for each block the log odds that it claims anything, and a shift of what counts as true,
+        # for "thing" is true of much that scores low.
+        self.claims = nn.Linear(config.text, len(BLOCKS))
+        self.shift = nn.Linear(config.text, len(BLOCKS))
+        nn.init.zeros_(self.shift.weight)
+        nn.init.zeros_(self.shift.bias)
+        self.scale = nn.Parameter(torch.full((len(BLOCKS),), 10.0))
+        self.bias = nn.Parameter(torch.full((len(BLOCKS),), -4.0))
+
+    def paint(self, x: InstanceInput) -> Tensor:
+        """What the colours of K instances are like -> (K, width)."""
+        known = ~x.color.isnan().any(1, keepdim=True)
+        rgb = x.color.nan_to_num(0.5)
+        grey = rgb.mean(1, keepdim=True)
+        c = self.tint(torch.cat([2 * rgb - 1, 4 * (rgb - grey), known], 1))
+        return torch.cat([_mean(c, x), _peak(c, x)], 1)
+
+    def project_instances(self, u: Tensor, x: InstanceInput) -> list[Tensor]:
+        """Colour, material and shape of K instances -> three of (K, d_looks)."""
+        return [self.color(self.paint(x)), self.material(u), self.shape(u)]
+
+    def project_texts(self, t: Tensor) -> list[Tensor]:
+        """Colour, material and shape that texts speak of -> three of (T, d_looks)."""
+        return [w(t) for w in self.w_txt]
+
+    def all_true(self, cosines: list[Tensor], t: Tensor) -> Tensor:
+        """Log odds that everything the texts claim is true of the instances -> (K, T).
+
+        Args:
+            cosines: for each block (K, T); t: (T, d_t) sentence vectors of unit length.
+        """
+        claimed, shift = self.claims(t).sigmoid(), self.shift(t)
+        log_p = torch.zeros_like(cosines[0])
+        for k, cosine in enumerate(cosines):
+            true = torch.sigmoid(self.scale[k] * cosine + self.bias[k] + shift[:, k])
+            log_p = log_p + torch.log((1 - claimed[:, k] * (1 - true)).clamp_min(1e-7))
+        return log_p - torch.log(-torch.expm1(log_p.clamp_max(-1e-6)))
+
+
+def _mean(values: Tensor, x: InstanceInput) -> Tensor:
+    """Mean of (M, d) over the voxels of each instance -> (K, d)."""
+    rows = torch.bincount(x.owner, minlength=x.count).clamp_min(1)[:, None]
+    return values.new_zeros(x.count, values.shape[1]).index_add_(0, x.owner, values) / rows
+
+
+def _peak(values: Tensor, x: InstanceInput) -> Tensor:
+    """Maximum of (M, d) over the voxels of each instance -> (K, d)."""
+    return torch.stack([part.max(0).values for part in values.split(x.sizes())])
+
+
+def _join(parts: list[Tensor]) -> Tensor:
+    """Parts of a vector, each of the same length, together of unit length."""
+    return torch.cat([nn.functional.normalize(part, dim=1) for part in parts], 1) / len(parts) ** 0.5

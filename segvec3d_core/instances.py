@@ -169,7 +169,7 @@ def alignment_input(
     Args:
         features: (V, d_f) F of all voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
     """
-    geometry, statistics, chosen = [], [], []
+    geometry, statistics, colors, chosen = [], [], [], []
     for segment in segments:
         assert segment.box is not None
         voxels = segment.voxels[:: max(1, -(-len(segment.voxels) // DESCRIBED_VOXELS))]
@@ -183,6 +183,7 @@ def alignment_input(
         radius = np.linalg.norm(place[:, :2], axis=1, keepdims=True)
         geometry.append(np.concatenate([place, radius, normals[voxels] @ rotation, lightness], 1))
         statistics.append(instance_statistics(segment.box.size, rgb, up is not None, edge))
+        colors.append(np.full((len(voxels), 3), np.nan, np.float32) if rgb is None else rgb)
         chosen.append(voxels)
     owner = np.repeat(np.arange(len(segments)), [len(voxels) for voxels in chosen])
     device = features.device
@@ -191,4 +192,5 @@ def alignment_input(
         torch.from_numpy(np.concatenate(geometry).astype(np.float32)).to(device),
         torch.from_numpy(owner).to(device),
         torch.from_numpy(np.stack(statistics)).to(device),
+        torch.from_numpy(np.concatenate(colors).astype(np.float32)).to(device),
     )

@@ -115,7 +115,7 @@ class SegVec3D:
         try:
             network = PointAttention(NetworkConfig.from_dict(checkpoint.config["network"]))
             network.load_state_dict(checkpoint.part("network"))
-            alignment = Alignment(AlignmentConfig(**checkpoint.config["alignment"]))
+            alignment = Alignment(AlignmentConfig.from_dict(checkpoint.config["alignment"]))
             alignment.load_state_dict(checkpoint.part("alignment"))
             clustering = ClusteringConfig(**checkpoint.config["clustering"])
             score = ScoreModel(**checkpoint.config["score"])
@@ -240,7 +240,7 @@ class SegVec3D:
             with clock("boxes"):
                 segments = describe_segments(segments, grid, voxels.normals, embedded.up, config)
             with clock("alignment"):
-                v = np.zeros((0, self.alignment.config.shared), np.float32)
+                v = np.zeros((0, self.alignment.config.width), np.float32)
                 if segments:
                     inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
@@ -336,10 +336,10 @@ class SegVec3D:
         """
         t = self.text.encode_nouns(texts) if nouns else self.text.encode(texts)
         with torch.inference_mode():
-            v_text = self.alignment.project_texts(torch.from_numpy(t).to(self.device))
-            v = np.stack([o.embedding for o in scene.objects]) if len(scene) else np.zeros((0, v_text.shape[1]))
-            cosine = torch.from_numpy(np.asarray(v, np.float32)).to(self.device) @ v_text.T
-            return self.alignment.probability(cosine).float().cpu().numpy()
+            width = self.alignment.config.width
+            v = np.array([o.embedding for o in scene.objects], np.float32).reshape(len(scene), width)
+            vectors, sentences = (torch.from_numpy(values).to(self.device) for values in (v, t))
+            return self.alignment.similarity(vectors, sentences).float().cpu().numpy()
 
 
 class _Clock:

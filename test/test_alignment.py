@@ -29,6 +29,7 @@ def instances(sizes: list[int], seed: int = 0) -> InstanceInput:
         torch.randn(rows, VOXEL_GEOMETRY, generator=g),
         owner,
         torch.randn(len(sizes), INSTANCE_STATISTICS, generator=g),
+        torch.rand(rows, 3, generator=g),
     )
 
 
@@ -40,29 +41,76 @@ def test_the_papers_own_instance_vector_is_the_normalised_mean_of_its_features()
         assert torch.allclose(u[k], mean / mean.norm(), atol=1e-5)
 
 
-@pytest.mark.parametrize("paper", [True, False])
-def test_an_instance_vector_does_not_hang_on_its_company_or_the_order_of_its_voxels(paper):
+FORMS: dict[str, dict[str, Any]] = {"paper": {"paper": True}, "one projection": {"looks": 0}, "looks": {"looks": 3}}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_an_instance_vector_does_not_hang_on_its_company_or_the_order_of_its_voxels(form):
     torch.manual_seed(0)
-    alignment = Alignment(AlignmentConfig(**SMALL, paper=paper)).eval()
+    alignment = Alignment(AlignmentConfig(**SMALL, **form)).eval()
     x = instances([5, 9])
     both = alignment.project_instances(x)
+    assert both.shape == (2, alignment.config.width)
     order = torch.randperm(9, generator=torch.Generator().manual_seed(1)) + 5
+    owner = torch.zeros(9, dtype=torch.long)
     alone = alignment.project_instances(
-        InstanceInput(x.features[order], x.geometry[order], torch.zeros(9, dtype=torch.long), x.statistics[1:])
+        InstanceInput(x.features[order], x.geometry[order], owner, x.statistics[1:], x.color[order])
     )
     assert torch.allclose(both[1], alone[0], atol=1e-5)
     assert torch.allclose(both.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
-def test_texts_and_instances_land_in_the_same_space_with_similarities_from_0_to_1():
-    alignment = Alignment(AlignmentConfig(**SMALL))
-    v_text = alignment.project_texts(torch.randn(3, 16))
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_texts_and_instances_land_in_the_same_space_with_similarities_from_0_to_1(form):
+    torch.manual_seed(0)
+    alignment = Alignment(AlignmentConfig(**SMALL, **form))
+    t = torch.randn(3, 16)
     v = alignment.project_instances(instances([4, 4]))
-    assert v_text.shape[1] == v.shape[1]
-    p = alignment.probability(v @ v_text.T)
+    assert alignment.project_texts(t).shape == (3, v.shape[1])
+    assert torch.allclose(alignment.project_texts(t).norm(dim=1), torch.ones(3), atol=1e-5)
+    p = alignment.similarity(v, t)
+    assert p.shape == (2, 3)
     assert bool(((p >= 0) & (p <= 1)).all())
     low, high = alignment.probability(torch.tensor([-1.0, 1.0]))
     assert low < high
+
+
+def test_a_text_fits_only_where_all_that_it_claims_is_true():
+    """Of two blocks that a text claims, one that fits does not make up for one that does not, as a cosine would."""
+    looks = Alignment(AlignmentConfig(**SMALL, looks=3)).looks
+    assert looks is not None
+    with torch.no_grad():
+        looks.claims.weight.zero_()
+        looks.claims.bias.copy_(torch.tensor([9.0, 9.0, -9.0, -9.0]))  # kind and colour
+    yes, no = torch.ones(1, 1), -torch.ones(1, 1)
+    t = torch.zeros(1, 16)
+
+    def odds(kind: torch.Tensor, color: torch.Tensor) -> float:
+        return looks.all_true([kind, color, no, no], t).item()
+
+    assert odds(yes, yes) > 0
+    assert odds(yes, no) < 0
+    assert odds(no, yes) < 0
+    assert looks.all_true([yes, yes, yes, yes], t).item() == pytest.approx(odds(yes, yes), abs=0.1)
+
+
+def test_without_colours_the_kind_is_told_and_the_colour_is_the_same_for_all():
+    torch.manual_seed(0)
+    alignment = Alignment(AlignmentConfig(**SMALL, looks=3)).eval()
+    x = instances([5, 9])
+    x.color[:] = torch.nan
+    v = alignment.project_instances(x)
+    assert torch.isfinite(v).all()
+    color = alignment.parts(v)[1]
+    assert torch.allclose(color[0], color[1], atol=1e-5)
+
+
+def test_a_file_from_before_there_were_looks_has_one_projection():
+    old = {"features": 8, "text": 16, "shared": 4, "hidden": 8, "paper": False}
+    assert AlignmentConfig.from_dict(old).width == 4
+    now = AlignmentConfig(**SMALL)
+    assert AlignmentConfig.from_dict(now.to_dict()) == now
+    assert now.width > 4
 
 
 @pytest.mark.parametrize(

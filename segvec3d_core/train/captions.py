@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..quiz import alike
 from ..simulate.vocabulary import NOUNS
 
-_NOUN_FORMS = ("{1}", "a {1}", "the {1}", "a photo of a {1}", "find the {1}", "there is a {1} on the table", "one {1}")
-_COLOR_FORMS = ("{0} {1}", "a {0} {1}", "the {0} {1}", "a {1} that is {0}", "the {1} in {0}")
-_MATERIAL_FORMS = ("a {0} {1}", "the {0} {1}", "a {1} made of {0}")
-_ADJECTIVE_FORMS = ("something {0}", "a {0} thing", "the {0} object", "{0}")
+COLOR_WORDS: dict[str, tuple[str, ...]] = {
+    "red": ("crimson", "scarlet", "dark red", "cherry red", "reddish"),
+    "orange": ("tangerine coloured", "bright orange", "amber"),
+    "yellow": ("golden yellow", "lemon yellow", "mustard", "bright yellow"),
+    "green": ("olive", "lime green", "dark green", "emerald", "greenish"),
+    "blue": ("navy", "navy blue", "azure", "sky blue", "dark blue", "light blue"),
+    "turquoise": ("teal", "cyan", "aqua"),
+    "purple": ("violet", "lilac", "lavender"),
+    "pink": ("rose", "magenta", "light pink"),
+    "brown": ("chestnut", "chocolate brown", "dark brown", "brownish"),
+    "beige": ("tan", "cream", "sand coloured", "ivory"),
+    "black": ("jet black", "charcoal", "very dark"),
+    "grey": ("gray", "dark grey", "light gray"),
+    "white": ("snow white", "off-white", "whitish"),
+    "silver": ("silvery", "silver coloured", "chrome"),
+    "transparent": ("clear", "see-through", "glassy"),
+}
+"""The simulator's colours, and other words for each."""
+
+MATERIAL_WORDS: dict[str, tuple[str, ...]] = {
+    "wood": ("wooden",), "metal": ("steel", "metallic", "iron"), "plastic": (), "ceramic": ("porcelain", "clay"),
+    "glass": (), "cardboard": ("carton",), "paper": (), "fabric": ("cloth", "textile"), "leather": (), "rubber": (),
+    "plush": ("furry",), "foam": (), "wax": (), "plaster": (), "wicker": ("woven",),
+}  # fmt: skip
+"""The simulator's materials that people speak of, and other words for each."""
+
+NOUN_FORMS = ("{0}", "a {0}", "the {0}", "a photo of a {0}", "there is a {0} on the table", "one {0}", "my {0}",
+              "a big {0}", "the small {0}", "an old {0}", "{0} in a room")  # fmt: skip
+LOOK_FORMS = ("{1} {0}", "a {1} {0}", "the {1} {0}", "a {0} that is {1}", "the {0} which is {1}")
+COLOR_FORMS = (*LOOK_FORMS, "the {0} in {1}", "a {1} coloured {0}")
+MATERIAL_FORMS = (*LOOK_FORMS, "a {0} made of {1}", "the {0} of {1}")
+SHAPE_FORMS = ("{0} {1}", "a {0} {1}", "the {0} {1}")
+ALONE_FORMS = ("something {1}", "a {1} thing", "the {1} object", "{1}", "a {1} one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +53,20 @@ class Caption:
     """A text and what it claims; None claims nothing.
 
     Attributes:
-        form: the words, with ``{0}`` for the colour or material and ``{1}`` for the noun.
-        noun: what the thing is called; color, material: its look, at most one of them.
+        text: the words.
+        noun: what the thing is called; color, material: its look; shape: a part or a form, "with a handle".
     """
 
-    form: str
+    text: str
     noun: str | None
     color: str | None = None
     material: str | None = None
+    shape: str | None = None
 
     @property
-    def text(self) -> str:
-        """The words."""
-        return self.form.format(self.color or self.material or "", self.noun or "")
+    def claims(self) -> tuple[str | None, ...]:
+        """In the order of ``alignment.BLOCKS``."""
+        return self.noun, self.color, self.material, self.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +74,15 @@ class Described:
     """What is true of an object.
 
     Attributes:
-        nouns: every word that names it; color, material: its look.
-        own: words that name just its kind (name and synonyms), for captions.
-        wider: hypernyms and uses.
+        own: words that name just its kind, name and synonyms; wider: hypernyms and uses.
+        color, material: its look; shapes: its parts and forms.
     """
 
-    nouns: frozenset[str]
-    color: str
-    material: str
     own: tuple[str, ...]
     wider: tuple[str, ...]
+    color: str
+    material: str
+    shapes: frozenset[str]
 
     @classmethod
     def of(cls, info: dict[str, Any]) -> Described:
@@ -59,67 +90,180 @@ class Described:
         known = NOUNS.get(info["category"])
         own = (info["category"], *info["synonyms"])
         wider = () if known is None else (*known.hypernyms, *known.uses)
-        return cls(frozenset((*own, *wider)), info["color"], info["material"], own, wider)
+        return cls(own, wider, info["color"], info["material"], frozenset(info["shape_words"]))
+
+    @property
+    def truths(self) -> tuple[frozenset[str], ...]:
+        """The words that are true of it, in the order of ``alignment.BLOCKS``."""
+        return frozenset((*self.own, *self.wider)), frozenset({self.color}), frozenset({self.material}), self.shapes
 
     def fits(self, caption: Caption) -> bool:
         """Whether the caption's claims are true."""
-        return (
-            (caption.noun is None or caption.noun in self.nouns)
-            and (caption.color is None or caption.color == self.color)
-            and (caption.material is None or caption.material == self.material)
-        )
+        return all(claim is None or claim in true for claim, true in zip(caption.claims, self.truths, strict=True))
 
 
-def _pick(rng: np.random.Generator, values: Sequence[str]) -> str:
+def _pick(rng: Generator, values: Sequence[str]) -> str:
     return values[int(rng.integers(len(values)))]
 
 
-def caption_of(thing: Described, rng: np.random.Generator) -> Caption:
-    """A random true caption: by name, synonym, wider word or use, alone or with colour or material."""
-    draw = rng.random()
-    word = (
-        thing.own[0]
-        if draw < 0.5
-        else _pick(rng, thing.own)
-        if draw < 0.8 or not thing.wider
-        else _pick(rng, thing.wider)
-    )
-    draw = rng.random()
-    if draw < 0.45 or word.startswith("something"):
-        return Caption("{1}" if word.startswith("something") else _pick(rng, _NOUN_FORMS), word)
-    if draw < 0.8:
-        return Caption(_pick(rng, _COLOR_FORMS), word, thing.color)
-    if draw < 0.92:
-        return Caption(_pick(rng, _MATERIAL_FORMS), word, None, thing.material)
-    return Caption(_pick(rng, _ADJECTIVE_FORMS), None, thing.color)
+def _said(rng: Generator, words: dict[str, tuple[str, ...]], word: str) -> str:
+    """A colour or material as someone may put it."""
+    return word if rng.random() < 0.7 or not words[word] else _pick(rng, words[word])
 
 
-def near_miss(
-    caption: Caption, others: Sequence[Described], colors: Sequence[str], rng: np.random.Generator
-) -> Caption:
-    """A hard negative: the same words with one claim changed, its colour or its noun."""
-    if caption.color is not None and (caption.noun is None or rng.random() < 0.6):
-        return replace(caption, color=_pick(rng, [c for c in colors if c != caption.color]))
-    return replace(caption, noun=_pick(rng, others[int(rng.integers(len(others)))].own))
+class Captions:
+    """A fixed collection of captions for the kinds of some objects: each is encoded once, and drawn many times.
+
+    Args:
+        things: what is to be described; rng: draws the phrasings.
+
+    Attributes:
+        every: the captions.
+    """
+
+    def __init__(self, things: Sequence[Described], rng: Generator) -> None:
+        names = {thing.own[0] for thing in things}
+        nouns = sorted({word for thing in things for word in (*thing.own, *thing.wider)})
+        shapes: dict[str, set[str]] = {}
+        for thing in things:
+            shapes.setdefault(thing.own[0], set()).update(thing.shapes)
+        found: dict[Caption, None] = {}
+        for noun in nouns:
+            captions = self._of_noun(noun, noun in names, shapes.get(noun, set()), rng)
+            found |= dict.fromkeys(captions)
+        for color, others in COLOR_WORDS.items():
+            for said in (color, *others):
+                found |= {Caption(form.format("", said), None, color): None for form in ALONE_FORMS}
+        for material, others in MATERIAL_WORDS.items():
+            for said in (material, *others):
+                forms = ("something made of {1}", "a thing of {1}", "{1}")
+                found |= {Caption(form.format("", said), None, None, material): None for form in forms}
+        self.every = tuple(found)
+        self._of: dict[tuple[str | None, ...], list[int]] = {}
+        for i, caption in enumerate(self.every):
+            self._of.setdefault(caption.claims, []).append(i)
+        self._names = sorted(names)
+
+    @staticmethod
+    def _of_noun(noun: str, name: bool, shapes: Iterable[str], rng: Generator) -> list[Caption]:
+        """Captions of one noun: alone, and with colours, materials and parts; more of them where it is a name."""
+        if noun.startswith("something"):
+            return [Caption(text, noun) for text in (noun, noun.replace("something", "a thing"))]
+        captions = [Caption(noun, noun)]
+        for form in rng.choice(NOUN_FORMS[1:], 4 if name else 2, replace=False):
+            captions.append(Caption(str(form).format(noun), noun))
+        colors = list(COLOR_WORDS) if name else rng.choice(list(COLOR_WORDS), 5, replace=False).tolist()
+        for color in colors:
+            said = _said(rng, COLOR_WORDS, color)
+            captions.append(Caption(_pick(rng, COLOR_FORMS).format(noun, said), noun, color))
+        for material in rng.choice(list(MATERIAL_WORDS), 4 if name else 1, replace=False).tolist():
+            said = _said(rng, MATERIAL_WORDS, material)
+            captions.append(Caption(_pick(rng, MATERIAL_FORMS).format(noun, said), noun, None, material))
+        for shape in sorted(shapes):
+            form = _pick(rng, SHAPE_FORMS if " " in shape else LOOK_FORMS[:3])
+            captions.append(Caption(form.format(noun, shape), noun, None, None, shape))
+        return captions
+
+    def _draw(self, rng: Generator, *claims: str | None) -> int | None:
+        options = self._of.get(claims)
+        return None if not options else options[int(rng.integers(len(options)))]
+
+    def of(self, thing: Described, rng: Generator) -> int:
+        """A random true caption: by name, synonym, wider word or use, alone or with colour, material or a part."""
+        draw = rng.random()
+        word = thing.own[0] if draw < 0.5 else _pick(rng, thing.own if draw < 0.75 or not thing.wider else thing.wider)
+        draw = rng.random()
+        found: int | None = None
+        if draw < 0.3:
+            found = self._draw(rng, word, thing.color, None, None)
+        elif draw < 0.4:
+            found = self._draw(rng, word, None, thing.material, None)
+        elif draw < 0.5 and thing.shapes:
+            found = self._draw(rng, word, None, None, _pick(rng, sorted(thing.shapes)))
+        elif draw < 0.6:
+            found = self._draw(rng, None, thing.color, None, None)
+        elif draw < 0.63:
+            found = self._draw(rng, None, None, thing.material, None)
+        if found is None:
+            found = self._draw(rng, word, None, None, None)
+        assert found is not None, f"no caption for {word!r}"
+        return found
+
+    def near_miss(self, index: int, rng: Generator) -> int:
+        """A hard negative: one claim of a caption changed, its colour or its noun."""
+        noun, color, material, shape = self.every[index].claims
+        found: int | None = None
+        if color is not None and (noun is None or rng.random() < 0.6):
+            found = self._draw(rng, noun, _pick(rng, [c for c in COLOR_WORDS if not alike(c, color)]), None, None)
+        if found is None:
+            other = _pick(rng, self._names)
+            found = self._draw(rng, other, color, material, shape)
+            found = self._draw(rng, other, None, None, None) if found is None else found
+        assert found is not None
+        return found
 
 
 class Facts:
-    """What is true of many objects, as arrays, so that a batch of captions is checked at once."""
+    """What is true of many objects, as tables, so that a batch of captions is checked at once.
 
-    def __init__(self, things: Sequence[Described]) -> None:
-        self._nouns = {n: i for i, n in enumerate(sorted({n for t in things for n in t.nouns}))}
-        self._is = np.zeros((len(things), len(self._nouns) + 1), bool)  # the last column: a noun that none has
+    Args:
+        things: the objects; captions: all that may be asked.
+        similarity: (T, T) cosines of nouns, by which "coffee cup" is left open for a cup; None leaves nothing open.
+    """
+
+    def __init__(
+        self,
+        things: Sequence[Described],
+        captions: Sequence[Caption],
+        similarity: Callable[[list[str]], NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._state, self._claim = [], []
+        for block in range(len(captions[0].claims)):
+            words = sorted({w for c in captions if (w := c.claims[block]) is not None})
+            number = {word: i for i, word in enumerate(words)}
+            state = np.zeros((len(things), len(words) + 1), np.int8)
+            state[:, -1] = 1  # no claim is true of everything
+            for i, thing in enumerate(things):
+                state[i, [number[w] for w in thing.truths[block] if w in number]] = 1
+            self._leave_open(block, things, words, state, similarity)
+            self._state.append(state)
+            claims = [c.claims[block] for c in captions]
+            self._claim.append(np.array([len(words) if c is None else number[c] for c in claims]))
+
+    @staticmethod
+    def _leave_open(
+        block: int, things: Sequence[Described], words: list[str], state: NDArray[np.int8],
+        similarity: Callable[[list[str]], NDArray[np.float32]] | None,
+    ) -> None:  # fmt: skip
+        """Mark what nobody can say as -1: near synonyms, narrower words, colours that look alike, parts that the
+        simulator names for no thing of the kind."""
+        near = None if block or similarity is None else similarity(words) > 0.78
+        by_name: dict[str, NDArray[np.bool_]] = {}
         for i, thing in enumerate(things):
-            self._is[i, [self._nouns[n] for n in thing.nouns]] = True
-        self._color = np.array([t.color for t in things])
-        self._material = np.array([t.material for t in things])
+            name = thing.own[0]
+            if block == 0 and name not in by_name:
+                narrower = [w in NOUNS and name in NOUNS[w].hypernyms for w in words]
+                close = (
+                    np.zeros(len(words), bool)
+                    if near is None
+                    else near[[words.index(w) for w in thing.own if w in words]].any(0)
+                )
+                by_name[name] = close | np.array(narrower, bool)
+            elif block == 1:
+                by_name.setdefault(thing.color, np.array([alike(thing.color, w) for w in words], bool))
+            elif block == 3 and name not in by_name:
+                said = {w for other in things if other.own[0] == name for w in other.shapes}
+                by_name[name] = np.array([w not in said for w in words], bool)
+            key = thing.color if block == 1 else name
+            if key in by_name:
+                row = state[i, :-1]
+                row[by_name[key] & (row == 0)] = -1
 
-    def fits(self, rows: NDArray[np.int64], captions: Sequence[Caption]) -> NDArray[np.bool_]:
-        """Whether each caption is true of each of the objects ``rows`` -> (B, T) bool; as ``Described.fits``."""
-        noun = np.array([self._nouns.get(c.noun or "", len(self._nouns)) for c in captions])
-        true = self._is[rows][:, noun] | np.array([c.noun is None for c in captions])
-        color = np.array([c.color or "" for c in captions])
-        material = np.array([c.material or "" for c in captions])
-        true &= (color == "") | (self._color[rows][:, None] == color)
-        true &= (material == "") | (self._material[rows][:, None] == material)
-        return np.asarray(true, bool)
+    def states(self, rows: NDArray[np.int64], captions: NDArray[np.int64]) -> list[NDArray[np.int8]]:
+        """For each block (B, T): whether what captions claim is true of objects: 1, 0, or -1 for who knows."""
+        return [state[rows][:, claim[captions]] for state, claim in zip(self._state, self._claim, strict=True)]
+
+    def claimed(self, captions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(T, blocks) whether each caption claims anything there."""
+        none = [state.shape[1] - 1 for state in self._state]
+        return np.stack([claim[captions] != n for claim, n in zip(self._claim, none, strict=True)], 1)

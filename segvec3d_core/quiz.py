@@ -1,0 +1,284 @@
+"""Questions about a scene whose truth is known, and how well a model answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from .metrics import HitRate
+from .relations import RELATIONS, Layout, View
+from .types import Matches, Scene
+
+KINDS = (
+    "category", "synonym", "use", "colour", "colour + category", "material", "size superlative", "relation", "negation",
+    "absent category", "absent attribute",
+)  # fmt: skip
+ABSENT = ("absent category", "absent attribute")
+
+PIXELS = 200
+"""A thing is asked for when so many of its pixels are seen."""
+
+_SIMILAR_COLORS = (
+    "silver grey white transparent", "beige white", "beige brown", "beige yellow", "beige pink", "turquoise blue",
+    "turquoise green", "orange red", "orange yellow", "orange brown", "pink red", "pink purple", "purple blue",
+    "grey black", "brown red", "brown black", "yellow green",
+)  # fmt: skip
+"""Colours that people do not always tell apart: "a grey mug" is not said to be absent beside a silver one."""
+
+
+def alike(color: str, other: str) -> bool:
+    """Whether two people might call one thing by these two colours."""
+    return color == other or any({color, other} <= set(group.split()) for group in _SIMILAR_COLORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A true object of a scene, as far as questions go.
+
+    Attributes:
+        name: its noun; synonyms: others for just its kind; wider: hypernyms; uses: "something to drink from".
+        color, material: its look; size: (3,) full extents along its own axes, metres.
+        pixels: how many of its pixels are seen; mask: (N,) bool, its points.
+    """
+
+    name: str
+    synonyms: tuple[str, ...]
+    wider: tuple[str, ...]
+    uses: tuple[str, ...]
+    color: str
+    material: str
+    size: tuple[float, float, float]
+    pixels: int
+    mask: NDArray[np.bool_] = field(repr=False, compare=False)
+
+    def is_a(self, noun: str) -> bool:
+        """Whether a person might call it so."""
+        return noun == self.name or noun in self.synonyms or noun in self.wider or noun in self.uses
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Words, and which things they mean.
+
+    Attributes:
+        kind: one of ``KINDS``; text: the words; right: indices of the things that are right answers, none if absent.
+    """
+
+    kind: str
+    text: str
+    right: frozenset[int]
+
+
+class Quiz:
+    """Draws questions about one scene.
+
+    Args:
+        things: the true objects; truth: a scene of these objects, in the same order, then surfaces.
+        nouns: names of things that may be asked for though absent; rng: draws the words.
+    """
+
+    def __init__(self, things: Sequence[Known], truth: Scene, nouns: Sequence[str], rng: Generator) -> None:
+        self.things, self.truth, self.nouns, self.rng = things, truth, nouns, rng
+        self.seen = [k for k, thing in enumerate(things) if thing.pixels >= PIXELS]
+
+    def questions(self) -> list[Question]:
+        """Every question that has an answer, and those that have none; the same words once."""
+        every = [
+            *self._names(), *self._looks(), *self._superlatives(), *self._relations(), *self._negations(),
+            *self._absent(),
+        ]  # fmt: skip
+        return list({(q.kind, q.text): q for q in every}.values())
+
+    def _which(self, noun: str, color: str | None = None, material: str | None = None) -> frozenset[int]:
+        """The things that fit."""
+        return frozenset(
+            k for k, thing in enumerate(self.things)
+            if (noun == "thing" or thing.is_a(noun))
+            and color in (None, thing.color) and material in (None, thing.material)
+        )  # fmt: skip
+
+    def _pick(self, words: Sequence[str]) -> str:
+        return words[int(self.rng.integers(len(words)))]
+
+    def _ask(self, kind: str, text: str, right: frozenset[int]) -> Iterator[Question]:
+        """The question, unless anything would be right, or nothing that can be seen."""
+        if right and len(right) < len(self.things) and right & set(self.seen):
+            yield Question(kind, text, right)
+
+    def _names(self) -> Iterator[Question]:
+        for thing in (self.things[k] for k in self.seen if self.things[k].name != "thing"):
+            yield from self._ask("category", f"the {thing.name}", self._which(thing.name))
+            if thing.synonyms:
+                word = self._pick(thing.synonyms)
+                yield from self._ask("synonym", f"the {word}", self._which(word))
+            if thing.uses:
+                word = self._pick(thing.uses)
+                yield from self._ask("use", word, self._which(word))
+
+    def _looks(self) -> Iterator[Question]:
+        for thing in (self.things[k] for k in self.seen):
+            yield from self._ask("colour", f"the {thing.color} thing", self._which("thing", thing.color))
+            both = self._which(thing.name, thing.color)
+            yield from self._ask("colour + category", f"the {thing.color} {thing.name}", both)
+            made = self._which(thing.name, material=thing.material)
+            yield from self._ask("material", f"the {thing.name} made of {thing.material}", made)
+
+    def _nouns_of_many(self) -> list[str]:
+        """Nouns that more than one seen thing bears, and "thing"."""
+        every = [noun for k in self.seen for noun in (self.things[k].name, *self.things[k].wider)]
+        return [*sorted({noun for noun in every if every.count(noun) > 1} - {"object", "thing"}), "thing"]
+
+    def _superlatives(self) -> Iterator[Question]:
+        """The first is clearly ahead of the second, as it is and as far as it is seen: what is hidden from the camera
+        is hidden from a person who looks through it, too."""
+        if not self.things:
+            return
+        sizes = np.array([thing.size for thing in self.things])
+        volume, longest = sizes.prod(1), sizes.max(1)
+        seen = np.array([np.maximum(o.box.size, 0.005) for o in self.truth.objects[: len(self.things)]])
+        seen_volume, seen_longest = seen.prod(1), seen.max(1)
+        for noun in self._nouns_of_many():
+            among = np.array(sorted(self._which(noun)))
+            if len(among) < 2 or not set(among) <= set(self.seen):
+                continue
+            for word, value, seen_value, lead in (
+                ("biggest", volume, seen_volume, 1.5), ("smallest", 1 / volume, 1 / seen_volume, 1.5),
+                ("longest", longest, seen_longest, 1.25),
+            ):  # fmt: skip
+                first, *others = among[np.argsort(-value[among])]
+                if all(v[first] > lead * v[others].max() for v in (value, seen_value)):
+                    yield from self._ask("size superlative", f"the {word} {noun}", frozenset({int(first)}))
+
+    def _relations(self) -> Iterator[Question]:
+        """The thing stands clearly so, and no other of its noun does in the least; the anchor is unique by its name."""
+        layout = Layout(self.truth)
+        if View.of_camera(self.truth) is None:
+            return
+        names = ("left of", "right of", "behind", "in front of", "on", "in", "under", "next to")
+        for name in names:
+            degree = RELATIONS[name](layout, name)[: len(self.things), : len(self.things)]
+            for anchor in self.seen:
+                word = self.things[anchor].name
+                if len(self._which(word)) > 1:
+                    continue
+                for target in self.seen:
+                    noun = self._pick(("thing", self.things[target].name))
+                    others = [k for k in self._which(noun) if k not in (target, anchor)]
+                    if target == anchor or degree[target, anchor] < 0.9 or (len(others) == 0 and noun != "thing"):
+                        continue
+                    if all(degree[k, anchor] < 0.1 for k in others):
+                        text = f"the {noun} {name} the {word}"
+                        yield from self._ask("relation", text, frozenset({target}))
+
+    def _negations(self) -> Iterator[Question]:
+        for noun in self._nouns_of_many():
+            among = self._which(noun)
+            if noun == "thing":
+                continue
+            for color in sorted({self.things[k].color for k in among}):
+                right = frozenset(k for k in among if not alike(color, self.things[k].color))
+                if right and all(self.things[k].color == color for k in among - right):
+                    yield from self._ask("negation", f"the {noun} that is not {color}", right)
+
+    def _absent(self) -> Iterator[Question]:
+        """As many names of what is not there as looks that nothing so named has."""
+        colors = sorted({thing.color for thing in self.things} | {"red", "green", "blue", "yellow", "white", "black"})
+        present = {noun for thing in self.things for noun in (thing.name, *thing.synonyms, *thing.wider)}
+        for thing in (self.things[k] for k in self.seen):
+            noun = self._pick(self.nouns)
+            if noun not in present:
+                yield Question("absent category", f"the {noun}", frozenset())
+            color = self._pick(colors)
+            named = self._which(thing.name)
+            if not any(alike(color, self.things[k].color) for k in named):
+                yield Question("absent attribute", f"the {color} {thing.name}", frozenset())
+
+
+# Answers ---------------------------------------------------------------------------------------------------------
+
+
+class Finder(Protocol):
+    """Anything that finds instances by words."""
+
+    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
+        """The instances that the text describes, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a question was answered.
+
+    Attributes:
+        question: what was asked.
+        rank: place of the first right answer when all instances are ranked, from 1; 0 when none of them is right.
+        answered: whether anything was found at the model's own threshold; right: whether its best answer is right.
+    """
+
+    question: Question
+    rank: int
+    answered: bool
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KindScore:
+    """Outcomes of one kind of question.
+
+    Attributes:
+        first, fifth: R@1 and R@5; mrr: mean of 1 / rank; median_rank: infinite when most are never found.
+        answered: questions with an answer at the default threshold; right: those whose best answer is right.
+    """
+
+    first: HitRate
+    fifth: HitRate
+    mrr: float
+    median_rank: float
+    answered: HitRate
+    right: HitRate
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> KindScore:
+        """From at least one outcome."""
+        n = len(outcomes)
+        ranks = np.array([o.rank if o.rank else np.inf for o in outcomes])
+        return cls(
+            HitRate(int((ranks <= 1).sum()), n), HitRate(int((ranks <= 5).sum()), n), float((1 / ranks).mean()),
+            float(np.median(ranks)), HitRate(sum(o.answered for o in outcomes), n),
+            HitRate(sum(o.right for o in outcomes), n),
+        )  # fmt: skip
+
+
+def hits(scene: Scene, things: Sequence[Known]) -> NDArray[np.bool_]:
+    """(K, T) bool: instance k overlaps thing t with IoU > 0.5."""
+    out = np.zeros((len(scene), len(things)), bool)
+    sizes = np.bincount(scene.labels[scene.labels >= 0], minlength=len(scene))
+    for t, thing in enumerate(things):
+        mine = scene.labels[thing.mask]
+        shared = np.bincount(mine[mine >= 0], minlength=len(scene))
+        out[:, t] = shared > 0.5 * (sizes + int(thing.mask.sum()) - shared)
+    return out
+
+
+def ask(model: Finder, scene: Scene, things: Sequence[Known], questions: Iterable[Question]) -> list[Outcome]:
+    """Put questions to a model about a scene that it has segmented."""
+    overlap = hits(scene, things)
+    outcomes = []
+    for question in questions:
+        right = np.logical_or.reduce(overlap[:, sorted(question.right)], axis=1)
+        found = model.find(scene, question.text)
+        ranked = [] if not question.right else model.find(scene, question.text, max(1, len(scene)), 0.0)
+        places = [place for place, match in enumerate(ranked, start=1) if right[match.index]]
+        best = bool(len(found)) and bool(right[found[0].index])
+        outcomes.append(Outcome(question, places[0] if places else 0, bool(len(found)), best))
+    return outcomes
+
+
+def summarize(outcomes: Sequence[Outcome]) -> dict[str, KindScore]:
+    """Scores by kind, in the order of ``KINDS``; kinds that were not asked are left out."""
+    by_kind = {kind: [o for o in outcomes if o.question.kind == kind] for kind in KINDS}
+    return {kind: KindScore.of(group) for kind, group in by_kind.items() if group}
