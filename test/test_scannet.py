@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from segvec3d_core.cli import main
 from segvec3d_core.datasets.scannet import LABEL_MAP, read_labelled_points, read_scene, scene_folders
 from segvec3d_core.datasets.scans import ScanFolder, find_scans
+from segvec3d_core.network import NetworkConfig
+from segvec3d_core.pipeline import SegVec3D
 
 HEADER = """ply
 format binary_little_endian 1.0
@@ -95,6 +98,11 @@ def test_a_scene_is_read_with_points_colours_entities_and_kinds(tmp_path: Path) 
     np.testing.assert_array_equal(scene.nyu40, [1, 5, 40])
     np.testing.assert_array_equal(scene.is_surface, [True, False, False])
     np.testing.assert_array_equal(scene.surface(), [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, -1, -1])
+
+
+def test_an_entity_is_centred_on_its_points_and_one_without_any_at_the_origin(tmp_path: Path) -> None:
+    scene = read_scene(write_scene(tmp_path / "scans", groups=[("wall", [9]), ("chair", [1000]), ("object", [2])]))
+    np.testing.assert_allclose(scene.centres(), [[0.3, 0.4, 0.5], [0, 0, 0], [2.55, 2.65, 2.75]], rtol=1e-6)
 
 
 def test_only_what_the_benchmark_counts_is_an_instance_to_measure_on(tmp_path: Path) -> None:
@@ -186,3 +194,23 @@ def test_nothing_but_numbers_is_taken_from_a_list_of_points(tmp_path: Path, monk
     assert not Path("sprung").exists()
     with pytest.raises(FileNotFoundError, match="nowhere: no such file"):
         read_labelled_points("nowhere")
+
+
+def test_a_folder_of_scenes_is_evaluated_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A floor and two chairs: two instances count, and surfaces are known."""
+    x, y = np.meshgrid(np.arange(60) / 100, np.arange(40) / 100)
+    floor = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
+    chair = floor[(x.ravel() < 0.2) & (y.ravel() < 0.2)] + np.array([0.05, 0.05, 0.2])
+    points = np.concatenate([floor, chair, chair + np.array([0.3, 0, 0])])
+    segments = [0] * len(floor) + [1] * len(chair) + [2] * len(chair)
+    groups = [("floor", [0]), ("chair", [1]), ("office chair", [2])]
+    for name in ("scene0000_00", "scene0001_00"):
+        write_scene(tmp_path / "scans", name, segments, groups, points)
+    small = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
+    SegVec3D.untrained(0, small, "cpu").save(tmp_path / "random.safetensors")
+    assert main(["eval", str(tmp_path), "--model", str(tmp_path / "random.safetensors"), "--json", "-"]) == 0
+    baseline = json.loads(capsys.readouterr().out)["methods"]["plane removal + DBSCAN"]
+    assert [scan["name"] for scan in baseline["scans"]] == ["scene0000_00", "scene0001_00"]
+    assert [scan["true"] for scan in baseline["scans"]] == [2, 2]
+    assert baseline["summary"]["ap50"] == 1, "two chairs above a floor need no network"
+    assert baseline["summary"]["surface_miou"] > 0.95

@@ -67,6 +67,14 @@ class ScanNetScene:
         """(N,) int8: 1 on a surface, 0 on another entity, -1 where nobody annotated."""
         return np.append(self.is_surface.astype(np.int8), np.int8(-1))[self.instance]
 
+    def centres(self) -> NDArray[np.float32]:
+        """(E, 3) float32: centre of the axis-aligned box of each entity's points; zero for one without points."""
+        centres = np.zeros((len(self.names), 3), np.float32)
+        for entity in np.unique(self.instance[self.instance >= 0]):
+            points = self.points[self.instance == entity]
+            centres[entity] = (points.min(0) + points.max(0)) / 2
+        return centres
+
     def only(self, points: NDArray[np.int64]) -> ScanNetScene:
         """The scene with these points alone labelled, as in the limited-annotation benchmark.
 
