@@ -1,0 +1,140 @@
+"""Moves a cloud onto the map: a robot's pose is wrong by a centimetre and a degree, which a small object shows.
+
+Projective point-to-plane ICP (Blais and Levine, 1995; Newcombe et al., KinectFusion, 2011): a point of the map is
+paired with what the depth image has at its pixel, and the pose is turned so that the points come to lie in the planes
+seen there. What the geometry does not fix, as a shift along a bare table, stays as it was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ..types import PointCloud
+from .entry import Entry
+
+POINTS = 3000
+"""Points of the map that are aligned with."""
+
+STEPS = 6
+"""Iterations."""
+
+LEAST_PAIRS = 150
+"""With fewer pairs the told pose stands."""
+
+LARGEST_TURN = np.deg2rad(4.0)
+"""A larger correction in orientation is taken for a mistake."""
+
+PULL = 0.8
+"""Share of a correction that is made. The rest lets the told poses, whose errors average out, pull the map to where it
+belongs; made in full, the error of the first pose would stay for good."""
+
+
+def correction(
+    entries: Sequence[Entry], cloud: PointCloud, T: NDArray[np.float64], reach: float
+) -> NDArray[np.float64] | None:
+    """The pose at which a cloud fits to the map, by ``PULL`` of the way.
+
+    Args:
+        entries: the objects in view. cloud: organised, else its pose stays. T: (4, 4) from the cloud to the map's
+            coordinates, as told. reach: largest correction, metres.
+
+    Returns:
+        (4, 4); None where there is too little to go by, or where it would have to move farther.
+    """
+    camera = cloud.camera
+    firm = [entry.voxels.xyz[entry.voxels.weights > 1.5] for entry in entries]
+    if camera is None or sum(map(len, firm)) < LEAST_PAIRS:
+        return None
+    # Small objects fix where the camera is sideways: they give at least a few points each.
+    share = max(1, POINTS // len(firm))
+    xyz = np.concatenate([points[:: max(1, len(points) // share)] for points in firm])
+    intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    inverse = np.linalg.inv(T)
+    fitted, pairs = _align(xyz, inverse, intrinsics, camera.width, camera.height, cloud.points, reach, STEPS)
+    middle = np.append(xyz.mean(0), 1.0)
+    shift = float(np.linalg.norm((fitted - inverse) @ middle))
+    turn = float(np.arccos(np.clip((np.trace(fitted[:3, :3] @ inverse[:3, :3].T) - 1) / 2, -1, 1)))
+    if pairs < LEAST_PAIRS or shift > reach or turn > LARGEST_TURN:
+        return None
+    found, result = np.linalg.inv(fitted), T.copy()
+    turned = Rotation.from_matrix(found[:3, :3] @ T[:3, :3].T).as_rotvec()
+    result[:3, :3] = Rotation.from_rotvec(PULL * turned).as_matrix() @ T[:3, :3]
+    result[:3, 3] += PULL * (found[:3, 3] - T[:3, 3])
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _align(xyz, start, camera, width, height, points, reach, steps):  # type: ignore[no-untyped-def]  # compiled
+    """Refine T_camera_map; returns it and the number of pairs in the last step."""
+    T = start.copy()
+    pairs = 0
+    row = np.empty(6)
+    for _ in range(steps):
+        A, b = np.zeros((6, 6)), np.zeros(6)
+        pairs = 0
+        for i in range(len(xyz)):
+            x = T[0, 0] * xyz[i, 0] + T[0, 1] * xyz[i, 1] + T[0, 2] * xyz[i, 2] + T[0, 3]
+            y = T[1, 0] * xyz[i, 0] + T[1, 1] * xyz[i, 1] + T[1, 2] * xyz[i, 2] + T[1, 3]
+            z = T[2, 0] * xyz[i, 0] + T[2, 1] * xyz[i, 1] + T[2, 2] * xyz[i, 2] + T[2, 3]
+            if z < 0.1:
+                continue
+            u, v = camera[0] * x / z + camera[2], camera[1] * y / z + camera[3]
+            side = max(2, int(0.012 * camera[0] / z))
+            if not (side <= u < width - side - 1 and side <= v < height - side - 1):
+                continue
+            pixel = int(v + 0.5) * width + int(u + 0.5)
+            seen = points[pixel]
+            if not abs(seen[2] - z) < reach:
+                continue
+            left, right = points[pixel - side], points[pixel + side]
+            above, below = points[pixel - side * width], points[pixel + side * width]
+            jump = 0.03 + 0.01 * z * z
+            if not (abs(right[2] - left[2]) < jump and abs(below[2] - above[2]) < jump):
+                continue
+            ax, ay, az = right[0] - left[0], right[1] - left[1], right[2] - left[2]
+            bx, by, bz = below[0] - above[0], below[1] - above[1], below[2] - above[2]
+            nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+            length = np.sqrt(nx * nx + ny * ny + nz * nz)
+            if not length > 1e-9:
+                continue
+            nx, ny, nz = nx / length, ny / length, nz / length
+            residual = nx * (seen[0] - x) + ny * (seen[1] - y) + nz * (seen[2] - z)
+            # The sensor's error grows with the square of the distance.
+            weight = 1.0 / (1.0 + z * z) ** 2
+            if abs(residual) > 0.01:
+                weight *= 0.01 / abs(residual)
+            row[0], row[1], row[2] = y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
+            row[3], row[4], row[5] = nx, ny, nz
+            for j in range(6):
+                b[j] += weight * row[j] * residual
+                for k in range(6):
+                    A[j, k] += weight * row[j] * row[k]
+            pairs += 1
+        if pairs < 20:
+            break
+        ballast = 0.01 * (A[3, 3] + A[4, 4] + A[5, 5]) / 3 + 1e-9
+        for j in range(6):
+            A[j, j] += ballast
+        step = np.linalg.solve(A, b)
+        T = _moved(T, step)
+    return T, pairs
+
+
+@njit(cache=True, nogil=True)
+def _moved(T, step):  # type: ignore[no-untyped-def]  # compiled
+    """T followed by a small motion (6,): rotation vector, then translation."""
+    angle = np.sqrt((step[:3] ** 2).sum())
+    motion = np.eye(4)
+    if angle > 1e-12:
+        x, y, z = step[0] / angle, step[1] / angle, step[2] / angle
+        c, s = np.cos(angle), np.sin(angle)
+        motion[0, 0], motion[0, 1], motion[0, 2] = c + x * x * (1 - c), x * y * (1 - c) - z * s, x * z * (1 - c) + y * s
+        motion[1, 0], motion[1, 1], motion[1, 2] = y * x * (1 - c) + z * s, c + y * y * (1 - c), y * z * (1 - c) - x * s
+        motion[2, 0], motion[2, 1], motion[2, 2] = z * x * (1 - c) - y * s, z * y * (1 - c) + x * s, c + z * z * (1 - c)
+    motion[:3, 3] = step[3:]
+    return motion @ T

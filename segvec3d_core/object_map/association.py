@@ -1,0 +1,182 @@
+"""Which instance of a cloud is which object of the map: by the space that they share, then by their look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from ..types import Box, Float32, PointCloud, Scene
+from . import kernels
+from .entry import Entry
+
+POINTS = 1000
+"""Points of an instance that are looked at and fused; more would only cost time."""
+
+HIDDEN_WEIGHT = 0.5
+"""How much a hidden part counts against what is seen of the rest; what an instance covers speaks for itself."""
+
+LEAST_SUPPORT = 5
+"""Fewer points in common are chance."""
+
+TRUSTED_SHARE = 0.15
+"""An object of which less is visible tells little of what it is seen as."""
+
+STRANGE = 0.2
+"""A cosine below this is another thing, unless it fills the very same space."""
+
+LOOK_WEIGHT = 0.2
+"""How much equal looks count beside equal space."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """The instances of a cloud, in the map's coordinates.
+
+    Attributes:
+        scene, cloud: what was seen. T: (4, 4) from the cloud to the map's coordinates.
+        picked: (P,) int64 points that stand for the K instances, one instance after the other.
+        bounds: (K + 1,) where those of each begin. owner: (P,) int32 their instances.
+        xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8.
+    """
+
+    scene: Scene
+    cloud: PointCloud
+    T: NDArray[np.float64]
+    picked: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    owner: NDArray[np.int32]
+    xyz: Float32
+    colors: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> Sight:
+        """Pick points of each instance and take them to the map."""
+        picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), POINTS)
+        owner = np.repeat(np.arange(len(scene), dtype=np.int32), np.diff(bounds))
+        colors = np.full((len(picked), 3), 128, np.uint8) if cloud.colors is None else cloud.colors[picked]
+        return cls(scene, cloud, T, picked, bounds, owner, _placed(cloud, picked, T), colors)
+
+    def moved(self, T: NDArray[np.float64]) -> Sight:
+        """The same, with the cloud at another pose."""
+        return self if T is self.T else replace(self, T=T, xyz=_placed(self.cloud, self.picked, T))
+
+    def of_instance(self, k: int) -> slice:
+        """The picked points of an instance."""
+        return slice(self.bounds[k], self.bounds[k + 1])
+
+
+def _placed(cloud: PointCloud, picked: NDArray[np.int64], T: NDArray[np.float64]) -> Float32:
+    return (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What a sight says of E objects that it may show.
+
+    Attributes:
+        seen: (M,) int32 what ``kernels.look`` says of their voxels, one object after the other; all outside without a
+            camera. starts: (E + 1,) where each object's begin.
+        state: (E, 4) voxels outside, hidden, looked through, seen. votes: (E, K) voxels seen as each instance.
+        covered: (E, K) points of each instance in the object's voxels.
+        first, second: (P,) int32 the objects in whose voxels each picked point lies, -1 for none.
+        of_entry: (E, K) share of the object's visible part that is the instance.
+        of_instance: (E, K) share of the instance that lies in the object.
+    """
+
+    seen: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    state: NDArray[np.int32]
+    votes: NDArray[np.int32]
+    covered: NDArray[np.int32]
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    of_entry: NDArray[np.float64]
+    of_instance: NDArray[np.float64]
+
+    def of(self, e: int) -> NDArray[np.int32]:
+        """What is seen of an object's voxels."""
+        return self.seen[self.starts[e] : self.starts[e + 1]]
+
+
+def gather(entries: Sequence[Entry], sight: Sight) -> Evidence:
+    """Look for each object where it was."""
+    lengths = np.array([len(entry.voxels) for entry in entries], np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    xyz = np.concatenate([e.voxels.xyz for e in entries]) if entries else np.empty((0, 3), np.float32)
+    seen = _look(xyz, sight)
+    votes, state = kernels.tally(seen, starts, len(sight.scene))
+    covered, hit, first, second = _cover(entries, sight)
+    if sight.cloud.camera is not None:
+        # What hides an object touches it in places: a carton set over a mug is not the mug.
+        visible = np.maximum(state[:, 3] + HIDDEN_WEIGHT * state[:, 1], TRUSTED_SHARE * lengths)
+        of_entry = votes / np.maximum(visible, 1)[:, None]
+    else:
+        of_entry = hit / np.maximum(lengths, 1)[:, None]
+    of_instance = covered / np.maximum(np.diff(sight.bounds), 1)
+    return Evidence(seen, starts, state, votes, covered, first, second, of_entry, of_instance)
+
+
+def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
+    camera = sight.cloud.camera
+    if camera is None:  # what is not seen may be anywhere: no evidence
+        return np.full(len(xyz), kernels.OUTSIDE, np.int32)
+    intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    T = np.linalg.inv(sight.T)
+    return np.asarray(
+        kernels.look(xyz, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
+    )
+
+
+def _cover(entries: Sequence[Entry], sight: Sight) -> tuple[NDArray[np.int32], ...]:
+    """``kernels.cover`` in voxels of twice each entry's edge, so that half an edge of error costs little."""
+    count = len(sight.scene)
+    covered, hit = np.zeros((len(entries), count), np.int32), np.zeros((len(entries), count), np.int32)
+    first, second = (np.full(len(sight.picked), -1, np.int32) for _ in range(2))
+    for size in sorted({entry.voxels.size for entry in entries}):
+        mine = np.array([e for e, entry in enumerate(entries) if entry.voxels.size == size], np.int64)
+        names = [kernels.coarser(entries[e].voxels.names) for e in mine]
+        starts = np.concatenate([[0], np.cumsum([len(n) for n in names])])
+        points = kernels.cells(sight.xyz, 2 * size)
+        covered[mine], hit[mine], a, b = kernels.cover(points, sight.owner, count, np.concatenate(names), starts)
+        for found in (a, b):
+            held = np.where(found >= 0, mine[found], -1).astype(np.int32)
+            second = np.where((first >= 0) & (second < 0), held, second)
+            first = np.where(first < 0, held, first)
+    return covered, hit, first, second
+
+
+def match_by_space(entries: Sequence[Entry], sight: Sight, evidence: Evidence, least: float) -> dict[int, int]:
+    """Instance -> index of its object, one to one, so that the sum of what they share is largest."""
+    if not entries or not len(sight.scene):
+        return {}
+    a, b = evidence.of_entry, evidence.of_instance
+    inside = np.maximum(a, b)
+    both = 2 * a * b / np.maximum(a + b, 1e-9)
+    looks = np.stack([entry.look() for entry in entries]) @ np.stack([o.embedding for o in sight.scene.objects]).T
+    surface = np.array([entry.kind == "surface" for entry in entries])
+    other_kind = surface[:, None] != np.array([o.kind == "surface" for o in sight.scene.objects])
+    allowed = (inside >= least) & (np.maximum(evidence.votes, evidence.covered) >= LEAST_SUPPORT)
+    allowed &= (both >= 0.05) & (~other_kind | (both >= 0.5)) & ((looks >= STRANGE) | (both >= 0.8))
+    score = np.where(allowed, 0.4 * inside + 0.6 * both + LOOK_WEIGHT * (1 + looks), 0.0)
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    return {int(k): int(e) for e, k in zip(rows, columns, strict=True) if allowed[e, k]}
+
+
+def match_by_look(
+    similarity: NDArray[np.floating], boxes: Sequence[Box], other_boxes: Sequence[Box], least: float
+) -> list[tuple[int, int]]:
+    """Pairs of things that look alike and are of one size, one to one, so that the sum of similarities is largest.
+
+    Args:
+        similarity: (A, B) cosines; boxes: of the A things; other_boxes: of the B others; least: cosine of a pair.
+    """
+    sizes, other_sizes = (np.sort(np.array([box.size for box in group]), 1) for group in (boxes, other_boxes))
+    gap = np.abs(sizes[:, None] - other_sizes)
+    alike = (gap < 0.03 + 0.35 * np.maximum(sizes[:, None], other_sizes)).all(2)
+    score = np.where(alike & (similarity >= least), similarity + 2, 0)
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    return [(int(a), int(b)) for a, b in zip(rows, columns, strict=True) if score[a, b] > 0]

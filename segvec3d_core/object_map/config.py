@@ -1,0 +1,64 @@
+"""What an object map can be told: every time in seconds, every length in metres."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class MapConfig:
+    """How an ``ObjectMap`` keeps its objects.
+
+    Attributes:
+        voxel_size: finest voxel edge of an object's cloud, metres; it doubles when an object outgrows its voxels.
+        max_voxels: voxels of one object at most.
+        max_objects: objects at most; beyond it those unseen for longest are forgotten.
+        min_overlap: least share of an object's visible part, or of an instance, that they have in common to be one.
+        confirm_seconds: how long a new object must have been seen before it is told of.
+        split_seconds: the same for one that appears inside another.
+        merge_seconds: how long two objects must have been seen as one, and longer than as two, to be made one.
+        gone_seconds: how long one must have looked through where an object was to hold it for gone.
+        doubt_seconds: how long an object's place may be seen without an instance there; half of how long the object has
+            been seen, 5 s at most, comes on top.
+        remember_seconds: how long an object is kept that is not seen.
+        reidentify_seconds: how long one that is gone can come back under its id.
+        reidentify_similarity: least cosine of the embeddings for that, -1 to 1.
+        correct_pose: whether each cloud is first moved onto the map, by at most ``max_correction``.
+        max_correction: metres; larger errors are taken for what they are.
+
+    Raises:
+        ValueError: a value that no map can work with, by its name.
+    """
+
+    voxel_size: float = 0.01
+    max_voxels: int = 3000
+    max_objects: int = 2000
+    min_overlap: float = 0.35
+    confirm_seconds: float = 0.4
+    split_seconds: float = 1.5
+    merge_seconds: float = 1.5
+    gone_seconds: float = 0.8
+    doubt_seconds: float = 2.0
+    remember_seconds: float = math.inf
+    reidentify_seconds: float = 300.0
+    reidentify_similarity: float = 0.6
+    correct_pose: bool = True
+    max_correction: float = 0.08
+
+    def __post_init__(self) -> None:
+        if not 0.001 <= self.voxel_size <= 1:
+            raise ValueError(f"voxel_size: expected 0.001 to 1 m, got {self.voxel_size}")
+        for name, least in (("max_voxels", 64), ("max_objects", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_seconds") and not value >= 0:
+                raise ValueError(f"{field.name}: expected at least 0 s, got {value}")
+        if not 0 < self.min_overlap <= 1:
+            raise ValueError(f"min_overlap: expected above 0 and at most 1, got {self.min_overlap}")
+        if not -1 <= self.reidentify_similarity <= 1:
+            raise ValueError(f"reidentify_similarity: expected -1 to 1, got {self.reidentify_similarity}")
+        if not self.max_correction >= 0:
+            raise ValueError(f"max_correction: expected at least 0 m, got {self.max_correction}")

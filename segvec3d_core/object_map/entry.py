@@ -1,0 +1,141 @@
+"""One object of the map while it lives: its voxels, its look, and for how long what has been seen of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Box, Float32, Kind, SceneObject
+from . import kernels
+
+State = Literal["tentative", "confirmed", "gone"]
+
+WEIGHT_CAP = 6.0
+"""Sightings that a voxel remembers: so many looks through it make it vanish."""
+
+BOX_POINTS = 600
+"""Voxels that a box is drawn around."""
+
+
+@dataclass(slots=True, eq=False)
+class Voxels:
+    """A bounded cloud: one point for each voxel.
+
+    Attributes:
+        size: edge, metres; names: (M,) int64 ascending, see ``kernels.cells``.
+        xyz: (M, 3) float32 mean position, metres from the map's origin; weights: (M,) float32 sightings.
+        colors: (M, 3) uint8.
+    """
+
+    size: float
+    names: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    xyz: Float32 = field(default_factory=lambda: np.empty((0, 3), np.float32))
+    weights: Float32 = field(default_factory=lambda: np.empty(0, np.float32))
+    colors: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 3), np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int) -> None:
+        """Take points in; with more than ``limit`` voxels the edge doubles until they are within."""
+        new = kernels.cells(xyz, self.size)
+        self.names, self.xyz, self.weights, self.colors = kernels.fuse(
+            self.names, self.xyz, self.weights, self.colors, new, xyz, colors, WEIGHT_CAP
+        )
+        while len(self) > limit:
+            self.size *= 2
+            names, empty = kernels.coarser(self.names), Voxels(self.size)
+            heaviest = self.weights.max(initial=1.0)
+            self.names, self.xyz, self.weights, self.colors = kernels.fuse(
+                empty.names, empty.xyz, empty.weights, empty.colors, names, self.xyz, self.colors, WEIGHT_CAP
+            )
+            self.weights[:] = heaviest  # a rare event, after which all voxels start alike
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Drop the voxels outside ``mask`` (M,)."""
+        self.names, self.xyz = self.names[mask], self.xyz[mask]
+        self.weights, self.colors = self.weights[mask], self.colors[mask]
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An object on its way through life.
+
+    Attributes:
+        id: from 1 upwards. kind: as most of its sightings say.
+        voxels: its cloud. embedding: (d_v,) sum of its sightings' embeddings, each as sure as it was.
+        trust: sum of that sureness; score: mean score of the sightings by trust; surface: trust in it being a surface.
+        first_seen, last_seen: nanoseconds.
+        state: tentative until it has been seen long enough, gone once its place was seen without it.
+        recognised: whether it has been taken for one that was lost.
+        inside: id of the object inside which it appeared, 0 for none.
+        seen, missed, doubted: seconds for which it was seen, looked through since, and seen as nothing since.
+        box: around its voxels.
+    """
+
+    id: int
+    kind: Kind
+    voxels: Voxels
+    embedding: Float32
+    first_seen: int
+    last_seen: int
+    trust: float = 0.0
+    score: float = 0.0
+    surface: float = 0.0
+    state: State = "tentative"
+    inside: int = 0
+    sightings: int = 0
+    seen: float = 0.0
+    missed: float = 0.0
+    doubted: float = 0.0
+    recognised: bool = False
+    box: Box | None = None
+
+    def sight(self, thing: SceneObject, stamp: int, seconds: float) -> None:
+        """Note one more sighting's look and time; its points go to ``voxels``."""
+        sure = max(thing.score, 0.05) * min(1.0, thing.point_count / 500)
+        self.embedding = self.embedding + np.float32(sure) * thing.embedding
+        self.score += (thing.score - self.score) * sure / (self.trust + sure)
+        self.trust += sure
+        self.surface += sure if thing.kind == "surface" else 0.0
+        self.kind = "surface" if self.surface > 0.5 * self.trust else "object"
+        self.last_seen = stamp
+        self.sightings += 1
+        self.seen += seconds
+        self.missed = 0.0
+        self.doubted = max(0.0, self.doubted - 2 * seconds)
+
+    def continue_(self, other: Entry, id: int | None = None) -> None:
+        """Go on as what another entry was: its history is this one's too.
+
+        Args:
+            other: the entry that ends. id: under which to go on; None for the other's.
+        """
+        self.recognised = self.recognised or id is None
+        self.id = other.id if id is None else id
+        self.first_seen = min(self.first_seen, other.first_seen)
+        self.score = (self.trust * self.score + other.trust * other.score) / max(self.trust + other.trust, 1e-9)
+        self.embedding = self.embedding + other.embedding
+        self.trust += other.trust
+        self.surface += other.surface
+        self.seen += other.seen
+        self.sightings += other.sightings
+
+    def reshape(self, up: NDArray[np.float64]) -> None:
+        """Draw the box anew, around voxels seen more than once where most are."""
+        points = self.voxels.xyz
+        firm = self.voxels.weights > 1.5
+        if firm.mean() > 0.5:
+            points = points[firm]
+        points = points[:: -(-len(points) // BOX_POINTS)]
+        center, rotation, size = kernels.upright_box(points, up)
+        # A voxel's mean lies half an edge inside the points that it stands for.
+        self.box = Box(center, rotation, size + self.voxels.size / 2)
+
+    def look(self) -> Float32:
+        """(d_v,) embedding of unit length."""
+        length = float(np.linalg.norm(self.embedding))
+        return self.embedding / np.float32(length) if length > 0 else self.embedding

@@ -1,0 +1,136 @@
+"""The map's file: one versioned .npz, written beside its place and moved there when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .entry import Entry, Voxels
+
+FORMAT = "segvec3d object map"
+VERSION = 1
+
+_TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "sightings", "seen", "missed", "doubted")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saved:
+    """What a file holds: the confirmed objects, and what names and places them; ``frame`` is the name of theirs."""
+
+    entries: list[Entry]
+    next_id: int
+    origin: NDArray[np.float64]
+    up: NDArray[np.float64]
+    stamp: int | None
+    frame: str = ""
+
+
+def write(path: Path, saved: Saved) -> None:
+    """Write a map; a crash, a full disk or an error at any time leaves the file that was there before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    rows = [{name: getattr(e, name) for name in _TOLD} | {"voxel_size": e.voxels.size} for e in saved.entries]
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "next_id": saved.next_id,
+        "stamp": saved.stamp,
+        "frame": saved.frame,
+        "objects": rows,
+    }
+    arrays: dict[str, Any] = {
+        "about": np.array(json.dumps(about)),
+        "origin": saved.origin,
+        "up": saved.up,
+        "lengths": np.array([len(entry.voxels) for entry in saved.entries], np.int64),
+        "embeddings": _joined([entry.embedding[None] for entry in saved.entries], (0, 0), np.float32),
+        "names": _joined([entry.voxels.names for entry in saved.entries], (0,), np.int64),
+        "xyz": _joined([entry.voxels.xyz for entry in saved.entries], (0, 3), np.float32),
+        "weights": _joined([entry.voxels.weights for entry in saved.entries], (0,), np.float32),
+        "colors": _joined([entry.voxels.colors for entry in saved.entries], (0, 3), np.uint8),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    _sync_folder(path.parent)
+
+
+def read(path: Path) -> Saved:
+    """Read what ``write`` wrote.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another kind of file, another version, or a damaged one.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays["about"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: not an object map, or a damaged one: {error}") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError(f"{path}: expected an object map, got another file")
+    if about.get("version") != VERSION:
+        raise ValueError(f"{path}: expected an object map of version {VERSION}, got version {about.get('version')}")
+    try:
+        return Saved(
+            _entries(about, arrays),
+            int(about["next_id"]),
+            arrays["origin"],
+            arrays["up"],
+            about["stamp"],
+            about["frame"],
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{path}: a damaged object map: {error}") from None
+
+
+def _entries(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[Entry]:
+    ends = np.cumsum(arrays["lengths"])
+    parts = {name: np.split(arrays[name], ends)[:-1] for name in ("names", "xyz", "weights", "colors")}
+    entries = []
+    for k, row in enumerate(about["objects"]):
+        size = float(row.pop("voxel_size"))
+        voxels = Voxels(size, *(parts[name][k] for name in ("names", "xyz", "weights", "colors")))
+        if len({len(voxels), len(voxels.xyz), len(voxels.weights), len(voxels.colors)}) != 1 or not len(voxels):
+            raise ValueError(f"object {row.get('id')}: its arrays differ in length")
+        entries.append(Entry(voxels=voxels, embedding=arrays["embeddings"][k], state="confirmed", **row))
+    return entries
+
+
+def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...], dtype: type) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(empty, dtype)
+
+
+def _sync_folder(folder: Path) -> None:
+    """See to it that the new name outlives a power cut, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,91 @@
+"""A small world of boxes on a floor, seen by a perfect camera: what the tests of the object map look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segvec3d_core.geometry import oriented_box
+from segvec3d_core.types import Camera, PointCloud, Scene, SceneObject
+
+CAMERA = Camera(120, 90, 110.0, 110.0, 59.5, 44.5)
+
+
+@dataclass(frozen=True)
+class Block:
+    """An upright box: where its bottom's middle is, its edges, and what it looks like."""
+
+    at: tuple[float, float, float]
+    size: tuple[float, float, float] = (0.1, 0.1, 0.15)
+    look: int = 0
+
+
+FLOOR = Block((0, 0, -0.02), (6, 6, 0.02), look=99)
+
+
+def look(number: int) -> NDArray[np.float32]:
+    """(16,) embedding of unit length, the same for the same number."""
+    v = np.random.default_rng(number).normal(size=16).astype(np.float32)
+    return v / np.linalg.norm(v)
+
+
+def pose(eye: tuple[float, float, float], target: tuple[float, float, float] = (0, 0, 0.05)) -> NDArray[np.float64]:
+    """T_map_camera of an optical frame at ``eye`` that looks at ``target``."""
+    forward = np.subtract(target, eye) / np.linalg.norm(np.subtract(target, eye))
+    right = np.cross(forward, [0, 0, 1.0])
+    right /= np.linalg.norm(right)
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = np.stack([right, np.cross(forward, right), forward], 1), eye
+    return T
+
+
+def see(
+    blocks: list[Block], T: NDArray[np.float64], groups: list[int] | None = None, camera: Camera = CAMERA
+) -> tuple[Scene, PointCloud]:
+    """What the camera sees of the floor and the blocks, perfectly segmented.
+
+    Args:
+        groups: number of the instance that each block belongs to, -1 for none; each its own unless told.
+    """
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.shape)], -1).reshape(-1, 3)
+    rays = rays @ T[:3, :3].T
+    depth, owner = np.full(len(rays), np.inf), np.full(len(rays), -1)
+    for k, block in enumerate([FLOOR, *blocks]):
+        low = np.array(block.at) - [block.size[0] / 2, block.size[1] / 2, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a, b = (low - T[:3, 3]) / rays, (low + block.size - T[:3, 3]) / rays
+        near, far = np.minimum(a, b).max(1), np.maximum(a, b).min(1)
+        hit = (near < far) & (near > 0.05) & (near < depth)
+        depth[hit], owner[hit] = near[hit], k
+    depth[np.isinf(depth)] = np.nan
+    cloud = PointCloud.from_depth(
+        depth.reshape(camera.height, camera.width).astype(np.float32), camera,
+        np.full((camera.height, camera.width, 3), 200, np.uint8), up=T[2, :3].astype(np.float32),
+    )  # fmt: skip
+    of_block = np.array(
+        [0, *(range(1, len(blocks) + 1) if groups is None else [g + 1 if g >= 0 else -1 for g in groups]), -1]
+    )
+    labels = of_block[owner]
+    return _scene(labels, cloud, blocks, of_block), cloud
+
+
+def _scene(labels: NDArray[np.int64], cloud: PointCloud, blocks: list[Block], of_block: NDArray[np.int64]) -> Scene:
+    found = np.full(len(cloud), -1, np.int32)
+    objects: list[SceneObject] = []
+    for label in range(int(labels.max(initial=-1)) + 1):
+        mine = labels == label
+        if mine.sum() < 12:
+            continue
+        found[mine] = len(objects)
+        first = int(np.flatnonzero(of_block == label)[0])
+        points = cloud.points[mine]
+        objects.append(
+            SceneObject(
+                "surface" if label == 0 else "object", 0.9, oriented_box(points, cloud.up), points.mean(0),
+                look([FLOOR, *blocks][first].look), np.array([200, 200, 200], np.uint8), int(mine.sum()),
+            )
+        )  # fmt: skip
+    return Scene(found, tuple(objects))

@@ -1,0 +1,403 @@
+"""Objects that persist: identity, life, memory, and the file of an object map."""
+
+import json
+import os
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from boxes import CAMERA, Block, look, pose, see
+
+from segvec3d_core.object_map import MapConfig, ObjectMap, storage
+from segvec3d_core.types import Match, Matches, PointCloud, Scene
+
+SECOND = 1_000_000_000
+FRONT, SIDE, AWAY = pose((1.0, 0, 0.7)), pose((0.6, 0.8, 0.7)), pose((1.0, 0, 0.7), (3, 0, 0.5))
+MUG, CAN = Block((0.0, 0.15, 0), look=1), Block((0.0, -0.15, 0), (0.12, 0.08, 0.2), look=2)
+
+
+class Robot:
+    """Shows a map what a robot sees, at a rate."""
+
+    def __init__(self, config=None, rate=5.0):
+        self.map, self.rate, self.stamp = ObjectMap(config), rate, 10 * SECOND
+
+    def watch(self, blocks, T=FRONT, seconds=1.0, **seeing):
+        ids: tuple[int, ...] = ()
+        for _ in range(max(1, round(seconds * self.rate))):
+            self.stamp += round(SECOND / self.rate)
+            scene, cloud = see(blocks, T, **seeing)
+            ids = self.map.update(scene, cloud, T, self.stamp)
+        return ids
+
+    def objects(self):
+        return {thing.id: thing for thing in self.map.snapshot() if thing.object.kind == "object"}
+
+    def at(self, block):
+        """Ids of the objects whose middle lies in a block."""
+        return {
+            i for i, thing in self.objects().items() if np.all(np.abs(thing.object.box.center - block.at)[:2] < 0.06)
+        }
+
+
+@pytest.fixture
+def robot():
+    return Robot()
+
+
+def test_a_thing_keeps_its_id_while_the_camera_moves(robot):
+    first = robot.watch([MUG, CAN])
+    for turn in np.linspace(0, 2 * np.pi, 16):
+        robot.watch([MUG, CAN], pose((np.cos(turn), np.sin(turn), 0.7)), 0.4)
+    assert set(robot.objects()) == set(first[1:])
+    assert robot.at(MUG) == {first[1]}
+
+
+def test_a_box_seen_from_all_sides_has_its_true_size(robot):
+    for turn in np.linspace(0, 2 * np.pi, 16):
+        robot.watch([CAN], pose((np.cos(turn), np.sin(turn), 0.7), (0, -0.15, 0.1)), 0.4)
+    (thing,) = robot.objects().values()
+    assert np.sort(thing.object.box.size) == pytest.approx(np.sort(CAN.size), abs=0.012)
+    assert thing.object.box.center == pytest.approx([0, -0.15, 0.1], abs=0.01)
+
+
+def test_what_is_seen_for_a_moment_is_not_told_of(robot):
+    robot.watch([MUG], seconds=0.2)
+    assert not robot.objects()
+    robot.watch([MUG], seconds=0.6)
+    assert len(robot.objects()) == 1
+
+
+@pytest.mark.parametrize("rate", [2.0, 10.0, 30.0])
+def test_times_are_seconds_whatever_the_rate(rate):
+    robot = Robot(MapConfig(confirm_seconds=1.0, gone_seconds=1.0), rate)
+    robot.watch([MUG], seconds=0.9)
+    assert not robot.objects()
+    robot.watch([MUG], seconds=1.0)
+    assert len(robot.objects()) == 1
+    robot.watch([], seconds=0.9)
+    assert len(robot.objects()) == 1
+    robot.watch([], seconds=1.2)
+    assert not robot.objects()
+
+
+def test_what_leaves_the_view_is_remembered(robot):
+    ids = robot.watch([MUG, CAN])
+    robot.watch([MUG, CAN], AWAY, 20.0)
+    assert set(robot.objects()) == set(ids[1:])
+    assert {thing.state for thing in robot.objects().values()} == {"remembered"}
+    assert (robot.stamp - robot.objects()[ids[1]].last_seen) / SECOND == pytest.approx(20.0)
+    assert robot.watch([MUG, CAN])[1:] == ids[1:]
+    assert {thing.state for thing in robot.objects().values()} == {"visible"}
+
+
+def test_what_is_hidden_is_remembered(robot):
+    ids = robot.watch([MUG, CAN])
+    screen = Block((0.4, 0.15, 0), (0.02, 0.3, 0.5), look=7)
+    robot.watch([MUG, CAN, screen], seconds=10.0)
+    assert robot.at(MUG) == {ids[1]}
+    assert robot.objects()[ids[1]].state == "remembered"
+
+
+def test_what_a_carton_covers_is_not_the_carton(robot):
+    ids = robot.watch([MUG, CAN])
+    carton = Block(MUG.at, (0.17, 0.17, 0.21), look=8)
+    covered = robot.watch([CAN, carton], seconds=5.0)
+    assert covered[2] != ids[1]
+    assert robot.watch([MUG, CAN], seconds=3.0)[1] == ids[1]
+    assert set(robot.objects()) == set(ids[1:])
+
+
+def test_what_is_taken_away_is_forgotten_once_its_place_is_seen(robot):
+    ids = robot.watch([MUG, CAN])
+    robot.watch([CAN], AWAY, 5.0)
+    assert set(robot.objects()) == set(ids[1:])
+    robot.watch([CAN], SIDE, 2.0)
+    assert set(robot.objects()) == {ids[2]}
+
+
+def test_without_a_camera_a_miss_is_no_evidence(robot):
+    robot.watch([MUG, CAN])
+    scene, cloud = see([CAN], FRONT)
+    unorganised = PointCloud(cloud.points, cloud.colors, up=cloud.up)
+    for _ in range(30):
+        robot.stamp += SECOND // 5
+        robot.map.update(scene, unorganised, FRONT, robot.stamp)
+    assert len(robot.objects()) == 2
+
+
+def test_things_are_matched_without_a_camera_too():
+    robot, ids = Robot(), set()
+    for T in (FRONT, SIDE, FRONT, SIDE):
+        scene, cloud = see([MUG, CAN], T)
+        robot.stamp += SECOND // 2
+        ids.add(robot.map.update(scene, PointCloud(cloud.points, up=cloud.up), T, robot.stamp)[1:])
+    assert len(ids) == 1
+
+
+def test_what_moves_is_recognised(robot):
+    ids = robot.watch([MUG, CAN])
+    moved = replace(MUG, at=(-0.4, 0.3, 0))
+    after = robot.watch([moved, CAN], seconds=3.0)
+    assert after == ids
+    assert robot.at(moved) == {ids[1]}
+    assert len(robot.objects()) == 2
+
+
+def test_what_is_pushed_keeps_its_id_and_leaves_nothing_behind(robot):
+    ids = robot.watch([MUG])
+    for step in range(10):
+        robot.watch([replace(MUG, at=(0.0, 0.15 - 0.03 * step, 0))], seconds=0.4)
+    assert robot.watch([replace(MUG, at=(0.0, -0.12, 0))], seconds=2.0) == ids
+    (thing,) = robot.objects().values()
+    assert thing.object.box.size.max() < 0.2
+
+
+def test_what_comes_back_after_a_while_is_recognised(robot):
+    ids = robot.watch([MUG, CAN])
+    robot.watch([CAN], seconds=20.0)
+    assert set(robot.objects()) == {ids[2]}
+    robot.watch([replace(MUG, at=(0.2, 0.3, 0)), CAN], seconds=2.0)
+    assert set(robot.objects()) == set(ids[1:])
+    assert robot.objects()[ids[1]].first_seen < 12 * SECOND
+
+
+def test_two_equal_cans_are_two_cans(robot):
+    cans = [replace(CAN, at=(0, y, 0)) for y in (-0.2, 0.0, 0.2)]
+    ids = robot.watch(cans)
+    assert len(set(ids)) == 4
+    robot.watch(cans, SIDE, 2.0)
+    assert set(robot.objects()) == set(ids[1:])
+    robot.watch([cans[0], cans[2]], seconds=3.0)
+    assert set(robot.objects()) == {ids[1], ids[3]}
+    robot.watch([*cans, replace(CAN, at=(0.3, 0, 0))], seconds=3.0)
+    assert len(robot.objects()) == 4
+
+
+def test_another_thing_in_the_same_place_is_another(robot):
+    (_, mug) = robot.watch([MUG])
+    (_, other) = robot.watch([Block(MUG.at, (0.25, 0.2, 0.05), look=5)], seconds=3.0)
+    assert other != mug
+    assert set(robot.objects()) == {other}
+
+
+def test_two_halves_become_one_when_they_are_seen_as_one(robot):
+    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
+    robot.watch(halves[:1], groups=[0])
+    robot.watch(halves, groups=[-1, 1])
+    assert len(robot.objects()) >= 1
+    robot.watch(halves, groups=[0, 0], seconds=5.0)
+    assert len(robot.objects()) == 1
+    (thing,) = robot.objects().values()
+    assert thing.object.box.size.max() == pytest.approx(0.4, abs=0.03)
+
+
+def test_one_becomes_two_when_they_are_seen_as_two(robot):
+    pair = [Block((0, -0.1, 0), (0.1, 0.18, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.18, 0.1), look=4)]
+    robot.watch(pair, groups=[0, 0])
+    assert len(robot.objects()) == 1
+    robot.watch(pair, seconds=6.0)
+    assert len(robot.objects()) == 2
+    assert all(len(robot.at(half)) == 1 for half in pair)
+
+
+def test_a_flicker_of_the_segmentation_neither_splits_nor_merges(robot):
+    pair = [Block((0, -0.1, 0), (0.1, 0.18, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.18, 0.1), look=4)]
+    ids = robot.watch(pair, seconds=3.0)
+    for _ in range(5):
+        robot.watch(pair, groups=[0, 0], seconds=0.2)
+        assert robot.watch(pair, seconds=0.6) == ids
+    assert set(robot.objects()) == set(ids[1:])
+
+
+def test_an_error_of_the_pose_does_not_inflate_boxes():
+    robot, rng = Robot(), np.random.default_rng(0)
+    blocks = [MUG, CAN, Block((-0.3, 0, 0), (0.2, 0.4, 0.3), look=3)]
+    for _ in range(40):
+        scene, cloud = see(blocks, FRONT)
+        T = FRONT.copy()
+        T[:3, 3] += rng.normal(0, 0.01 / 3**0.5, 3)
+        robot.stamp += SECOND // 5
+        robot.map.update(scene, cloud, T, robot.stamp)
+    sizes = [thing.object.box.size.max() for thing in robot.objects().values()]
+    assert len(sizes) == 3
+    assert max(sizes) < 0.44
+
+
+def test_ids_are_never_used_again(robot):
+    before = robot.watch([MUG, CAN])
+    robot.map.clear()
+    assert not robot.map.snapshot()
+    after = robot.watch([MUG, CAN])
+    assert not set(before) & set(after)
+
+
+def test_memory_is_bounded():
+    robot = Robot(MapConfig(max_voxels=200, max_objects=8))
+    rng = np.random.default_rng(0)
+    for step in range(60):
+        blocks = [Block((float(x), float(y), 0), look=step) for x, y in rng.uniform(-0.5, 0.5, (4, 2))]
+        robot.watch(blocks, pose((1.2, float(rng.uniform(-1, 1)), 0.9)), 0.6)
+    assert len(robot.map._entries) <= 8
+    assert all(len(entry.voxels) <= 200 for entry in robot.map._entries)
+    tracemalloc.start()
+    for _ in range(50):
+        robot.watch([MUG, CAN], seconds=0.2)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 2e6
+
+
+def test_an_empty_scene_and_an_empty_cloud_are_ordinary(robot):
+    robot.watch([MUG])
+    robot.stamp += SECOND
+    assert (
+        robot.map.update(Scene(np.full(CAMERA.width * CAMERA.height, -1)), see([], FRONT)[1], FRONT, robot.stamp) == ()
+    )
+    assert (
+        robot.map.update(Scene(np.empty(0, np.int32)), PointCloud(np.empty((0, 3), np.float32)), FRONT, robot.stamp + 1)
+        == ()
+    )
+    assert len(ObjectMap().snapshot().cloud()) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"T": np.eye(3)}, r"T_map_camera: expected shape \(4, 4\), got \(3, 3\)"),
+        ({"T": 2 * np.eye(4)}, "T_map_camera: expected a rotation and a translation"),
+        ({"T": np.full((4, 4), np.nan)}, "T_map_camera: expected a rotation and a translation"),
+        ({"stamp": 1}, "stamp_ns: expected 10200000000 or later, got 1"),
+        ({"cloud": PointCloud(np.zeros((5, 3), np.float32))}, "scene: expected labels for 5 points, got 10800"),
+    ],
+)
+def test_a_bad_update_is_refused_and_changes_nothing(robot, change, message):
+    robot.watch([MUG], seconds=0.2)
+    scene, cloud = see([MUG], FRONT)
+    with pytest.raises(ValueError, match=message):
+        robot.map.update(scene, change.get("cloud", cloud), change.get("T", FRONT), change.get("stamp", robot.stamp))
+    assert robot.map.stamp_ns == robot.stamp
+
+
+@pytest.mark.parametrize("name", ["voxel_size", "max_voxels", "gone_seconds", "min_overlap", "reidentify_similarity"])
+def test_a_configuration_that_no_map_can_work_with_is_refused(name: str):
+    with pytest.raises(ValueError, match=f"{name}: expected"):
+        MapConfig(**{name: -2})  # type: ignore[arg-type]  # any of its numbers
+
+
+def test_a_snapshot_stays_as_it_was(robot):
+    robot.watch([MUG])
+    before = robot.map.snapshot()
+    points = before.cloud().points.copy()
+    robot.watch([], seconds=5.0)
+    assert len(before) == 2
+    assert np.array_equal(before.cloud().points, points)
+    assert len(before.scene().labels) == len(points)
+
+
+def test_a_query_searches_what_is_remembered_too(robot):
+    class Searcher:
+        def find(self, scene, text, top_k=None, min_similarity=None):
+            similarity = [float(o.embedding @ look(int(text))) for o in scene.objects]
+            k = int(np.argmax(similarity))
+            return Matches((Match(k, scene.objects[k], similarity[k]),))
+
+    ids = robot.watch([MUG, CAN])
+    robot.watch([], AWAY, 2.0)
+    matches, snapshot = robot.map.query(Searcher(), "2")
+    assert snapshot[matches[0].index].id == ids[2]
+    assert snapshot[matches[0].index].state == "remembered"
+
+
+# The file ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_saved_map_comes_back(robot, tmp_path):
+    ids = robot.watch([MUG, CAN], seconds=2.0)
+    before = robot.map.snapshot()
+    assert robot.map.save(tmp_path / "deep" / "kitchen.npz") == 3
+    other = Robot()
+    assert other.map.load(tmp_path / "deep" / "kitchen.npz") == 3
+    after = other.map.snapshot()
+    assert [t.id for t in after] == [t.id for t in before]
+    assert [t.first_seen for t in after] == [t.first_seen for t in before]
+    assert np.allclose(after.cloud().points, before.cloud().points)
+    for a, b in zip(after, before, strict=True):
+        assert np.allclose(a.object.box.corners(), b.object.box.corners(), atol=1e-4)
+        assert np.allclose(a.object.embedding, b.object.embedding)
+    assert other.watch([MUG, CAN]) == ids
+    assert max(other.watch([MUG, CAN, Block((0.3, 0, 0), look=9)])) > max(ids)
+
+
+def test_an_empty_map_can_be_saved(tmp_path):
+    assert ObjectMap().save(tmp_path / "map.npz") == 0
+    assert ObjectMap().load(tmp_path / "map.npz") == 0
+
+
+@pytest.mark.parametrize("failing", ["write", "fsync", "replace"])
+def test_a_crash_in_mid_save_leaves_the_last_save(robot, tmp_path, monkeypatch, failing):
+    path = tmp_path / "map.npz"
+    robot.watch([MUG])
+    robot.map.save(path)
+    robot.watch([MUG, CAN])
+
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*{"write": (np, "savez"), "fsync": (os, "fsync"), "replace": (os, "replace")}[failing], fail)
+    with pytest.raises(OSError, match="No space left"):
+        robot.map.save(path)
+    monkeypatch.undo()
+    assert ObjectMap().load(path) == 2
+    assert os.listdir(tmp_path) == ["map.npz"]
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _older(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["about"] = np.array(json.dumps(json.loads(str(arrays["about"])) | {"version": 0}))
+    np.savez(path, **arrays)
+
+
+def _mixed_up(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"lengths": arrays["lengths"][:-1]})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_cut, "not an object map, or a damaged one"),
+        (_flip, "damaged"),
+        (lambda path: path.write_bytes(b""), "not an object map, or a damaged one"),
+        (lambda path: path.write_text("hello"), "not an object map, or a damaged one"),
+        (lambda path: np.savez(path, points=np.zeros(3)), "not an object map, or a damaged one"),
+        (_older, f"expected an object map of version {storage.VERSION}, got version 0"),
+        (_mixed_up, "a damaged object map"),
+    ],
+)
+def test_a_file_that_is_no_map_gives_one_error_and_leaves_the_map(robot, tmp_path, damage, message):
+    path = tmp_path / "map.npz"
+    robot.watch([MUG, CAN])
+    robot.map.save(path)
+    damage(path)
+    with pytest.raises(ValueError, match=message):
+        robot.map.load(path)
+    assert len(robot.objects()) == 2
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz: no such file"):
+        ObjectMap().load(tmp_path / "nowhere.npz")
