@@ -38,6 +38,9 @@ POSE_MEMORY = 2.0
 FURNITURE_TOPS = ("table", "coffee table", "desk")
 """Object in one view, surface in another: not counted."""
 
+CARTON_MARGIN = 0.06
+"""How much larger than what it covers a carton is, metres."""
+
 CAMERAS: tuple[Sensor, ...] = ("kinect", "stereo")
 """The models of real cameras; "generic" has another scale in every frame, which no camera has."""
 
@@ -314,7 +317,7 @@ class _World:
     def _add_carton(self, rng: Generator, k: int) -> int:
         """A carton that will cover a thing, absent for now; returns its identity."""
         low, high = self.extent(k)
-        size = (high - low).astype(np.float64) + 0.02
+        size = (high - low).astype(np.float64) + CARTON_MARGIN
         row = material_row(rng, "brown", "beige", "plain", "cardboard", float(size.max()))
         model = surface_model("box", "brown", "cardboard", box(*(float(edge) for edge in size)), row[None])
         offset = np.array([*(low[:2] + high[:2]) / 2, low[2]])
