@@ -231,6 +231,7 @@ class KindScore:
 
     Attributes:
         first, fifth: R@1 and R@5; mrr: mean of 1 / rank; median_rank: infinite when most are never found.
+        segmented: questions of which an instance is a right answer, so that they can be answered at all.
         answered: questions with an answer at the default threshold; right: those whose best answer is right.
     """
 
@@ -238,6 +239,7 @@ class KindScore:
     fifth: HitRate
     mrr: float
     median_rank: float
+    segmented: HitRate
     answered: HitRate
     right: HitRate
 
@@ -248,8 +250,8 @@ class KindScore:
         ranks = np.array([o.rank if o.rank else np.inf for o in outcomes])
         return cls(
             HitRate(int((ranks <= 1).sum()), n), HitRate(int((ranks <= 5).sum()), n), float((1 / ranks).mean()),
-            float(np.median(ranks)), HitRate(sum(o.answered for o in outcomes), n),
-            HitRate(sum(o.right for o in outcomes), n),
+            float(np.median(ranks)), HitRate(int(np.isfinite(ranks).sum()), n),
+            HitRate(sum(o.answered for o in outcomes), n), HitRate(sum(o.right for o in outcomes), n),
         )  # fmt: skip
 
 

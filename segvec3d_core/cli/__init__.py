@@ -165,6 +165,18 @@ def _find(commands: Any) -> None:
     _add_model(parser)
 
 
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("language")
+    group.add_argument(
+        "--language", dest="run", action="store_const", const=("language", "evaluate"),
+        help="ask for things on --limit simulated tables (default: 100), without PATH",
+    )  # fmt: skip
+    group.add_argument(
+        "--classify", dest="run", action="store_const", const=("language", "classify_shapes"),
+        help="name the test shapes of PATH, ModelNet40 or ScanObjectNN, with no training on them",
+    )  # fmt: skip
+
+
 def _eval(commands: Any) -> None:
     parser = _command(
         commands, "eval", ("compare", "evaluate"),
@@ -178,7 +190,9 @@ def _eval(commands: Any) -> None:
         "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only\n"
         "  segvec3d eval scannet/scans",
     )  # fmt: skip
-    parser.add_argument("path", metavar="PATH", help="frame folder, .npz scan, ScanNet scene, or folder of scans")
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", default="", help="frame folder, .npz scan, ScanNet scene, or folder of scans"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N frames or scans")
     parser.add_argument("--model-only", action="store_true", help="leave out the rows to compare with")
     parser.add_argument("--spread", action="store_true", help="also with every clustering constant times 0.7 and 1.3")
@@ -191,6 +205,7 @@ def _eval(commands: Any) -> None:
         help="draw the N frames of least overlap F, or scans of least AP50",
     )
     parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
+    _add_language(parser)
     _add_json(parser)
     _add_model(parser)
 

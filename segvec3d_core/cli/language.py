@@ -1,0 +1,205 @@
+"""``segvec3d eval --language`` and ``--classify``: what words find, and what shapes are called."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
+from segvec3d_core.datasets.modelnet import modelnet
+from segvec3d_core.datasets.scanobjectnn import scanobjectnn
+from segvec3d_core.geometry import oriented_box
+from segvec3d_core.io import write_json
+from segvec3d_core.metrics import HitRate
+from segvec3d_core.quiz import ABSENT, Known, Outcome, Quiz, ask, summarize
+from segvec3d_core.types import Kind, PointCloud, Scene, SceneObject
+from segvec3d_core.zeroshot import class_vectors, classify
+
+SCENES = 100
+"""Scenes of about 20 objects that are asked about unless told otherwise."""
+
+
+def evaluate(args: Namespace) -> int:
+    """Ask the model about simulated scenes that training never saw, and print how it answers by kind of question."""
+    count = at_least("--limit", args.limit or SCENES, 1)
+    model, config = load_model(args), configuration(args)
+    model.warm_up()
+    outcomes: list[Outcome] = []
+    names: set[str] = set()
+    for index in progress(range(count), "scenes"):
+        cloud, things, truth, rng = _simulated(index)
+        names |= {thing.name for thing in things}
+        questions = Quiz(things, truth, _nouns(), rng).questions()
+        outcomes += ask(model, model.segment(cloud, config), things, questions)
+    if args.json != "-":
+        print(machine_line())
+        print(f"{count} simulated tables, {len(names)} categories, {len(outcomes)} questions, percent")
+        _print(outcomes)
+    if args.json is not None:
+        write_json(args.json, _as_dict(outcomes, count, sorted(names)) | {"machine": machine(), "model": model.info})
+    return 0
+
+
+def _nouns() -> list[str]:
+    """Names of what the simulator makes."""
+    from segvec3d_core.simulate import FAMILIES
+
+    return sorted({family.category for family in FAMILIES} - {"thing"})
+
+
+def _simulated(index: int) -> tuple[PointCloud, list[Known], Scene, np.random.Generator]:
+    """Scene ``index``: the cloud, its objects, and a scene whose instances are these objects and the surfaces."""
+    from segvec3d_core.simulate import NOUNS, simulate_frame
+
+    rng = np.random.default_rng([881, index])
+    frame = simulate_frame(rng, "table", objects=20)
+    cloud, instance = frame.cloud(), frame.instance.reshape(-1)
+    seen = np.isfinite(cloud.points).all(1)
+    pixels = np.bincount(instance[seen & (instance >= 0)], minlength=len(frame.entities))
+    things: list[Known] = []
+    objects: list[SceneObject] = []
+    for kind in ("object", "surface"):
+        for k, entity in enumerate(frame.entities):
+            if entity.kind != kind or pixels[k] < 20:
+                continue
+            mask = seen & (instance == k)
+            objects.append(_true_object(kind, cloud.points[mask], frame.up))
+            if kind == "object":
+                info, noun = entity.info, NOUNS[entity.info.category]
+                things.append(
+                    Known(
+                        info.category, info.synonyms, noun.hypernyms, noun.uses, info.color, info.material, info.size,
+                        int(pixels[k]), mask,
+                    )
+                )  # fmt: skip
+    truth = Scene(np.full(len(cloud), -1, np.int32), tuple(objects), {}, cloud.viewpoint, frame.up)
+    return cloud, things, truth, rng
+
+
+def _true_object(kind: Kind, points: NDArray[np.float32], up: NDArray[np.float32]) -> SceneObject:
+    box = oriented_box(points, up)
+    return SceneObject(kind, 1.0, box, points.mean(0), np.zeros(0, np.float32), None, len(points))
+
+
+def _print(outcomes: Sequence[Outcome]) -> None:
+    print(
+        f"{'':18} {'asked':>6}  {'R@1':>5}  {'95% interval':>12}  {'R@5':>5}  {'MRR':>5}  {'rank':>4}  "
+        f"{'in view':>7}  {'found':>5}  {'R@1 so':>6}"
+    )
+    for kind, score in summarize(outcomes).items():
+        if kind in ABSENT:
+            print(
+                f"{kind:18} {score.answered.total:>6}  refused at the default threshold: {_refused(score.answered):.1f}"
+            )
+            continue
+        low, high = score.first.interval()
+        rank = "-" if math.isinf(score.median_rank) else f"{score.median_rank:.0f}"
+        print(
+            f"{kind:18} {score.first.total:>6}  {100 * score.first.rate:5.1f}  {100 * low:5.1f}-{100 * high:5.1f}   "
+            f"{100 * score.fifth.rate:5.1f}  {100 * score.mrr:5.1f}  {rank:>4}  {100 * score.segmented.rate:7.1f}  "
+            f"{100 * score.answered.rate:5.1f}  "
+            f"{100 * score.right.rate:6.1f}"
+        )
+    present, absent = _present_absent(outcomes)
+    print(
+        f"of what is there {100 * present:.1f} % are answered, of what is not {100 * absent:.1f} % are refused, "
+        "at the default threshold (found; R@1 so: with it); in view: an instance overlaps a right thing"
+    )
+
+
+def _refused(answered: Any) -> float:
+    return 100 * (1 - float(answered.rate))
+
+
+def _present_absent(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+    """Share of answered questions among those with an answer, and of refused ones among the others, where absent
+    categories and absent attributes weigh alike."""
+    present = [o.answered for o in outcomes if o.question.kind not in ABSENT]
+    absent = [[not o.answered for o in outcomes if o.question.kind == kind] for kind in ABSENT]
+    means = [float(np.mean(group)) for group in absent if group]
+    return float(np.mean(present)) if present else math.nan, float(np.mean(means)) if means else math.nan
+
+
+def _as_dict(outcomes: Sequence[Outcome], scenes: int, names: list[str]) -> dict[str, Any]:
+    """The scores as JSON: fractions; None for a median rank of never."""
+    kinds: dict[str, Any] = {}
+    for kind, score in summarize(outcomes).items():
+        if kind in ABSENT:
+            kinds[kind] = {"asked": score.answered.total, "refused": 1 - score.answered.rate}
+            continue
+        kinds[kind] = {
+            "asked": score.first.total, "r_at_1": score.first.rate, "interval": score.first.interval(),
+            "r_at_5": score.fifth.rate, "mrr": score.mrr,
+            "median_rank": None if math.isinf(score.median_rank) else score.median_rank,
+            "segmented": score.segmented.rate, "answered": score.answered.rate, "r_at_1_answered": score.right.rate,
+        }  # fmt: skip
+    present, absent = _present_absent(outcomes)
+    rows = [
+        {
+            "kind": o.question.kind, "text": o.question.text, "there": bool(o.question.right), "rank": o.rank,
+            "answered": o.answered, "right": o.right,
+        }
+        for o in outcomes
+    ]  # fmt: skip
+    return {
+        "version": 1, "scenes": scenes, "categories": names, "kinds": kinds, "present_answered": present,
+        "absent_refused": absent, "questions": rows,
+    }  # fmt: skip
+
+
+# Single shapes ---------------------------------------------------------------------------------------------------
+
+
+def classify_shapes(args: Namespace) -> int:
+    """Name the test shapes of ModelNet40 or ScanObjectNN without training on any, and print how often rightly."""
+    path = Path(args.path)
+    if not args.path or not path.exists():
+        raise FileNotFoundError(f"{args.path or 'PATH'}: no such file or folder")
+    shapes = modelnet(path) or scanobjectnn(path)
+    if shapes is None:
+        raise ValueError(f"{path}: neither ModelNet40 (CLASS/test/*.off, or its lists) nor ScanObjectNN (.h5)")
+    if args.limit is not None:
+        at_least("--limit", args.limit, 1)
+    model = load_model(args)
+    classes = class_vectors(model, shapes.classes)
+    rows: list[tuple[int, list[int]]] = []
+    for shape in progress(itertools.islice(shapes, args.limit), "shapes"):
+        similarity = classify(model, shape.points, shape.up, classes)
+        rows.append((shape.label, np.argsort(-similarity, kind="stable")[:5].tolist()))
+    if not rows:
+        raise ValueError(f"{path}: expected shapes, got none")
+    first = HitRate(sum(label == guess[0] for label, guess in rows), len(rows))
+    fifth = HitRate(sum(label in guess for label, guess in rows), len(rows))
+    by_class = {
+        name: HitRate(sum(k == guess[0] for k, guess in rows if k == label), sum(k == label for k, _ in rows))
+        for label, name in enumerate(shapes.classes)
+    }
+    asked = [rate.rate for rate in by_class.values() if rate.total]
+    if args.json != "-":
+        print(machine_line())
+        low, high = first.interval()
+        print(
+            f"{path}: {len(rows)} shapes, {len(shapes.classes)} classes; top-1 {100 * first.rate:.1f} % "
+            f"(95% interval {100 * low:.1f} to {100 * high:.1f}), top-5 {100 * fifth.rate:.1f} %, "
+            f"mean over classes {100 * float(np.mean(asked)):.1f} %, chance {100 / len(shapes.classes):.1f} %"
+        )
+        for name, rate in by_class.items():
+            if rate.total:
+                print(f"  {name:16} {100 * rate.rate:5.1f} of {rate.total}")
+    if args.json is not None:
+        result = {
+            "version": 1, "path": str(path), "shapes": len(rows), "classes": list(shapes.classes),
+            "top_1": first.rate, "interval": first.interval(), "top_5": fifth.rate,
+            "mean_over_classes": float(np.mean(asked)),
+            "by_class": {name: rate.rate for name, rate in by_class.items() if rate.total},
+            "machine": machine(), "model": model.info,
+        }  # fmt: skip
+        write_json(args.json, result)
+    return 0
