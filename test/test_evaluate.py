@@ -241,6 +241,18 @@ def test_the_baseline_finds_boxes_on_a_table_and_repeats_itself() -> None:
         assert item.point_count == len(points)
 
 
+@pytest.mark.parametrize("spacing", [0.004, 0.02, 0.05])
+def test_the_baseline_keeps_things_of_a_scan_whole_however_sparse_it_is(spacing: float) -> None:
+    steps = np.arange(40) * spacing
+    floor = np.stack([*np.meshgrid(steps, steps), np.zeros((40, 40))], -1).reshape(-1, 3)
+    things = [floor[floor[:, 0] < 18 * spacing] + [shift, 0, 0.5] for shift in (0, 24 * spacing)]
+    points = np.concatenate([floor, *things]).astype(np.float32)
+    scan = Scan(
+        "room", PointCloud(points), np.repeat([0, 1, 2], [1600, len(things[0]), len(things[1])]).astype(np.int32)
+    )
+    assert evaluate(PlaneDbscan(), [scan]).figures["ap"].value == 1
+
+
 @pytest.mark.parametrize(
     "points", [np.empty((0, 3)), np.ones((1, 3)), np.full((50, 3), np.nan), np.ones((500, 3))],
     ids=["none", "one", "nan", "all the same"],
