@@ -1,6 +1,6 @@
 """Objects that persist: the same mug keeps its id while the robot moves. No ROS inside."""
 
 from .config import MapConfig
-from .map import MapObject, MapSnapshot, ObjectMap
+from .map import MapObject, MapSnapshot, ObjectMap, warm_up
 
-__all__ = ["MapConfig", "MapObject", "MapSnapshot", "ObjectMap"]
+__all__ = ["MapConfig", "MapObject", "MapSnapshot", "ObjectMap", "warm_up"]

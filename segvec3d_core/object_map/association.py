@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,19 +58,12 @@ class Sight:
         picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), POINTS)
         owner = np.repeat(np.arange(len(scene), dtype=np.int32), np.diff(bounds))
         colors = np.full((len(picked), 3), 128, np.uint8) if cloud.colors is None else cloud.colors[picked]
-        return cls(scene, cloud, T, picked, bounds, owner, _placed(cloud, picked, T), colors)
-
-    def moved(self, T: NDArray[np.float64]) -> Sight:
-        """The same, with the cloud at another pose."""
-        return self if T is self.T else replace(self, T=T, xyz=_placed(self.cloud, self.picked, T))
+        xyz = (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
+        return cls(scene, cloud, T, picked, bounds, owner, xyz, colors)
 
     def of_instance(self, k: int) -> slice:
         """The picked points of an instance."""
         return slice(self.bounds[k], self.bounds[k + 1])
-
-
-def _placed(cloud: PointCloud, picked: NDArray[np.int64], T: NDArray[np.float64]) -> Float32:
-    return (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +76,8 @@ class Evidence:
         state: (E, 4) voxels outside, hidden, looked through, seen. votes: (E, K) voxels seen as each instance.
         covered: (E, K) points of each instance in the object's voxels.
         first, second: (P,) int32 the objects in whose voxels each picked point lies, -1 for none.
-        of_entry: (E, K) share of the object's visible part that is the instance.
+        of_visible: (E, K) share of the object's visible part that is the instance.
+        of_entry: (E, K) the same, with half of its hidden part counted as something else.
         of_instance: (E, K) share of the instance that lies in the object.
     """
 
@@ -94,6 +88,7 @@ class Evidence:
     covered: NDArray[np.int32]
     first: NDArray[np.int32]
     second: NDArray[np.int32]
+    of_visible: NDArray[np.float64]
     of_entry: NDArray[np.float64]
     of_instance: NDArray[np.float64]
 
@@ -111,13 +106,14 @@ def gather(entries: Sequence[Entry], sight: Sight) -> Evidence:
     votes, state = kernels.tally(seen, starts, len(sight.scene))
     covered, hit, first, second = _cover(entries, sight)
     if sight.cloud.camera is not None:
+        visible = np.maximum(state[:, 3], TRUSTED_SHARE * lengths)
+        of_visible = votes / np.maximum(visible, 1)[:, None]
         # What hides an object touches it in places: a carton set over a mug is not the mug.
-        visible = np.maximum(state[:, 3] + HIDDEN_WEIGHT * state[:, 1], TRUSTED_SHARE * lengths)
-        of_entry = votes / np.maximum(visible, 1)[:, None]
+        of_entry = votes / np.maximum(visible + HIDDEN_WEIGHT * state[:, 1], 1)[:, None]
     else:
-        of_entry = hit / np.maximum(lengths, 1)[:, None]
+        of_visible = of_entry = hit / np.maximum(lengths, 1)[:, None]
     of_instance = covered / np.maximum(np.diff(sight.bounds), 1)
-    return Evidence(seen, starts, state, votes, covered, first, second, of_entry, of_instance)
+    return Evidence(seen, starts, state, votes, covered, first, second, of_visible, of_entry, of_instance)
 
 
 def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:

@@ -54,11 +54,6 @@ class Voxels:
             )
             self.weights[:] = heaviest  # a rare event, after which all voxels start alike
 
-    def keep(self, mask: NDArray[np.bool_]) -> None:
-        """Drop the voxels outside ``mask`` (M,)."""
-        self.names, self.xyz = self.names[mask], self.xyz[mask]
-        self.weights, self.colors = self.weights[mask], self.colors[mask]
-
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -73,7 +68,7 @@ class Entry:
         recognised: whether it has been taken for one that was lost.
         inside: id of the object inside which it appeared, 0 for none.
         seen, missed, doubted: seconds for which it was seen, looked through since, and seen as nothing since.
-        box: around its voxels.
+        low, high: (3,) corners of its voxels along the map's axes; box: drawn when it is asked for.
     """
 
     id: int
@@ -92,7 +87,18 @@ class Entry:
     missed: float = 0.0
     doubted: float = 0.0
     recognised: bool = False
-    box: Box | None = None
+    low: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
+    high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
+    _box: Box | None = None
+
+    def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int) -> None:
+        """Take points into the voxels, at most ``limit`` of them."""
+        self.voxels.add(xyz, colors, limit)
+        self.measure()
+
+    def measure(self) -> None:
+        """See how far the voxels reach now."""
+        self.low, self.high, self._box = self.voxels.xyz.min(0), self.voxels.xyz.max(0), None
 
     def sight(self, thing: SceneObject, stamp: int, seconds: float) -> None:
         """Note one more sighting's look and time; its points go to ``voxels``."""
@@ -124,8 +130,10 @@ class Entry:
         self.seen += other.seen
         self.sightings += other.sightings
 
-    def reshape(self, up: NDArray[np.float64]) -> None:
-        """Draw the box anew, around voxels seen more than once where most are."""
+    def box(self, up: NDArray[np.float64]) -> Box:
+        """Around the voxels, or those seen more than once where most are; standing along ``up``."""
+        if self._box is not None:
+            return self._box
         points = self.voxels.xyz
         firm = self.voxels.weights > 1.5
         if firm.mean() > 0.5:
@@ -133,7 +141,8 @@ class Entry:
         points = points[:: -(-len(points) // BOX_POINTS)]
         center, rotation, size = kernels.upright_box(points, up)
         # A voxel's mean lies half an edge inside the points that it stands for.
-        self.box = Box(center, rotation, size + self.voxels.size / 2)
+        self._box = Box(center, rotation, size + self.voxels.size / 2)
+        return self._box
 
     def look(self) -> Float32:
         """(d_v,) embedding of unit length."""

@@ -219,7 +219,8 @@ def cover(points, owner, count, names, starts):  # type: ignore[no-untyped-def] 
 
 @njit(cache=True, nogil=True)
 def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # type: ignore[no-untyped-def]  # compiled
-    """Add points to voxels: their means move towards the points', by as much as the points weigh.
+    """Add points to voxels: their means move towards the points', by as much as the points weigh. Voxels of no weight
+    go.
 
     Args:
         names: (M,) int64 ascending; xyz: (M, 3) float32; weights: (M,) float32; colors: (M, 3) uint8.
@@ -237,7 +238,7 @@ def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # t
     while i < len(names) or j < len(new_names):
         take_old = i < len(names) and (j >= len(new_names) or names[i] <= new_names[order[j]])
         name = names[i] if take_old else new_names[order[j]]
-        old = weights[i] if take_old else np.float32(0)
+        old = max(weights[i], np.float32(0)) if take_old else np.float32(0)
         mean[:], shade[:] = 0.0, 0.0
         n = 0
         while j < len(new_names) and new_names[order[j]] == name:
@@ -247,6 +248,9 @@ def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # t
             n += 1
             j += 1
         fresh = 1.0 if n > 0 else 0.0
+        if old + fresh == 0:
+            i += 1
+            continue
         share = fresh / (old + fresh)
         for axis in range(3):
             a = xyz[i, axis] if take_old else 0.0

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Box, Float32, Matches, PointCloud, Scene, SceneObject
+from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
 from . import kernels, storage
 from .alignment import correction
 from .association import Evidence, Sight, gather, match_by_look, match_by_space
@@ -27,6 +27,9 @@ APART_CAP = 8.0
 
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
+
+REACH = 0.02
+"""Metres between objects that touch, as far as a map can tell."""
 
 LOST = 200
 """Objects that are gone of which the map remembers the look."""
@@ -105,10 +108,14 @@ class ObjectMap:
 
     Args:
         config: times, limits and thresholds.
+
+    Attributes:
+        frame: name of the map's frame, "" where nobody gave one; kept in the file.
     """
 
     def __init__(self, config: MapConfig | None = None) -> None:
         self.config = config or MapConfig()
+        self.frame = ""
         self._lock = threading.RLock()
         self._next_id = 1
         self.clear()
@@ -168,19 +175,19 @@ class ObjectMap:
     def _update(
         self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64], stamp: int, seconds: float
     ) -> tuple[int, ...]:
-        sight = Sight.of(scene, cloud, T)
-        candidates = self._within_reach(sight)
-        if self.config.correct_pose:
-            corrected = correction(candidates, cloud, T, self.config.max_correction)
-            sight = sight if corrected is None else sight.moved(corrected)
+        if cloud.camera is not None:
+            candidates = self._in_view(cloud.camera, T)
+            corrected = (
+                correction(candidates, cloud, T, self.config.max_correction) if self.config.correct_pose else None
+            )
+            sight = Sight.of(scene, cloud, T if corrected is None else corrected)
+        else:
+            sight = Sight.of(scene, cloud, T)
+            candidates = self._near(sight.xyz)
         evidence = gather(candidates, sight)
         matches = match_by_space(candidates, sight, evidence, self.config.min_overlap)
         self._compare(candidates, evidence, matches, seconds)
-        homes = np.full(len(scene) + 1, -1)  # the confirmed object that each instance is; the last entry is for -1
-        for k, e in matches.items():
-            homes[k] = e if candidates[e].state == "confirmed" else -1
-        for k, e in matches.items():
-            self._fuse(candidates, e, k, sight, evidence, homes, stamp, seconds)
+        self._fuse(candidates, matches, sight, evidence, stamp, seconds)
         unmatched = [e for e in range(len(candidates)) if e not in set(matches.values())]
         for e in unmatched:
             self._judge_unseen(candidates, e, evidence, matches, seconds)
@@ -196,75 +203,82 @@ class ObjectMap:
             self._up = T[:3, :3] @ scene.objects[0].box.rotation[:, 2].astype(np.float64)
         self._up /= np.linalg.norm(self._up)
 
-    def _within_reach(self, sight: Sight) -> list[Entry]:
-        """The entries that the cloud may say something of: near its points, or before its camera."""
-        if not self._entries:
-            return []
-        centers = np.array([_box(entry).center for entry in self._entries], np.float64)
-        radii = np.array([np.linalg.norm(_box(entry).size) / 2 for entry in self._entries])
-        camera = sight.cloud.camera
-        if camera is None:
-            if not len(sight.xyz):
-                return []
-            low, high = sight.xyz.min(0), sight.xyz.max(0)
-            near = ((centers + radii[:, None] > low) & (centers - radii[:, None] < high)).all(1)
-        else:
-            T = np.linalg.inv(sight.T)
-            local = centers @ T[:3, :3].T + T[:3, 3]
-            z = np.maximum(local[:, 2], 0.05)
-            # The half angles of the picture, with the object's own radius added.
-            across = np.maximum(camera.cx, camera.width - camera.cx) / camera.fx
-            along = np.maximum(camera.cy, camera.height - camera.cy) / camera.fy
-            near = (local[:, 2] + radii > 0) & (np.abs(local[:, 0]) < across * z + radii * np.hypot(1, across))
-            near &= np.abs(local[:, 1]) < along * z + radii * np.hypot(1, along)
+    def _in_view(self, camera: Camera, T: NDArray[np.float64]) -> list[Entry]:
+        """The entries before a camera at pose ``T``."""
+        low, high = self._corners(self._entries)
+        inverse, radii = np.linalg.inv(T), np.linalg.norm(high - low, axis=1) / 2
+        local = (low + high) / 2 @ inverse[:3, :3].T + inverse[:3, 3]
+        # The half angles of the picture, with the object's own radius added.
+        across = max(camera.cx, camera.width - camera.cx) / camera.fx
+        along = max(camera.cy, camera.height - camera.cy) / camera.fy
+        depth = np.maximum(local[:, 2], 0.0)
+        near = local[:, 2] + radii > 0
+        near &= np.abs(local[:, 0]) <= across * depth + radii * np.hypot(1, across)
+        near &= np.abs(local[:, 1]) <= along * depth + radii * np.hypot(1, along)
         return [entry for entry, take in zip(self._entries, near, strict=True) if take]
+
+    def _near(self, xyz: Float32) -> list[Entry]:
+        """The entries around the points of a cloud that has no camera."""
+        if not len(xyz):
+            return []
+        low, high = self._corners(self._entries)
+        near = ((high > xyz.min(0) - REACH) & (low < xyz.max(0) + REACH)).all(1)
+        return [entry for entry, take in zip(self._entries, near, strict=True) if take]
+
+    @staticmethod
+    def _corners(entries: Sequence[Entry]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(E, 3) lower and upper corners."""
+        low = np.array([entry.low for entry in entries], np.float64).reshape(-1, 3)
+        return low, np.array([entry.high for entry in entries], np.float64).reshape(-1, 3)
 
     # What was seen ------------------------------------------------------------------------------------------------
 
     def _compare(self, entries: list[Entry], evidence: Evidence, matches: dict[int, int], seconds: float) -> None:
         """Note which objects were seen as one, and which as two."""
         taken = sorted(matches.values())
+        # Of what lies under a cloth or a carton a little seems to be seen, as part of what covers it.
+        mostly = (evidence.state[:, 3] > 0.5 * evidence.state[:, 1])[:, None] & (evidence.of_visible > 0.6)
         for k, e in matches.items():
-            for other in np.flatnonzero(evidence.of_entry[:, k] > 0.6):
+            for other in np.flatnonzero(mostly[:, k]):
                 if other != e and other not in taken and entries[other].kind == entries[e].kind:
                     pair = _pair(entries[e], entries[other])
                     self._together[pair] = self._together.get(pair, 0.0) + seconds
         if len(taken) < 2:
             return
-        boxes = [_box(entries[e]) for e in taken]
-        low = np.array([box.center - np.abs(box.rotation) @ box.size / 2 for box in boxes]) - 0.02
-        high = np.array([box.center + np.abs(box.rotation) @ box.size / 2 for box in boxes])
+        low, high = self._corners([entries[e] for e in taken])
+        low -= REACH
         touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
         for i, j in np.argwhere(np.triu(touching, 1)):
             pair = _pair(entries[taken[i]], entries[taken[j]])
             self._apart[pair] = min(self._apart.get(pair, 0.0) + seconds, APART_CAP)
 
     def _fuse(
-        self, entries: list[Entry], e: int, k: int, sight: Sight, evidence: Evidence,
-        homes: NDArray[np.int64], stamp: int, seconds: float,
+        self, entries: list[Entry], matches: dict[int, int], sight: Sight, evidence: Evidence,
+        stamp: int, seconds: float,
     ) -> None:  # fmt: skip
-        """Take an instance's points into its object, but not those that lie in another one."""
-        entry, seen = entries[e], evidence.of(e)
-        through = seen == kernels.THROUGH
-        shown = (seen != kernels.OUTSIDE).sum()
-        if shown > 0.5 * len(seen) and through.sum() > 0.6 * shown:
-            entry.voxels = Voxels(self.config.voxel_size)  # it has been moved, and is where it is seen now
-        else:
-            elsewhere = homes[np.maximum(seen, -1)]
-            foreign = (elsewhere >= 0) & (elsewhere != e)
-            entry.voxels.weights -= through + np.float32(0.5) * foreign
-            if entry.voxels.weights.min(initial=1.0) <= 0:
-                entry.voxels.keep(entry.voxels.weights > 0)
-        mine = sight.of_instance(k)
-        first, second = evidence.first[mine], evidence.second[mine]
-        mixed = (first >= 0) & (first != e) & (second != e)
-        if mixed.any():
-            mixed &= np.array([entry.state == "confirmed" for entry in entries])[first]
-        if mixed.all():
-            mixed[:] = False
-        entry.voxels.add(sight.xyz[mine][~mixed], sight.colors[mine][~mixed], self.config.max_voxels)
-        entry.sight(sight.scene.objects[k], stamp, seconds)
-        entry.reshape(self._up)
+        """Take each instance's points into its object, but not those that lie in another one, and wear away what is
+        looked through or seen as another one."""
+        confirmed = np.array([entry.state == "confirmed" for entry in entries] + [False])
+        home = np.full(len(sight.scene) + 1, -1)  # the object that each instance is; the last is for no instance
+        home[list(matches)] = list(matches.values())
+        seen, owner = evidence.seen, np.repeat(np.arange(len(entries)), np.diff(evidence.starts))
+        elsewhere = home[np.maximum(seen, -1)]
+        wear = (seen == kernels.THROUGH) + np.float32(0.5) * (confirmed[elsewhere] & (elsewhere != owner))
+        mine, first, second = home[sight.owner], evidence.first, evidence.second
+        mixed = confirmed[first] & (first != mine) & (second != mine)
+        for k, e in matches.items():
+            entry, points = entries[e], sight.of_instance(k)
+            outside, _, through, _ = evidence.state[e]
+            shown = len(entry.voxels) - outside
+            if shown > outside and through > 0.6 * shown:
+                entry.voxels = Voxels(self.config.voxel_size)  # it has been moved, and is where it is seen now
+            else:
+                entry.voxels.weights -= wear[evidence.starts[e] : evidence.starts[e + 1]]
+            pure = ~mixed[points]
+            if not pure.any():
+                pure[:] = True
+            entry.add(sight.xyz[points][pure], sight.colors[points][pure], self.config.max_voxels)
+            entry.sight(sight.scene.objects[k], stamp, seconds)
 
     # What was not seen --------------------------------------------------------------------------------------------
 
@@ -290,8 +304,8 @@ class ObjectMap:
             return {}
         voxels = {}
         for k in unmatched:
-            voxels[k] = Voxels(self.config.voxel_size)
             mine = sight.of_instance(k)
+            voxels[k] = Voxels(self.config.voxel_size)
             voxels[k].add(sight.xyz[mine], sight.colors[mine], self.config.max_voxels)
         unmatched_seen = [k for k in unmatched if len(voxels[k])]
         ids = dict.fromkeys(unmatched, 0)
@@ -301,7 +315,7 @@ class ObjectMap:
             entry = Entry(self._next_id, thing.kind, voxels[k], np.zeros_like(thing.embedding), stamp, stamp)
             self._next_id += 1
             entry.sight(thing, stamp, 0.0)
-            entry.reshape(self._up)
+            entry.measure()
             if len(candidates):
                 host = int(evidence.of_instance[:, k].argmax())
                 entry.inside = candidates[host].id if evidence.of_instance[host, k] > 0.6 else 0
@@ -353,7 +367,7 @@ class ObjectMap:
         later = np.array([e.first_seen for e in new]) > np.array([e.last_seen for e in lost])[:, None]
         similarity = np.where(later, looks @ others.T, -2.0)
         for a, b in match_by_look(
-            similarity, [_box(e) for e in lost], [_box(e) for e in new], config.reidentify_similarity
+            similarity, [e.box(self._up) for e in lost], [e.box(self._up) for e in new], config.reidentify_similarity
         ):
             names[new[b].id] = lost[a].id
             new[b].continue_(lost[a])
@@ -372,9 +386,8 @@ class ObjectMap:
             elif together >= self.config.merge_seconds and together > self._apart.get(pair, 0.0):
                 del self._together[pair]
                 keep, drop = (a, b) if (a.state == "confirmed", b.id) > (b.state == "confirmed", a.id) else (b, a)
-                keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
+                keep.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
                 keep.continue_(drop, keep.id)
-                keep.reshape(self._up)
                 drop.state = "gone"
                 names[drop.id] = keep.id
                 by_id.pop(drop.id)
@@ -401,7 +414,7 @@ class ObjectMap:
             return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0)
 
     def _describe(self, entry: Entry) -> MapObject:
-        box, voxels = _box(entry), entry.voxels
+        box, voxels = entry.box(self._up), entry.voxels
         thing = SceneObject(
             entry.kind,
             entry.score,
@@ -431,11 +444,8 @@ class ObjectMap:
 
     # The file -----------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path, frame: str = "") -> int:
-        """Write the confirmed objects to a file, which is either the old or the new one at any time.
-
-        Args:
-            path: of the file; its folder is made. frame: name of the map's frame, for ``load`` to compare.
+    def save(self, path: str | Path) -> int:
+        """Write the confirmed objects to a file, which at any time is either the old or the new one, and make its folder.
 
         Returns:
             the number of objects.
@@ -445,7 +455,7 @@ class ObjectMap:
         """
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
-            saved = storage.Saved(entries, self._next_id, self._origin.copy(), self._up.copy(), self._stamp, frame)
+            saved = storage.Saved(entries, self._next_id, self._origin.copy(), self._up.copy(), self._stamp, self.frame)
         storage.write(Path(path), saved)
         return len(entries)
 
@@ -468,20 +478,28 @@ class ObjectMap:
         with self._lock:
             self.clear()
             self._entries, self._origin, self._up = saved.entries, saved.origin, saved.up
+            self.frame = saved.frame
             self._next_id = max(self._next_id, saved.next_id)
             self._anchored = True
             for entry in self._entries:
-                entry.reshape(self._up)
+                entry.measure()
         return len(saved.entries)
+
+
+def warm_up() -> None:
+    """Compile the map's kernels, so that the first cloud does not wait."""
+    camera = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
+    cloud = PointCloud.from_depth(np.ones((30, 40), np.float32), camera, np.zeros((30, 40, 3), np.uint8))
+    box = Box(np.zeros(3, np.float32), np.eye(3, dtype=np.float32), np.ones(3, np.float32))
+    thing = SceneObject("object", 1.0, box, np.zeros(3, np.float32), np.ones(1, np.float32), None, len(cloud))
+    objects = ObjectMap(MapConfig(confirm_seconds=0.0))
+    for step in range(3):
+        objects.update(Scene(np.zeros(len(cloud), np.int32), (thing,)), cloud, np.eye(4), step * 500_000_000)
+    objects.snapshot()
 
 
 def _pair(a: Entry, b: Entry) -> tuple[int, int]:
     return (a.id, b.id) if a.id < b.id else (b.id, a.id)
-
-
-def _box(entry: Entry) -> Box:
-    assert entry.box is not None  # drawn when it was first seen
-    return entry.box
 
 
 def _checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> NDArray[np.float64]:
