@@ -13,8 +13,10 @@ import torch
 from segvec3d_core.cli import main
 from segvec3d_core.datasets.scannet import LABEL_MAP, read_labelled_points, read_scene, scene_folders
 from segvec3d_core.datasets.scans import ScanFolder, find_scans
-from segvec3d_core.network import NetworkConfig
+from segvec3d_core.network import NetworkConfig, PointAttention
 from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.train.data import Scenes
+from segvec3d_core.train.segmentation import example_loss
 
 HEADER = """ply
 format binary_little_endian 1.0
@@ -196,8 +198,8 @@ def test_nothing_but_numbers_is_taken_from_a_list_of_points(tmp_path: Path, monk
         read_labelled_points("nowhere")
 
 
-def test_a_folder_of_scenes_is_evaluated_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A floor and two chairs: two instances count, and surfaces are known."""
+def write_chairs(scans: Path) -> None:
+    """Two scenes, each with a floor and two chairs."""
     x, y = np.meshgrid(np.arange(60) / 100, np.arange(40) / 100)
     floor = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
     chair = floor[(x.ravel() < 0.2) & (y.ravel() < 0.2)] + np.array([0.05, 0.05, 0.2])
@@ -205,7 +207,22 @@ def test_a_folder_of_scenes_is_evaluated_by_one_command(tmp_path: Path, capsys: 
     segments = [0] * len(floor) + [1] * len(chair) + [2] * len(chair)
     groups = [("floor", [0]), ("chair", [1]), ("office chair", [2])]
     for name in ("scene0000_00", "scene0001_00"):
-        write_scene(tmp_path / "scans", name, segments, groups, points)
+        write_scene(scans, name, segments, groups, points)
+
+
+def test_a_folder_of_scenes_is_trained_on(tmp_path: Path) -> None:
+    write_chairs(tmp_path / "scans")
+    small = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
+    example = Scenes(0, 1, 2, small, None, None, frames=tmp_path)[0]
+    assert example.is_surface.any()
+    assert set(example.labels.tolist()) == {0, 1, 2}
+    loss, _ = example_loss(PointAttention(small), example, torch.Generator().manual_seed(0))
+    assert torch.isfinite(loss)
+
+
+def test_a_folder_of_scenes_is_evaluated_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A floor and two chairs: two instances count, and surfaces are known."""
+    write_chairs(tmp_path / "scans")
     small = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
     SegVec3D.untrained(0, small, "cpu").save(tmp_path / "random.safetensors")
     assert main(["eval", str(tmp_path), "--model", str(tmp_path / "random.safetensors"), "--json", "-"]) == 0

@@ -110,6 +110,7 @@ class AblationPlan:
     Attributes:
         output: folder of all rows; cache: folder for scenes, or None.
         steps: scenes that each run sees; scenes: different ones among them; seed: of everything random.
+        max_voxels: of an example and of a measured scene: half of what a full run sees.
         validation_scenes: to choose clustering constants on, and as many others to measure on.
         workers: processes that make scenes.
     """
@@ -119,6 +120,7 @@ class AblationPlan:
     steps: int = 2_000
     scenes: int = 1_000
     seed: int = 0
+    max_voxels: int = 6_000
     validation_scenes: int = 32
     workers: int = 1
 
@@ -126,8 +128,8 @@ class AblationPlan:
         """What a finished row must have been made under to be one of this table."""
         terms = {
             "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "simulator": simulator_version(),
-            "validation_scenes": self.validation_scenes, "config": variant.config.to_dict(), "labels": variant.labels,
-            "clustering": variant.clustering,
+            "max_voxels": self.max_voxels, "validation_scenes": self.validation_scenes,
+            "config": variant.config.to_dict(), "labels": variant.labels, "clustering": variant.clustering,
         }  # fmt: skip
         values: dict[str, Any] = json.loads(json.dumps(terms))  # tuples as lists, as they come back from a file
         return values
@@ -204,12 +206,13 @@ def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
     """
     training = SegmentationTraining(
         plan.output / variant.folder, plan.cache, steps=plan.steps, scenes=plan.scenes, seed=plan.seed,
-        workers=plan.workers, supervision=Supervision.parse(variant.labels), validate_every=plan.steps,
-        validation_scenes=plan.validation_scenes,
+        max_voxels=plan.max_voxels, workers=plan.workers, supervision=Supervision.parse(variant.labels),
+        validate_every=plan.steps, validation_scenes=plan.validation_scenes,
     )  # fmt: skip
     network, story = train_segmentation(training, variant.config, resume=True)
     constants = choose_constants(plan, variant, network)
-    scenes = embed_scenes(network, plan.seed + MEASURING_SEED_OFFSET, plan.validation_scenes, plan.cache)
+    seed = plan.seed + MEASURING_SEED_OFFSET
+    scenes = embed_scenes(network, seed, plan.validation_scenes, plan.cache, plan.max_voxels)
     rows = [score_scene(scene, constants, variant.clustering, str(k)) for k, scene in enumerate(scenes)]
     figures = tabulate(rows)
     return {
@@ -229,10 +232,10 @@ def _known(value: float) -> float | None:
 def choose_constants(plan: AblationPlan, variant: Variant, network: PointAttention) -> ClusteringConfig:
     """The clustering constants that suit a network best on validation scenes; every row has its own, so that none
     suffers from constants that were made for another."""
-    constants, _ = tune_clustering(network, plan.seed, plan.validation_scenes, plan.cache, rounds=1)
+    constants, _ = tune_clustering(network, plan.seed, plan.validation_scenes, plan.cache, 1, plan.max_voxels)
     if variant.clustering == "fast":
         return constants
-    scenes = embed_scenes(network, plan.seed, max(1, plan.validation_scenes // 4), plan.cache)
+    scenes = embed_scenes(network, plan.seed, max(1, plan.validation_scenes // 4), plan.cache, plan.max_voxels)
 
     def overlap_f(radius: float) -> float:
         tried = replace(constants, radius=radius)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..datasets.frames import IGNORE, Frame, FrameFolder
+from ..datasets.scannet import ScanNetScene, read_scene, scene_folders
 from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
 from ..voxels import Fovea, VoxelGrid, voxelize
 from .weak import Supervision, across_frames, weaken
@@ -134,6 +135,14 @@ def frame_sample(frame: Frame) -> Sample:
     return Sample(
         points, colors, entity, np.zeros(3, np.float32), frame.up, np.arange(len(ids) + 1) == 0,
         np.array(centres, np.float32), [None] * (len(ids) + 1),
+    )  # fmt: skip
+
+
+def scannet_sample(scene: ScanNetScene) -> Sample:
+    """An annotated scan: walls, floors and ceilings are surfaces, what nobody annotated is left out of the losses."""
+    return Sample(
+        scene.points, scene.colors, scene.instance, None, np.array([0, 0, 1], np.float32), scene.is_surface,
+        scene.centres(), [None] * len(scene.names),
     )  # fmt: skip
 
 
@@ -342,8 +351,8 @@ def use_one_thread(worker: int) -> None:
 class Scenes(Dataset[Example]):
     """Training steps as a map from step number to example, so that a resumed run goes on exactly where it stopped.
 
-    ``scenes`` different simulated scenes, or the frames of a folder, are visited in turn; every visit is augmented
-    anew.
+    ``scenes`` different simulated scenes, or the frames of a folder, or its ScanNet scenes, are visited in turn; every
+    visit is augmented anew. ``max_voxels`` bounds an example.
     """
 
     def __init__(
@@ -356,8 +365,11 @@ class Scenes(Dataset[Example]):
         cache: Path | None,
         first: int = 0,
         frames: Path | None = None,
+        max_voxels: int = 12_000,
     ) -> None:
-        self.frames = None if frames is None else FrameFolder(frames)
+        self.scans = [] if frames is None else scene_folders(frames)
+        self.frames = None if frames is None or self.scans else FrameFolder(frames)
+        self.max_voxels = max_voxels
         self.seed, self.scenes, self.steps, self.first = seed, scenes, steps, first
         self.config, self.supervision, self.cache = config, supervision, cache
 
@@ -371,12 +383,14 @@ class Scenes(Dataset[Example]):
         rng = np.random.default_rng([self.seed, 1, step])
         for attempt in range(10):  # a scene with next to nothing in view teaches nothing
             turn = step + attempt * 7919
-            if self.frames is not None:
+            if self.scans:
+                sample = scannet_sample(read_scene(self.scans[turn % len(self.scans)]))
+            elif self.frames is not None:
                 sample = frame_sample(self.frames[turn % len(self.frames)])
             elif self.supervision is not None and self.supervision.kind == "agreement":
                 sample = simulate_pair(self.seed, turn % self.scenes)
             else:
                 sample = load_sample(self.seed, turn % self.scenes, self.cache)
             if len(sample.points) > 500 and (sample.instance >= 0).any():
-                return prepare(sample, rng, self.config, self.supervision)
+                return prepare(sample, rng, self.config, self.supervision, max_voxels=self.max_voxels)
         raise RuntimeError(f"training scenes: ten empty scenes in a row from {step}")

@@ -39,7 +39,8 @@ class SegmentationTraining:
         start: weights to begin with instead of random ones, or None.
         steps: scenes seen; scenes: different ones among them; seed: of everything random.
         learning_rate: peak of a one-cycle schedule; accumulate: scenes per optimiser step.
-        frames: labelled frame folder to train on instead of simulated scenes, or None.
+        max_voxels: of an example; frames: folder of labelled frames or of ScanNet scenes to train on instead of
+            simulated scenes, or None.
         workers: processes that make scenes; supervision: weak signal, None for full labels.
         checkpoint_every, validate_every: steps between; validation_scenes: how many to measure on.
     """
@@ -52,6 +53,7 @@ class SegmentationTraining:
     seed: int = 0
     learning_rate: float = 2e-3
     accumulate: int = 2
+    max_voxels: int = 12_000
     frames: Path | None = None
     workers: int = 1
     supervision: Supervision | None = None
@@ -254,7 +256,10 @@ def _origin(start: Path) -> dict[str, Any]:
 def _examples(plan: SegmentationTraining, config: NetworkConfig, first: int) -> DataLoader[Example]:
     """The examples from step ``first`` on, made by worker processes."""
     return DataLoader(
-        Scenes(plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames),
+        Scenes(
+            plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames,
+            plan.max_voxels,
+        ),  # fmt: skip
         batch_size=None,
         num_workers=plan.workers,
         multiprocessing_context="spawn" if plan.workers else None,

@@ -44,12 +44,14 @@ class Embedded:
 
 
 @torch.no_grad()
-def embed_scenes(network: PointAttention, seed: int, scenes: int, cache: Path | None) -> list[Embedded]:
-    """Run the network over validation scenes."""
+def embed_scenes(
+    network: PointAttention, seed: int, scenes: int, cache: Path | None, max_voxels: int = 20_000
+) -> list[Embedded]:
+    """Run the network over validation scenes of at most ``max_voxels`` voxels each."""
     rows = []
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
-        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=20_000)
+        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=max_voxels)
         _, e, logits = network(example.hierarchy)
         rows.append(Embedded(example, e.numpy(), logits.sigmoid().numpy()))
     return rows
@@ -67,14 +69,14 @@ def quality(rows: list[Embedded], config: ClusteringConfig) -> float:
 
 
 def tune_clustering(
-    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2
+    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int = 20_000
 ) -> tuple[ClusteringConfig, dict[str, float]]:
     """Choose the constants of ``GRID`` by coordinate search.
 
     Returns:
         the best constants found, and the quality before and after.
     """
-    rows = embed_scenes(network, seed, scenes, cache)
+    rows = embed_scenes(network, seed, scenes, cache, max_voxels)
     best = ClusteringConfig()
     before = reached = quality(rows, best)
     for _ in range(rounds):
