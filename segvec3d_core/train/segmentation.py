@@ -255,11 +255,11 @@ def _origin(start: Path) -> dict[str, Any]:
 
 def _examples(plan: SegmentationTraining, config: NetworkConfig, first: int) -> DataLoader[Example]:
     """The examples from step ``first`` on, made by worker processes."""
+    scenes = Scenes(
+        plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames, plan.max_voxels
+    )
     return DataLoader(
-        Scenes(
-            plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames,
-            plan.max_voxels,
-        ),  # fmt: skip
+        scenes,
         batch_size=None,
         num_workers=plan.workers,
         multiprocessing_context="spawn" if plan.workers else None,
