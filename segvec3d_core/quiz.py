@@ -42,7 +42,8 @@ class Known:
 
     Attributes:
         name: its noun; synonyms: others for just its kind; wider: hypernyms; uses: "something to drink from".
-        color, material: its look; size: (3,) full extents along its own axes, metres.
+        color, material: its look; second: colour of its print or of a part, "" for none.
+        size: (3,) full extents along its own axes, metres.
         pixels: how many of its pixels are seen; mask: (N,) bool, its points.
     """
 
@@ -51,10 +52,16 @@ class Known:
     wider: tuple[str, ...]
     uses: tuple[str, ...]
     color: str
+    second: str
     material: str
     size: tuple[float, float, float]
     pixels: int
     mask: NDArray[np.bool_] = field(repr=False, compare=False)
+
+    @property
+    def colors(self) -> tuple[str, str]:
+        """The colours that a person might call it by."""
+        return self.color, self.second
 
     def is_a(self, noun: str) -> bool:
         """Whether a person might call it so."""
@@ -99,7 +106,7 @@ class Quiz:
         return frozenset(
             k for k, thing in enumerate(self.things)
             if (noun == "thing" or thing.is_a(noun))
-            and color in (None, thing.color) and material in (None, thing.material)
+            and color in (None, *thing.colors) and material in (None, thing.material)
         )  # fmt: skip
 
     def _pick(self, words: Sequence[str]) -> str:
@@ -181,7 +188,7 @@ class Quiz:
             if noun == "thing":
                 continue
             for color in sorted({self.things[k].color for k in among}):
-                right = frozenset(k for k in among if not alike(color, self.things[k].color))
+                right = frozenset(k for k in among if not any(alike(color, c) for c in self.things[k].colors))
                 if right and all(self.things[k].color == color for k in among - right):
                     yield from self._ask("negation", f"the {noun} that is not {color}", right)
 
@@ -195,7 +202,7 @@ class Quiz:
                 yield Question("absent category", f"the {noun}", frozenset())
             color = self._pick(colors)
             named = self._which(thing.name)
-            if not any(alike(color, self.things[k].color) for k in named):
+            if not any(alike(color, c) for k in named for c in self.things[k].colors):
                 yield Question("absent attribute", f"the {color} {thing.name}", frozenset())
 
 

@@ -14,7 +14,7 @@ UP = np.array([0, 0, 1], np.float32)
 def known(name: str, color: str, size: float, n: int, uses: tuple[str, ...] = ()) -> Known:
     mask = np.zeros(4000, bool)
     mask[1000 * n : 1000 * n + 500] = True
-    return Known(name, (f"{name} thing",), ("container",), uses, color, "plastic", (size, size, size), 500, mask)
+    return Known(name, (f"{name} thing",), ("container",), uses, color, "", "plastic", (size, size, size), 500, mask)
 
 
 def thing(x: float, size: float) -> SceneObject:

@@ -216,16 +216,18 @@ def test_facts_say_for_a_batch_what_each_object_says_alone():
 
 
 def test_what_nobody_can_say_is_left_open():
-    things = [Described.of(BOX), Described.of({**MUG, "color": "grey"})]
+    things = [Described.of(BOX), Described.of({**MUG, "color": "grey", "second_color": "green"})]
     said = (
         Caption("a tissue box", "tissue box"), Caption("a mug", "mug"), Caption("silver", None, "silver"),
-        Caption("red", None, "red"), Caption("with a lid", None, None, None, "with a lid"),
+        Caption("red", None, "red"), Caption("green", None, "green"),
+        Caption("with a lid", None, None, None, "with a lid"),
     )  # fmt: skip
-    tissues, mug, silver, red, lid = np.stack(Facts(things, said).states(np.arange(2), np.arange(5))).min(0).T
+    tissues, mug, silver, red, green, lid = np.stack(Facts(things, said).states(np.arange(2), np.arange(6))).min(0).T
     assert tissues.tolist() == [-1, 0]  # a box may be one of tissues
     assert mug.tolist() == [0, 1]
     assert silver.tolist() == [0, -1]  # a grey thing may shine
     assert red.tolist() == [0, 0]
+    assert green.tolist() == [0, -1]  # a grey thing with green print
     assert lid.tolist() == [-1, -1]  # the simulator names no lid of either kind
 
 

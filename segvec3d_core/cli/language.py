@@ -75,8 +75,8 @@ def _simulated(index: int) -> tuple[PointCloud, list[Known], Scene, np.random.Ge
                 info, noun = entity.info, NOUNS[entity.info.category]
                 things.append(
                     Known(
-                        info.category, info.synonyms, noun.hypernyms, noun.uses, info.color, info.material, info.size,
-                        int(pixels[k]), mask,
+                        info.category, info.synonyms, noun.hypernyms, noun.uses, info.color, info.second_color,
+                        info.material, info.size, int(pixels[k]), mask,
                     )
                 )  # fmt: skip
     truth = Scene(np.full(len(cloud), -1, np.int32), tuple(objects), {}, cloud.viewpoint, frame.up)

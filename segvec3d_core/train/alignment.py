@@ -34,7 +34,7 @@ from .segmentation import VALIDATION_SEED_OFFSET
 
 log = logging.getLogger(__name__)
 
-MOST_VOXELS = 70
+MOST_VOXELS = 64
 """So many voxels of an instance at most are seen in one step."""
 BLOCK_WEIGHTS = (1.0, 0.5, 0.25, 0.25)
 """Of equation (12) within each of ``BLOCKS``."""
@@ -59,7 +59,7 @@ class AlignmentTraining:
     scenes: int = 2_400
     validation_scenes: int = 100
     steps: int = 4_000
-    batch: int = 192
+    batch: int = 160
     learning_rate: float = 1e-3
     workers: int = 1
     looks: int = AlignmentConfig().looks
@@ -196,7 +196,7 @@ def collate(rows: list[Described3D]) -> InstanceInput:
 
 
 def thin(row: Described3D, rng: np.random.Generator) -> Described3D:
-    """A random half or more of an instance's voxels, of a large one some 70."""
+    """A random half or more of an instance's voxels, of a large one at most 64."""
     rows = len(row.features)
     count = max(1, int(min(rows, MOST_VOXELS) * rng.uniform(0.5, 1.0)))
     keep = torch.from_numpy(np.sort(rng.choice(rows, count, replace=False)))
@@ -207,7 +207,7 @@ def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
     """Forget colour now and then; see it under other white balance and exposure and with a part in shadow; jitter
     sizes."""
     k = x.count
-    gain = torch.from_numpy(np.exp(rng.normal(0, 0.1, (k, 3)) + rng.normal(0, 0.15, (k, 1)))).float()
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.08, (k, 3)) + rng.normal(0, 0.1, (k, 1)))).float()
     shadow = torch.from_numpy(rng.uniform(0.45, 1.0, (k, 1))).float()
     direction = nn.functional.normalize(torch.from_numpy(rng.normal(0, 1, (k, 3))).float(), dim=1)
     edge = torch.from_numpy(rng.uniform(-0.8, 1.6, k)).float()  # beyond an instance's extent most often: no shadow
@@ -268,7 +268,7 @@ class Lesson:
     """
 
     def __init__(self, rows: list[Described3D], text: TextEncoder, plan: AlignmentTraining) -> None:
-        self.rows, self.plan = rows, plan
+        self.rows, self.text, self.plan = rows, text, plan
         self.truth = [Described.of(row.info) for row in rows]
         self.rng = np.random.default_rng([plan.seed, 3])
         self.captions = Captions(self.truth, self.rng)
@@ -278,7 +278,6 @@ class Lesson:
             return t @ t.T
 
         self.facts = Facts(self.truth, self.captions.every, similarity)
-        self.texts = torch.from_numpy(text.encode([caption.text for caption in self.captions.every]))
         torch.manual_seed(plan.seed)
         features = rows[0].features.shape[1]
         self.alignment = Alignment(AlignmentConfig(features=features, looks=plan.looks, paper=plan.paper))
@@ -317,7 +316,8 @@ class Lesson:
             unseen = torch.zeros(len(chosen), dtype=torch.bool)
             unseen[x.owner[x.color.isnan().any(1)]] = True
             states[1][np.ix_(unseen.numpy(), self.facts.claimed(asked)[:, 1])] = -1
-        v, t = self.alignment.project_instances(x), self.texts[asked]
+        v = self.alignment.project_instances(x)
+        t = torch.from_numpy(self.text.encode([self.captions.every[c].text for c in asked]))
         temperature = self.alignment.log_temperature.exp().clamp(0.02, 0.5)
         if self.alignment.looks is None:
             positive = torch.from_numpy(np.all([state == 1 for state in states], axis=0))

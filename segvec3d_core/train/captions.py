@@ -76,6 +76,7 @@ class Described:
     Attributes:
         own: words that name just its kind, name and synonyms; wider: hypernyms and uses.
         color, material: its look; shapes: its parts and forms.
+        second: the colour of its print or of a part, by which one may call it, too; "" for none.
     """
 
     own: tuple[str, ...]
@@ -83,6 +84,7 @@ class Described:
     color: str
     material: str
     shapes: frozenset[str]
+    second: str = ""
 
     @classmethod
     def of(cls, info: dict[str, Any]) -> Described:
@@ -90,7 +92,8 @@ class Described:
         known = NOUNS.get(info["category"])
         own = (info["category"], *info["synonyms"])
         wider = () if known is None else (*known.hypernyms, *known.uses)
-        return cls(own, wider, info["color"], info["material"], frozenset(info["shape_words"]))
+        shapes, second = frozenset(info["shape_words"]), info.get("second_color", "")
+        return cls(own, wider, info["color"], info["material"], shapes, second)
 
     @property
     def truths(self) -> tuple[frozenset[str], ...]:
@@ -235,8 +238,8 @@ class Facts:
         block: int, things: Sequence[Described], words: list[str], state: NDArray[np.int8],
         similarity: Callable[[list[str]], NDArray[np.float32]] | None,
     ) -> None:  # fmt: skip
-        """Mark what nobody can say as -1: near synonyms, narrower words, colours that look alike, parts that the
-        simulator names for no thing of the kind."""
+        """Mark what nobody can say as -1: near synonyms, narrower words, colours that look alike or that only a part
+        or a print has, parts that the simulator names for no thing of the kind."""
         near = None if block or similarity is None else similarity(words) > 0.78
         by_name: dict[str, NDArray[np.bool_]] = {}
         for i, thing in enumerate(things):
@@ -250,6 +253,8 @@ class Facts:
                 )
                 by_name[name] = close | np.array(narrower, bool)
             elif block == 1:
+                if thing.second in words and thing.second != thing.color:
+                    state[i, words.index(thing.second)] = -1
                 by_name.setdefault(thing.color, np.array([alike(thing.color, w) for w in words], bool))
             elif block == 3 and name not in by_name:
                 said = {w for other in things if other.own[0] == name for w in other.shapes}
