@@ -4,7 +4,8 @@
 #   make demo INPUT=PATH       the same with recorded frames (a folder), a rosbag2 or a scan (.ply .pcd .npz .xyz)
 #   make test                  set up, then ruff, mypy and pytest
 #
-# Also: make setup, make lint, make bench, make clean. The environment lies in .venv; a second call finds it ready.
+# Also: make setup, make lint, make bench, make clean, and make faults (the tests of faults in full, for minutes). The
+# environment lies in .venv; a second call finds it ready.
 # Variables: PYTHON (which Python 3.11+), INPUT, TORCH_INDEX (where CPU builds of torch are, if pip knows none).
 
 PYTHON ?= python3
@@ -28,11 +29,11 @@ export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 INTERFACES := $(shell find segvec3d_interfaces -type f)
 
-.PHONY: help demo test lint bench setup clean
+.PHONY: help demo test lint bench faults setup clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 8
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 9
 
 demo: setup
 	@$(BIN)/python -m segvec3d_ros.demo $(if $(INPUT),"$(INPUT)")
@@ -48,6 +49,9 @@ lint: setup
 	@$(BIN)/ruff check .
 	@echo "== mypy"
 	@$(BIN)/mypy
+
+faults: setup
+	@SEGVEC3D_FAULTS=full $(BIN)/python -m pytest -rsfE test/test_ros_faults.py
 
 bench: setup
 	@$(BIN)/segvec3d bench

@@ -26,6 +26,7 @@ ARGUMENTS = {
     "model": ("", "weight file; empty: that of params_file, else the shipped weights"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: that of params_file, else auto"),
     "params_file": (str(SHARE / "config" / "segvec3d.yaml"), "parameter file of the node"),
+    "map_frame": ("", "frame of the map of objects, such as map or odom; empty: that of params_file, else the camera's"),
     "namespace": ("", "namespace of the node and of relative topics"),
     "autostart": ("", "false: a lifecycle manager configures and activates the node; empty: that of params_file"),
     "use_sim_time": ("false", "take the time from /clock, as with a simulation or a bag"),
@@ -68,7 +69,7 @@ def actions(context: LaunchContext) -> list:
 def segmentation(given: dict[str, str]) -> Node:
     """The node itself. Arguments that were left empty do not override the parameter file."""
     overrides: dict = {"use_sim_time": given["use_sim_time"] == "true"}
-    overrides |= {name: given[name] for name in ("model", "device") if given[name]}
+    overrides |= {name: given[name] for name in ("model", "device", "map_frame") if given[name]}
     if given["autostart"]:
         overrides["autostart"] = given["autostart"] == "true"
     logger = ".".join([*given["namespace"].strip("/").split("/"), "segvec3d"]).lstrip(".")

@@ -34,10 +34,10 @@ _NO_INSTANCE = (60, 60, 60)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one cloud gave, kept until the next has been worked on.
+    """What one cloud gave, or what the map holds after it, kept until the next has been worked on.
 
     Attributes:
-        header: the cloud's own.
+        header: the cloud's own; of a map, with the map's frame.
         width, height: the cloud's organisation; width * height points.
         cloud, scene: what went into the core and what came out.
         names: (label, similarity) of each object; "" where no word fits.
@@ -203,7 +203,7 @@ def instance(thing: SceneObject, name: tuple[str, float], track: Track) -> Insta
         centroid=point(thing.centroid),
         color=color_message(thing.color),
         point_count=int(thing.point_count),
-        state=Instance.VISIBLE,
+        state=Instance.VISIBLE if track.visible else Instance.REMEMBERED,
         first_seen=time_message(track.first_seen),
         last_seen=time_message(track.last_seen),
     )

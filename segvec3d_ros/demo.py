@@ -176,7 +176,8 @@ def _isolate(domain: int | None) -> None:
 def _node_options(arguments: argparse.Namespace) -> list[str]:
     # With the default depth of 1, a cloud that comes while the machine is busy takes the place of the one before it
     # within the middleware, unseen; the demo wants to know which clouds were lost on the way.
-    options = ["--ros-args", "-p", "qos_overrides./points.subscription.depth:=5"]
+    # Each frame of a folder is another scene: there is nothing to remember.
+    options = ["--ros-args", "-p", "qos_overrides./points.subscription.depth:=5", "-p", "object_map:=false"]
     return options if arguments.model is None else [*options, "-p", f"model:={arguments.model}"]
 
 

@@ -112,7 +112,7 @@ class Finder:
         T = await self._lookup(request.target_frame, result, patience) if request.target_frame else None
         response.matches = [object_match(match, result, T, response.header, request.return_clouds) for match in matches]
         response.status = FindObject.Response.SUCCESS
-        response.message = f"found {len(matches)} of {len(result.scene)} instances"
+        response.message = f"found {len(matches)} of {len(result.scene)} instances{_remembered(matches, result)}"
 
     def _require_active(self) -> None:
         if not self.source.active:
@@ -208,6 +208,15 @@ def object_match(
         colors = None if result.cloud.colors is None else result.cloud.colors[mine]
         answer.cloud = cloud_message(points if T is None else transform_points(T, points), colors, header)
     return answer
+
+
+def _remembered(matches: Matches, result: Result) -> str:
+    """How many of the matches are not in view, and since when."""
+    unseen = [track for match in matches if not (track := result.tracks[match.index]).visible]
+    if not unseen:
+        return ""
+    age = max((result.stamp - track.last_seen) / 1e9 for track in unseen)
+    return f"; {len(unseen)} remembered, not seen for up to {age:.1f} s"
 
 
 def _moved(thing: SceneObject, T: NDArray[np.float64]) -> SceneObject:

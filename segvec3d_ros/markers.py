@@ -13,6 +13,9 @@ from segvec3d_ros.conversions import Result, color_message, palette_color, point
 BOXES, LABELS = "boxes", "labels"
 """The two namespaces; a marker's id is its instance's."""
 
+FAINT = 0.35
+"""Opacity of what is remembered, not seen."""
+
 _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
 """The 12 edges of a box between corners numbered by the signs of their axes."""
 
@@ -43,8 +46,9 @@ def _deletion(header: Header, namespace: str, identity: int) -> Marker:
 
 
 def _markers(result: Result, k: int) -> tuple[Marker, Marker]:
-    thing, (label, similarity), identity = result.scene.objects[k], result.names[k], result.tracks[k].id
-    color = color_message(palette_color(identity))
+    thing, (label, similarity), track = result.scene.objects[k], result.names[k], result.tracks[k]
+    identity, color = track.id, color_message(palette_color(track.id))
+    color.a = 1.0 if track.visible else FAINT
     longest = float(thing.box.size.max())
     outline = Marker(header=result.header, ns=BOXES, id=identity, type=Marker.LINE_LIST, action=Marker.ADD)
     outline.pose = pose(thing.box)
@@ -58,7 +62,9 @@ def _markers(result: Result, k: int) -> tuple[Marker, Marker]:
     text.pose.position = point(thing.box.center + up * np.float32(reach + text.scale.z))
     text.pose.orientation.w = 1.0
     text.text = f"{label} {similarity:.2f}" if label else f"{thing.kind} {identity}"
-    text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+    if not track.visible:
+        text.text += f", {(result.stamp - track.last_seen) / 1e9:.0f} s ago"
+    text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=color.a)
     return outline, text
 
 

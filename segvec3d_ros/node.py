@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,20 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Header
 
 from segvec3d_core.config import DEFAULT_VOCABULARY
+from segvec3d_core.object_map import warm_up
 from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
-from segvec3d_ros.conversions import Result, names_of, nanoseconds, to_cloud
+from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message, to_cloud
 from segvec3d_ros.diagnostics import Health, Snapshot, diagnostic_array
 from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
 from segvec3d_ros.lifetime import run_node
+from segvec3d_ros.map_services import MapServices
+from segvec3d_ros.mapping import MapTracker, map_settings
 from segvec3d_ros.model import Loading, Model, Namer, load_segvec3d, release_memory
 from segvec3d_ros.outputs import Outputs
 from segvec3d_ros.share import use_large_messages
@@ -43,7 +48,7 @@ from segvec3d_ros.worker import LatestWorker
 PATIENCE = 3.0
 """Seconds without a cloud before the log says why."""
 
-STAGES = ("convert", "segment", "name", "track", "publish")
+STAGES = ("convert", "segment", "track", "name", "publish")
 """What a cloud goes through; the core adds the stages of its own."""
 
 STOP_LIMIT = 1.0
@@ -58,7 +63,8 @@ class SegVec3DNode(LifecycleNode):
     Args:
         load_model: called with the parameters ``model`` (None: the shipped weights) and ``device``.
         transforms: TF; None takes tf2_ros where it is installed.
-        tracker: gives instances their identity; None matches them to the cloud before.
+        tracker: gives instances their identity; None takes a map, or where the parameter ``object_map`` is false
+            matches them to the cloud before.
         kwargs: of ``rclpy.node.Node``: context, namespace, parameter_overrides, cli_args, ...
 
     Raises:
@@ -83,11 +89,13 @@ class SegVec3DNode(LifecycleNode):
         self._health = Health()
         self._complete = False
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
+        self._given_tracker = tracker is not None
         parameters.declare(self)
         self._apply_parameters()
+        self._transforms = make_transforms(self) if transforms is None else transforms
+        self._choose_tracker()
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(lambda _: self._apply_parameters())
-        self._transforms = make_transforms(self) if transforms is None else transforms
         self._outputs = Outputs(self)
         self._worker = LatestWorker(self._work, self._deliver, self._on_lost, "segvec3d worker")
         topic = self.resolve_topic_name("points")
@@ -106,6 +114,7 @@ class SegVec3DNode(LifecycleNode):
         self._finder = Finder(self, self, self._transforms, lambda: float(self._values["tf_timeout"]), group)
         self.create_service(FindObject, "~/find_object", self._finder.answer, callback_group=group)
         self.create_service(SetVocabulary, "~/set_vocabulary", self._set_vocabulary)
+        self._map_services = MapServices(self, self, lambda: str(self._values["map_file"]), group)
 
     def _create_timers(self) -> None:
         # Real time: simulated time may not have begun.
@@ -117,7 +126,14 @@ class SegVec3DNode(LifecycleNode):
 
     def _load(self, done: Callable[[], None] = lambda: None) -> Loading:
         values = self._values
-        return Loading(self._load_model, values["model"], values["device"], values["vocabulary"], done)
+        return Loading(self._load_everything, values["model"], values["device"], values["vocabulary"], done)
+
+    def _load_everything(self, path: str | None, device: str) -> Model:
+        """In the loading thread: the model, and what the first cloud would wait for."""
+        model = self._load_model(path, device)
+        if self._values["object_map"]:
+            warm_up()
+        return model
 
     def _announce(self) -> None:
         """In the loading thread: have the executor go on with ``_start``."""
@@ -148,6 +164,8 @@ class SegVec3DNode(LifecycleNode):
             self.get_logger().error(f"cannot load the model {path or '(shipped)'} on {device}: {error}")
             return TransitionCallbackReturn.FAILURE
         self._model, self._namer = loaded.model, loaded.namer
+        self._choose_tracker()
+        self._load_map()
         self.get_logger().info(f"model ready on {loaded.model.device} after {loading.seconds:.1f} s")
         return super().on_configure(state)
 
@@ -196,9 +214,11 @@ class SegVec3DNode(LifecycleNode):
         if self._result is not None and self.context.ok():
             self._outputs.clear(self._result.header)
         self._result = None
-        self._tracker.reset()
+        if self.map is None:
+            self._tracker.reset()
 
     def _free(self) -> None:
+        self._tracker.reset()
         self._model = self._namer = None
         release_memory()
 
@@ -219,7 +239,7 @@ class SegVec3DNode(LifecycleNode):
     # --- clouds ------------------------------------------------------------------------------------------------
 
     def _work(self, message: PointCloud2) -> tuple[Result, _StageClock]:
-        """One cloud, in the worker's thread: convert, call the core, name."""
+        """One cloud, in the worker's thread: convert, call the core."""
         model, namer = self._model, self._namer
         if model is None or namer is None:
             raise RuntimeError("the model was freed before the cloud's turn came")
@@ -232,19 +252,22 @@ class SegVec3DNode(LifecycleNode):
         scene = model.segment(cloud, config)
         clock.timings.update(scene.timings)
         clock.lap("segment")
-        names = names_of(namer.name(scene, values["vocabulary"]))
+        namer.read(values["vocabulary"])  # new words take long, and belong here
         clock.lap("name")
-        return Result(message.header, message.width, message.height, cloud, scene, names, ()), clock
+        return Result(message.header, message.width, message.height, cloud, scene, (), ()), clock
 
     def _deliver(self, work: tuple[Result, _StageClock]) -> None:
-        """What the worker does with a result that is still wanted: track, keep, publish."""
+        """What the worker does with a result that is still wanted: track, name, keep, publish."""
         untracked, clock = work
         if not self.context.ok():
             return
         tracks = self._tracker.update(untracked.scene, untracked.cloud, untracked.stamp, untracked.header.frame_id)
         clock.lap("track")
-        result = self._result = replace(untracked, tracks=tracks)
-        self._outputs.publish(result)
+        result = replace(untracked, tracks=tracks)
+        known = self._named(result if self.map is None else self.map.known(result.header))
+        clock.lap("name")
+        self._result = known
+        self._outputs.publish(result, known)
         clock.lap("publish")
         clock.timings["total"] = sum(clock.timings[stage] for stage in STAGES)
         self._health.done(clock.timings)
@@ -267,6 +290,48 @@ class SegVec3DNode(LifecycleNode):
     def result(self) -> Result | None:
         """The latest cloud's result, None before the first."""
         return self._result
+
+    @property
+    def map(self) -> MapTracker | None:
+        """The map over time, None where there is none."""
+        return self._tracker if isinstance(self._tracker, MapTracker) else None
+
+    def known(self) -> Result:
+        """What the map holds now, named; at the stamp of the latest cloud."""
+        if self.map is None or self._namer is None:
+            raise ValueError(self.why_inactive())
+        stamp = time_message(self.map.map.stamp_ns or 0)
+        return self._named(self.map.known(Header(stamp=stamp)))
+
+    def forget_result(self) -> None:
+        """Wait for the next cloud before anything is found."""
+        self._result = None
+
+    def _named(self, result: Result) -> Result:
+        namer = self._namer
+        if namer is None:
+            raise RuntimeError("the model was freed before the cloud's turn came")
+        return replace(result, names=names_of(namer.name(result.scene, self._values["vocabulary"])))
+
+    def _choose_tracker(self) -> None:
+        """A map, or what matches one cloud to the next, as the parameter ``object_map`` says."""
+        if self._given_tracker or self._values["object_map"] == (self.map is not None):
+            return
+        if self._values["object_map"]:
+            warn = self.get_logger().warning
+            self._tracker = MapTracker(self._transforms, map_settings(self._values), lambda line: warn(line))
+        else:
+            self._tracker = FrameTracker()
+
+    def _load_map(self) -> None:
+        """Begin with what was saved, where the parameter ``map_file`` names a file that is there."""
+        path = str(self._values["map_file"])
+        if self.map is None or not path or not Path(path).expanduser().exists() or len(self.map.map):
+            return
+        try:
+            self.get_logger().info(self.map.load(path))
+        except (OSError, ValueError) as error:
+            self.get_logger().error(f"cannot load the map: {error}")
 
     def find(self, result: Result, query: str, top_k: int | None, min_similarity: float | None) -> Matches:
         """Search a result for what a text describes."""
@@ -308,6 +373,8 @@ class SegVec3DNode(LifecycleNode):
         values = parameters.values(self)
         self._config = parameters.segmentation_config(values)
         self._values = values
+        if self.map is not None:
+            self.map.configure(map_settings(values))
 
     # --- health ------------------------------------------------------------------------------------------------
 
@@ -342,6 +409,7 @@ class SegVec3DNode(LifecycleNode):
             "model": "" if model is None else self._values["model"] or "shipped",
             **info,
             "vocabulary": f"{len(self._values['vocabulary'])} words",
+            **({} if self.map is None else self.map.facts()),
             "up": "unknown" if result is None or result.cloud.up is None else np.array2string(result.cloud.up),
         }
 
@@ -352,7 +420,7 @@ def _short(info: dict[str, Any]) -> dict[str, str]:
 
 
 class _StageClock:
-    """Notes the seconds since the last lap under a stage's name."""
+    """Adds the seconds since the last lap to a stage's."""
 
     def __init__(self) -> None:
         self.timings: dict[str, float] = {}
@@ -360,7 +428,7 @@ class _StageClock:
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self.timings[stage], self._last = now - self._last, now
+        self.timings[stage], self._last = self.timings.get(stage, 0.0) + now - self._last, now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -45,18 +45,18 @@ class Outputs:
         else:
             self._detections = self._publisher(self._vision_msgs.Detection3DArray, "~/detections", QOS)
 
-    def publish(self, result: Result) -> None:
-        """Publish one cloud's result to whoever listens."""
+    def publish(self, result: Result, known: Result) -> None:
+        """Publish one cloud's result, and what is known after it, to whoever listens."""
         if self._instances.get_subscription_count():
             self._instances.publish(labelled_cloud(result))
         if self._colored.get_subscription_count():
             self._colored.publish(colored_cloud(result))
         if self._markers.get_subscription_count():
-            self._markers.publish(self._board.update(result))
+            self._markers.publish(self._board.update(known))
         if self._objects.get_subscription_count():
-            self._objects.publish(instance_array(result))
+            self._objects.publish(instance_array(known))
         if self._vision_msgs is not None and self._detections.get_subscription_count():
-            self._detections.publish(detection_array(instance_array(result), self._vision_msgs))
+            self._detections.publish(detection_array(instance_array(known), self._vision_msgs))
 
     def clear(self, header: Header) -> None:
         """Take down all markers, and see to it that this arrives: it may be the node's last word."""

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from segvec3d_core.config import DEFAULT_VOCABULARY, ClusteringMethod, SegmentationConfig
+from segvec3d_core.object_map import MapConfig
 from segvec3d_core.text import MAX_CHARACTERS, TEMPLATES
 
 MAX_WORD = MAX_CHARACTERS - max(len(template.format("")) for template in TEMPLATES)
@@ -62,6 +63,23 @@ def _corner(corner: tuple[float, float, float] | None, unlimited: float) -> list
 
 _CORE = SegmentationConfig()
 
+_MAP = MapConfig()
+
+_MAP_TEXTS: Mapping[str, tuple[str, float, float]] = {
+    "confirm_seconds": ("How long an object must have been seen before it is told of, s.", 0.0, 60.0),
+    "split_seconds": ("The same for one that appears inside another, s.", 0.0, 60.0),
+    "merge_seconds": ("How long two objects must have been seen as one to be made one, s.", 0.0, 60.0),
+    "gone_seconds": ("How long one must look through where an object was to hold it for gone, s.", 0.0, 3600.0),
+    "doubt_seconds": ("How long an object's place may be seen without an instance there, s.", 0.0, 3600.0),
+    "remember_seconds": ("How long an object is kept that is not seen, s.", 0.0, math.inf),
+    "reidentify_seconds": ("How long an object that is gone can come back under its id, s.", 0.0, math.inf),
+    "reidentify_similarity": ("Least likeness of the two for that, cosine of their vectors.", -1.0, 1.0),
+    "min_overlap": ("Least share of an object or an instance that they have in common to be one.", 0.05, 1.0),
+    "max_correction": ("Clouds are moved onto the map by at most this, m; 0 takes poses as they are.", 0.0, 1.0),
+    "max_objects": ("Objects that the map holds at most; those unseen for longest go first.", 1, 100_000),
+}
+"""Parameters of the map: description and bounds; names and defaults are the core's."""
+
 SPECS: Mapping[str, Spec] = {
     "autostart": Spec(True, "Configure and activate at start; false: wait for a lifecycle manager.", read_only=True),
     "model": Spec("", "Weight file to load; empty: the weights that are shipped.", unconfigured=True),
@@ -69,6 +87,12 @@ SPECS: Mapping[str, Spec] = {
     "vocabulary": Spec(list(DEFAULT_VOCABULARY), "Words that instances are labelled with."),
     "voxel_size": Spec(
         _CORE.voxel_size or 0.0, "Voxel edge, m; 0 adapts it to the cloud within max_voxels.", 0.0, 10.0
+    ),
+    "fovea": Spec(
+        _CORE.fovea,
+        "Distance from the camera beyond which voxels grow with it when voxel_size is 0, m; inf: they are of one size.",
+        0.01,
+        math.inf,
     ),
     "max_voxels": Spec(
         _CORE.max_voxels, "Voxels that bound the time of a cloud when voxel_size is 0.", 100, 10_000_000
@@ -101,7 +125,20 @@ SPECS: Mapping[str, Spec] = {
         "Frames whose z axis points up; the first one that TF connects to the cloud tells where up is. A cloud in any "
         "other frame is taken as seen from that frame's origin.",
     ),
-    "tf_timeout": Spec(0.2, "Longest wait of find_object for a transform, s.", 0.0, 60.0),
+    "tf_timeout": Spec(0.2, "Longest wait for a transform, of a cloud and of find_object, s.", 0.0, 60.0),
+    "object_map": Spec(
+        True,
+        "Keep a map of objects over time; false: every cloud stands for itself.",
+        unconfigured=True,
+    ),
+    "map_frame": Spec(
+        "",
+        "Frame of the map, through TF at each cloud's stamp; empty: the clouds' own, as of a camera that stands still.",
+    ),
+    "map_file": Spec(
+        "", "File of save_map and load_map where they are given none; read when the node is configured, if it exists."
+    ),
+    **{name: Spec(getattr(_MAP, name), text, low, high) for name, (text, low, high) in _MAP_TEXTS.items()},
 }
 
 _PAIRS = (("min_range", "max_range"), ("crop_min", "crop_max"), ("min_object_size", "max_object_size"))
@@ -166,6 +203,12 @@ def segmentation_config(values: Mapping[str, Any]) -> SegmentationConfig:
     for name in ("crop_min", "crop_max"):
         chosen[name] = None if np.isinf(chosen[name]).all() else tuple(chosen[name])
     return SegmentationConfig(**chosen)
+
+
+def map_config(values: Mapping[str, Any]) -> MapConfig:
+    """The core's configuration of the map. A camera that stands still needs no correction of its pose."""
+    chosen = {name: values[name] for name in _MAP_TEXTS}
+    return MapConfig(**chosen, correct_pose=bool(values["map_frame"]) and values["max_correction"] > 0)
 
 
 def input_qos(node: Node, topic: str) -> QoSProfile:

@@ -29,15 +29,17 @@ class Track:
     Attributes:
         id: from 1 upwards, never used again.
         first_seen, last_seen: stamps of the first and the latest cloud that showed it, nanoseconds.
+        visible: whether the latest cloud of all showed it; else it is remembered.
     """
 
     id: int
     first_seen: int
     last_seen: int
+    visible: bool = True
 
 
 class Tracker(Protocol):
-    """Gives instances an identity. A map over time takes the place of ``FrameTracker`` behind these two calls."""
+    """Gives instances an identity: from cloud to cloud (``FrameTracker``) or in a map (``mapping.MapTracker``)."""
 
     def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
         """One track per object of ``scene``, in its order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""

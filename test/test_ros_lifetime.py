@@ -119,7 +119,7 @@ def show_until(peer: Node, condition: Any, what: str) -> None:
     publisher = peer.create_publisher(PointCloud2, "points", 1)
 
     def look() -> bool:
-        publisher.publish(frame_message(1))
+        publisher.publish(frame_message(time.time_ns()))
         time.sleep(0.05)
         return bool(condition())
 

@@ -188,7 +188,8 @@ def _eval(commands: Any) -> None:
         "  segvec3d eval frames --worst 5 --output worst --json scores.json\n"
         "  segvec3d eval frames --spread --reliability reliability.png\n"
         "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only\n"
-        "  segvec3d eval scannet/scans",
+        "  segvec3d eval scannet/scans\n"
+        "  segvec3d eval --sequence --sequences 4",
     )  # fmt: skip
     parser.add_argument(
         "path", metavar="PATH", nargs="?", default="", help="frame folder, .npz scan, ScanNet scene, or folder of scans"
@@ -205,6 +206,15 @@ def _eval(commands: Any) -> None:
         help="draw the N frames of least overlap F, or scans of least AP50",
     )
     parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
+    group = parser.add_argument_group("object map on simulated sequences, without PATH")
+    group.add_argument(
+        "--sequence", dest="run", action="store_const", const=("sequences", "evaluate"),
+        help="identities, duplicates, ghosts, boxes, and retrieval over the map",
+    )  # fmt: skip
+    group.add_argument("--sequences", type=int, metavar="N", help="only N of them, evenly picked")
+    group.add_argument("--seconds", type=float, metavar="S", help="only the first S seconds of each")
+    group.add_argument("--layout", choices=("table", "room"), help="only these")
+    group.add_argument("--truth", action="store_true", help="segment by the truth: errors left are the map's own")
     _add_language(parser)
     _add_json(parser)
     _add_model(parser)
@@ -232,6 +242,9 @@ def _train(commands: Any) -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
     parser.add_argument("--alignment-scenes", type=int, metavar="N", help="scenes of the second stage")
     parser.add_argument("--alignment-steps", type=int, metavar="N", help="optimiser steps of the second stage")
+    parser.add_argument(
+        "--without", metavar="NOUNS", help="categories that the second stage never sees, by commas: hammer,teapot"
+    )
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(
         "--labels", default="full", metavar="KIND",

@@ -445,7 +445,7 @@ class ObjectMap:
     # The file -----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> int:
-        """Write the confirmed objects to a file, which at any time is either the old or the new one, and make its folder.
+        """Write the confirmed objects to a file, which at any time is the old or the new one, and make its folder.
 
         Returns:
             the number of objects.

@@ -62,6 +62,8 @@ def write(path: Path, saved: Saved) -> None:
         "weights": _joined([entry.voxels.weights for entry in saved.entries], (0,), np.float32),
         "colors": _joined([entry.voxels.colors for entry in saved.entries], (0, 3), np.uint8),
     }
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path}: expected a file or a new name, got a folder or a device")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:

@@ -1,0 +1,96 @@
+"""The services of the map: list, save, load and clear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from segvec3d_interfaces.srv import ClearMap, ListObjects, MapFile
+from segvec3d_ros.conversions import Result, instance_array
+from segvec3d_ros.mapping import MapTracker
+
+NO_MAP = "there is no map: the parameter object_map is false"
+
+
+class Source(Protocol):
+    """What the services need of the node."""
+
+    @property
+    def map(self) -> MapTracker | None:
+        """The map, None where there is none."""
+        ...
+
+    def known(self) -> Result:
+        """What the map holds now, named."""
+        ...
+
+    def forget_result(self) -> None:
+        """The map is no longer what the latest cloud made of it."""
+        ...
+
+
+class MapServices:
+    """Answers them; whatever goes wrong is an answer, too.
+
+    Args:
+        node: on which they are offered. source: the node's present state. path: the parameter ``map_file``.
+    """
+
+    def __init__(self, node: Node, source: Source, path: Callable[[], str], group: CallbackGroup) -> None:
+        self._node, self._source, self._path = node, source, path
+        node.create_service(ListObjects, "~/list_objects", self._list, callback_group=group)
+        node.create_service(MapFile, "~/save_map", self._save, callback_group=group)
+        node.create_service(MapFile, "~/load_map", self._load, callback_group=group)
+        node.create_service(ClearMap, "~/clear_map", self._clear, callback_group=group)
+
+    def _list(self, request: ListObjects.Request, response: ListObjects.Response) -> ListObjects.Response:
+        def fill(objects: MapTracker) -> str:
+            known = self._source.known()
+            response.objects = instance_array(known)
+            remembered = sum(not track.visible for track in known.tracks)
+            return f"{len(known.tracks)} objects, {remembered} of them remembered"
+
+        return self._answer(response, fill)
+
+    def _save(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
+        return self._answer(response, lambda objects: objects.save(self._file(request)))
+
+    def _load(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
+        def load(objects: MapTracker) -> str:
+            told = objects.load(self._file(request))
+            self._source.forget_result()
+            return told
+
+        return self._answer(response, load)
+
+    def _clear(self, request: ClearMap.Request, response: ClearMap.Response) -> ClearMap.Response:
+        def clear(objects: MapTracker) -> str:
+            count = len(objects.map)
+            objects.reset()
+            self._source.forget_result()
+            return f"{count} objects forgotten"
+
+        return self._answer(response, clear)
+
+    def _file(self, request: MapFile.Request) -> str:
+        path: str = request.path or self._path()
+        if not path:
+            raise ValueError("path: expected a file, got none, and the parameter map_file is empty")
+        return path
+
+    def _answer(self, response: Any, act: Callable[[MapTracker], str]) -> Any:
+        objects = self._source.map
+        try:
+            if objects is None:
+                raise ValueError(NO_MAP)
+            response.message, response.success = act(objects), True
+        except (OSError, ValueError) as error:
+            response.message, response.success = str(error), False
+            self._node.get_logger().warning(str(error))
+        except Exception as error:
+            response.message, response.success = f"{type(error).__name__}: {error}", False
+            self._node.get_logger().error(response.message)
+        return response

@@ -1,0 +1,149 @@
+"""The map of objects as the node keeps it: poses from TF, time that may jump, what is known as a result to publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from std_msgs.msg import Header
+
+from segvec3d_core.object_map import MapConfig, ObjectMap
+from segvec3d_core.types import PointCloud, Scene
+from segvec3d_ros.conversions import Result
+from segvec3d_ros.tracking import Track
+from segvec3d_ros.transforms import TransformError, Transforms
+
+POLL = 0.01
+"""Seconds between two looks for a transform that is on its way."""
+
+JUMP = 1.0
+"""A cloud that is older than the latest by less than this, seconds, came late; by more, time was set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapSettings:
+    """What the parameters say of the map.
+
+    Attributes:
+        frame: in which the map lies; "" for the clouds' own, as of a camera that does not move.
+        tf_timeout: longest wait for a transform, seconds.
+        config: of the core's map.
+    """
+
+    frame: str
+    tf_timeout: float
+    config: MapConfig
+
+
+class MapTracker:
+    """Gives instances the identity that they have in a map over time.
+
+    Args:
+        transforms: TF. log: called with a line for the person at the robot.
+
+    Attributes:
+        map: the core's map. gaps: clouds that found no transform. late: clouds that came after a later one.
+        jumps: how often time was set back, which begins the map anew.
+    """
+
+    def __init__(self, transforms: Transforms, settings: MapSettings, log: Callable[[str], object]) -> None:
+        self._transforms, self._log = transforms, log
+        self._settings = settings
+        self.map = ObjectMap(settings.config)
+        self.map.frame = settings.frame
+        self.gaps = self.late = self.jumps = 0
+
+    def configure(self, settings: MapSettings) -> None:
+        """Go on with other settings; another frame begins anew."""
+        if settings.frame != self._settings.frame:
+            self._begin(settings.frame, f"map_frame is now {settings.frame!r}")
+        self._settings = settings
+        self.map.config = settings.config
+
+    def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
+        """Join a cloud to the map: one track per object of ``scene``; see ``Tracker``.
+
+        Raises:
+            ValueError: no transform at that stamp within ``tf_timeout``, or a cloud that came late; the map is then
+                what it was.
+        """
+        T = self._pose(frame, stamp)
+        if not self._settings.frame and frame != self.map.frame:
+            self._begin(frame, f"clouds come in frame {frame!r}, not {self.map.frame!r}")
+        latest = self.map.stamp_ns
+        if latest is not None and stamp < latest:
+            behind = (latest - stamp) / 1e9
+            if behind <= JUMP:
+                self.late += 1
+                raise ValueError(f"the cloud came {behind:.3f} s later than it should: a newer one is in the map")
+            self.jumps += 1
+            self._begin(self.map.frame, f"time was set back by {behind:.3f} s")
+        ids = self.map.update(scene, cloud, T, stamp)
+        known = {thing.id: thing for thing in self.map.snapshot()}
+        return tuple(Track(i, known[i].first_seen if i in known else stamp, stamp) for i in ids)
+
+    def reset(self) -> None:
+        """Forget everything; ids go on counting."""
+        self.map.clear()
+
+    def known(self, header: Header) -> Result:
+        """Everything in the map at the time of ``header``, without names."""
+        snapshot = self.map.snapshot()
+        cloud = snapshot.cloud()
+        tracks = tuple(Track(t.id, t.first_seen, t.last_seen, t.state == "visible") for t in snapshot)
+        placed = Header(stamp=header.stamp, frame_id=self.map.frame or header.frame_id)
+        return Result(placed, len(cloud), 1, cloud, snapshot.scene(), (), tracks)
+
+    def save(self, path: str) -> str:
+        """Write the map; returns what to tell. Raises OSError."""
+        count = self.map.save(Path(path).expanduser())
+        return f"{count} objects in {path}"
+
+    def load(self, path: str) -> str:
+        """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""
+        count = self.map.load(Path(path).expanduser(), self._settings.frame or None)
+        return f"{count} objects from {path}"
+
+    def facts(self) -> Mapping[str, str]:
+        """For the diagnostics."""
+        return {
+            "map objects": str(len(self.map)),
+            "map frame": self.map.frame,
+            "clouds without transform": str(self.gaps),
+            "late clouds": str(self.late),
+            "time set back": str(self.jumps),
+        }
+
+    def _begin(self, frame: str, reason: str) -> None:
+        if len(self.map):
+            self._log(f"{reason}: the map of {len(self.map)} objects begins anew")
+        self.map.frame = frame
+        self.map.clear()
+
+    def _pose(self, frame: str, stamp: int) -> NDArray[np.float64]:
+        """T_map_cloud at the stamp; a transform may be on its way, so wait for it."""
+        target = self._settings.frame
+        if not target or frame == target:
+            return np.eye(4)
+        deadline = time.monotonic() + self._settings.tf_timeout
+        while True:
+            try:
+                return self._transforms.lookup(target, frame, stamp)
+            except TransformError as error:
+                if time.monotonic() >= deadline or not error.may_pass:
+                    self.gaps += 1
+                    where = f"{frame!r} to map_frame {target!r} at {stamp / 1e9:.3f} s"
+                    raise ValueError(f"no transform from {where}: {error.condition}: {error}") from None
+            time.sleep(POLL)
+
+
+def map_settings(values: Mapping[str, Any]) -> MapSettings:
+    """The map's settings from the node's parameters."""
+    from segvec3d_ros.parameters import map_config
+
+    return MapSettings(values["map_frame"], float(values["tf_timeout"]), map_config(values))

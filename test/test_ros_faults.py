@@ -1,0 +1,217 @@
+"""What a robot's day does to the node: nothing hangs, nothing saved is lost, one clear message each.
+
+Shortened here; ``make faults`` runs it in full, for minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ros_stand_ins import FRAME, WAIT, Robot, StandInTransforms, active_robot, frame_cloud, frame_message, until
+
+# isort: split
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+
+from segvec3d_core.object_map import ObjectMap
+from segvec3d_core.types import PointCloud
+from segvec3d_interfaces.srv import FindObject, ListObjects, MapFile
+
+FULL = os.environ.get("SEGVEC3D_FAULTS") == "full"
+SECOND = 1_000_000_000
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.timeout(1800 if FULL else 240)
+
+
+def times(short: int, full: int) -> int:
+    return full if FULL else short
+
+
+@pytest.fixture
+def robot() -> Iterator[Robot]:
+    transforms = StandInTransforms()
+    transforms.table["map", FRAME] = np.eye(4)
+    overrides = {"object_map": True, "map_frame": "map", "tf_timeout": 0.02, "confirm_seconds": 0.0}
+    with active_robot(transforms=transforms, overrides=overrides) as made:
+        yield made
+
+
+def ask(robot: Robot) -> Any:
+    return robot.call(FindObject, "find_object", query="mug")
+
+
+def test_a_flood_of_clouds_at_30_hz_leaves_services_answering_and_the_map_small(robot: Robot) -> None:
+    robot.show(SECOND)
+    stop = threading.Event()
+
+    def flood() -> None:
+        while not stop.is_set():
+            robot.publisher.publish(frame_message(time.time_ns()))
+            time.sleep(1 / 30)
+
+    sender = threading.Thread(target=flood)
+    sender.start()
+    try:
+        for _ in range(times(10, 600)):
+            before = time.monotonic()
+            assert ask(robot).status == FindObject.Response.SUCCESS
+            assert time.monotonic() - before < WAIT
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        sender.join()
+    assert robot.node._worker.processed > times(10, 600)
+    assert robot.call(ListObjects, "list_objects").message.startswith("3 objects")
+
+
+def test_tf_that_stops_and_comes_back_costs_the_clouds_in_between_alone(robot: Robot) -> None:
+    robot.show(SECOND)
+    ids = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+    T = robot.transforms.table.pop(("map", FRAME))
+    lost = times(3, 100)
+    for k in range(lost):
+        robot.publish(frame_message((2 + k) * SECOND))
+        until(lambda k=k: robot.node._health.failed == k + 1, "a lost cloud")
+        assert ask(robot).status == FindObject.Response.SUCCESS
+    assert robot.node.map is not None
+    assert robot.node.map.gaps == lost
+    robot.transforms.table["map", FRAME] = T
+    robot.show((2 + lost) * SECOND)
+    assert {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances} == ids
+
+
+def _without_fields(message: Any) -> None:
+    message.fields = []
+
+
+def _cut(message: Any) -> None:
+    message.data = message.data[:100]
+
+
+def _stretched(message: Any) -> None:
+    message.point_step = 3
+
+
+def _wide(message: Any) -> None:
+    message.width = 1_000_000
+
+
+MALFORMED = [_without_fields, _cut, _stretched, _wide]
+
+
+def test_every_malformed_cloud_is_lost_alone(robot: Robot) -> None:
+    robot.show(SECOND)
+    degenerate = [np.full((1200, 3), np.nan), np.full((1200, 3), np.inf), np.zeros((1200, 3)), np.full((1200, 3), 1e30)]
+    for k in range(times(1, 20)):
+        for n, spoil in enumerate(MALFORMED):
+            message = frame_message((2 + k) * SECOND)
+            spoil(message)
+            failed = robot.node._health.failed
+            robot.publish(message)
+            until(lambda failed=failed: robot.node._health.failed == failed + 1, f"malformed cloud {n} to be lost")
+        for n, points in enumerate(degenerate):
+            stamp = (2 + k) * SECOND + n + 1
+            robot.show(stamp, cloud=PointCloud(points.astype(np.float32)))
+    assert ask(robot).status == FindObject.Response.SUCCESS
+    robot.show((60 + times(1, 20)) * SECOND)
+    assert ask(robot).status == FindObject.Response.SUCCESS
+
+
+def test_two_clients_that_ask_at_once_are_both_answered(robot: Robot) -> None:
+    robot.show(SECOND)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: ask(robot), range(times(10, 400))))
+    assert {answer.status for answer in answers} == {FindObject.Response.SUCCESS}
+    assert len({answer.matches[0].instance.id for answer in answers}) == 1
+
+
+def test_deactivation_during_inference_keeps_the_map(robot: Robot) -> None:
+    robot.show(SECOND)
+    ids = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+    for k in range(times(1, 20)):
+        robot.model.gate.clear()
+        seen = len(robot.model.clouds)
+        robot.publish(frame_message((2 + k) * SECOND))
+        until(lambda seen=seen: len(robot.model.clouds) > seen, "inference to begin")
+        for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+            if transition == Transition.TRANSITION_ACTIVATE:
+                assert ask(robot).status == FindObject.Response.INACTIVE
+                robot.model.gate.set()
+            assert robot.call(ChangeState, "change_state", transition=Transition(id=transition)).success
+        robot.show((2 + k) * SECOND + SECOND // 2)
+        assert {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances} == ids
+
+
+def test_a_full_disk_at_save_is_told_and_leaves_the_last_save(
+    robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "map.npz")
+    robot.show(SECOND)
+    assert robot.call(MapFile, "save_map", path=path).success
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", _no_space)
+        for _ in range(times(2, 50)):
+            answer = robot.call(MapFile, "save_map", path=path)
+            assert (answer.success, "No space left on device" in answer.message) == (False, True)
+    assert os.listdir(tmp_path) == ["map.npz"]
+    assert robot.call(MapFile, "load_map", path=path).success
+    robot.show(2 * SECOND)
+    assert ask(robot).status == FindObject.Response.SUCCESS
+
+
+def _no_space(*_: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+SAVER = """
+import sys
+import numpy as np
+from segvec3d_core.object_map import ObjectMap
+objects = ObjectMap()
+objects.load(sys.argv[1])
+print("saving", flush=True)
+while True:
+    objects.save(sys.argv[1])
+"""
+
+
+def test_a_node_that_is_killed_in_mid_save_leaves_a_whole_file(robot: Robot, tmp_path: Path) -> None:
+    path = tmp_path / "map.npz"
+    robot.show(SECOND, cloud=frame_cloud())
+    assert robot.call(MapFile, "save_map", path=str(path)).success
+    rng = np.random.default_rng(0)
+    for _ in range(times(2, 40)):
+        saver = subprocess.Popen([sys.executable, "-c", SAVER, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
+        assert saver.stdout is not None
+        saver.stdout.readline()
+        time.sleep(float(rng.uniform(0, 0.1)))
+        saver.send_signal(signal.SIGKILL)
+        saver.wait(WAIT)
+        saver.stdout.close()
+        assert ObjectMap().load(path) == 3
+
+
+def test_a_node_that_dies_in_mid_stream_goes_on_with_what_was_saved(tmp_path: Path) -> None:
+    path = str(tmp_path / "map.npz")
+    ids: set[int] = set()
+    for life in range(times(2, 20)):
+        with active_robot(overrides={"object_map": True, "map_file": path, "confirm_seconds": 0.0}) as robot:
+            robot.show((10 + life) * SECOND)
+            listed = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+            assert not ids or listed == ids
+            ids = listed
+            assert robot.call(MapFile, "save_map").success
+            robot.publish(frame_message((10 + life) * SECOND + 1))  # and it is gone before that is worked on
+    assert len(ids) == 3

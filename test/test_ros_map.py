@@ -1,0 +1,189 @@
+"""The node's map over time: remembered objects, TF, time that jumps, and the services of the map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ros_stand_ins import CAMERA, FRAME, Robot, StandInModel, StandInTransforms, active_robot, frame_message, until
+
+# isort: split
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.parameter import Parameter
+from visualization_msgs.msg import MarkerArray
+
+from segvec3d_core.types import PointCloud
+from segvec3d_interfaces.msg import Instance, InstanceArray
+from segvec3d_interfaces.srv import ClearMap, FindObject, ListObjects, MapFile
+from segvec3d_ros.map_services import NO_MAP
+
+SECOND = 1_000_000_000
+NOTHING = PointCloud(np.full((CAMERA.width * CAMERA.height, 3), np.nan, np.float32))
+T_MAP = np.array([[0, 0, 1, 5], [-1, 0, 0, 0], [0, -1, 0, 1.5], [0, 0, 0, 1.0]])
+
+
+@contextmanager
+def mapping_robot(**overrides: Any) -> Iterator[Robot]:
+    """A robot with a map, and a transform to it."""
+    transforms = StandInTransforms()
+    transforms.table["map", FRAME] = T_MAP
+    with active_robot(transforms=transforms, overrides={"object_map": True, "tf_timeout": 0.05} | overrides) as made:
+        yield made
+
+
+def look(robot: Robot, *seconds: float, cloud: PointCloud | None = None) -> None:
+    for moment in seconds:
+        robot.show(round(moment * SECOND), cloud=cloud)
+
+
+def test_what_is_not_seen_any_more_is_found_as_remembered() -> None:
+    with mapping_robot() as robot:
+        markers = robot.listen(MarkerArray, "markers")
+        look(robot, 1.0, 1.5)
+        seen = robot.call(FindObject, "find_object", query="mug")
+        assert seen.matches[0].instance.state == Instance.VISIBLE
+        look(robot, 4.0, cloud=NOTHING)
+        answer = robot.call(FindObject, "find_object", query="mug", return_clouds=True)
+        assert answer.status == FindObject.Response.SUCCESS
+        (match,) = answer.matches
+        assert match.instance.id == seen.matches[0].instance.id
+        assert (match.instance.state, match.instance.last_seen.nanosec) == (Instance.REMEMBERED, SECOND // 2)
+        assert match.cloud.width == match.instance.point_count > 0
+        assert answer.message == "found 1 of 3 instances; 1 remembered, not seen for up to 2.5 s"
+        listed = robot.call(ListObjects, "list_objects")
+        assert listed.message == "3 objects, 3 of them remembered"
+        assert {thing.label for thing in listed.objects.instances} == {"mug", "box", "table"}
+        until(lambda: any("2 s ago" in m.text for array in markers for m in array.markers), "a marker with an age")
+
+
+def test_a_thing_is_told_of_once_it_has_been_seen_for_long_enough() -> None:
+    with mapping_robot(confirm_seconds=1.0) as robot:
+        look(robot, 1.0, 1.5)
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_MATCH
+        look(robot, 2.2)
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
+
+
+def test_objects_lie_in_the_frame_of_the_map() -> None:
+    with mapping_robot(map_frame="map") as robot:
+        arrays = robot.listen(InstanceArray, "objects")
+        look(robot, 1.0, 1.5)
+        until(lambda: arrays and arrays[-1].instances, "objects")
+        assert arrays[-1].header.frame_id == "map"
+        assert all(thing.centroid.x == pytest.approx(6.0, abs=0.02) for thing in arrays[-1].instances)
+        answer = robot.call(FindObject, "find_object", query="mug")
+        assert answer.header.frame_id == "map"
+        assert ("map", FRAME, SECOND) in robot.transforms.asked
+
+
+def test_a_cloud_without_transform_is_told_of_and_leaves_the_map() -> None:
+    with mapping_robot(map_frame="map") as robot:
+        reports = robot.listen(DiagnosticArray, "/diagnostics")
+        look(robot, 1.0, 1.5)
+        robot.transforms.failure = "extrapolation"
+        T = robot.transforms.table.pop(("map", FRAME))
+        robot.publish(frame_message(2 * SECOND))
+        until(lambda: robot.node._health.failed == 1, "a lost cloud")
+        (line,) = [line for line in robot.log if "cloud lost" in line]
+        assert "no transform from 'camera_optical_frame' to map_frame 'map' at 2.000 s: extrapolation" in line
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
+        value = {"clouds without transform": "1"}
+        until(lambda: any(value.items() <= facts(report).items() for report in reports), "diagnostics")
+        robot.transforms.table["map", FRAME] = T
+        look(robot, 3.0)
+        assert robot.call(FindObject, "find_object", query="mug").matches[0].instance.state == Instance.VISIBLE
+
+
+def facts(report: DiagnosticArray) -> dict[str, str]:
+    return {pair.key: pair.value for status in report.status for pair in status.values}
+
+
+def test_a_looping_bag_begins_the_map_anew_and_a_late_cloud_does_not() -> None:
+    with mapping_robot() as robot:
+        look(robot, 100.0, 100.5)
+        before = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+        robot.publish(frame_message(round(100.2 * SECOND)))
+        until(lambda: robot.node._health.failed == 1, "a late cloud")
+        assert "newer one is in the map" in robot.log[-1]
+        look(robot, 1.0, 1.5)
+        assert any("time was set back by 99.500 s: the map of 3 objects begins anew" in line for line in robot.log)
+        after = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+        assert len(after) == 3
+        assert not before & after
+
+
+def test_a_saved_map_outlives_the_node(tmp_path: Path) -> None:
+    path = str(tmp_path / "kitchen.npz")
+    with mapping_robot(map_file=path) as robot:
+        look(robot, 1.0, 1.5)
+        saved = robot.call(MapFile, "save_map")
+        assert (saved.success, saved.message) == (True, f"3 objects in {path}")
+        ids = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+    with mapping_robot(map_file=path) as robot:
+        listed = robot.call(ListObjects, "list_objects")
+        assert {thing.id for thing in listed.objects.instances} == ids
+        look(robot, 50.0, cloud=NOTHING)
+        found = robot.call(FindObject, "find_object", query="mug")
+        assert (found.status, found.matches[0].instance.state) == (FindObject.Response.SUCCESS, Instance.REMEMBERED)
+
+
+def test_what_cannot_be_saved_or_loaded_is_told_in_a_line(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_text("hello")
+    with mapping_robot(map_frame="map") as robot:
+        look(robot, 1.0, 1.5)
+        other = str(tmp_path / "odom.npz")
+        assert robot.node.map is not None
+        objects = robot.node.map.map
+        objects.frame = "odom"
+        objects.save(other)
+        objects.frame = "map"
+        for service, path, expected in [
+            ("save_map", "", "path: expected a file, got none, and the parameter map_file is empty"),
+            ("load_map", str(tmp_path / "nowhere.npz"), "no such file"),
+            ("load_map", str(damaged), "not an object map, or a damaged one"),
+            ("load_map", other, "expected a map in frame 'map', got one in 'odom'"),
+            ("save_map", "/proc/nowhere/map.npz", "/proc/nowhere"),
+        ]:
+            answer = robot.call(MapFile, service, path=path)
+            assert not answer.success
+            assert expected in answer.message
+        assert robot.call(ListObjects, "list_objects").message == "3 objects, 0 of them remembered"
+
+
+def test_a_cleared_map_knows_nothing() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        assert robot.call(ClearMap, "clear_map").message == "3 objects forgotten"
+        assert robot.call(ListObjects, "list_objects").message == "0 objects, 0 of them remembered"
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
+
+
+def test_the_map_is_kept_while_the_node_is_inactive() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.node.trigger_deactivate()
+        robot.node.trigger_activate()
+        look(robot, 9.0, cloud=NOTHING)
+        assert robot.call(ListObjects, "list_objects").message == "3 objects, 3 of them remembered"
+
+
+def test_times_change_while_it_runs_and_another_frame_begins_anew() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        assert robot.node.set_parameters([Parameter("remember_seconds", value=1.0)])[0].successful
+        look(robot, 4.0, cloud=NOTHING)
+        assert robot.call(ListObjects, "list_objects").message == "0 objects, 0 of them remembered"
+        look(robot, 5.0, 5.5)
+        assert robot.node.set_parameters([Parameter("map_frame", value="map")])[0].successful
+        assert any("map_frame is now 'map': the map of 3 objects begins anew" in line for line in robot.log)
+
+
+def test_without_a_map_its_services_say_so() -> None:
+    with active_robot(overrides={"object_map": False}, model=StandInModel()) as robot:
+        assert robot.call(ListObjects, "list_objects").message == NO_MAP
+        assert robot.call(ClearMap, "clear_map").message == NO_MAP
