@@ -14,8 +14,6 @@ from .types import Scene
 
 Values = NDArray[np.float64]
 
-PRESUPPOSED = 0.3
-"""Belief from which an anchor counts as being there: who says "left of the laptop" sees one."""
 ANCHORS = 6
 """So many likely anchors are tried for each of the two of "between"."""
 
@@ -85,8 +83,8 @@ class _Matcher:
         return self._layout
 
     def _belief(self, similarity: Values) -> Values:
-        """Similarity moved so that the threshold is an even chance."""
-        t = np.clip(self._threshold, 1e-3, 1 - 1e-3)
+        """Probability that something fits: the similarity, but no more than an even chance below the threshold."""
+        t = np.clip(self._threshold, 0.5, 1 - 1e-3)
         odds = np.clip(similarity, 1e-6, 1 - 1e-6)
         odds = odds / (1 - odds) * (1 - t) / t
         return np.asarray(odds / (1 + odds) * (similarity > 0), np.float64)
@@ -111,13 +109,14 @@ class _Matcher:
         return fit, rank
 
     def _weights(self, anchor: Thing) -> Values:
-        """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where any is likely at all."""
+        """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where it passes the threshold, for who
+        says "left of the laptop" sees one."""
         fit, rank = self.fit(anchor)
         belief = self._belief(fit) if anchor.superlative is None else rank
-        best = float(belief.max(initial=0.0))
-        if best < PRESUPPOSED:
+        if fit.max(initial=0.0) < self._threshold:
             self.notes.append(f"no {anchor} is there")
-        return belief / max(best, PRESUPPOSED)
+        least = float(self._belief(np.array([self._threshold]))[0])
+        return belief / max(float(belief.max(initial=0.0)), least)
 
     def _degree(self, name: str, anchors: tuple[Thing, ...]) -> Values:
         """(K,) how far each object stands so to the likeliest anchor."""
@@ -136,8 +135,8 @@ class _Matcher:
         return np.asarray(degree.max(1), np.float64)
 
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> Values:
-        """(K,) probability of each object being the one: it fits, and as many others that fit come before it as the
-        superlative says."""
+        """(K,) probability of each object being the one: it is a thing and fits, and as many others that do come before
+        it as the superlative says."""
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
             anchor = int(weights.argmax())
@@ -148,7 +147,8 @@ class _Matcher:
         else:
             self._say_view(superlative.measure)
             value = MEASURES[superlative.measure](self.layout, superlative.word)
-        belief = self._belief(fit)
+        # A segment that is no whole thing, two boxes in one, is not the biggest box.
+        belief = self._belief(fit) * np.array([o.score for o in self._scene.objects])
         out = np.zeros(len(fit))
         before = np.zeros(superlative.rank + count)  # probability of so many fitting ones so far, the last: or more
         before[0] = 1.0

@@ -265,11 +265,19 @@ def test_the_second_stage_learns_which_of_two_things_a_text_means(form, tmp_path
     assert asked.hits.mean() > asked.chance.mean() + 0.15
 
 
+def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
+    args = Namespace(threads=1, workers=0, without="hammer, unicorn", output=str(tmp_path))
+    with pytest.raises(
+        ValueError, match="--without: expected categories that the simulator makes, got 'hammer, unicorn'"
+    ):
+        run(args)
+
+
 def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4, frames=None,
-        start=None,
+        start=None, without=None,
     )  # fmt: skip
     assert run(args) == 0
     model = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")

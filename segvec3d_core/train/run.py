@@ -47,21 +47,40 @@ def _given(**options: Any) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
+def _left_out(nouns: str | None) -> tuple[str, ...] | None:
+    """The categories of ``--without``.
+
+    Raises:
+        ValueError: the simulator makes no such thing.
+    """
+    if nouns is None:
+        return None
+    from ..simulate import FAMILIES
+
+    names = tuple(noun.strip() for noun in nouns.split(",") if noun.strip())
+    unknown = set(names) - {family.category for family in FAMILIES}
+    if unknown or not names:
+        raise ValueError(f"--without: expected categories that the simulator makes, got {nouns!r}")
+    return names
+
+
 def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
         args: output, cache, start, frames, scenes, steps, seed, workers, threads, resume, stage, labels,
-            alignment_scenes, alignment_steps, validation_scenes; None stands for the default.
+            alignment_scenes, alignment_steps, validation_scenes, without; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
-        ValueError: an unknown kind of ``labels``; FileNotFoundError: the second stage without the first.
+        ValueError: an unknown kind of ``labels``, or of things to train ``without``.
+        FileNotFoundError: the second stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
+    without = _left_out(args.without)
     output = Path(args.output)
     cache = Path(args.cache) if args.cache else None
     common = {"output": output, "cache": cache, **_given(seed=args.seed, workers=args.workers)}
@@ -87,7 +106,8 @@ def run(args: Namespace) -> int:
         trained.with_clustering(constants).save(backbone, {**load_checkpoint(backbone).record, "clustering": story})
     if args.stage in ("alignment", "all"):
         base = load_checkpoint(backbone)
-        second = AlignmentTraining(**common, **_given(scenes=args.alignment_scenes, steps=args.alignment_steps))
+        options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=without)
+        second = AlignmentTraining(**common, **options)
         model, story = train_alignment(second, backbone)
         model.save(weights, {**base.record, "alignment": story})
         log.info("weights written to %s", weights)
