@@ -245,9 +245,6 @@ def _train(commands: Any) -> None:
     parser.add_argument(
         "--without", metavar="NOUNS", help="categories that the second stage never sees, by commas: hammer,teapot"
     )
-    parser.add_argument(
-        "--without", metavar="NOUNS", help="categories that the second stage never sees, by commas: hammer,teapot"
-    )
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(
         "--labels", default="full", metavar="KIND",
