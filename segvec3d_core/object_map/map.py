@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -18,6 +17,7 @@ from .alignment import correction
 from .association import Evidence, Sight, gather, match_by_look, match_by_space
 from .config import MapConfig
 from .entry import Entry, Voxels
+from .snapshot import MapObject, MapSnapshot
 
 LONGEST_STEP = 1.0
 """Seconds that one update counts for at most: a gap between clouds is no evidence of anything."""
@@ -41,64 +41,6 @@ class Searcher(Protocol):
     def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
         """The objects of a scene that a text describes."""
         ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MapObject:
-    """One object of the map, as it stood after an update.
-
-    Attributes:
-        id: the same as long as the thing is known, never used again.
-        state: "visible" in the latest cloud, "remembered" from before.
-        object: kind, score, box, centroid, embedding, colour and number of points, in the map's frame.
-        first_seen, last_seen: nanoseconds.
-        sightings: number of clouds that showed it.
-    """
-
-    id: int
-    state: Literal["visible", "remembered"]
-    object: SceneObject
-    first_seen: int
-    last_seen: int
-    sightings: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MapSnapshot(Sequence[MapObject]):
-    """The map after an update; later updates do not change it.
-
-    Attributes:
-        objects: those that have been seen long enough, by id.
-        clouds: their points, (n, 3) float32 metres in the map's frame, and (n, 3) uint8 colours.
-        up: (3,) direction against gravity in the map's frame.
-        stamp_ns: of the latest cloud.
-    """
-
-    objects: tuple[MapObject, ...]
-    clouds: tuple[tuple[Float32, NDArray[np.uint8]], ...]
-    up: Float32
-    stamp_ns: int
-
-    def __len__(self) -> int:
-        return len(self.objects)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # as Sequence has it
-        return self.objects[index]
-
-    def __iter__(self) -> Iterator[MapObject]:
-        return iter(self.objects)
-
-    def cloud(self) -> PointCloud:
-        """All objects' points in the map's frame, one object after the other."""
-        if not self.clouds:
-            return PointCloud(np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8), up=self.up)
-        points, colors = zip(*self.clouds, strict=True)
-        return PointCloud(np.concatenate(points), np.concatenate(colors), up=self.up)
-
-    def scene(self) -> Scene:
-        """The map as one scene: ``scene.objects[k]`` is ``objects[k].object``, labels are those of ``cloud()``."""
-        labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.clouds])
-        return Scene(labels, tuple(thing.object for thing in self.objects))
 
 
 class ObjectMap:

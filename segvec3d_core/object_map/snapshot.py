@@ -1,0 +1,70 @@
+"""What a map holds at one time: objects with ids and states, as a scene that can be searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Float32, PointCloud, Scene, SceneObject
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapObject:
+    """One object of the map, as it stood after an update.
+
+    Attributes:
+        id: the same as long as the thing is known, never used again.
+        state: "visible" in the latest cloud, "remembered" from before.
+        object: kind, score, box, centroid, embedding, colour and number of points, in the map's frame.
+        first_seen, last_seen: nanoseconds.
+        sightings: number of clouds that showed it.
+    """
+
+    id: int
+    state: Literal["visible", "remembered"]
+    object: SceneObject
+    first_seen: int
+    last_seen: int
+    sightings: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapSnapshot(Sequence[MapObject]):
+    """The map after an update; later updates do not change it.
+
+    Attributes:
+        objects: those that have been seen long enough, by id.
+        clouds: their points, (n, 3) float32 metres in the map's frame, and (n, 3) uint8 colours.
+        up: (3,) direction against gravity in the map's frame.
+        stamp_ns: of the latest cloud.
+    """
+
+    objects: tuple[MapObject, ...]
+    clouds: tuple[tuple[Float32, NDArray[np.uint8]], ...]
+    up: Float32
+    stamp_ns: int
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # as Sequence has it
+        return self.objects[index]
+
+    def __iter__(self) -> Iterator[MapObject]:
+        return iter(self.objects)
+
+    def cloud(self) -> PointCloud:
+        """All objects' points in the map's frame, one object after the other."""
+        if not self.clouds:
+            return PointCloud(np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8), up=self.up)
+        points, colors = zip(*self.clouds, strict=True)
+        return PointCloud(np.concatenate(points), np.concatenate(colors), up=self.up)
+
+    def scene(self) -> Scene:
+        """The map as one scene: ``scene.objects[k]`` is ``objects[k].object``, labels are those of ``cloud()``."""
+        labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.clouds])
+        return Scene(labels, tuple(thing.object for thing in self.objects))
