@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .query import Query, Superlative, Thing
-from .relations import DIRECTED, MEASURES, RELATIONS, Layout, View, between
+from .relations import DIRECTED, MEASURES, Layout, View, between
 from .types import Scene
 
 Values = NDArray[np.float64]
@@ -68,6 +69,12 @@ def answer(
     return Answer(fit, np.argsort(-rank, kind="stable"), tuple(dict.fromkeys(matcher.notes)))
 
 
+@lru_cache(maxsize=4)
+def _layout(scene: Scene, view: View | None) -> Layout:
+    """The layout of a scene, remembered for the next question about it."""
+    return Layout(scene, view)
+
+
 class _Matcher:
     """One query at work on one scene; the layout is made when the first relation or superlative needs it."""
 
@@ -79,7 +86,7 @@ class _Matcher:
     @property
     def layout(self) -> Layout:
         if self._layout is None:
-            self._layout = Layout(self._scene, self._view)
+            self._layout = _layout(self._scene, self._view)
         return self._layout
 
     def _belief(self, similarity: Values) -> Values:
@@ -130,7 +137,7 @@ class _Matcher:
                 for b in first for c in second if b != c
             ]  # fmt: skip
             return np.max(pairs, axis=0) if pairs else np.zeros(len(self._scene))
-        degree = RELATIONS[name](self.layout, name) * weights[0][None]
+        degree = self.layout.degree(name) * weights[0][None]
         np.fill_diagonal(degree, 0)
         return np.asarray(degree.max(1), np.float64)
 

@@ -18,6 +18,8 @@ Table = NDArray[np.float64]
 
 CONTACT = 0.05
 """Seen boxes that touch may be so far apart, metres: the lower part of a thing is often hidden."""
+MARGIN = 0.02
+"""Footprints are widened by so much when one is sought within another, metres."""
 NEAR = 0.1
 """Things with at most this gap are next to each other, metres; larger things may be farther apart."""
 _SAMPLES = np.stack(np.meshgrid(*[np.linspace(-0.45, 0.45, 5)] * 2), -1).reshape(-1, 2)
@@ -82,6 +84,8 @@ class Layout:
         self._boxes = [o.box for o in scene.objects]
         self.center = np.array([o.centroid for o in scene.objects], np.float64).reshape(-1, 3)
         self.edges = np.sort(np.array([b.size for b in self._boxes], np.float64).reshape(-1, 3), 1)
+        self._overlap: Table | None = None
+        self._known: dict[str, Table] = {}
         corners = np.array([b.corners() for b in self._boxes], np.float64).reshape(-1, 8, 3)
         self._viewpoint = self.view.origin if self.view is not None else scene.viewpoint
         if self.up is not None:
@@ -91,6 +95,12 @@ class Layout:
 
     def __len__(self) -> int:
         return len(self._boxes)
+
+    def degree(self, relation: str) -> Table:
+        """(K, K) degrees of one of ``RELATIONS``, computed once."""
+        if relation not in self._known:
+            self._known[relation] = RELATIONS[relation](self, relation)
+        return self._known[relation]
 
     # What is needed, or refused with a reason ----------------------------------------------------------------
 
@@ -131,18 +141,17 @@ class Layout:
 
     # Horizontal geometry -------------------------------------------------------------------------------------
 
-    def overlap(self, margin: float = 0.02) -> Table:
+    def overlap(self) -> Table:
         """(K, K) share of object a's footprint that lies within object b's box, seen along up."""
-        inside = np.zeros((len(self), len(self)))
-        half = np.array([b.size / 2 for b in self._boxes], np.float64).reshape(-1, 3) + margin
-        for a, box in enumerate(self._boxes):
-            flat = np.argsort(-np.abs(box.rotation.T @ np.asarray(self.up)))[1:]  # its two horizontal axes
-            points = (_SAMPLES * box.size[flat]) @ box.rotation[:, flat].T + box.center
-            for b, other in enumerate(self._boxes):
-                local = (points - other.center) @ other.rotation
-                keep = np.argsort(-np.abs(other.rotation.T @ np.asarray(self.up)))[1:]
-                inside[a, b] = (np.abs(local[:, keep]) <= half[b][keep]).all(1).mean()
-        return inside
+        if self._overlap is None:
+            flat = [np.argsort(-np.abs(b.rotation.T @ np.asarray(self.up)))[1:] for b in self._boxes]
+            center = np.array([b.center for b in self._boxes], np.float64).reshape(-1, 3)
+            axes = np.array([b.rotation[:, k] for b, k in zip(self._boxes, flat, strict=True)]).reshape(-1, 3, 2)
+            size = np.array([b.size[k] for b, k in zip(self._boxes, flat, strict=True)], np.float64).reshape(-1, 2)
+            points = center[:, None] + np.einsum("sk,ak,adk->asd", _SAMPLES, size, axes)
+            local = np.einsum("asd,bdk->absk", points, axes) - np.einsum("bd,bdk->bk", center, axes)[:, None]
+            self._overlap = (np.abs(local) <= size[:, None] / 2 + MARGIN).all(3).mean(2)
+        return self._overlap
 
     def gap(self) -> Table:
         """(K, K) metres between the boxes, roughly: between their centres less their reach towards each other."""
