@@ -28,7 +28,7 @@ SCENES = 100
 
 def evaluate(args: Namespace) -> int:
     """Ask the model about simulated scenes that training never saw, and print how it answers by kind of question."""
-    count = at_least("--limit", args.limit or SCENES, 1)
+    count = at_least("--limit", SCENES if args.limit is None else args.limit, 1)
     model, config = load_model(args), configuration(args)
     model.warm_up()
     outcomes: list[Outcome] = []

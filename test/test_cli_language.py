@@ -1,0 +1,51 @@
+"""``segvec3d eval --language`` and ``--classify``: what is printed is what the JSON says."""
+
+import json
+
+import pytest
+
+from segvec3d_core.cli import main
+from segvec3d_core.quiz import ABSENT, KINDS
+
+TETRAHEDRON = "OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 1 2 3\n3 0 3 2\n"
+
+
+def test_simulated_tables_are_asked_about_and_the_same_figures_are_printed_and_written(tmp_path, capsys):
+    assert main(["eval", "--language", "--limit", "1", "--device", "cpu", "--json", str(tmp_path / "out.json")]) == 0
+    printed = capsys.readouterr().out
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["version"] == 1
+    assert set(result["kinds"]) <= set(KINDS)
+    assert sum(kind["asked"] for kind in result["kinds"].values()) == len(result["questions"]) > 20
+    for name, kind in result["kinds"].items():
+        line = next(line for line in printed.splitlines() if line.startswith(f"{name} ".ljust(19)))
+        share = kind["refused"] if name in ABSENT else kind["r_at_1"]
+        assert f"{100 * share:.1f}" in line
+    asked = [q for q in result["questions"] if q["kind"] == "category"]
+    assert result["kinds"]["category"]["r_at_1"] == pytest.approx(sum(q["rank"] == 1 for q in asked) / len(asked))
+
+
+def test_shapes_are_classified_with_one_command(tmp_path, capsys):
+    for name in ("chair", "night_stand"):
+        (tmp_path / "ModelNet" / name / "test").mkdir(parents=True)
+        (tmp_path / "ModelNet" / name / "test" / f"{name}_0001.off").write_text(TETRAHEDRON)
+    out = tmp_path / "out.json"
+    assert main(["eval", "--classify", str(tmp_path / "ModelNet"), "--device", "cpu", "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert (result["shapes"], result["classes"]) == (2, ["chair", "night_stand"])
+    assert result["top_1"] == 0.5  # the two are the same shape
+    assert result["top_5"] == 1
+    assert "top-1 50.0 %" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--classify"], "no such file or folder"), (["--classify", "."], "neither ModelNet40"),
+     (["--language", "--limit", "0"], "--limit: expected at least 1")],
+)  # fmt: skip
+def test_bad_input_is_refused_in_one_line(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
