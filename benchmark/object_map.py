@@ -28,7 +28,7 @@ from segvec3d_core.simulate.scenes import Builder, SceneModel, surface_model
 from segvec3d_core.types import Box, Camera, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
-SPACING = 0.3
+SPACING = 0.5
 """Metres between boxes."""
 
 

@@ -47,12 +47,16 @@ def correction(
         (4, 4); None where there is too little to go by, or where it would have to move farther.
     """
     camera = cloud.camera
-    firm = [entry.voxels.xyz[entry.voxels.weights > 1.5] for entry in entries]
-    if camera is None or sum(map(len, firm)) < LEAST_PAIRS:
+    if camera is None or not entries:
         return None
     # Small objects fix where the camera is sideways: they give at least a few points each.
-    share = max(1, POINTS // len(firm))
-    xyz = np.concatenate([points[:: max(1, len(points) // share)] for points in firm])
+    share = max(1, POINTS // len(entries))
+    steps = [max(1, len(entry.voxels) // share) for entry in entries]
+    xyz = np.concatenate([entry.voxels.xyz[::step] for entry, step in zip(entries, steps, strict=True)])
+    weights = np.concatenate([entry.voxels.weights[::step] for entry, step in zip(entries, steps, strict=True)])
+    xyz = xyz[weights > 1.5]
+    if len(xyz) < LEAST_PAIRS:
+        return None
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     inverse = np.linalg.inv(T)
     fitted, pairs = _align(xyz, inverse, intrinsics, camera.width, camera.height, cloud.points, reach, STEPS)

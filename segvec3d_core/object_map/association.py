@@ -13,8 +13,11 @@ from ..types import Box, Float32, PointCloud, Scene
 from . import kernels
 from .entry import Entry
 
-POINTS = 1000
-"""Points of an instance that are looked at and fused; more would only cost time."""
+POINTS = 10_000
+"""Points of a cloud that are looked at and fused, which bounds an update's time."""
+
+FEWEST, MOST = 150, 1000
+"""Of these, points of each instance: where there are many instances, and where there are few."""
 
 HIDDEN_WEIGHT = 0.5
 """How much a hidden part counts against what is seen of the rest; what an instance covers speaks for itself."""
@@ -55,7 +58,8 @@ class Sight:
     @classmethod
     def of(cls, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> Sight:
         """Pick points of each instance and take them to the map."""
-        picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), POINTS)
+        each = int(np.clip(POINTS // max(len(scene), 1), FEWEST, MOST))
+        picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), each)
         owner = np.repeat(np.arange(len(scene), dtype=np.int32), np.diff(bounds))
         colors = np.full((len(picked), 3), 128, np.uint8) if cloud.colors is None else cloud.colors[picked]
         xyz = (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)

@@ -40,11 +40,15 @@ class Voxels:
         return len(self.names)
 
     def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int) -> None:
-        """Take points in; with more than ``limit`` voxels the edge doubles until they are within."""
+        """Take points in, and keep within ``limit`` voxels."""
         new = kernels.cells(xyz, self.size)
         self.names, self.xyz, self.weights, self.colors = kernels.fuse(
             self.names, self.xyz, self.weights, self.colors, new, xyz, colors, WEIGHT_CAP
         )
+        self.limit(limit)
+
+    def limit(self, limit: int) -> None:
+        """Double the edge until there are no more than ``limit`` voxels."""
         while len(self) > limit:
             self.size *= 2
             names, empty = kernels.coarser(self.names), Voxels(self.size)
@@ -91,10 +95,14 @@ class Entry:
     high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     _box: Box | None = None
 
-    def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int) -> None:
-        """Take points into the voxels, at most ``limit`` of them."""
-        self.voxels.add(xyz, colors, limit)
-        self.measure()
+    def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int, wear: Float32, taken: NDArray[np.bool_]) -> None:
+        """Wear the voxels away by ``wear`` (M,), and take the points ``taken`` (P,) into them, or all where none is."""
+        v = self.voxels
+        v.names, v.xyz, v.weights, v.colors, self.low, self.high = kernels.absorb(
+            v.names, v.xyz, v.weights, v.colors, wear, xyz, colors, taken, v.size, WEIGHT_CAP
+        )
+        v.limit(limit)
+        self._box = None
 
     def measure(self) -> None:
         """See how far the voxels reach now."""

@@ -265,6 +265,37 @@ def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # t
 
 
 @njit(cache=True, nogil=True)
+def absorb(names, xyz, weights, colors, wear, new_xyz, new_colors, taken, size, cap):  # type: ignore[no-untyped-def]
+    """Wear voxels away and ``fuse`` points into them.
+
+    Args:
+        names, xyz, weights, colors: of the (M,) voxels; wear: (M,) float32 that each loses.
+        new_xyz, new_colors: (P, 3) of the points; taken: (P,) bool, which of them; all where it is none of them.
+        size: edge of the voxels; cap: weight that none exceeds.
+
+    Returns:
+        names, xyz, weights and colors of the union, and its lower and upper corner (3,).
+    """
+    count = 0
+    for p in range(len(taken)):
+        count += taken[p]
+    everything = count == 0
+    count = len(taken) if everything else count
+    points, shades = np.empty((count, 3), np.float32), np.empty((count, 3), np.uint8)
+    j = 0
+    for p in range(len(taken)):
+        if everything or taken[p]:
+            points[j], shades[j] = new_xyz[p], new_colors[p]
+            j += 1
+    n, x, w, c = fuse(names, xyz, weights - wear, colors, cells(points, size), points, shades, cap)
+    low, high = np.full(3, np.inf, np.float32), np.full(3, -np.inf, np.float32)
+    for i in range(len(x)):
+        for axis in range(3):
+            low[axis], high[axis] = min(low[axis], x[i, axis]), max(high[axis], x[i, axis])
+    return n, x, w, c, low, high
+
+
+@njit(cache=True, nogil=True)
 def upright_box(xyz, up):  # type: ignore[no-untyped-def]  # compiled
     """Smallest box around (M, 3) points, M > 0, one axis of which is ``up`` (3,): turns are tried out by half degrees.
 

@@ -130,9 +130,7 @@ class ObjectMap:
         matches = match_by_space(candidates, sight, evidence, self.config.min_overlap)
         self._compare(candidates, evidence, matches, seconds)
         self._fuse(candidates, matches, sight, evidence, stamp, seconds)
-        unmatched = [e for e in range(len(candidates)) if e not in set(matches.values())]
-        for e in unmatched:
-            self._judge_unseen(candidates, e, evidence, matches, seconds)
+        self._judge_unseen(candidates, matches, evidence, seconds)
         ids = {k: candidates[e].id for k, e in matches.items()}
         ids |= self._welcome([k for k in range(len(scene)) if k not in matches], candidates, sight, evidence, stamp)
         ids = self._settle(ids, stamp)
@@ -207,36 +205,33 @@ class ObjectMap:
         elsewhere = home[np.maximum(seen, -1)]
         wear = (seen == kernels.THROUGH) + np.float32(0.5) * (confirmed[elsewhere] & (elsewhere != owner))
         mine, first, second = home[sight.owner], evidence.first, evidence.second
-        mixed = confirmed[first] & (first != mine) & (second != mine)
+        pure = ~(confirmed[first] & (first != mine) & (second != mine))
         for k, e in matches.items():
             entry, points = entries[e], sight.of_instance(k)
             outside, _, through, _ = evidence.state[e]
             shown = len(entry.voxels) - outside
+            worn = wear[evidence.starts[e] : evidence.starts[e + 1]]
             if shown > outside and through > 0.6 * shown:
                 entry.voxels = Voxels(self.config.voxel_size)  # it has been moved, and is where it is seen now
-            else:
-                entry.voxels.weights -= wear[evidence.starts[e] : evidence.starts[e + 1]]
-            pure = ~mixed[points]
-            if not pure.any():
-                pure[:] = True
-            entry.add(sight.xyz[points][pure], sight.colors[points][pure], self.config.max_voxels)
+                worn = worn[:0]
+            entry.add(sight.xyz[points], sight.colors[points], self.config.max_voxels, worn, pure[points])
             entry.sight(sight.scene.objects[k], stamp, seconds)
 
     # What was not seen --------------------------------------------------------------------------------------------
 
-    def _judge_unseen(
-        self, entries: list[Entry], e: int, evidence: Evidence, matches: dict[int, int], seconds: float
-    ) -> None:
-        """An object that no instance is: looked through, seen as nothing, as part of another, or not seen at all."""
-        entry = entries[e]
-        outside, hidden, through, seen = (int(n) for n in evidence.state[e])
+    def _judge_unseen(self, entries: list[Entry], matches: dict[int, int], evidence: Evidence, seconds: float) -> None:
+        """Objects that no instance is: looked through, seen as nothing, as part of another, or not seen at all."""
+        outside, hidden, through, seen = evidence.state.T
         shown = hidden + through + seen
-        if shown < 0.3 * (shown + outside) or through + seen < 0.25 * shown:
-            return
-        if through > 0.6 * (through + seen):
-            entry.missed += seconds
-        elif seen > 0.3 * shown and not any(evidence.votes[e, k] > 0.5 * seen for k in matches):
-            entry.doubted += seconds
+        telling = (shown >= 0.3 * (shown + outside)) & (through + seen >= 0.25 * shown) & (shown > 0)
+        telling[list(matches.values())] = False
+        missed = telling & (through > 0.6 * (through + seen))
+        part = evidence.votes[:, list(matches)].max(1, initial=0) > 0.5 * seen
+        doubted = telling & ~missed & ~part & (seen > 0.3 * shown)
+        for e in np.flatnonzero(missed):
+            entries[e].missed += seconds
+        for e in np.flatnonzero(doubted):
+            entries[e].doubted += seconds
 
     def _welcome(
         self, unmatched: list[int], candidates: list[Entry], sight: Sight, evidence: Evidence, stamp: int
@@ -328,7 +323,8 @@ class ObjectMap:
             elif together >= self.config.merge_seconds and together > self._apart.get(pair, 0.0):
                 del self._together[pair]
                 keep, drop = (a, b) if (a.state == "confirmed", b.id) > (b.state == "confirmed", a.id) else (b, a)
-                keep.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
+                keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
+                keep.measure()
                 keep.continue_(drop, keep.id)
                 drop.state = "gone"
                 names[drop.id] = keep.id
