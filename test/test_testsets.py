@@ -40,6 +40,17 @@ def test_a_scene_is_the_one_that_the_manifest_records(name: SetName, index: int,
     np.testing.assert_allclose(made["centers"], recorded["centers"], rtol=0.002, atol=3)
 
 
+@pytest.mark.parametrize("name", SETS)
+def test_the_manifest_tells_of_at_least_200_scenes_of_each_sensor_alike_with_walls_in_view(name: SetName) -> None:
+    contents = MANIFEST["sets"][name]["contents"]
+    main = contents["scans" if name == "rooms-v1" else "frames"]
+    assert main["scenes"] == SCENES >= 200
+    assert main["sensors"] == dict.fromkeys(("generic", "ideal", "kinect", "stereo"), SCENES // 4)
+    assert main["walls_in_view"] > 0.95
+    if name != "rooms-v1":  # fused scans are hardly ever hard
+        assert 0.15 < main["hard"] / SCENES < 0.7
+
+
 def test_the_manifest_names_the_archives_that_the_code_fetches() -> None:
     pinned = [{key: getattr(a, key) for key in ("name", "version", "file", "sha256")} for a in archives.ARCHIVES]
     assert MANIFEST["sources"] == pinned
