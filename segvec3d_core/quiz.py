@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -209,13 +208,6 @@ class Quiz:
 # Answers ---------------------------------------------------------------------------------------------------------
 
 
-class Finder(Protocol):
-    """Anything that finds instances by words."""
-
-    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
-        """The instances that the text describes, best first."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a question was answered.
@@ -273,14 +265,20 @@ def hits(scene: Scene, things: Sequence[Known]) -> NDArray[np.bool_]:
     return out
 
 
-def ask(model: Finder, scene: Scene, things: Sequence[Known], questions: Iterable[Question]) -> list[Outcome]:
-    """Put questions to a model about a scene that it has segmented."""
+def ask(
+    find: Callable[..., Matches], scene: Scene, things: Sequence[Known], questions: Iterable[Question]
+) -> list[Outcome]:
+    """Put questions about a scene to the model that has segmented it.
+
+    Args:
+        find: ``SegVec3D.find`` or what answers like it.
+    """
     overlap = hits(scene, things)
     outcomes = []
     for question in questions:
         right = np.logical_or.reduce(overlap[:, sorted(question.right)], axis=1)
-        found = model.find(scene, question.text)
-        ranked = [] if not question.right else model.find(scene, question.text, max(1, len(scene)), 0.0)
+        found = find(scene, question.text)
+        ranked = [] if not question.right else find(scene, question.text, max(1, len(scene)), 0.0)
         places = [place for place, match in enumerate(ranked, start=1) if right[match.index]]
         best = bool(len(found)) and bool(right[found[0].index])
         outcomes.append(Outcome(question, places[0] if places else 0, bool(len(found)), best))

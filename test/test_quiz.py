@@ -104,7 +104,7 @@ def test_ranks_and_refusals_are_counted():
         Question("category", "the bowl", frozenset({2})), Question("category", "the mug", frozenset({0, 1})),
         Question("absent category", "the banana", frozenset()), Question("absent category", "the pear", frozenset()),
     ]  # fmt: skip
-    outcomes = ask(Fixed([3, 0, 2, 1]), scene, THINGS, asked)
+    outcomes = ask(Fixed([3, 0, 2, 1]).find, scene, THINGS, asked)
     assert [o.rank for o in outcomes] == [3, 2, 0, 0]
     assert [o.answered for o in outcomes] == [True, True, False, True]
     scores = summarize(outcomes)

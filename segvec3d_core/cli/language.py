@@ -37,7 +37,7 @@ def evaluate(args: Namespace) -> int:
         cloud, things, truth, rng = _simulated(index)
         names |= {thing.name for thing in things}
         questions = Quiz(things, truth, _nouns(), rng).questions()
-        outcomes += ask(model, model.segment(cloud, config), things, questions)
+        outcomes += ask(model.find, model.segment(cloud, config), things, questions)
     if args.json != "-":
         print(machine_line())
         print(f"{count} simulated tables, {len(names)} categories, {len(outcomes)} questions, percent")
