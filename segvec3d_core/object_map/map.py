@@ -31,6 +31,9 @@ TENTATIVE_SECONDS = 10.0
 REACH = 0.02
 """Metres between objects that touch, as far as a map can tell."""
 
+MERGE_LOOK = 0.3
+"""Least cosine of two objects that may be one: a mug in a bowl is seen within the bowl, too."""
+
 LOST = 200
 """Objects that are gone of which the map remembers the look."""
 
@@ -180,7 +183,9 @@ class ObjectMap:
         mostly = (evidence.state[:, 3] > 0.5 * evidence.state[:, 1])[:, None] & (evidence.of_visible > 0.6)
         for k, e in matches.items():
             for other in np.flatnonzero(mostly[:, k]):
-                if other != e and other not in taken and entries[other].kind == entries[e].kind:
+                if other == e or other in taken or entries[other].kind != entries[e].kind:
+                    continue
+                if entries[other].look() @ entries[e].look() >= MERGE_LOOK:
                     pair = _pair(entries[e], entries[other])
                     self._together[pair] = self._together.get(pair, 0.0) + seconds
         if len(taken) < 2:
