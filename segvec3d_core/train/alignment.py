@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +16,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..alignment import Alignment, AlignmentConfig, InstanceInput
-from ..clustering import cluster
-from ..config import SegmentationConfig
-from ..instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments
-from ..network import build_hierarchy
+from ..instances import ScoreModel
 from ..pipeline import SegVec3D
 from ..text import TextEncoder
-from ..voxels import Fovea, voxelize
 from . import losses
 from .captions import Captions, Described, Facts
-from .data import Sample, load_sample, majority, use_one_thread
+from .describing import Described3D, SceneRows, collate, describe_scenes
 from .segmentation import VALIDATION_SEED_OFFSET
 
 log = logging.getLogger(__name__)
@@ -66,135 +58,6 @@ class AlignmentTraining:
     looks: int = AlignmentConfig().looks
     paper: bool = False
     without: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Described3D:
-    """One instance of a simulated scene as the alignment reads it, and what is true of it.
-
-    Attributes:
-        features (M, d_f), geometry (M, 8) float16; statistics (32,) float32; color (M, 3) uint8; info: what it is;
-        scene: its number.
-    """
-
-    features: Tensor
-    geometry: Tensor
-    statistics: Tensor
-    color: Tensor
-    info: dict[str, Any]
-    scene: int
-
-
-@dataclass(frozen=True, slots=True)
-class SceneRows:
-    """What one scene teaches the second stage.
-
-    Attributes:
-        instances: its described instances.
-        score_features: (S, 4) of each object that segmentation found, see ``ScoreModel``; score_hits: (S,) bool,
-            whether it overlaps a true object with IoU > 0.5.
-    """
-
-    instances: list[Described3D]
-    score_features: NDArray[np.float64]
-    score_hits: NDArray[np.bool_]
-
-
-@torch.inference_mode()
-def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> SceneRows:
-    """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
-    that segmentation missed are described from their true mask, so that hard shapes are not left out."""
-    base = float(np.exp(rng.uniform(np.log(0.009), np.log(0.012))))
-    fovea = None if sample.viewpoint is None else Fovea(sample.viewpoint, rng.uniform(1.2, 1.8))
-    grid = voxelize(sample.points, base, sample.colors, max_voxels=14_000, fovea=fovea)
-    up = sample.up if sample.viewpoint is None or rng.random() < 0.5 else None
-    hierarchy = build_hierarchy(grid, sample.viewpoint, up, model.network.config)
-    features, e, logits = model.network(hierarchy)
-    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
-    neighbors = hierarchy.levels[0].neighbors.numpy()
-    objects, surfaces = cluster(e.numpy(), logits.sigmoid().numpy(), neighbors, "fast", model.clustering)
-    found = find_segments(objects, surfaces, e.numpy(), logits.sigmoid().numpy(), grid, model.score)
-    masks = [truth == entity for entity in range(len(sample.is_surface))]
-    things = [s for s in found if s.kind == "object"]
-    hits = [
-        any(_iou(s.voxels, m) > 0.5 for m, top in zip(masks, sample.is_surface, strict=True) if not top) for s in things
-    ]
-    chosen: list[tuple[Segment, int]] = []
-    for entity, mask in enumerate(masks):
-        if mask.sum() < 8 or sample.infos[entity] is None:
-            continue
-        best = max(found, key=lambda s: _iou(s.voxels, mask), default=None)
-        if best is None or _iou(best.voxels, mask) <= 0.5:
-            voxels = np.flatnonzero(mask)
-            best = Segment("object", voxels, 1.0, np.zeros(4), int(grid.counts[voxels].sum()))
-        chosen.append((best, entity))
-    surfaces_only = [s for s in found if s.kind == "surface"]
-    everything = SegmentationConfig(min_points=1, min_score=0)
-    described = describe_segments([s for s, _ in chosen] + surfaces_only, grid, hierarchy.normals, up, everything)
-    described = described[: len(chosen)]
-    rows = []
-    for segment, (_, entity) in zip(described, chosen, strict=True):
-        x = alignment_input([segment], features, grid, hierarchy.normals, up)
-        info = sample.infos[entity]
-        assert info is not None
-        color = (x.color.nan_to_num() * 255).round().byte()
-        rows.append(Described3D(x.features.half(), x.geometry.half(), x.statistics[0], color, info, scene))
-    return SceneRows(rows, np.array([s.features for s in things]).reshape(-1, 4), np.array(hits, bool))
-
-
-def _iou(voxels: NDArray[np.int64], mask: NDArray[np.bool_]) -> float:
-    hits = int(mask[voxels].sum())
-    return hits / (len(voxels) + int(mask.sum()) - hits)
-
-
-_worker_model: SegVec3D | None = None
-
-
-def _start_worker(weights: str) -> None:
-    global _worker_model
-    use_one_thread(0)
-    _worker_model = SegVec3D.load(weights, device="cpu")
-
-
-def _work(task: tuple[int, int, str | None]) -> bytes:
-    """Describe one scene in a worker; the answer travels as bytes, which need no shared memory."""
-    seed, index, cache = task
-    assert _worker_model is not None
-    rng = np.random.default_rng([seed, 2, index])
-    sample = load_sample(seed, index, None if cache is None else Path(cache))
-    rows = describe_scene(_worker_model, sample, index, rng)
-    plain = [(r.features, r.geometry, r.statistics, r.color, r.info, r.scene) for r in rows.instances]
-    buffer = io.BytesIO()
-    torch.save((plain, rows.score_features.tolist(), rows.score_hits.tolist()), buffer)
-    return buffer.getvalue()
-
-
-def describe_scenes(
-    weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
-) -> Iterator[SceneRows]:
-    """Many scenes, in order."""
-    tasks = [(seed, index, None if cache is None else str(cache)) for index in indices]
-    with ProcessPoolExecutor(
-        max(1, workers), get_context("spawn"), initializer=_start_worker, initargs=(str(weights),)
-    ) as pool:
-        for blob in tqdm(
-            pool.map(_work, tasks, chunksize=4), total=len(tasks), desc=title, unit="scene", mininterval=5
-        ):
-            plain, features, hits = torch.load(io.BytesIO(blob), weights_only=True)
-            rows = [Described3D(*row) for row in plain]
-            yield SceneRows(rows, np.array(features).reshape(-1, 4), np.array(hits, bool))
-
-
-def collate(rows: list[Described3D]) -> InstanceInput:
-    """Bring single instances together."""
-    sizes = torch.tensor([len(r.features) for r in rows])
-    return InstanceInput(
-        torch.cat([r.features for r in rows]).float(),
-        torch.cat([r.geometry for r in rows]).float(),
-        torch.repeat_interleave(torch.arange(len(rows)), sizes),
-        torch.stack([r.statistics for r in rows]),
-        torch.cat([r.color for r in rows]).float() / 255,
-    )
 
 
 def thin(row: Described3D, rng: np.random.Generator) -> Described3D:
