@@ -29,7 +29,7 @@ setup(
     license=text("license"),
     python_requires=">=3.11",
     packages=find_packages(include=["segvec3d_core", "segvec3d_core.*", "segvec3d_ros", "segvec3d_ros.*"]),
-    package_data={"segvec3d_core": ["models/*"]},
+    package_data={"segvec3d_core": ["models/*", "testsets/*.json"]},
     # Where ros2 run, ros2 launch and rviz2 look on a robot. An editable install drops them; segvec3d_ros.share then
     # finds them in the checkout.
     data_files=[
@@ -70,7 +70,10 @@ setup(
             "ros-geometry-msgs",
             "ros-lifecycle-msgs",
         ],
+        # Shape sets that are published as HDF5, for eval --classify.
+        "hdf5": ["h5py>=3.10"],
         "test": [
+            "h5py>=3.10",
             "pytest>=8",
             "pytest-timeout>=2.2",
             "hypothesis>=6.100",
