@@ -112,7 +112,7 @@ class _Matcher:
                 degree = 1 - degree
             fit, rank = fit * np.minimum(1, 2 * degree), rank * degree
         if thing.superlative is not None and len(self._scene):
-            rank = self._superlative(thing.superlative, fit, count)
+            fit, rank = self._superlative(thing.superlative, fit, count)
         return fit, rank
 
     def _weights(self, anchor: Thing) -> Values:
@@ -141,9 +141,9 @@ class _Matcher:
         np.fill_diagonal(degree, 0)
         return np.asarray(degree.max(1), np.float64)
 
-    def _superlative(self, superlative: Superlative, fit: Values, count: int) -> Values:
-        """(K,) probability of each object being the one: it is a thing and fits, and as many others that do come before
-        it as the superlative says."""
+    def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
+        """(K,) the fit, in which an anchor is no answer to what is nearest to it, and (K,) probability of each object
+        being the one: it is a thing and fits, and as many others that do come before it as the superlative says."""
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
             anchor = int(weights.argmax())
@@ -165,7 +165,7 @@ class _Matcher:
             before = before - moved
             before[1:] += moved[:-1]
             before[-1] += moved[-1]
-        return out
+        return fit, out
 
     def _say_view(self, name: str) -> None:
         if name in DIRECTED:

@@ -101,6 +101,8 @@ def test_a_sentence_means_the_thing_that_stands_so(text, expected):
         ("the two biggest boxes", {"big box", "tall box"}),
         ("all boxes", {"big box", "small box", "tall box"}),
         ("the boxes right of the laptop", {"small box", "tall box"}),
+        ("all boxes nearest to the big box", {"small box", "tall box"}),
+        ("all mugs farthest from the red mug", {"blue mug"}),
     ],
 )
 def test_a_sentence_for_many_means_them_all(text, expected):
