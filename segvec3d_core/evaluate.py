@@ -214,6 +214,12 @@ def variations(
             yield name, changed, clustering, replace(config, **{name: changed})  # type: ignore[arg-type]
 
 
+def _alike(a: Scene, b: Scene) -> bool:
+    """Whether two scenes of one cloud score alike: the same labels, and instances of the same kinds and scores."""
+    told = [[(item.kind, item.score) for item in scene.objects] for scene in (a, b)]
+    return told[0] == told[1] and np.array_equal(a.labels, b.labels)
+
+
 def _scaled(value: float) -> list[float]:
     """The value times each of ``SPREAD``."""
     return [round(value * factor) if isinstance(value, int) else value * factor for factor in SPREAD]
@@ -236,8 +242,7 @@ def spread(model: SegVec3D, items: Iterable[Frame | Scan], config: SegmentationC
         known = score(item, base, 0.0)
         for column, (_, _, clustering, limits) in zip(rows, tried, strict=True):
             scene = model.group(embedded, limits, clustering)
-            same = len(scene) == len(base) and np.array_equal(scene.labels, base.labels)
-            column.append(known if same else score(item, scene, 0.0))
+            column.append(known if _alike(scene, base) else score(item, scene, 0.0))
     if not rows[0]:
         raise ValueError("frames or scans: expected at least one with labels, got none")
     return [

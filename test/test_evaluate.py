@@ -208,6 +208,29 @@ def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_o
     assert len({variation.figures["surface_accuracy"] for variation in tried}) > 1, "something hangs on a constant"
 
 
+def test_a_constant_that_changes_the_kind_of_an_instance_and_no_label_changes_the_figures() -> None:
+    """The only thing in view becomes a surface: its points keep their label, and are no object any more."""
+
+    class OneThing:
+        clustering = ClusteringConfig(surface_threshold=0.5)
+
+        def embed(self, cloud: PointCloud, config: SegmentationConfig) -> PointCloud:
+            return cloud
+
+        def group(
+            self, cloud: PointCloud, config: SegmentationConfig, clustering: ClusteringConfig = clustering
+        ) -> Scene:
+            kind = "surface" if clustering.surface_threshold < 0.5 else "object"
+            return Scene(np.where(thing, 0, -1).astype(np.int32), (instance(kind),))
+
+    frame = table_frame()
+    assert frame.label is not None
+    thing = frame.label.reshape(-1) == 1
+    tried = spread(OneThing(), [frame])  # type: ignore[arg-type]
+    found = {v.value: v.figures["iou50_recall"] for v in tried if v.constant == "surface_threshold"}
+    assert found == {0.35: 0, 0.65: pytest.approx(1 / 3)}
+
+
 # Words ------------------------------------------------------------------------------------------------------------
 
 
