@@ -170,6 +170,19 @@ def test_weak_labels_are_never_more_than_promised(example):
         assert len(np.unique(pieces[one == entity])) <= 1
 
 
+def test_a_piece_is_of_its_labelled_points_kind(example):
+    """All voxels of a piece get the one label, so they get the one kind: more nobody has said of them."""
+    pieces = oversegment(example.hierarchy)
+    piece = pieces == np.bincount(pieces).argmax()
+    seed = np.flatnonzero(piece)[0]
+    for kind in (False, True):
+        truth, surface = np.full(len(pieces), -1), np.full(len(pieces), not kind)
+        truth[seed], surface[seed] = 0, kind
+        labels, kinds = weaken(Supervision("one-point"), truth, example.hierarchy, surface, np.random.default_rng(0))
+        assert (labels == 0).tolist() == piece.tolist()
+        assert (kinds[piece] == kind).all()
+
+
 def test_over_segments_seldom_cross_objects(example):
     pieces, truth = oversegment(example.hierarchy), example.truth.numpy()
     pure = [np.bincount(truth[(pieces == p) & (truth >= 0)]).max() for p in np.unique(pieces[truth >= 0])]

@@ -86,7 +86,8 @@ def weaken(
 
     Returns:
         labels (V,), -1 where nobody says; kinds (V,) bool, whether a labelled voxel lies on a surface. Labelled
-        points come with their kind; from over-segmentation alone, pieces of over a tenth of the scene are surfaces.
+        points come with their kind, and a piece takes that of its point; from over-segmentation alone, pieces of over
+        a tenth of the scene are surfaces.
     """
     labelled = np.flatnonzero(truth >= 0)
     labels = np.full(len(truth), -1, np.int64)
@@ -100,6 +101,8 @@ def weaken(
         return np.where(size >= 8, pieces, -1), size > len(pieces) / 10
     shuffled = rng.permutation(labelled)
     _, first = np.unique(truth[shuffled], return_index=True)
+    kinds = np.zeros(len(truth), bool)
     for seed in shuffled[first]:
-        labels[pieces == pieces[seed]] = truth[seed]
-    return labels, is_surface
+        piece = pieces == pieces[seed]
+        labels[piece], kinds[piece] = truth[seed], is_surface[seed]
+    return labels, kinds
