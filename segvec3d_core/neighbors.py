@@ -30,13 +30,11 @@ class Graph:
     edges: NDArray[np.float32]
 
 
-def nearest_neighbors(
-    points: NDArray[np.float32], scale: Scale, k: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def nearest_neighbors(points: NDArray[np.float32], scale: Scale, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """k nearest neighbours of (V, 3) voxel centroids within the cells of two voxels' edge around each.
 
     Exact within a radius of two edges; farther ones are found when they lie in the 27 cells around. Where voxels of
-    two sizes meet, either finds the other.
+    two sizes meet, either finds the other: across the seam, exact within two edges of the finer one.
 
     Returns:
         neighbors (V, k) int64 and found (V,) int32, see ``Graph``.
@@ -48,9 +46,7 @@ def nearest_neighbors(
     seams = np.zeros(len(points), np.uint8)
     if scale.fovea is not None and np.isfinite(scale.fovea.reach):
         seams = band_seams(points, scale.bands, scale.size, scale.fovea.eye, scale.fovea.reach)
-    return grid_neighbors(
-        points, cells, first, table, order, starts, k, scale.bands, seams, np.float32(scale.size)
-    )
+    return grid_neighbors(points, cells, first, table, order, starts, k, scale.bands, seams, np.float32(scale.size))
 
 
 def build_graph(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import BAND_BIT, LAST_BAND, group_points, mean_colors
+from .kernels.grid import BAND_BIT, group_points, mean_colors
 
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
@@ -28,13 +28,6 @@ class Fovea:
 
     eye: NDArray[np.float32]
     reach: float
-
-    def bands(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
-        """How often the edge has doubled at (N, 3) points -> (N,) int64."""
-        distance = np.linalg.norm(points - self.eye, axis=1)
-        with np.errstate(divide="ignore"):
-            doubled = np.floor(np.log2(distance / self.reach)) + 1
-        return np.asarray(np.clip(doubled, 0, LAST_BAND).astype(np.int64))
 
     def compress(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Draw (N, 3) points beyond ``reach`` nearer along their rays, so that a voxel stays about a voxel long.

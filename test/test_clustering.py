@@ -20,7 +20,8 @@ def strip(count: int, noise: float, seed: int = 0):
     centres = rng.normal(0, 1, (count + 1, 8)) * 2
     e = (centres[truth] + rng.normal(0, noise, (len(truth), 8))).astype(np.float32)
     surface = np.where(truth == count, 0.9, 0.1).astype(np.float32)
-    return e, surface, nearest_neighbors(points, Scale.uniform(0.01, len(points)), 16)[0], np.where(truth == count, -1, truth)
+    neighbors, _ = nearest_neighbors(points, Scale.uniform(0.01, len(points)), 16)
+    return e, surface, neighbors, np.where(truth == count, -1, truth)
 
 
 @pytest.mark.parametrize("method", METHODS)
