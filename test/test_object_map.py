@@ -10,6 +10,7 @@ import pytest
 from boxes import CAMERA, Block, look, pose, see
 
 from segvec3d_core.object_map import MapConfig, ObjectMap, storage
+from segvec3d_core.relations import Layout
 from segvec3d_core.types import Match, Matches, PointCloud, Scene
 
 SECOND = 1_000_000_000
@@ -310,6 +311,39 @@ def test_a_query_searches_what_is_remembered_too(robot):
     assert snapshot[matches[0].index].state == "remembered"
 
 
+def test_directions_in_the_map_are_those_of_the_latest_view(robot):
+    robot.watch([MUG, CAN])
+    for T, leftmost in [(FRONT, CAN), (pose((-1.0, 0, 0.7)), MUG)]:
+        robot.watch([MUG, CAN], T, 0.4)
+        snapshot = robot.map.snapshot()
+        scene = snapshot.scene()
+        assert scene.viewpoint == pytest.approx(T[:3, 3], abs=1e-5)
+        assert scene.up == pytest.approx([0, 0, 1], abs=1e-5)
+        mug, can = ([thing.id for thing in snapshot].index(*robot.at(block)) for block in (MUG, CAN))
+        x, _ = Layout(scene).lateral_depth("left of")
+        assert (x[can, mug] > 0) == (leftmost is CAN)
+
+
+def test_an_object_that_was_seen_without_colours_has_none(robot, tmp_path):
+    scene, cloud = see([MUG], FRONT)
+    for stamp in (1, 2):
+        robot.map.update(scene, replace(cloud, colors=None), FRONT, stamp * SECOND)
+    robot.map.save(tmp_path / "map.npz")
+    other = ObjectMap()
+    other.load(tmp_path / "map.npz")
+    assert [thing.object.color for objects in (robot.map, other) for thing in objects.snapshot()] == [None] * 4
+    robot.map.update(scene, cloud, FRONT, 3 * SECOND)
+    assert all(thing.object.color is not None for thing in robot.map.snapshot())
+
+
+def test_a_scene_of_another_model_is_refused(robot):
+    robot.watch([MUG])
+    scene, cloud = see([MUG], FRONT)
+    other = replace(scene, objects=tuple(replace(o, embedding=np.ones(3, np.float32)) for o in scene.objects))
+    with pytest.raises(ValueError, match="expected embeddings of 16 numbers, as in the map, got 3: clear the map"):
+        robot.map.update(other, cloud, FRONT, robot.stamp + SECOND)
+
+
 # The file ---------------------------------------------------------------------------------------------------------
 
 
@@ -383,6 +417,7 @@ def _mixed_up(path):
         (_flip, "damaged"),
         (lambda path: path.write_bytes(b""), "not an object map, or a damaged one"),
         (lambda path: path.write_text("hello"), "not an object map, or a damaged one"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), "not an object map, or a damaged one"),
         (lambda path: np.savez(path, points=np.zeros(3)), "not an object map, or a damaged one"),
         (_older, f"expected an object map of version {storage.VERSION}, got version 0"),
         (_mixed_up, "a damaged object map"),

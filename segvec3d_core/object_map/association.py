@@ -35,6 +35,28 @@ LOOK_WEIGHT = 0.2
 """How much equal looks count beside equal space."""
 
 
+def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequence[Entry]) -> NDArray[np.float64]:
+    """A copy of ``T``, with everything in order.
+
+    Raises:
+        ValueError: labels of another cloud, embeddings of another model than those of ``known``, or no rigid ``T``.
+    """
+    if len(scene.labels) != len(cloud):
+        raise ValueError(f"scene: expected labels for {len(cloud)} points, got {len(scene.labels)}")
+    for entry in known:
+        for thing in scene.objects[:1]:
+            if len(entry.embedding) != len(thing.embedding):
+                expected = f"embeddings of {len(entry.embedding)} numbers, as in the map"
+                raise ValueError(f"scene: expected {expected}, got {len(thing.embedding)}: clear the map")
+    T = np.array(T, np.float64)
+    if T.shape != (4, 4):
+        raise ValueError(f"T_map_camera: expected shape (4, 4), got {T.shape}")
+    rigid = np.isfinite(T).all() and np.allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-3)
+    if not (rigid and np.linalg.det(T[:3, :3]) > 0 and np.allclose(T[3], [0, 0, 0, 1])):
+        raise ValueError(f"T_map_camera: expected a rotation and a translation, got {T.tolist()}")
+    return T
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
     """The instances of a cloud, in the map's coordinates.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
 from . import kernels, storage
 from .alignment import correction
-from .association import Evidence, Sight, gather, match_by_look, match_by_space
+from .association import Evidence, Sight, checked, gather, match_by_look, match_by_space
 from .config import MapConfig
 from .entry import Entry, Voxels
 from .snapshot import MapObject, MapSnapshot
@@ -74,6 +74,8 @@ class ObjectMap:
             self._apart: dict[tuple[int, int], float] = {}
             self._origin, self._anchored = np.zeros(3), False
             self._up = np.array([0.0, 0.0, 1.0])
+            self._viewpoint: NDArray[np.float64] | None = None
+            self._colored = False
             self._stamp: int | None = None
 
     @property
@@ -102,10 +104,10 @@ class ObjectMap:
             the id of each of ``scene.objects``.
 
         Raises:
-            ValueError: a scene of another cloud, no rigid transform, or a stamp that goes back.
+            ValueError: a scene of another cloud or of another model, no rigid transform, or a stamp that goes back.
         """
-        T = _checked(scene, cloud, T_map_camera)
         with self._lock:
+            T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost[:1]])
             if self._stamp is not None and stamp_ns < self._stamp:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")
@@ -114,6 +116,8 @@ class ObjectMap:
                 self._origin, self._anchored = np.floor(T[:3, 3]), True
             self._stamp = stamp_ns
             self._note_up(scene, cloud, T)
+            self._viewpoint = None if cloud.viewpoint is None else T[:3, :3] @ cloud.viewpoint + T[:3, 3]
+            self._colored |= cloud.colors is not None
             T[:3, 3] -= self._origin
             return self._update(scene, cloud, T, stamp_ns, seconds)
 
@@ -277,7 +281,7 @@ class ObjectMap:
         self._entries = [entry for entry in self._entries if entry.state != "gone"]
         names |= self._recognise(stamp)
         self._bound()
-        return {k: names.get(i, i) for k, i in ids.items()}
+        return {k: _last_name(i, names) for k, i in ids.items()}
 
     def _age(self, entry: Entry, stamp: int) -> None:
         """Tentative, confirmed, gone."""
@@ -354,7 +358,8 @@ class ObjectMap:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             objects = tuple(self._describe(entry) for entry in entries)
             clouds = tuple(((e.voxels.xyz + self._origin).astype(np.float32), e.voxels.colors) for e in entries)
-            return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0)
+            viewpoint = None if self._viewpoint is None else self._viewpoint.astype(np.float32)
+            return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0, viewpoint)
 
     def _describe(self, entry: Entry) -> MapObject:
         box, voxels = entry.box(self._up), entry.voxels
@@ -364,7 +369,7 @@ class ObjectMap:
             Box((box.center + self._origin).astype(np.float32), box.rotation, box.size),
             (voxels.xyz.mean(0) + self._origin).astype(np.float32),
             entry.look(),
-            np.median(voxels.colors, 0).round().astype(np.uint8),
+            np.median(voxels.colors, 0).round().astype(np.uint8) if self._colored else None,
             len(voxels),
         )
         state: Literal["visible", "remembered"] = "visible" if entry.last_seen == self._stamp else "remembered"
@@ -398,7 +403,8 @@ class ObjectMap:
         """
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
-            saved = storage.Saved(entries, self._next_id, self._origin.copy(), self._up.copy(), self._stamp, self.frame)
+            place = self._origin.copy(), self._up.copy()
+            saved = storage.Saved(entries, self._next_id, *place, self._stamp, self.frame, self._colored)
         storage.write(Path(path), saved)
         return len(entries)
 
@@ -421,7 +427,7 @@ class ObjectMap:
         with self._lock:
             self.clear()
             self._entries, self._origin, self._up = saved.entries, saved.origin, saved.up
-            self.frame = saved.frame
+            self.frame, self._colored = saved.frame, saved.colored
             self._next_id = max(self._next_id, saved.next_id)
             self._anchored = True
             for entry in self._entries:
@@ -433,14 +439,8 @@ def _pair(a: Entry, b: Entry) -> tuple[int, int]:
     return (a.id, b.id) if a.id < b.id else (b.id, a.id)
 
 
-def _checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A copy of ``T``, with everything in order."""
-    if len(scene.labels) != len(cloud):
-        raise ValueError(f"scene: expected labels for {len(cloud)} points, got {len(scene.labels)}")
-    T = np.array(T, np.float64)
-    if T.shape != (4, 4):
-        raise ValueError(f"T_map_camera: expected shape (4, 4), got {T.shape}")
-    rigid = np.isfinite(T).all() and np.allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-3)
-    if not (rigid and np.linalg.det(T[:3, :3]) > 0 and np.allclose(T[3], [0, 0, 0, 1])):
-        raise ValueError(f"T_map_camera: expected a rotation and a translation, got {T.tolist()}")
-    return T
+def _last_name(i: int, names: Mapping[int, int]) -> int:
+    """Where a chain of new names by old ones ends: what was merged may at once be recognised."""
+    while i in names:
+        i = names[i]
+    return i

@@ -41,12 +41,14 @@ class MapSnapshot(Sequence[MapObject]):
         clouds: their points, (n, 3) float32 metres in the map's frame, and (n, 3) uint8 colours.
         up: (3,) direction against gravity in the map's frame.
         stamp_ns: of the latest cloud.
+        viewpoint: (3,) where that was seen from, in the map's frame; None for a scan, and before the first.
     """
 
     objects: tuple[MapObject, ...]
     clouds: tuple[tuple[Float32, NDArray[np.uint8]], ...]
     up: Float32
     stamp_ns: int
+    viewpoint: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -67,4 +69,4 @@ class MapSnapshot(Sequence[MapObject]):
     def scene(self) -> Scene:
         """The map as one scene: ``scene.objects[k]`` is ``objects[k].object``, labels are those of ``cloud()``."""
         labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.clouds])
-        return Scene(labels, tuple(thing.object for thing in self.objects))
+        return Scene(labels, tuple(thing.object for thing in self.objects), viewpoint=self.viewpoint, up=self.up)

@@ -26,7 +26,8 @@ _TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saved:
-    """What a file holds: the confirmed objects, and what names and places them; ``frame`` is the name of theirs."""
+    """What a file holds: the confirmed objects, and what names and places them; ``frame`` is the name of theirs, and
+    ``colored`` says whether their colours have been seen."""
 
     entries: list[Entry]
     next_id: int
@@ -34,6 +35,7 @@ class Saved:
     up: NDArray[np.float64]
     stamp: int | None
     frame: str = ""
+    colored: bool = True
 
 
 def write(path: Path, saved: Saved) -> None:
@@ -49,6 +51,7 @@ def write(path: Path, saved: Saved) -> None:
         "next_id": saved.next_id,
         "stamp": saved.stamp,
         "frame": saved.frame,
+        "colored": saved.colored,
         "objects": rows,
     }
     arrays: dict[str, Any] = {
@@ -92,7 +95,8 @@ def read(path: Path) -> Saved:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays["about"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # A single array, an .npy, is no context manager: TypeError.
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: not an object map, or a damaged one: {error}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"{path}: expected an object map, got another file")
@@ -106,6 +110,7 @@ def read(path: Path) -> Saved:
             arrays["up"],
             about["stamp"],
             about["frame"],
+            bool(about["colored"]),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: a damaged object map: {error}") from None
