@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import Header
 
+from segvec3d_core.relations import View
 from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Match, Matches, SceneObject
 from segvec3d_interfaces.msg import ObjectMatch
@@ -51,7 +52,9 @@ class Source(Protocol):
         """The latest cloud's result, None before the first."""
         ...
 
-    def find(self, result: Result, query: str, top_k: int | None, min_similarity: float | None) -> Matches:
+    def find(
+        self, result: Result, query: str, top_k: int | None, min_similarity: float | None, view: View | None
+    ) -> Matches:
         """``SegVec3D.find``."""
         ...
 
@@ -99,12 +102,11 @@ class Finder:
         result = await self._fresh_result(request)
         response.header = Header(stamp=result.header.stamp, frame_id=request.target_frame or result.header.frame_id)
         patience = time.monotonic() + self.tf_timeout()
+        view = None
         if request.reference_frame:
-            await self._lookup(request.reference_frame, result, patience)
-        matches = self._search(request, result)
+            view = View.of_frame(np.linalg.inv(await self._lookup(request.reference_frame, result, patience)))
+        matches = self._search(request, result, view)
         response.interpretation = matches.interpretation
-        if request.reference_frame:
-            response.interpretation += "; directions are not interpreted yet, so reference_frame changed nothing"
         if not matches:
             response.status = FindObject.Response.NO_MATCH
             response.message = f"none of the {len(result.scene)} instances fits {request.query!r}"
@@ -118,12 +120,12 @@ class Finder:
         if not self.source.active:
             raise Refusal(FindObject.Response.INACTIVE, self.source.why_inactive())
 
-    def _search(self, request: FindObject.Request, result: Result) -> Matches:
+    def _search(self, request: FindObject.Request, result: Result, view: View | None) -> Matches:
         everything = request.top_k == FindObject.Request.ALL
         top_k = len(result.scene) or 1 if everything else request.top_k or None
         min_similarity = None if request.min_similarity < 0 else float(request.min_similarity)
         try:
-            return self.source.find(result, request.query, top_k, min_similarity)
+            return self.source.find(result, request.query, top_k, min_similarity, view)
         except ValueError as error:
             raise Refusal(FindObject.Response.INVALID_REQUEST, str(error)) from None
 

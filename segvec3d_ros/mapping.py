@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,17 +54,21 @@ class MapTracker:
 
     def __init__(self, transforms: Transforms, settings: MapSettings, log: Callable[[str], object]) -> None:
         self._transforms, self._log = transforms, log
+        self._lock = threading.RLock()
         self._settings = settings
         self.map = ObjectMap(settings.config)
         self.map.frame = settings.frame
         self.gaps = self.late = self.jumps = 0
 
-    def configure(self, settings: MapSettings) -> None:
-        """Go on with other settings; another frame begins anew."""
-        if settings.frame != self._settings.frame:
-            self._begin(settings.frame, f"map_frame is now {settings.frame!r}")
-        self._settings = settings
-        self.map.config = settings.config
+    def configure(self, settings: MapSettings) -> bool:
+        """Go on with other settings; another frame begins anew. Returns whether it did."""
+        with self._lock:
+            moved = settings.frame != self._settings.frame
+            if moved:
+                self._begin(settings.frame, f"map_frame is now {settings.frame!r}")
+            self._settings = settings
+            self.map.config = settings.config
+        return moved
 
     def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
         """Join a cloud to the map: one track per object of ``scene``; see ``Tracker``.
@@ -72,24 +77,34 @@ class MapTracker:
             ValueError: no transform at that stamp within ``tf_timeout``, or a cloud that came late; the map is then
                 what it was.
         """
-        T = self._pose(frame, stamp)
+        target = self._settings.frame
+        T = self._pose(target, frame, stamp)
+        with self._lock:  # a pose in one frame must not meet a map in another
+            if self._settings.frame != target:
+                raise ValueError(f"map_frame was changed from {target!r} while the cloud was in work")
+            self._require_time(frame, stamp)
+            ids = self.map.update(scene, cloud, T, stamp)
+            known = {thing.id: thing for thing in self.map.snapshot()}
+        return tuple(Track(i, known[i].first_seen if i in known else stamp, stamp) for i in ids)
+
+    def _require_time(self, frame: str, stamp: int) -> None:
+        """Begin anew where frame or time have jumped; refuse a cloud that came late."""
         if not self._settings.frame and frame != self.map.frame:
             self._begin(frame, f"clouds come in frame {frame!r}, not {self.map.frame!r}")
         latest = self.map.stamp_ns
-        if latest is not None and stamp < latest:
-            behind = (latest - stamp) / 1e9
-            if behind <= JUMP:
-                self.late += 1
-                raise ValueError(f"the cloud came {behind:.3f} s later than it should: a newer one is in the map")
-            self.jumps += 1
-            self._begin(self.map.frame, f"time was set back by {behind:.3f} s")
-        ids = self.map.update(scene, cloud, T, stamp)
-        known = {thing.id: thing for thing in self.map.snapshot()}
-        return tuple(Track(i, known[i].first_seen if i in known else stamp, stamp) for i in ids)
+        if latest is None or stamp >= latest:
+            return
+        behind = (latest - stamp) / 1e9
+        if behind <= JUMP:
+            self.late += 1
+            raise ValueError(f"the cloud came {behind:.3f} s later than it should: a newer one is in the map")
+        self.jumps += 1
+        self._begin(self.map.frame, f"time was set back by {behind:.3f} s")
 
     def reset(self) -> None:
         """Forget everything; ids go on counting."""
-        self.map.clear()
+        with self._lock:
+            self.map.clear()
 
     def known(self, header: Header) -> Result:
         """Everything in the map at the time of ``header``, without names."""
@@ -106,7 +121,8 @@ class MapTracker:
 
     def load(self, path: str) -> str:
         """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""
-        count = self.map.load(Path(path).expanduser(), self._settings.frame or None)
+        with self._lock:
+            count = self.map.load(Path(path).expanduser(), self._settings.frame or None)
         return f"{count} objects from {path}"
 
     def facts(self) -> Mapping[str, str]:
@@ -125,9 +141,8 @@ class MapTracker:
         self.map.frame = frame
         self.map.clear()
 
-    def _pose(self, frame: str, stamp: int) -> NDArray[np.float64]:
-        """T_map_cloud at the stamp; a transform may be on its way, so wait for it."""
-        target = self._settings.frame
+    def _pose(self, target: str, frame: str, stamp: int) -> NDArray[np.float64]:
+        """T_target_cloud at the stamp; a transform may be on its way, so wait for it."""
         if not target or frame == target:
             return np.eye(4)
         deadline = time.monotonic() + self._settings.tf_timeout

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.relations import View
 from segvec3d_core.types import Matches, PointCloud, Scene
 
 WORDS_AT_A_TIME = 8
@@ -41,8 +42,11 @@ class Model(Protocol):
         """Find the instances of a cloud."""
         ...
 
-    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
-        """The objects that a text describes."""
+    def find(
+        self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None,
+        view: View | None = None,
+    ) -> Matches:  # fmt: skip
+        """The objects that a text describes; ``view`` says whose left and right is meant."""
         ...
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:

@@ -28,6 +28,7 @@ from std_msgs.msg import Header
 
 from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.object_map import warm_up
+from segvec3d_core.relations import View
 from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
@@ -263,6 +264,8 @@ class SegVec3DNode(LifecycleNode):
             return
         tracks = self._tracker.update(untracked.scene, untracked.cloud, untracked.stamp, untracked.header.frame_id)
         clock.lap("track")
+        if not self._worker.wanted:  # stopped while it waited for a transform
+            return
         result = replace(untracked, tracks=tracks)
         known = self._named(result if self.map is None else self.map.known(result.header))
         clock.lap("name")
@@ -298,18 +301,18 @@ class SegVec3DNode(LifecycleNode):
 
     def known(self) -> Result:
         """What the map holds now, named; at the stamp of the latest cloud."""
+        if self._result is not None:  # named already: new words take long, and would hold up services
+            return self._result
         if self.map is None or self._namer is None:
             raise ValueError(self.why_inactive())
-        stamp = time_message(self.map.map.stamp_ns or 0)
-        return self._named(self.map.known(Header(stamp=stamp)))
+        return self._named(self.map.known(Header(stamp=time_message(self.map.map.stamp_ns or 0))))
 
     def forget_result(self) -> None:
         """Wait for the next cloud before anything is found."""
         self._result = None
 
     def _named(self, result: Result) -> Result:
-        namer = self._namer
-        if namer is None:
+        if (namer := self._namer) is None:
             raise RuntimeError("the model was freed before the cloud's turn came")
         return replace(result, names=names_of(namer.name(result.scene, self._values["vocabulary"])))
 
@@ -326,19 +329,21 @@ class SegVec3DNode(LifecycleNode):
     def _load_map(self) -> None:
         """Begin with what was saved, where the parameter ``map_file`` names a file that is there."""
         path = str(self._values["map_file"])
-        if self.map is None or not path or not Path(path).expanduser().exists() or len(self.map.map):
+        if self.map is None or not path or len(self.map.map):
             return
         try:
-            self.get_logger().info(self.map.load(path))
-        except (OSError, ValueError) as error:
+            if Path(path).expanduser().exists():
+                self.get_logger().info(self.map.load(path))
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, as in ~nobody/map.npz
             self.get_logger().error(f"cannot load the map: {error}")
 
-    def find(self, result: Result, query: str, top_k: int | None, min_similarity: float | None) -> Matches:
-        """Search a result for what a text describes."""
-        model = self._model
-        if model is None:
+    def find(
+        self, result: Result, query: str, top_k: int | None, min_similarity: float | None, view: View | None
+    ) -> Matches:
+        """Search a result for what a text describes; directions are those of ``view``, None for the camera's."""
+        if (model := self._model) is None:
             raise RuntimeError("the model was freed during the request")
-        return model.find(result.scene, query, top_k, min_similarity)
+        return model.find(result.scene, query, top_k, min_similarity, view)
 
     def why_inactive(self) -> str:
         """What to do so that requests are answered."""
@@ -373,8 +378,8 @@ class SegVec3DNode(LifecycleNode):
         values = parameters.values(self)
         self._config = parameters.segmentation_config(values)
         self._values = values
-        if self.map is not None:
-            self.map.configure(map_settings(values))
+        if self.map is not None and self.map.configure(map_settings(values)):
+            self.forget_result()
 
     # --- health ------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ class LatestWorker(Generic[T, R]):
     Args:
         work: item -> result; may take long, and has no effect but its result: one that comes after ``stop`` is thrown
             away.
-        deliver: called with each result; must be quick.
+        deliver: called with each result; where it waits for something, it looks at ``wanted`` afterwards.
         on_error: called with an exception of either; the worker goes on.
         name: of the thread.
 
@@ -51,6 +51,11 @@ class LatestWorker(Generic[T, R]):
         """Whether work that ``stop`` did not wait for is still going on."""
         self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
         return bool(self._abandoned)
+
+    @property
+    def wanted(self) -> bool:
+        """In ``deliver``: whether nobody has called ``stop`` meanwhile."""
+        return self._thread is threading.current_thread()
 
     def start(self) -> None:
         """Start the thread; nothing happens when it runs already."""

@@ -25,6 +25,7 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 
 from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.relations import View
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 from segvec3d_ros.conversions import cloud_message, time_message
 from segvec3d_ros.intake import spin_forever
@@ -50,7 +51,7 @@ class StandInModel:
         gate: cleared, ``segment`` waits, as a slow inference would.
         failure: raised by the next ``segment``.
         reading: seconds that the sentence encoder takes for each text it has not read yet, one list after the other.
-        clouds, configs: what ``segment`` was given; words: what ``name`` was given.
+        clouds, configs: what ``segment`` was given; words: what ``name`` was given; views: what ``find`` was.
     """
 
     device = "cpu"
@@ -67,6 +68,7 @@ class StandInModel:
         self._encoder = threading.Lock()
         self.warm = False
         self.words: list[tuple[str, ...]] = []
+        self.views: list[View | None] = []
 
     def warm_up(self) -> None:
         self.warm = True
@@ -96,7 +98,11 @@ class StandInModel:
         kind: Any = "surface" if k == 2 else "object"
         return SceneObject(kind, 0.5 + k / 10, box, points.mean(0), embedding, color, len(points))
 
-    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
+    def find(
+        self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None,
+        view: View | None = None,
+    ) -> Matches:  # fmt: skip
+        self.views.append(view)
         if not text.strip():
             raise ValueError("text: expected words, got an empty string")
         self._encode([text])

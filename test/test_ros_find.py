@@ -114,12 +114,17 @@ def test_no_frame_asked_for_means_no_lookup(seeing: Robot) -> None:
     assert seeing.transforms.asked == []
 
 
-def test_a_reference_frame_is_looked_up_and_the_answer_says_that_directions_are_not_read_yet(seeing: Robot) -> None:
-    seeing.transforms.table["base", FRAME] = np.eye(4)
+def test_directions_are_those_of_the_reference_frame(seeing: Robot) -> None:
+    T = np.array([[0, 0, 1, 10], [-1, 0, 0, 20], [0, -1, 0, 30], [0, 0, 0, 1]], float)
+    seeing.transforms.table["base", FRAME] = T
     answer = find(seeing, reference_frame="base")
-    assert answer.status == R.SUCCESS
-    assert answer.header.frame_id == FRAME
-    assert "reference_frame changed nothing" in answer.interpretation
+    assert (answer.status, answer.header.frame_id) == (R.SUCCESS, FRAME)
+    view = seeing.model.views[-1]
+    assert view is not None
+    # An optical frame looks along its z; y points down.
+    assert np.allclose([view.forward, view.up, view.origin], [[0, 0, 1], [0, -1, 0], [20, 30, -10]])
+    find(seeing)
+    assert seeing.model.views[-1] is None
 
 
 def test_the_answer_comes_in_the_target_frame_at_the_clouds_stamp() -> None:

@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ros_stand_ins import CAMERA, FRAME, Robot, StandInModel, StandInTransforms, active_robot, frame_message, until
+from ros_stand_ins import (
+    CAMERA,
+    FRAME,
+    WAIT,
+    Robot,
+    StandInModel,
+    StandInTransforms,
+    active_robot,
+    frame_message,
+    until,
+)
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
@@ -181,6 +191,53 @@ def test_times_change_while_it_runs_and_another_frame_begins_anew() -> None:
         look(robot, 5.0, 5.5)
         assert robot.node.set_parameters([Parameter("map_frame", value="map")])[0].successful
         assert any("map_frame is now 'map': the map of 3 objects begins anew" in line for line in robot.log)
+
+
+def test_another_frame_of_the_map_lets_nothing_be_found_in_the_old_one() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.node.set_parameters([Parameter("map_frame", value="map")])
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
+
+
+def test_a_pose_in_one_frame_does_not_meet_a_map_in_another() -> None:
+    with mapping_robot(map_frame="map", tf_timeout=10.0) as robot:
+        T = robot.transforms.table.pop(("map", FRAME))
+        robot.publish(frame_message(SECOND))
+        until(lambda: robot.transforms.asked, "a cloud that waits for its transform")
+        robot.node.set_parameters([Parameter("map_frame", value="odom")])
+        robot.transforms.table["map", FRAME] = T
+        until(lambda: robot.node._health.failed == 1, "the end of its wait")
+        assert "map_frame was changed from 'map' while the cloud was in work" in robot.log[-1]
+        assert robot.node.map is not None
+        assert robot.node.map.map.stamp_ns is None
+
+
+def test_a_cloud_that_waits_for_a_transform_leaves_nothing_behind_when_the_node_is_deactivated() -> None:
+    with mapping_robot(map_frame="map", tf_timeout=30.0) as robot:
+        T = robot.transforms.table.pop(("map", FRAME))
+        robot.publish(frame_message(SECOND))
+        until(lambda: robot.transforms.asked, "a cloud that waits for its transform")
+        robot.node.trigger_deactivate()
+        robot.transforms.table["map", FRAME] = T
+        until(lambda: not robot.node.busy, "the end of its wait")
+        assert robot.node.result is None
+
+
+def test_a_map_is_listed_while_new_words_are_read() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.model.reading = WAIT
+        robot.node.set_parameters([Parameter("vocabulary", value=["cup"])])
+        names = {thing.label for thing in robot.call(ListObjects, "list_objects").objects.instances}
+        assert names == {"mug", "box", "table"}
+        robot.model.reading = 0.0
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/map.npz", "/" + "x" * 5000])
+def test_a_map_file_that_cannot_be_looked_at_does_not_keep_the_node_from_working(path: str) -> None:
+    with mapping_robot(map_file=path) as robot:
+        assert any("cannot load the map" in line for line in robot.log)
 
 
 def test_without_a_map_its_services_say_so() -> None:
