@@ -151,7 +151,7 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
 
 def _thing(text: str, depth: int) -> Thing:
     """Read a noun phrase with all that hangs on it."""
-    text = _bare(text)
+    text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", _bare(text))
     head, superlative = _side(text)
     relations: list[Relation] = []
     if depth < w.MAX_DEPTH:
@@ -200,7 +200,8 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
         far = relation.name == "farthest from"
         word = "farthest" if far else "nearest"
         seen_from = None if anchor.phrase in w.VIEWER else anchor
-        return head, Superlative("distance", far, word, _rank(head)[1], seen_from), rest
+        head, rank = _rank(head)
+        return head, Superlative("distance", far, word, rank, seen_from), rest
     match = w.SUPERLATIVE.search(head)
     if not match:
         return head, None, relations
@@ -296,7 +297,8 @@ def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None
         definite = anchor.startswith(w.DETERMINERS)
         if name in w.NEEDS_ARTICLE and not definite:
             continue
-        if use and (not anchor.startswith("the ") or w.RELATIONS[name] in w.PART_OF_USES):
+        told = use and not match.start("name") < use.end() <= match.end("name")  # "something next to a mug" is no use
+        if told and (not anchor.startswith("the ") or w.RELATIONS[name] in w.PART_OF_USES):
             continue  # "something to sit on", "something to see in the dark with"
         return match
     return None

@@ -105,6 +105,12 @@ SIDE = re.compile(
 )
 ORDINAL = re.compile(rf"({_any(ORDINALS)}) ")
 
+DISTANCE_AROUND = re.compile(
+    rf"^((?:(?:{_any(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "
+    rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)(?!(?:far |very )?(?:{_any(SIDES)})\b))"
+)
+"""Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
+
 # Negations -------------------------------------------------------------------------------------------------------
 
 NON = re.compile(r"\bnon[- ](\w+)\b")
