@@ -26,7 +26,7 @@ ARGUMENTS = {
     "model": ("", "weight file; empty: that of params_file, else the shipped weights"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: that of params_file, else auto"),
     "params_file": (str(SHARE / "config" / "segvec3d.yaml"), "parameter file of the node"),
-    "map_frame": ("", "frame of the map of objects, such as map or odom; empty: that of params_file, else the camera's"),
+    "map_frame": ("", "frame of the object map, such as map or odom; empty: that of params_file, else the camera's"),
     "namespace": ("", "namespace of the node and of relative topics"),
     "autostart": ("", "false: a lifecycle manager configures and activates the node; empty: that of params_file"),
     "use_sim_time": ("false", "take the time from /clock, as with a simulation or a bag"),
