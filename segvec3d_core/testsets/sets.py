@@ -83,8 +83,8 @@ class Tags:
 
 
 def generator(name: SetName, index: int, purpose: int) -> Generator:
-    """Randomness of one purpose of a scene: 0 its composition, 1 its views, 2 light and noise; 3 and 4 are views and noise
-    of a room's single frame."""
+    """Randomness of one purpose of a scene: 0 its composition, 1 its views, 2 light and noise; 3 and 4 are views and
+    noise of a room's single frame."""
     return np.random.default_rng([zlib.crc32(name.encode()), index, purpose])
 
 
