@@ -84,8 +84,8 @@ class MapTracker:
                 raise ValueError(f"map_frame was changed from {target!r} while the cloud was in work")
             self._require_time(frame, stamp)
             ids = self.map.update(scene, cloud, T, stamp)
-            known = {thing.id: thing for thing in self.map.snapshot()}
-        return tuple(Track(i, known[i].first_seen if i in known else stamp, stamp) for i in ids)
+            first_seen = self.map.first_seen()
+        return tuple(Track(i, first_seen.get(i, stamp), stamp) for i in ids)
 
     def _require_time(self, frame: str, stamp: int) -> None:
         """Begin anew where frame or time have jumped; refuse a cloud that came late."""

@@ -297,6 +297,23 @@ def test_a_snapshot_stays_as_it_was(robot):
     assert len(before.scene().labels) == len(points)
 
 
+def test_centre_and_colour_follow_what_is_seen(robot):
+    ids = robot.watch([MUG])
+    robot.map.snapshot()
+    scene, cloud = see([MUG], SIDE)
+    red = replace(cloud, colors=np.full((len(cloud), 3), (200, 0, 0), np.uint8))
+    for _ in range(20):
+        robot.stamp += SECOND
+        robot.map.update(scene, red, SIDE, robot.stamp)
+    (thing,) = robot.objects().values()
+    (k,) = (k for k, known in enumerate(robot.map.snapshot()) if known.id == thing.id)
+    points, colors = robot.map.snapshot().clouds[k]
+    assert thing.object.centroid == pytest.approx(points.mean(0), abs=1e-5)
+    assert thing.object.color == pytest.approx(np.median(colors, 0), abs=1)
+    assert thing.object.color[1] < 100
+    assert robot.map.first_seen()[ids[1]] == thing.first_seen < robot.stamp - 20 * SECOND
+
+
 def test_a_query_searches_what_is_remembered_too(robot):
     class Searcher:
         def find(self, scene, text, top_k=None, min_similarity=None):

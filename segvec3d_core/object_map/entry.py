@@ -94,6 +94,7 @@ class Entry:
     low: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     _box: Box | None = None
+    _middle: tuple[Float32, NDArray[np.uint8]] | None = None
 
     def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int, wear: Float32, taken: NDArray[np.bool_]) -> None:
         """Wear the voxels away by ``wear`` (M,), and take the points ``taken`` (P,) into them, or all where none is."""
@@ -102,11 +103,12 @@ class Entry:
             v.names, v.xyz, v.weights, v.colors, wear, xyz, colors, taken, v.size, WEIGHT_CAP
         )
         v.limit(limit)
-        self._box = None
+        self._box = self._middle = None
 
     def measure(self) -> None:
         """See how far the voxels reach now."""
-        self.low, self.high, self._box = self.voxels.xyz.min(0), self.voxels.xyz.max(0), None
+        self.low, self.high = self.voxels.xyz.min(0), self.voxels.xyz.max(0)
+        self._box = self._middle = None
 
     def sight(self, thing: SceneObject, stamp: int, seconds: float) -> None:
         """Note one more sighting's look and time; its points go to ``voxels``."""
@@ -151,6 +153,12 @@ class Entry:
         # A voxel's mean lies half an edge inside the points that it stands for.
         self._box = Box(center, rotation, size + self.voxels.size / 2)
         return self._box
+
+    def middle(self) -> tuple[Float32, NDArray[np.uint8]]:
+        """(3,) mean position and (3,) median colour of the voxels; kept, as most objects stay as they are."""
+        if self._middle is None:
+            self._middle = self.voxels.xyz.mean(0), np.median(self.voxels.colors, 0).round().astype(np.uint8)
+        return self._middle
 
     def look(self) -> Float32:
         """(d_v,) embedding of unit length."""

@@ -253,10 +253,9 @@ class ObjectMap:
             mine = sight.of_instance(k)
             voxels[k] = Voxels(self.config.voxel_size)
             voxels[k].add(sight.xyz[mine], sight.colors[mine], self.config.max_voxels)
-        unmatched_seen = [k for k in unmatched if len(voxels[k])]
         ids = dict.fromkeys(unmatched, 0)
         fresh = []
-        for k in unmatched_seen:
+        for k in [k for k in unmatched if len(voxels[k])]:
             thing = sight.scene.objects[k]
             entry = Entry(self._next_id, thing.kind, voxels[k], np.zeros_like(thing.embedding), stamp, stamp)
             self._next_id += 1
@@ -286,9 +285,8 @@ class ObjectMap:
     def _age(self, entry: Entry, stamp: int) -> None:
         """Tentative, confirmed, gone."""
         config = self.config
-        if entry.state == "tentative" and entry.seen >= (
-            config.split_seconds if entry.inside else config.confirm_seconds
-        ):
+        needed = config.split_seconds if entry.inside else config.confirm_seconds
+        if entry.state == "tentative" and entry.seen >= needed:
             entry.state = "confirmed"
         known = entry.state == "confirmed"
         unseen = (stamp - entry.last_seen) / 1e9
@@ -361,16 +359,21 @@ class ObjectMap:
             viewpoint = None if self._viewpoint is None else self._viewpoint.astype(np.float32)
             return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0, viewpoint)
 
+    def first_seen(self) -> dict[int, int]:
+        """When each object, told of or not yet, was first seen: nanoseconds by id."""
+        with self._lock:
+            return {entry.id: entry.first_seen for entry in self._entries}
+
     def _describe(self, entry: Entry) -> MapObject:
-        box, voxels = entry.box(self._up), entry.voxels
+        box, (centroid, color) = entry.box(self._up), entry.middle()
         thing = SceneObject(
             entry.kind,
             entry.score,
             Box((box.center + self._origin).astype(np.float32), box.rotation, box.size),
-            (voxels.xyz.mean(0) + self._origin).astype(np.float32),
+            (centroid + self._origin).astype(np.float32),
             entry.look(),
-            np.median(voxels.colors, 0).round().astype(np.uint8) if self._colored else None,
-            len(voxels),
+            color if self._colored else None,
+            len(entry.voxels),
         )
         state: Literal["visible", "remembered"] = "visible" if entry.last_seen == self._stamp else "remembered"
         return MapObject(entry.id, state, thing, entry.first_seen, entry.last_seen, entry.sightings)
