@@ -111,6 +111,8 @@ def test_frames_of_a_folder_train_like_simulated_ones(tmp_path):
     assert len(example.labels.unique()) > 2
     loss, _ = example_loss(PointAttention(SMALL), example, generator())
     assert torch.isfinite(loss)
+    with pytest.raises(ValueError, match="labels: agreement needs frames of one sequence"):
+        Scenes(0, 1, 4, SMALL, Supervision("agreement"), None, frames=tmp_path)
 
 
 def test_a_kept_scene_is_the_scene(tmp_path):

@@ -326,7 +326,7 @@ def _carried(
     kinds = (truth >= 0) & earlier.is_surface[np.maximum(truth, 0)]
     labels, _ = weaken(supervision, truth, hierarchy, kinds, rng)
     there = (before.centroids + before.origin).astype(np.float32)
-    return across_frames(there, (grid.centroids + grid.origin).astype(np.float32), labels, 1.5 * grid.size)
+    return across_frames(there, (grid.centroids + grid.origin).astype(np.float32), labels, 1.5 * grid.scale.edges)
 
 
 def _fovea_at(sample: Sample, grid: VoxelGrid) -> Fovea | None:
@@ -367,6 +367,8 @@ class Scenes(Dataset[Example]):
         frames: Path | None = None,
         max_voxels: int = 12_000,
     ) -> None:
+        if frames is not None and supervision is not None and supervision.kind == "agreement":
+            raise ValueError(f"labels: agreement needs frames of one sequence, which {frames} does not tell")
         self.scans = [] if frames is None else scene_folders(frames)
         self.frames = None if frames is None or self.scans else FrameFolder(frames)
         self.max_voxels = max_voxels

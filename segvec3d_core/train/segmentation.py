@@ -170,10 +170,10 @@ class Run:
     def _terms(self) -> dict[str, Any]:
         """What a resumed run must share with the one that it goes on with."""
         plan = self.plan
-        start = None if plan.start is None else plan.start.name
+        start, frames = (None if path is None else path.name for path in (plan.start, plan.frames))
         return {
             "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
-            "start": start,
+            "start": start, "frames": frames, "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate,
         }  # fmt: skip
 
     def save(self, path: Path) -> None:

@@ -52,14 +52,14 @@ def oversegment(hierarchy: Hierarchy, angle: float = 0.12) -> Labels:
 
 
 def across_frames(
-    points_a: NDArray[np.float32], points_b: NDArray[np.float32], labels_a: Labels, radius: float
+    points_a: NDArray[np.float32], points_b: NDArray[np.float32], labels_a: Labels, radius: float | NDArray[np.float32]
 ) -> Labels:
     """Agreement between frames of a sequence: labels of frame A carried over to frame B.
 
     Args:
         points_a: (A, 3) and points_b: (B, 3) float32 metres, in one common frame.
         labels_a: (A,) instance of each point of A (a guess of the network, or weak labels), -1 for none.
-        radius: a point of B takes the label of the nearest point of A within this, metres.
+        radius: a point of B takes the label of the nearest point of A within this, metres; one for all, or (B,).
 
     Returns:
         (B,) int64, -1 where A saw nothing near.
@@ -68,8 +68,8 @@ def across_frames(
 
     if len(points_a) == 0:
         return np.full(len(points_b), -1, np.int64)
-    distance, nearest = cKDTree(points_a).query(points_b, distance_upper_bound=radius)
-    return np.where(np.isfinite(distance), labels_a[np.minimum(nearest, len(points_a) - 1)], -1)
+    distance, nearest = cKDTree(points_a).query(points_b)
+    return np.where(distance <= radius, labels_a[nearest], -1)
 
 
 def weaken(
