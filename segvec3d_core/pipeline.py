@@ -301,11 +301,8 @@ class SegVec3D:
         limit = query.count if top_k is None else top_k
         threshold = self.threshold if min_similarity is None else min_similarity
         found = answer(query, scene, partial(self.similarities, scene), self.threshold, view)
-        matches = tuple(
-            Match(int(k), scene.objects[k], float(found.similarity[k]))
-            for k in found.order[:limit]
-            if found.similarity[k] >= threshold
-        )
+        fitting = [k for k in found.order if found.similarity[k] >= threshold][:limit]
+        matches = tuple(Match(int(k), scene.objects[k], float(found.similarity[k])) for k in fitting)
         return Matches(matches, "; ".join((query.explain(threshold), *found.notes)))
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
