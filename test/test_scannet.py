@@ -104,7 +104,8 @@ def test_a_scene_is_read_with_points_colours_entities_and_kinds(tmp_path: Path) 
 
 def test_an_entity_is_centred_on_its_points_and_one_without_any_at_the_origin(tmp_path: Path) -> None:
     scene = read_scene(write_scene(tmp_path / "scans", groups=[("wall", [9]), ("chair", [1000]), ("object", [2])]))
-    np.testing.assert_allclose(scene.centres(), [[0.3, 0.4, 0.5], [0, 0, 0], [2.55, 2.65, 2.75]], rtol=1e-6)
+    expected = np.array([[0.3, 0.4, 0.5], [0.0, 0.0, 0.0], [2.55, 2.65, 2.75]])
+    np.testing.assert_allclose(scene.centres(), expected, rtol=1e-6)
 
 
 def test_only_what_the_benchmark_counts_is_an_instance_to_measure_on(tmp_path: Path) -> None:
