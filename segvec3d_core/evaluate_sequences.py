@@ -19,8 +19,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from .metrics import HitRate, ScanOverlap, average_precision
-from .object_map import MapSnapshot
-from .types import Box, Float32, Kind, Matches, PointCloud, Scene
+from .object_map import MapSnapshot, Searcher
+from .types import Box, Float32, Kind, PointCloud, Scene
 
 NEAR = {"table": 0.03, "room": 0.05}
 """Metres between points that are taken for the same: what a degree moves a point by, seen from beside a table and from
@@ -74,14 +74,6 @@ class SequenceFrame(Protocol):
     def instance(self) -> NDArray[np.int32]: ...
     @property
     def things(self) -> Sequence[Thing]: ...
-
-
-class Searcher(Protocol):
-    """``SegVec3D``, as far as retrieval needs it."""
-
-    def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
-        """The objects that a text describes."""
-        ...
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 from segvec3d_core.object_map import MapConfig, ObjectMap
 from segvec3d_core.types import PointCloud, Scene
 from segvec3d_ros.conversions import Result
+from segvec3d_ros.parameters import map_config
 from segvec3d_ros.tracking import Track
 from segvec3d_ros.transforms import TransformError, Transforms
 
@@ -159,6 +160,4 @@ class MapTracker:
 
 def map_settings(values: Mapping[str, Any]) -> MapSettings:
     """The map's settings from the node's parameters."""
-    from segvec3d_ros.parameters import map_config
-
     return MapSettings(values["map_frame"], float(values["tf_timeout"]), map_config(values))

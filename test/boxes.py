@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segvec3d_core.geometry import oriented_box
+from segvec3d_core.object_map import MapConfig, MapObject, ObjectMap
 from segvec3d_core.types import Camera, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(120, 90, 110.0, 110.0, 59.5, 44.5)
@@ -89,3 +91,34 @@ def _scene(labels: NDArray[np.int64], cloud: PointCloud, blocks: list[Block], of
             )
         )  # fmt: skip
     return Scene(found, tuple(objects))
+
+
+SECOND = 1_000_000_000
+FRONT, SIDE, AWAY = pose((1.0, 0, 0.7)), pose((0.6, 0.8, 0.7)), pose((1.0, 0, 0.7), (3, 0, 0.5))
+MUG, CAN = Block((0.0, 0.15, 0), look=1), Block((0.0, -0.15, 0), (0.12, 0.08, 0.2), look=2)
+
+
+class Robot:
+    """Shows a map what a robot sees, at a rate."""
+
+    def __init__(self, config: MapConfig | None = None, rate: float = 5.0) -> None:
+        self.map, self.rate, self.stamp = ObjectMap(config), rate, 10 * SECOND
+
+    def watch(
+        self, blocks: list[Block], T: NDArray[np.float64] = FRONT, seconds: float = 1.0, **seeing: Any
+    ) -> tuple[int, ...]:
+        ids: tuple[int, ...] = ()
+        for _ in range(max(1, round(seconds * self.rate))):
+            self.stamp += round(SECOND / self.rate)
+            scene, cloud = see(blocks, T, **seeing)
+            ids = self.map.update(scene, cloud, T, self.stamp)
+        return ids
+
+    def objects(self) -> dict[int, MapObject]:
+        return {thing.id: thing for thing in self.map.snapshot() if thing.object.kind == "object"}
+
+    def at(self, block: Block) -> set[int]:
+        """Ids of the objects whose middle lies in a block."""
+        return {
+            i for i, thing in self.objects().items() if np.all(np.abs(thing.object.box.center - block.at)[:2] < 0.06)
+        }

@@ -17,6 +17,8 @@ pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or 
 pytest.importorskip("segvec3d_interfaces", reason="segvec3d_interfaces is missing: pip install ./segvec3d_interfaces")
 
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -307,3 +309,11 @@ def active_robot(**options: Any) -> Iterator[Robot]:
         until(lambda: made.node.active, "activation")
         until(made.connected, "the node's subscription")
         yield made
+
+
+def state(robot: Robot) -> str:
+    return str(robot.call(GetState, "get_state").current_state.label)
+
+
+def change(robot: Robot, transition: int) -> bool:
+    return bool(robot.call(ChangeState, "change_state", transition=Transition(id=transition)).success)

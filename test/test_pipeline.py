@@ -105,9 +105,7 @@ def test_a_text_finds_the_right_object_more_often_than_chance(model, frames, sce
             matches = model.find(scene, f"the {info.color} {info.category}", top_k=1, min_similarity=0)
             found = scene.labels.reshape(frame.instance.shape) == matches[0].index if matches else None
             truth = [frame.instance == k for k in named]
-            hits.append(
-                found is not None and any((found & t).sum() / max((found | t).sum(), 1) > 0.5 for t in truth)
-            )
+            hits.append(found is not None and any((found & t).sum() / max((found | t).sum(), 1) > 0.5 for t in truth))
             chance.append(len(named) / len(things))
     assert len(hits) > 15
     assert np.mean(hits) > np.mean(chance) + 0.1

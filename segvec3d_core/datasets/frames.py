@@ -98,9 +98,9 @@ class FrameFolder(Sequence[Frame]):
         if not self.names:
             raise ValueError(f"{self.path}: no frames: depth/ holds no .png")
         self._camera = read_camera(self.path / "camera.json")
-        self._names = _read_json_object(self.path / "names.json")
-        self._up = _read_json_object(self.path / "up.json")
-        self.coarse_names = {str(k): str(v) for k, v in _read_json_object(self.path / "coarse_names.json").items()}
+        self._names = read_json_object(self.path / "names.json")
+        self._up = read_json_object(self.path / "up.json")
+        self.coarse_names = {str(k): str(v) for k, v in read_json_object(self.path / "coarse_names.json").items()}
         self.tags = read_tags(self.path / "tags.json")
 
     def __len__(self) -> int:
@@ -150,7 +150,7 @@ def read_camera(path: str | Path) -> tuple[Camera, float]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file (intrinsics: width, height, fx, fy, cx, cy)")
-    values = _read_json_object(path)
+    values = read_json_object(path)
     missing = [key for key in ("width", "height", "fx", "fy", "cx", "cy") if key not in values]
     if missing:
         raise ValueError(f"{path}: {', '.join(missing)} missing")
@@ -171,7 +171,7 @@ def read_tags(path: str | Path) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: something else than {name: {tag: value}}.
     """
-    values = _read_json_object(Path(path))
+    values = read_json_object(Path(path))
     for name, tags in values.items():
         if not isinstance(tags, dict):
             raise ValueError(f"{path}: {name}: expected {{tag: value}}, got {tags!r}")
@@ -184,7 +184,7 @@ def read_up(path: str | Path, name: str) -> Float32 | None:
     Raises:
         ValueError: not an up.json, or something else than a direction.
     """
-    return _direction(Path(path), _read_json_object(Path(path)), name)
+    return _direction(Path(path), read_json_object(Path(path)), name)
 
 
 def _direction(path: Path, values: dict[str, Any], name: str) -> Float32 | None:
@@ -236,8 +236,12 @@ def _read_image(path: Path, camera: Camera, modes: tuple[str, ...], wanted: str)
     )
 
 
-def _read_json_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no file."""
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no file.
+
+    Raises:
+        ValueError: no JSON, or no object.
+    """
     if not path.is_file():
         return {}
     try:
@@ -289,7 +293,7 @@ def _write_camera(folder: Path, frame: Frame) -> None:
 
 
 def _extend_json(path: Path, key: str, value: Any) -> None:
-    values = _read_json_object(path)
+    values = read_json_object(path)
     values[key] = value
     _replace(path, json.dumps(values, indent=1, ensure_ascii=False))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import json
 import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segvec3d_core.datasets.frames import natural_key
+from segvec3d_core.datasets.frames import natural_key, read_json_object
 from segvec3d_core.io import read_cloud
 
 LABEL_MAP = "scannetv2-labels.combined.tsv"
@@ -185,13 +184,7 @@ def _read_label_map(path: Path) -> dict[str, int]:
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object, got {type(values).__name__}")
-    return values
+    return read_json_object(path)
 
 
 def _integers(path: Path, key: str) -> NDArray[np.int64]:

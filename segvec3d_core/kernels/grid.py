@@ -74,6 +74,23 @@ def _band(x, y, z, reach):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _doubled(coords, sums, counts):  # type: ignore[no-untyped-def]
+    """A hash table for twice as many voxels, and their full arrays copied into twice the room."""
+    old, room = len(counts), 2 * len(counts)
+    mask = np.int64(2 * room - 1)
+    table = np.full(2 * room, _EMPTY, np.int64)
+    more_coords, more_sums = np.empty((room, 3), np.int64), np.zeros((room, 3), np.float64)
+    more_counts = np.zeros(room, np.int32)
+    more_coords[:old], more_sums[:old], more_counts[:old] = coords, sums, counts
+    for cell in range(old):
+        s = _slot(coords[cell, 0], coords[cell, 1], coords[cell, 2], mask)
+        while table[s] != _EMPTY:
+            s = (s + 1) & mask
+        table[s] = cell
+    return table, more_coords, more_sums, more_counts
+
+
+@njit(cache=True, nogil=True)
 def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ignore[no-untyped-def]
     """Group points by voxel in one pass; neighbouring pixels mostly share a voxel, so the last one is tried first.
 
@@ -113,19 +130,9 @@ def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ign
                 s = (s + 1) & mask
                 last = table[s]
             if last == _EMPTY:
-                if count == room:
-                    room *= 2
-                    mask = np.int64(2 * room - 1)
-                    table = np.full(2 * room, _EMPTY, np.int64)
-                    coords, old_coords = np.empty((room, 3), np.int64), coords
-                    sums, old_sums = np.zeros((room, 3), np.float64), sums
-                    counts, old_counts = np.zeros(room, np.int32), counts
-                    coords[:count], sums[:count], counts[:count] = old_coords, old_sums, old_counts
-                    for cell in range(count):
-                        s = _slot(coords[cell, 0], coords[cell, 1], coords[cell, 2], mask)
-                        while table[s] != _EMPTY:
-                            s = (s + 1) & mask
-                        table[s] = cell
+                if count == len(counts):
+                    table, coords, sums, counts = _doubled(coords, sums, counts)
+                    mask = np.int64(len(table) - 1)
                     s = _slot(x, y, z, mask)
                     while table[s] != _EMPTY:
                         s = (s + 1) & mask
@@ -198,6 +205,33 @@ def band_seams(points, bands, size, eye, reach):  # type: ignore[no-untyped-def]
     return seams
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _find(x, y, z, cells, cell_first, cell_table):  # type: ignore[no-untyped-def]
+    """Number of the cell with these coordinates, or ``_EMPTY``."""
+    mask = np.int64(len(cell_table) - 1)
+    s = _slot(x, y, z, mask)
+    cell = cell_table[s]
+    while cell != _EMPTY:
+        m = cell_first[cell]
+        if cells[m, 0] == x and cells[m, 1] == y and cells[m, 2] == z:
+            break
+        s = (s + 1) & mask
+        cell = cell_table[s]
+    return cell
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _insert(best, ids, count, d, j):  # type: ignore[no-untyped-def]
+    """Put a candidate into the list of the nearest, sorted by distance and then by index; ``count`` long."""
+    p = count - 1
+    while p > 0 and (best[p - 1] > d or (best[p - 1] == d and ids[p - 1] > j)):
+        best[p] = best[p - 1]
+        ids[p] = ids[p - 1]
+        p -= 1
+    best[p] = d
+    ids[p] = j
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def grid_neighbors(  # type: ignore[no-untyped-def]
     points, cells, cell_first, cell_table, order, starts, k, bands, seams, size
@@ -217,7 +251,6 @@ def grid_neighbors(  # type: ignore[no-untyped-def]
         neighbors (V, k) int64, padded with the point itself; found (V,) int32, how many are real.
     """
     n = len(points)
-    mask = np.int64(len(cell_table) - 1)
     neighbors = np.empty((n, k), np.int64)
     found = np.empty(n, np.int32)
     for i in prange(n):
@@ -236,14 +269,7 @@ def grid_neighbors(  # type: ignore[no-untyped-def]
                 z0 = np.int64(np.floor(points[i, 2] / width)) + (np.int64(band) << BAND_BIT)
             for block in range(27):
                 x, y, z = x0 + block // 9 - 1, y0 + block // 3 % 3 - 1, z0 + block % 3 - 1
-                s = _slot(x, y, z, mask)
-                cell = cell_table[s]
-                while cell != _EMPTY:
-                    m = cell_first[cell]
-                    if cells[m, 0] == x and cells[m, 1] == y and cells[m, 2] == z:
-                        break
-                    s = (s + 1) & mask
-                    cell = cell_table[s]
+                cell = _find(x, y, z, cells, cell_first, cell_table)
                 if cell == _EMPTY:
                     continue
                 for o in range(starts[cell], starts[cell + 1]):
@@ -256,15 +282,8 @@ def grid_neighbors(  # type: ignore[no-untyped-def]
                         d = np.float32(-1.0)  # the point itself comes first, duplicates after it
                     if count == k and (d > best[k - 1] or (d == best[k - 1] and j > ids[k - 1])):
                         continue
-                    if count < k:
-                        count += 1
-                    p = count - 1
-                    while p > 0 and (best[p - 1] > d or (best[p - 1] == d and ids[p - 1] > j)):
-                        best[p] = best[p - 1]
-                        ids[p] = ids[p - 1]
-                        p -= 1
-                    best[p] = d
-                    ids[p] = j
+                    count = min(count + 1, k)
+                    _insert(best, ids, count, d, j)
         found[i] = count
         for p in range(count):
             neighbors[i, p] = ids[p]

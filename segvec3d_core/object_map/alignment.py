@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..types import PointCloud
+from ..types import Camera, PointCloud
 from .entry import Entry
 
 POINTS = 3000
@@ -25,6 +25,9 @@ STEPS = 6
 
 LEAST_PAIRS = 150
 """With fewer pairs the told pose stands."""
+
+FEWEST_PAIRS = 20
+"""With fewer pairs a step is not to be had at all."""
 
 LARGEST_TURN = np.deg2rad(4.0)
 """A larger correction in orientation is taken for a mistake."""
@@ -57,9 +60,8 @@ def correction(
     xyz = xyz[weights > 1.5]
     if len(xyz) < LEAST_PAIRS:
         return None
-    intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    inverse = np.linalg.inv(T)
-    fitted, pairs = _align(xyz, inverse, intrinsics, camera.width, camera.height, cloud.points, reach, STEPS)
+    inverse = np.asarray(np.linalg.inv(T), np.float64)
+    fitted, pairs = _align(xyz, inverse, camera, cloud.points, reach)
     middle = np.append(xyz.mean(0), 1.0)
     shift = float(np.linalg.norm((fitted - inverse) @ middle))
     turn = float(np.arccos(np.clip((np.trace(fitted[:3, :3] @ inverse[:3, :3].T) - 1) / 2, -1, 1)))
@@ -72,73 +74,67 @@ def correction(
     return result
 
 
-@njit(cache=True, nogil=True)
-def _align(xyz, start, camera, width, height, points, reach, steps):  # type: ignore[no-untyped-def]  # compiled
+def _align(
+    xyz: NDArray[np.float32], T: NDArray[np.float64], camera: Camera, points: NDArray[np.float32], reach: float
+) -> tuple[NDArray[np.float64], int]:
     """Refine T_camera_map; returns it and the number of pairs in the last step."""
-    T = start.copy()
+    intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     pairs = 0
-    row = np.empty(6)
-    for _ in range(steps):
-        A, b = np.zeros((6, 6)), np.zeros(6)
-        pairs = 0
-        for i in range(len(xyz)):
-            x = T[0, 0] * xyz[i, 0] + T[0, 1] * xyz[i, 1] + T[0, 2] * xyz[i, 2] + T[0, 3]
-            y = T[1, 0] * xyz[i, 0] + T[1, 1] * xyz[i, 1] + T[1, 2] * xyz[i, 2] + T[1, 3]
-            z = T[2, 0] * xyz[i, 0] + T[2, 1] * xyz[i, 1] + T[2, 2] * xyz[i, 2] + T[2, 3]
-            if z < 0.1:
-                continue
-            u, v = camera[0] * x / z + camera[2], camera[1] * y / z + camera[3]
-            side = max(2, int(0.012 * camera[0] / z))
-            if not (side <= u < width - side - 1 and side <= v < height - side - 1):
-                continue
-            pixel = int(v + 0.5) * width + int(u + 0.5)
-            seen = points[pixel]
-            if not abs(seen[2] - z) < reach:
-                continue
-            left, right = points[pixel - side], points[pixel + side]
-            above, below = points[pixel - side * width], points[pixel + side * width]
-            jump = 0.03 + 0.01 * z * z
-            if not (abs(right[2] - left[2]) < jump and abs(below[2] - above[2]) < jump):
-                continue
-            ax, ay, az = right[0] - left[0], right[1] - left[1], right[2] - left[2]
-            bx, by, bz = below[0] - above[0], below[1] - above[1], below[2] - above[2]
-            nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-            length = np.sqrt(nx * nx + ny * ny + nz * nz)
-            if not length > 1e-9:
-                continue
-            nx, ny, nz = nx / length, ny / length, nz / length
-            residual = nx * (seen[0] - x) + ny * (seen[1] - y) + nz * (seen[2] - z)
-            # The sensor's error grows with the square of the distance.
-            weight = 1.0 / (1.0 + z * z) ** 2
-            if abs(residual) > 0.01:
-                weight *= 0.01 / abs(residual)
-            row[0], row[1], row[2] = y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
-            row[3], row[4], row[5] = nx, ny, nz
-            for j in range(6):
-                b[j] += weight * row[j] * residual
-                for k in range(6):
-                    A[j, k] += weight * row[j] * row[k]
-            pairs += 1
-        if pairs < 20:
+    for _ in range(STEPS):
+        A, b, pairs = _normal_equations(xyz, T, intrinsics, camera.width, camera.height, points, reach)
+        if pairs < FEWEST_PAIRS:
             break
-        ballast = 0.01 * (A[3, 3] + A[4, 4] + A[5, 5]) / 3 + 1e-9
-        for j in range(6):
-            A[j, j] += ballast
-        step = np.linalg.solve(A, b)
-        T = _moved(T, step)
+        ballast = 0.01 * A[3:, 3:].trace() / 3 + 1e-9
+        step = np.linalg.solve(A + ballast * np.eye(6), b)
+        motion = np.eye(4)
+        motion[:3, :3], motion[:3, 3] = Rotation.from_rotvec(step[:3]).as_matrix(), step[3:]
+        T = motion @ T
     return T, pairs
 
 
 @njit(cache=True, nogil=True)
-def _moved(T, step):  # type: ignore[no-untyped-def]  # compiled
-    """T followed by a small motion (6,): rotation vector, then translation."""
-    angle = np.sqrt((step[:3] ** 2).sum())
-    motion = np.eye(4)
-    if angle > 1e-12:
-        x, y, z = step[0] / angle, step[1] / angle, step[2] / angle
-        c, s = np.cos(angle), np.sin(angle)
-        motion[0, 0], motion[0, 1], motion[0, 2] = c + x * x * (1 - c), x * y * (1 - c) - z * s, x * z * (1 - c) + y * s
-        motion[1, 0], motion[1, 1], motion[1, 2] = y * x * (1 - c) + z * s, c + y * y * (1 - c), y * z * (1 - c) - x * s
-        motion[2, 0], motion[2, 1], motion[2, 2] = z * x * (1 - c) - y * s, z * y * (1 - c) + x * s, c + z * z * (1 - c)
-    motion[:3, 3] = step[3:]
-    return motion @ T
+def _normal_equations(xyz, T, camera, width, height, points, reach):  # type: ignore[no-untyped-def]  # compiled
+    """A (6, 6) and b (6,) of the least squares for a small motion (rotation vector, then translation), and the number
+    of pairs in them."""
+    A, b = np.zeros((6, 6)), np.zeros(6)
+    pairs = 0
+    row = np.empty(6)
+    for i in range(len(xyz)):
+        x = T[0, 0] * xyz[i, 0] + T[0, 1] * xyz[i, 1] + T[0, 2] * xyz[i, 2] + T[0, 3]
+        y = T[1, 0] * xyz[i, 0] + T[1, 1] * xyz[i, 1] + T[1, 2] * xyz[i, 2] + T[1, 3]
+        z = T[2, 0] * xyz[i, 0] + T[2, 1] * xyz[i, 1] + T[2, 2] * xyz[i, 2] + T[2, 3]
+        if z < 0.1:
+            continue
+        u, v = camera[0] * x / z + camera[2], camera[1] * y / z + camera[3]
+        side = max(2, int(0.012 * camera[0] / z))
+        if not (side <= u < width - side - 1 and side <= v < height - side - 1):
+            continue
+        pixel = int(v + 0.5) * width + int(u + 0.5)
+        seen = points[pixel]
+        if not abs(seen[2] - z) < reach:
+            continue
+        left, right = points[pixel - side], points[pixel + side]
+        above, below = points[pixel - side * width], points[pixel + side * width]
+        jump = 0.03 + 0.01 * z * z
+        if not (abs(right[2] - left[2]) < jump and abs(below[2] - above[2]) < jump):
+            continue
+        ax, ay, az = right[0] - left[0], right[1] - left[1], right[2] - left[2]
+        bx, by, bz = below[0] - above[0], below[1] - above[1], below[2] - above[2]
+        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        length = np.sqrt(nx * nx + ny * ny + nz * nz)
+        if not length > 1e-9:
+            continue
+        nx, ny, nz = nx / length, ny / length, nz / length
+        residual = nx * (seen[0] - x) + ny * (seen[1] - y) + nz * (seen[2] - z)
+        # The sensor's error grows with the square of the distance.
+        weight = 1.0 / (1.0 + z * z) ** 2
+        if abs(residual) > 0.01:
+            weight *= 0.01 / abs(residual)
+        row[0], row[1], row[2] = y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
+        row[3], row[4], row[5] = nx, ny, nz
+        for j in range(6):
+            b[j] += weight * row[j] * residual
+            for k in range(6):
+                A[j, k] += weight * row[j] * row[k]
+        pairs += 1
+    return A, b, pairs

@@ -257,46 +257,32 @@ def prepare(
 ) -> Example:
     """Voxelise and, for training, augment: voxel size, fovea, turn about z, mirror, scale, unknown up, unknown
     viewpoint, workspace."""
-    points, viewpoint, centres = sample.points, sample.viewpoint, sample.centres
-    up: NDArray[np.float32] | None = sample.up
-    colors, instance, earlier = sample.colors, sample.instance, sample.earlier
     base, reach, turn = 0.01, 1.5, None
     if augment:
-        if rng.random() < 0.45:
-            inside = crop(sample, rng)
-            points, colors, instance = points[inside], colors[inside], instance[inside]
-        scale = np.float32(rng.uniform(0.85, 1.2))
-        points, centres = points * scale, centres * scale
-        earlier = None if earlier is None else _scaled(earlier, scale)
-        viewpoint = None if viewpoint is None else viewpoint * scale
-        if viewpoint is not None and up is not None and rng.random() < 0.12:
-            viewpoint = None  # an unorganised scan: up is then always known
-        if sample.up is not None:
-            tilt = sample.up + rng.normal(0, 0.03, 3).astype(np.float32)
-            told = viewpoint is None or rng.random() < 0.5
-            up = (tilt / np.linalg.norm(tilt)).astype(np.float32) if told else None
+        sample = _augmented(sample, rng)
         base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.014))))
         reach = float(np.exp(rng.uniform(np.log(1.0), np.log(2.2))))
         max_voxels = int(rng.uniform(0.5, 1.0) * max_voxels)
         turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
-    elif viewpoint is not None:
-        up = None
+    elif sample.viewpoint is not None:
+        sample = replace(sample, up=None)
+    viewpoint, up = sample.viewpoint, sample.up
     fovea = None if viewpoint is None else Fovea(viewpoint, reach)
-    grid = voxelize(points, base, colors, max_voxels=max_voxels, fovea=fovea)
+    grid = voxelize(sample.points, base, sample.colors, max_voxels=max_voxels, fovea=fovea)
     hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
 
-    truth = majority(grid.inverse, instance, len(grid), len(sample.is_surface))
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     known = np.maximum(truth, 0)
     labels, is_surface = truth, (truth >= 0) & sample.is_surface[known]
-    if supervision is not None and earlier is not None:
-        labels = _carried(earlier, grid, supervision, config, rng)
+    if supervision is not None and sample.earlier is not None:
+        labels = _carried(sample.earlier, grid, supervision, config, rng)
         is_surface = sample.is_surface[np.maximum(labels, 0)] & (labels >= 0)
     elif supervision is not None:
         labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, rng)
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     rotation = canonical_rotation(grid.centroids, seen_from, up)
     rotation = rotation if turn is None else turn @ rotation
-    votes = centres if fovea is None else fovea.compress(centres)
+    votes = sample.centres if fovea is None else fovea.compress(sample.centres)
     votes = (votes - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
     has_centre = (labels >= 0) & ~is_surface if supervision is None else np.zeros(len(grid), bool)
     return Example(
@@ -307,13 +293,38 @@ def prepare(
         torch.from_numpy(votes[known]),
         torch.from_numpy(has_centre),
         grid,
-        instance,
+        sample.instance,
     )
 
 
+def _augmented(sample: Sample, rng: np.random.Generator) -> Sample:
+    """A sample as another robot might have met it: cropped, scaled, without viewpoint, without up or with a tilted
+    one."""
+    if rng.random() < 0.45:
+        inside = crop(sample, rng)
+        sample = replace(
+            sample, points=sample.points[inside], colors=sample.colors[inside], instance=sample.instance[inside]
+        )
+    sample = _scaled(sample, np.float32(rng.uniform(0.85, 1.2)))
+    viewpoint, up = sample.viewpoint, sample.up
+    if viewpoint is not None and up is not None and rng.random() < 0.12:
+        viewpoint = None  # an unorganised scan: up is then always known
+    if up is not None:
+        tilt = up + rng.normal(0, 0.03, 3).astype(np.float32)
+        told = viewpoint is None or rng.random() < 0.5
+        up = (tilt / np.linalg.norm(tilt)).astype(np.float32) if told else None
+    return replace(sample, viewpoint=viewpoint, up=up)
+
+
 def _scaled(sample: Sample, scale: np.float32) -> Sample:
-    viewpoint = None if sample.viewpoint is None else sample.viewpoint * scale
-    return replace(sample, points=sample.points * scale, viewpoint=viewpoint)
+    """A sample in which every length is ``scale`` times as long."""
+    return replace(
+        sample,
+        points=sample.points * scale,
+        centres=sample.centres * scale,
+        viewpoint=None if sample.viewpoint is None else sample.viewpoint * scale,
+        earlier=None if sample.earlier is None else _scaled(sample.earlier, scale),
+    )
 
 
 def _carried(

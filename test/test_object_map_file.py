@@ -1,0 +1,106 @@
+"""The file of an object map: whole or not at all, and never taken for what it is not."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from boxes import CAN, MUG, Block, Robot
+
+from segvec3d_core.object_map import ObjectMap, storage
+
+
+@pytest.fixture
+def robot():
+    return Robot()
+
+
+def test_a_saved_map_comes_back(robot, tmp_path):
+    ids = robot.watch([MUG, CAN], seconds=2.0)
+    before = robot.map.snapshot()
+    assert robot.map.save(tmp_path / "deep" / "kitchen.npz") == 3
+    other = Robot()
+    assert other.map.load(tmp_path / "deep" / "kitchen.npz") == 3
+    after = other.map.snapshot()
+    assert [t.id for t in after] == [t.id for t in before]
+    assert [t.first_seen for t in after] == [t.first_seen for t in before]
+    assert np.allclose(after.cloud().points, before.cloud().points)
+    for a, b in zip(after, before, strict=True):
+        assert np.allclose(a.object.box.corners(), b.object.box.corners(), atol=1e-4)
+        assert np.allclose(a.object.embedding, b.object.embedding)
+    assert other.watch([MUG, CAN]) == ids
+    assert max(other.watch([MUG, CAN, Block((0.3, 0, 0), look=9)])) > max(ids)
+
+
+def test_an_empty_map_can_be_saved(tmp_path):
+    assert ObjectMap().save(tmp_path / "map.npz") == 0
+    assert ObjectMap().load(tmp_path / "map.npz") == 0
+
+
+@pytest.mark.parametrize("failing", ["write", "fsync", "replace"])
+def test_a_crash_in_mid_save_leaves_the_last_save(robot, tmp_path, monkeypatch, failing):
+    path = tmp_path / "map.npz"
+    robot.watch([MUG])
+    robot.map.save(path)
+    robot.watch([MUG, CAN])
+
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*{"write": (np, "savez"), "fsync": (os, "fsync"), "replace": (os, "replace")}[failing], fail)
+    with pytest.raises(OSError, match="No space left"):
+        robot.map.save(path)
+    monkeypatch.undo()
+    assert ObjectMap().load(path) == 2
+    assert os.listdir(tmp_path) == ["map.npz"]
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _older(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["about"] = np.array(json.dumps(json.loads(str(arrays["about"])) | {"version": 0}))
+    np.savez(path, **arrays)
+
+
+def _mixed_up(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"lengths": arrays["lengths"][:-1]})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_cut, "not an object map, or a damaged one"),
+        (_flip, "damaged"),
+        (lambda path: path.write_bytes(b""), "not an object map, or a damaged one"),
+        (lambda path: path.write_text("hello"), "not an object map, or a damaged one"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), "not an object map, or a damaged one"),
+        (lambda path: np.savez(path, points=np.zeros(3)), "not an object map, or a damaged one"),
+        (_older, f"expected an object map of version {storage.VERSION}, got version 0"),
+        (_mixed_up, "a damaged object map"),
+    ],
+)
+def test_a_file_that_is_no_map_gives_one_error_and_leaves_the_map(robot, tmp_path, damage, message):
+    path = tmp_path / "map.npz"
+    robot.watch([MUG, CAN])
+    robot.map.save(path)
+    damage(path)
+    with pytest.raises(ValueError, match=message):
+        robot.map.load(path)
+    assert len(robot.objects()) == 2
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz: no such file"):
+        ObjectMap().load(tmp_path / "nowhere.npz")
