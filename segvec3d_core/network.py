@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
+from .kernels.bonds import pair_logits
 from .kernels.grid import hash_cells, mean_by_cell
 from .neighbors import build_graph
 from .voxels import Scale, VoxelGrid
@@ -184,8 +185,9 @@ def build_hierarchy(
     points = grid.centroids @ turn.T
     seen_from = None if seen_from is None else turn @ seen_from
     up = None if up is None else turn @ up
-    fovea = None if grid.scale.fovea is None else replace(grid.scale.fovea, eye=turn @ grid.scale.fovea.eye)
-    scale = Scale(grid.size, grid.bands, fovea)
+    scale = grid.scale
+    fovea = None if scale.fovea is None else replace(scale.fovea, eye=turn @ scale.fovea.eye)
+    scale = replace(scale, fovea=fovea)
     levels: list[Level] = []
     normals = np.zeros((0, 3), np.float32)
     for depth in range(len(config.channels)):
@@ -291,6 +293,38 @@ def recomputed(level: Level, f: Tensor) -> Level:
     return replace(level, neighbors=nearest, edges=edges)
 
 
+class Bonds(nn.Module):
+    """Whether two neighbouring voxels belong to one instance: a two-layer MLP of both and of their relative pose.
+
+    An embedding turns slowly where two things touch; where they part is seen best from the edge itself.
+
+    Args:
+        features: d_f; width: of the hidden layer.
+    """
+
+    def __init__(self, features: int, width: int = 32) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(features)
+        self.own = nn.Linear(features, width)
+        self.other = nn.Linear(features, width, bias=False)
+        self.pose = nn.Linear(EDGE_DIM, width, bias=False)
+        self.out = nn.Linear(width, 1)
+
+    def forward(self, f: Tensor, level: Level) -> Tensor:
+        """(V, d_f) features F -> (V, k) logits of each edge, positive where it stays within an instance."""
+        f = self.norm(f)
+        pose, out = self.pose.weight, self.out.weight[0]
+        logits = pair_logits(self.own(f), self.other(f), level.edges, level.neighbors, pose, out)
+        return logits + self.out.bias
+
+    def some(self, f: Tensor, level: Level, edges: Tensor) -> Tensor:
+        """The same for (M,) edges alone, numbered row by row through (V, k) -> (M,) logits; for training."""
+        f, k = self.norm(f), level.neighbors.shape[1]
+        i, j = edges // k, level.neighbors.reshape(-1)[edges]
+        hidden = self.own(f)[i] + self.other(f)[j] + self.pose(level.edges.reshape(-1, EDGE_DIM)[edges])
+        return self.out(nn.functional.relu(hidden)).squeeze(1)
+
+
 class PointAttention(nn.Module):
     """The network: hierarchy in, features F and embeddings e out.
 
@@ -321,6 +355,7 @@ class PointAttention(nn.Module):
         self.fuse = nn.Sequential(nn.Linear(2 * d, d), nn.GELU(), nn.Linear(d, d))
         self.embed = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, config.embedding))
         self.surface = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d // 2), nn.GELU(), nn.Linear(d // 2, 1))
+        self.bonds = Bonds(d)
 
     def encode(self, hierarchy: Hierarchy) -> list[list[Tensor]]:
         """Stacked attention layers, (1) to (3): outputs h of every layer, by level."""

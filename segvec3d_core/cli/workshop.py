@@ -24,6 +24,8 @@ def train(args: Namespace) -> int:
         if getattr(args, name) is not None:
             at_least(f"--{name.replace('_', '-')}", getattr(args, name), 1)
     at_least("--workers", args.workers, 0)
+    if args.learning_rate is not None and not 0 < args.learning_rate < 1:
+        raise ValueError(f"--learning-rate: expected more than 0 and less than 1, got {args.learning_rate}")
     return run(args)
 
 

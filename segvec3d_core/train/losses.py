@@ -121,6 +121,47 @@ def surface(logits: Tensor, labels: Tensor, is_surface: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits[known], target, weight)
 
 
+def contested_edges(
+    labels: Tensor, is_surface: Tensor, neighbors: Tensor, count: int, generator: torch.Generator
+) -> Tensor:
+    """Edges to learn bonds from, numbered row by row through (V, k) -> (M,) int64, M at most ``4 * count``.
+
+    A quarter each, as far as there are any: from one object to another; from an object to a surface; within an
+    instance next to such a border; within an instance anywhere. Drawn evenly, nine in ten would be the table's own.
+
+    Args:
+        labels: (V,) instance or -1; is_surface: (V,) bool; neighbors: (V, k) int64.
+    """
+    own, other = labels[:, None], labels[neighbors]
+    known = (own >= 0) & (other >= 0)
+    apart = known & (own != other)
+    rim = apart.any(1, keepdim=True)
+    things = ~(is_surface[:, None] | is_surface[neighbors])
+    same = known & (own == other)
+    same[:, 0] = False  # each voxel's edge to itself
+    kinds = (apart & things, apart & ~things, same & (rim | rim[:, 0][neighbors]), same & ~is_surface[:, None])
+    picked = []
+    for kind in kinds:
+        rows = kind.reshape(-1).nonzero().squeeze(1)
+        if len(rows):
+            picked.append(rows[torch.randint(len(rows), (min(count, len(rows)),), generator=generator)])
+    return torch.cat(picked) if picked else torch.zeros(0, dtype=torch.int64)
+
+
+def bond(logits: Tensor, labels: Tensor, neighbors: Tensor, edges: Tensor) -> Tensor:
+    """Binary cross-entropy of whether an edge stays within an instance, both answers alike.
+
+    Args:
+        logits: (M,) of ``edges``: (M,), numbered row by row through (V, k); labels: (V,); neighbors: (V, k) int64.
+    """
+    if len(edges) == 0:
+        return logits.new_zeros(())
+    same = (labels[edges // neighbors.shape[1]] == labels[neighbors.reshape(-1)[edges]]).float()
+    share = same.mean().clamp(0.1, 0.9)
+    weight = torch.where(same > 0, 0.5 / share, 0.5 / (1 - share))
+    return functional.binary_cross_entropy_with_logits(logits, same, weight)
+
+
 def info_nce(similarity: Tensor, positive: Tensor, temperature: Tensor) -> Tensor:
     """Equation (12) over the batch, symmetric, with label-aware positives.
 

@@ -26,6 +26,8 @@ from .weak import Supervision
 
 log = logging.getLogger(__name__)
 
+BOND_EDGES = 4_096
+"""Edges of each of the four sorts that teach the bond head in a step."""
 VALIDATION_SEED_OFFSET = 1_000_003
 """Validation scenes come from another seed than training scenes, whatever the seed of the run."""
 
@@ -67,11 +69,13 @@ def example_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of one scene, and its parts for the log."""
     level = example.hierarchy.levels[0]
-    _, e, logits = network(example.hierarchy)
+    f, e, logits = network(example.hierarchy)
     instance = losses.pull_push(e, example.labels, example.is_surface, level.neighbors, level.position, generator)
     surface = losses.surface(logits, example.labels, example.is_surface)
-    total = instance + surface
-    parts = {"instance": instance.item(), "surface": surface.item()}
+    edges = losses.contested_edges(example.labels, example.is_surface, level.neighbors, BOND_EDGES, generator)
+    bond = losses.bond(network.bonds.some(f, level, edges), example.labels, level.neighbors, edges)
+    total = instance + surface + bond
+    parts = {"instance": instance.item(), "surface": surface.item(), "bond": bond.item()}
     if network.config.centre_vote:
         vote = losses.vote(e, example.centres, example.has_centre, example.labels)
         total = total + 0.5 * vote
@@ -126,7 +130,7 @@ class Run:
         self.plan = plan
         self.network = PointAttention(config)
         if plan.start is not None:
-            self.network.load_state_dict(load_checkpoint(plan.start).part("network"))
+            begin_with(self.network, plan.start)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=plan.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
         )
@@ -244,6 +248,20 @@ def train_segmentation(
     start = {} if plan.start is None else {"start": _origin(plan.start)}
     record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "seconds": round(run.seconds)}
     return run.averaged(), {**record, **start, "history": run.history}
+
+
+def begin_with(network: PointAttention, start: Path) -> None:
+    """Load weights to begin with; heads that they do not have yet keep their random ones.
+
+    Raises:
+        ValueError: weights of another shape of network.
+    """
+    given, own = load_checkpoint(start).part("network"), network.state_dict()
+    foreign = [k for k, v in given.items() if k not in own or own[k].shape != v.shape]
+    lacking = {k.split(".")[0] for k in own if k not in given}
+    if foreign or not lacking <= {"bonds"}:
+        raise ValueError(f"start: {start} holds another network: {', '.join(foreign or sorted(lacking))}")
+    network.load_state_dict(own | given)
 
 
 def _origin(start: Path) -> dict[str, Any]:
