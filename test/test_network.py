@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
+from segvec3d_core.kernels.bonds import reference as bonds_reference
 from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy, canonical_rotation, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
@@ -52,6 +53,21 @@ def test_attention_weights_of_equation_1_sum_to_one():
         torch.randn(v, k, EDGE_DIM), torch.randint(v, (v, k)),
     )  # fmt: skip
     assert torch.allclose(out, ones, atol=1e-4)
+
+
+def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by_one():
+    torch.manual_seed(1)
+    network, x = PointAttention(NetworkConfig()), hierarchy(NetworkConfig())
+    level = x.levels[0]
+    f = torch.randn(len(level.inputs), network.config.features)
+    bonds = network.bonds
+    with torch.no_grad():
+        fused = bonds(f, level)
+        own, other = bonds.own(bonds.norm(f)), bonds.other(bonds.norm(f))
+        plain = bonds_reference(own, other, level.edges, level.neighbors, bonds.pose.weight, bonds.out.weight[0])
+        assert torch.allclose(fused, plain + bonds.out.bias, atol=1e-4)
+        some = torch.tensor([0, 5, 17, fused.numel() - 1])
+        assert torch.allclose(bonds.some(f, level, some), fused.reshape(-1)[some], atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ import torch
 
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment, AlignmentConfig
+from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from segvec3d_core.network import NetworkConfig, PointAttention
 from segvec3d_core.text import TextEncoder
 from segvec3d_core.train import losses, run
 from segvec3d_core.train.alignment import AlignmentTraining, Described3D, Lesson, ask, open_info_nce
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
 from segvec3d_core.train.data import Example, Scenes, load_sample, prepare, simulate_pair, simulate_sample
-from segvec3d_core.train.segmentation import Run, SegmentationTraining, example_loss, train_segmentation
+from segvec3d_core.train.segmentation import Run, SegmentationTraining, begin_with, example_loss, train_segmentation
 from segvec3d_core.train.weak import Supervision, across_frames, oversegment, weaken
 
 SMALL = NetworkConfig(channels=(32, 32, 32), layers=(1, 1, 1), features=48)
@@ -75,6 +76,23 @@ def test_equation_12_prefers_what_belongs_together_and_forgives_shared_labels():
     assert losses.info_nce(right, positive, tau) < 0.01 < losses.info_nce(wrong, positive, tau)
     twins = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
     assert losses.info_nce(twins, torch.ones(2, 2, dtype=torch.bool), tau) == pytest.approx(0, abs=1e-6)
+
+
+def test_bonds_are_learned_from_edges_across_borders_as_much_as_from_those_within(example):
+    level = example.hierarchy.levels[0]
+    edges = losses.contested_edges(example.labels, example.is_surface, level.neighbors, 200, generator())
+    i, j = edges // level.neighbors.shape[1], level.neighbors.reshape(-1)[edges]
+    assert bool(((example.labels[i] >= 0) & (example.labels[j] >= 0)).all())
+    same = example.labels[i] == example.labels[j]
+    assert 0.25 < same.float().mean() < 0.75
+    assert not bool((i == j).any())
+    right = torch.where(same, 5.0, -5.0)
+    assert losses.bond(right, example.labels, level.neighbors, edges) < 0.1
+    assert losses.bond(-right, example.labels, level.neighbors, edges) > 4
+    nobody = torch.full_like(example.labels, -1)
+    none = losses.contested_edges(nobody, example.is_surface, level.neighbors, 200, generator())
+    assert len(none) == 0
+    assert losses.bond(right[:0], nobody, level.neighbors, none).item() == 0
 
 
 def test_steps_on_one_scene_lower_its_losses(example):
@@ -292,7 +310,7 @@ def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4, frames=None,
-        start=None, without=None,
+        start=None, without=None, learning_rate=None,
     )  # fmt: skip
     assert run(args) == 0
     model = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
@@ -315,6 +333,23 @@ def test_a_run_may_begin_with_the_weights_of_another(tmp_path):
     assert all(torch.equal(begun[key], value) for key, value in network.state_dict().items())
     _, story = train_segmentation(second, SMALL, resume=False)
     assert story["start"] == {"commit": "abc", "steps": 2, "scenes": None}
+
+
+def test_weights_without_a_bond_head_may_be_begun_with_and_those_of_another_shape_may_not(tmp_path):
+    network = PointAttention(SMALL)
+    model = SegVec3D(network, Alignment(AlignmentConfig(features=SMALL.features)), device="cpu")
+    state = network.state_dict()
+    older = {f"network.{key}": value for key, value in state.items() if not key.startswith("bonds.")}
+    model.save(tmp_path / "whole.safetensors")
+    config = load_checkpoint(tmp_path / "whole.safetensors").config
+    save_checkpoint(Checkpoint(older, config, {}), tmp_path / "older.safetensors")
+    fresh = PointAttention(SMALL)
+    bonds = fresh.bonds.out.weight.detach().clone()
+    begin_with(fresh, tmp_path / "older.safetensors")
+    assert torch.equal(fresh.embed[1].weight, network.embed[1].weight)
+    assert torch.equal(fresh.bonds.out.weight, bonds)
+    with pytest.raises(ValueError, match=r"start: .*whole\.safetensors holds another network: .*embed"):
+        begin_with(PointAttention(replace(SMALL, embedding=5)), tmp_path / "whole.safetensors")
 
 
 def test_a_resumed_run_ends_like_one_that_was_never_stopped(tmp_path):

@@ -137,8 +137,8 @@ def contested_edges(
     apart = known & (own != other)
     rim = apart.any(1, keepdim=True)
     things = ~(is_surface[:, None] | is_surface[neighbors])
-    same = known & (own == other)
-    same[:, 0] = False  # each voxel's edge to itself
+    itself = torch.arange(len(neighbors), device=neighbors.device)[:, None]
+    same = known & (own == other) & (neighbors != itself)
     kinds = (apart & things, apart & ~things, same & (rim | rim[:, 0][neighbors]), same & ~is_surface[:, None])
     picked = []
     for kind in kinds:
