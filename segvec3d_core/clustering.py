@@ -1,8 +1,8 @@
 """Embeddings to instances (section 3.2).
 
-Four ways to group the object voxels, all on the same embeddings: DBSCAN, mean-shift and the fixed radius of the
-paper, and the fast default, which follows the neighbourhood graph. Surfaces are parted from objects first, by the
-network's surface head, and grouped by continuity.
+The voxels are first grown into segments along the bonds that the network sees between neighbours, and each segment as
+a whole is a surface or not. Objects are then made of the segments, which is the fast default, or of the embeddings
+of all object voxels by one of the paper's ways: DBSCAN, mean-shift, fixed radius.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from .config import ClusteringMethod
-from .kernels.components import connected, shift_step
+from .kernels.agglomeration import average_linkage, basins, contacts, mutual
 
 MERGED_SEGMENTS = 2_000
 """Only so many of the largest segments are compared for merging, which keeps time and memory bounded."""
+BOND_BOUND = 4.0
+"""Bonds beyond this logit count as this much: a hundred edges decide together, not one."""
 
 Labels = NDArray[np.int64]
 Embeddings = NDArray[np.float32]
@@ -30,25 +32,22 @@ class ClusteringConfig:
     margin of equation (8).
 
     Attributes:
-        surface_threshold: voxels more likely a surface than this are one.
-        shift_radius, shift_steps: kernel and number of the mean-shift steps on the graph.
-        link_radius: edges shorter than this join two voxels.
+        surface_threshold: segments whose voxels are on average more likely a surface than this are one.
+        bond_threshold: segments that touch with a higher mean bond than this, a logit, are one.
+        part_threshold: segments that touch with a lower mean bond than this are never merged by their embeddings.
         merge_radius: segments whose mean embeddings are nearer than this are one object.
         adopt_radius: a fragment joins the nearest object within this.
         min_voxels: smaller segments are fragments.
-        surface_radius: edges shorter than this join two surface voxels.
         min_surface_voxels: smaller surfaces are dropped.
         radius: of mean-shift and fixed-radius; DBSCAN, which chains, links within half of it.
     """
 
-    surface_threshold: float = 0.5
-    shift_radius: float = 0.5
-    shift_steps: int = 4
-    link_radius: float = 0.3
-    merge_radius: float = 0.5
-    adopt_radius: float = 1.0
-    min_voxels: int = 8
-    surface_radius: float = 0.5
+    surface_threshold: float = 0.4
+    bond_threshold: float = -0.75
+    part_threshold: float = -1.0
+    merge_radius: float = 0.35
+    adopt_radius: float = 0.5
+    min_voxels: int = 12
     min_surface_voxels: int = 60
     radius: float = 0.5
 
@@ -56,6 +55,7 @@ class ClusteringConfig:
 def cluster(
     e: Embeddings,
     surface: NDArray[np.float32],
+    bonds: NDArray[np.float32],
     neighbors: NDArray[np.int64],
     method: ClusteringMethod = "fast",
     config: ClusteringConfig | None = None,
@@ -63,7 +63,8 @@ def cluster(
     """Group voxels into objects and surfaces.
 
     Args:
-        e: (V, d_e) embeddings; surface: (V,) probability of lying on a surface; neighbors: (V, k) int64.
+        e: (V, d_e) embeddings; surface: (V,) probability of lying on a surface; bonds: (V, k) logits of each edge
+            to stay within an instance; neighbors: (V, k) int64.
         method: how object voxels are grouped; config: constants.
 
     Returns:
@@ -73,32 +74,58 @@ def cluster(
         ValueError: unknown method.
     """
     config = config or ClusteringConfig()
-    if method not in _METHODS:
-        raise ValueError(f"clustering: expected one of {', '.join(_METHODS)}, got {method!r}")
-    on_surface = surface > config.surface_threshold
-    objects = np.full(len(e), -1, np.int64)
-    rows = np.flatnonzero(~on_surface)
-    if len(rows):
-        objects = _METHODS[method](e, neighbors, ~on_surface, config)
-        objects = absorb_fragments(e, objects, ~on_surface, config)
-    smooth = shift_step(e, neighbors, on_surface, config.surface_radius)
-    surfaces = connected(smooth, neighbors, on_surface, config.surface_radius)
-    return objects, drop_small(surfaces, config.min_surface_voxels)
+    if method != "fast" and method not in _METHODS:
+        raise ValueError(f"clustering: expected one of {', '.join(('fast', *_METHODS))}, got {method!r}")
+    if len(e) == 0:
+        return np.full(0, -1, np.int64), np.full(0, -1, np.int64)
+    bonds = mutual(bonds, neighbors, np.float32(BOND_BOUND))
+    segments = grow(bonds, neighbors, config)
+    sizes = np.bincount(segments)
+    on_surface = (np.bincount(segments, surface) / sizes > config.surface_threshold)[segments]
+    surfaces = drop_small(np.where(on_surface, segments, -1), config.min_surface_voxels)
+    if on_surface.all():
+        return np.full(len(e), -1, np.int64), surfaces
+    if method == "fast":
+        objects = merge_segments(
+            e, np.where(on_surface, -1, segments), _parted(segments, neighbors, bonds, config), config
+        )
+    else:
+        objects = _METHODS[method](e, ~on_surface, config)
+    return absorb_fragments(e, objects, ~on_surface, config), surfaces
 
 
-def fast(e: Embeddings, neighbors: NDArray[np.int64], active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
-    """The default: mean-shift steps among spatial neighbours, union-find on the graph, then a merge of segments.
+def grow(bonds: NDArray[np.float32], neighbors: NDArray[np.int64], config: ClusteringConfig) -> Labels:
+    """Grow segments along bonds: seeds by steepest ascent, then average linkage of what touches.
 
-    Smoothing before linking keeps one stray voxel from bridging two objects; merging by mean embedding joins what
-    an occluder has cut apart.
+    The mean over a whole border decides, so one stray voxel bridges nothing.
+
+    Args:
+        bonds: (V, k) from ``kernels.agglomeration.mutual``; neighbors: (V, k) int64.
+
+    Returns:
+        (V,) int64 segment of each voxel, numbered by first voxel.
     """
-    for _ in range(config.shift_steps):
-        e = shift_step(e, neighbors, active, config.shift_radius)
-    return merge_segments(e, connected(e, neighbors, active, config.link_radius), config)
+    seeds, count = basins(bonds, neighbors)
+    joined = average_linkage(*contacts(seeds, neighbors, bonds), count, config.bond_threshold)
+    return drop_small(joined[seeds], 1)
 
 
-def merge_segments(e: Embeddings, labels: Labels, config: ClusteringConfig) -> Labels:
-    """Join the nearest two segments' means until none are nearer than ``merge_radius`` (centroid linkage)."""
+def _parted(
+    segments: Labels, neighbors: NDArray[np.int64], bonds: NDArray[np.float32], config: ClusteringConfig
+) -> NDArray[np.int64]:
+    """Pairs of segments (P, 2) that touch and are clearly two things."""
+    low, high, sums, counts = contacts(segments, neighbors, bonds)
+    apart = sums / np.maximum(counts, 1) < config.part_threshold
+    return np.stack([low[apart], high[apart]], 1)
+
+
+def merge_segments(e: Embeddings, labels: Labels, parted: NDArray[np.int64], config: ClusteringConfig) -> Labels:
+    """Join what an occluder has cut apart: the nearest two segments' means, until none are nearer than
+    ``merge_radius`` (centroid linkage).
+
+    Args:
+        labels: (V,) segment of each voxel or -1; parted: (P, 2) segments that are not to be joined.
+    """
     count = int(labels.max(initial=-1)) + 1
     means, sizes = _means(e, labels, count)
     large = np.flatnonzero(sizes >= config.min_voxels)
@@ -109,6 +136,11 @@ def merge_segments(e: Embeddings, labels: Labels, config: ClusteringConfig) -> L
     group = np.arange(len(large))
     distance = cdist(means, means)
     np.fill_diagonal(distance, np.inf)
+    row = np.full(count, -1)
+    row[large] = np.arange(len(large))
+    a, b = row[parted[(parted < count).all(1)]].T
+    both = (a >= 0) & (b >= 0)
+    distance[a[both], b[both]] = distance[b[both], a[both]] = np.inf
     while True:
         a, b = np.unravel_index(np.argmin(distance), distance.shape)
         if distance[a, b] > config.merge_radius:
@@ -116,16 +148,16 @@ def merge_segments(e: Embeddings, labels: Labels, config: ClusteringConfig) -> L
         means[a] = (means[a] * sizes[a] + means[b] * sizes[b]) / (sizes[a] + sizes[b])
         sizes[a] += sizes[b]
         group[group == b] = a
-        distance[b, :] = distance[:, b] = np.inf
-        alive = np.isfinite(distance[a])
-        distance[a, alive] = distance[alive, a] = np.linalg.norm(means[alive] - means[a], axis=1)
+        free = np.isfinite(distance[a]) & np.isfinite(distance[b])
+        distance[b, :] = distance[:, b] = distance[a, :] = distance[:, a] = np.inf
+        distance[a, free] = distance[free, a] = np.linalg.norm(means[free] - means[a], axis=1)
     mapping = np.arange(count)
     mapping[large] = large[group]
     return np.where(labels >= 0, mapping[labels], -1)
 
 
-def dbscan(e: Embeddings, neighbors: NDArray[np.int64], active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
-    """DBSCAN (Ester et al. 1996) in the embedding space; ``neighbors`` is not used."""
+def dbscan(e: Embeddings, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
+    """DBSCAN (Ester et al. 1996) in the embedding space."""
     from sklearn.cluster import DBSCAN
 
     labels = np.full(len(e), -1, np.int64)
@@ -133,10 +165,8 @@ def dbscan(e: Embeddings, neighbors: NDArray[np.int64], active: NDArray[np.bool_
     return labels
 
 
-def mean_shift(
-    e: Embeddings, neighbors: NDArray[np.int64], active: NDArray[np.bool_], config: ClusteringConfig
-) -> Labels:
-    """Mean-shift (Comaniciu and Meer 2002) in the embedding space from binned seeds; ``neighbors`` is not used."""
+def mean_shift(e: Embeddings, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
+    """Mean-shift (Comaniciu and Meer 2002) in the embedding space from binned seeds."""
     from sklearn.cluster import MeanShift
 
     labels = np.full(len(e), -1, np.int64)
@@ -148,9 +178,7 @@ def mean_shift(
     return labels
 
 
-def fixed_radius(
-    e: Embeddings, neighbors: NDArray[np.int64], active: NDArray[np.bool_], config: ClusteringConfig
-) -> Labels:
+def fixed_radius(e: Embeddings, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
     """The paper's fixed radius: the densest voxel left gathers all within ``radius`` of it, until none are left."""
     rows = np.flatnonzero(active)
     tree = cKDTree(e[rows])
@@ -165,7 +193,7 @@ def fixed_radius(
     return labels
 
 
-_METHODS = {"fast": fast, "dbscan": dbscan, "mean-shift": mean_shift, "fixed-radius": fixed_radius}
+_METHODS = {"dbscan": dbscan, "mean-shift": mean_shift, "fixed-radius": fixed_radius}
 
 
 def _means(e: Embeddings, labels: Labels, count: int) -> tuple[Embeddings, NDArray[np.int64]]:

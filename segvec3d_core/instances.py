@@ -11,12 +11,14 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from .alignment import InstanceInput, instance_statistics
+from .clustering import BOND_BOUND
 from .config import SegmentationConfig
 from .geometry import oriented_box
+from .kernels.agglomeration import bond_means
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
-SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels")
+SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels", "cohesion", "contrast")
 FAR = 2.0
 """Embeddings farther apart than this are all alike far."""
 DESCRIBED_VOXELS = 512
@@ -32,7 +34,7 @@ class ScoreModel:
         weights: one for each of ``SCORE_FEATURES``; bias: their offset.
     """
 
-    weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3)
+    weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.5, 0.5)
     bias: float = -2.0
 
     def __call__(self, features: NDArray[np.float64]) -> float:
@@ -44,7 +46,7 @@ class Segment:
     """A cluster of voxels on its way to becoming a ``SceneObject``.
 
     Attributes:
-        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (4,) what the score was read from.
+        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (6,) what the score was read from.
         point_count: points in the voxels; box, centroid, color: None until described.
     """
 
@@ -80,14 +82,18 @@ def find_segments(
     surfaces: NDArray[np.int64],
     e: NDArray[np.float32],
     surface: NDArray[np.float32],
+    bonds: NDArray[np.float32],
+    neighbors: NDArray[np.int64],
     grid: VoxelGrid,
     score: ScoreModel,
 ) -> list[Segment]:
     """Gather the voxels of each cluster, objects first, larger first within each kind.
 
     Args:
-        objects, surfaces: (V,) int64 from ``clustering.cluster``; e: (V, d_e); surface: (V,) probability.
+        objects, surfaces: (V,) int64 from ``clustering.cluster``; e: (V, d_e); surface: (V,) probability;
+        bonds: (V, k) logits; neighbors: (V, k) int64.
     """
+    inside, across = bond_means(objects, neighbors, bonds, np.float32(BOND_BOUND), int(objects.max(initial=-1)) + 1)
     members = _members(objects)
     means = np.array([e[voxels].mean(0) for voxels in members]).reshape(-1, e.shape[1])
     gaps = np.full(len(members), FAR)
@@ -98,11 +104,12 @@ def find_segments(
         found: list[Segment] = []
         for k, voxels in enumerate(groups):
             certainty = float((1 - surface[voxels] if kind == "object" else surface[voxels]).mean())
-            spread, gap = 0.0, FAR
+            spread, gap, cohesion, contrast = 0.0, FAR, 0.0, 0.0
             if kind == "object":
+                cohesion, contrast = float(inside[k]), -float(across[k])
                 spread = float(np.linalg.norm(e[voxels] - means[k], axis=1).mean())
                 gap = float(gaps[k])
-            features = np.array([certainty, -spread, gap, np.log(len(voxels))])
+            features = np.array([certainty, -spread, gap, np.log(len(voxels)), cohesion, contrast])
             points = int(grid.counts[voxels].sum())
             sure = score(features) if kind == "object" else certainty
             found.append(Segment(kind, voxels, sure, features, points))  # type: ignore[arg-type]

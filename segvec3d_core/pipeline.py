@@ -41,7 +41,8 @@ class EmbeddedVoxels:
 
     Attributes:
         neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
-        features: (V, d_f) F, on the model's device; embeddings: (V, d_e) float32; surface: (V,) float32, probability.
+        features: (V, d_f) F, on the model's device; embeddings: (V, d_e) float32; surface: (V,) float32, probability;
+        bonds: (V, k) float32, logit of each edge to stay within an instance.
     """
 
     neighbors: NDArray[np.int64]
@@ -49,6 +50,7 @@ class EmbeddedVoxels:
     features: torch.Tensor
     embeddings: NDArray[np.float32]
     surface: NDArray[np.float32]
+    bonds: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,14 +138,16 @@ class SegVec3D:
         return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
 
     def with_untrained_embedding(self, seed: int = 0) -> SegVec3D:
-        """The same network, but with random weights in the embedding head (7): what (8) has taught it is gone, what
-        the surface head knows is not."""
+        """The same network, but with random weights in the embedding head (7) and the bond head: what is known of
+        instances is gone, what the surface head knows is not."""
         network = PointAttention(self.network.config)
         network.load_state_dict(self.network.state_dict())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network.embed.load_state_dict(PointAttention(self.network.config).embed.state_dict())
-        name = f"{self.info.get('weights', 'weights')}, embedding head untrained"
+            random = PointAttention(self.network.config)
+            network.embed.load_state_dict(random.embed.state_dict())
+            network.bonds.load_state_dict(random.bonds.state_dict())
+        name = f"{self.info.get('weights', 'weights')}, instance heads untrained"
         return SegVec3D(
             network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
         )
@@ -208,11 +212,13 @@ class SegVec3D:
             with clock("graph"):
                 hierarchy = build_hierarchy(grid, cloud.viewpoint, up, self.network.config)
             with clock("network"):
-                features, e, logits = self.network(hierarchy.to(self.device))
+                hierarchy = hierarchy.to(self.device)
+                features, e, logits = self.network(hierarchy)
+                bonds = self.network.bonds(features, hierarchy.levels[0]).float().cpu().numpy()
                 embeddings = e.float().cpu().numpy()
                 surface = logits.float().sigmoid().cpu().numpy()
-            neighbors = hierarchy.levels[0].neighbors.numpy()
-            voxels = EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface)
+            neighbors = hierarchy.levels[0].neighbors.cpu().numpy()
+            voxels = EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
             return Embedded(cloud, grid, up, voxels, clock.seconds)
 
     def group(
@@ -235,8 +241,9 @@ class SegVec3D:
         with KERNEL_LOCK, torch.inference_mode():
             with clock("clustering"):
                 constants = clustering or self.clustering
-                objects, surfaces = cluster(e, surface, voxels.neighbors, config.clustering, constants)
-                segments = find_segments(objects, surfaces, e, surface, grid, self.score)
+                graph = voxels.bonds, voxels.neighbors
+                objects, surfaces = cluster(e, surface, *graph, config.clustering, constants)
+                segments = find_segments(objects, surfaces, e, surface, *graph, grid, self.score)
             with clock("boxes"):
                 segments = describe_segments(segments, grid, voxels.normals, embedded.up, config)
             with clock("alignment"):

@@ -1,9 +1,9 @@
-"""Kernels on the neighbourhood graph: smoothing of embeddings and union-find."""
+"""Union-find on the neighbourhood graph."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -13,38 +13,6 @@ def _squared(e, i, j):  # type: ignore[no-untyped-def]
     for c in range(e.shape[1]):
         d += (e[i, c] - e[j, c]) ** 2
     return d
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def shift_step(e, neighbors, active, radius):  # type: ignore[no-untyped-def]
-    """One mean-shift step with a flat kernel, restricted to spatial neighbours.
-
-    Args:
-        e: (V, d_e) float32; neighbors: (V, k) int64; active: (V,) bool, others stay and pull nobody; radius: of the
-        kernel, embedding units.
-
-    Returns:
-        (V, d_e) float32, each active row the mean of its active neighbours within ``radius``.
-    """
-    n, width = e.shape
-    out = e.copy()
-    limit = np.float32(radius * radius)
-    for i in prange(n):
-        if not active[i]:
-            continue
-        total = np.zeros(width, np.float32)
-        count = np.float32(0)
-        for p in range(neighbors.shape[1]):
-            j = neighbors[i, p]
-            if not active[j]:
-                continue
-            if _squared(e, i, j) <= limit:
-                count += np.float32(1)
-                for c in range(width):
-                    total[c] += e[j, c]
-        for c in range(width):
-            out[i, c] = total[c] / count
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -59,7 +27,9 @@ def _find(parent, i):  # type: ignore[no-untyped-def]
 def connected(e, neighbors, active, radius):  # type: ignore[no-untyped-def]
     """Connected components of the edges shorter than ``radius`` in the embedding space.
 
-    Args as ``shift_step``.
+    Args:
+        e: (V, d_e) float32; neighbors: (V, k) int64; active: (V,) bool, the others are left out; radius: embedding
+            units.
 
     Returns:
         (V,) int64 component of each voxel, numbered by first voxel; -1 for inactive ones.

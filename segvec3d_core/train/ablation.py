@@ -253,8 +253,10 @@ def score_scene(scene: Embedded, constants: ClusteringConfig, method: Clustering
     """
     example = scene.example
     neighbors = example.hierarchy.levels[0].neighbors.numpy()
-    objects, surfaces = cluster(scene.e, scene.surface, neighbors, method, constants)
-    segments = find_segments(objects, surfaces, scene.e, scene.surface, example.grid, ScoreModel())
+    objects, surfaces = cluster(scene.e, scene.surface, scene.bonds, neighbors, method, constants)
+    segments = find_segments(
+        objects, surfaces, scene.e, scene.surface, scene.bonds, neighbors, example.grid, ScoreModel()
+    )
     of_voxel = np.full(len(objects) + 1, -1, np.int64)  # one more row, so that inverse -1 reads -1
     for k, segment in enumerate(segments):
         of_voxel[segment.voxels] = k

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..alignment import InstanceInput
 from ..clustering import cluster
 from ..config import SegmentationConfig
-from ..instances import Segment, alignment_input, describe_segments, find_segments
+from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments, find_segments
 from ..network import build_hierarchy
 from ..pipeline import SegVec3D
 from ..voxels import Fovea, voxelize
@@ -49,7 +49,7 @@ class SceneRows:
 
     Attributes:
         instances: its described instances.
-        score_features: (S, 4) of each object that segmentation found, see ``ScoreModel``; score_hits: (S,) bool,
+        score_features: (S, F) of each object that segmentation found, see ``ScoreModel``; score_hits: (S,) bool,
             whether it overlaps a true object with IoU > 0.5.
     """
 
@@ -70,8 +70,9 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     features, e, logits = model.network(hierarchy)
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     neighbors = hierarchy.levels[0].neighbors.numpy()
-    objects, surfaces = cluster(e.numpy(), logits.sigmoid().numpy(), neighbors, "fast", model.clustering)
-    found = find_segments(objects, surfaces, e.numpy(), logits.sigmoid().numpy(), grid, model.score)
+    surface, bonds = logits.sigmoid().numpy(), model.network.bonds(features, hierarchy.levels[0]).numpy()
+    objects, surfaces = cluster(e.numpy(), surface, bonds, neighbors, "fast", model.clustering)
+    found = find_segments(objects, surfaces, e.numpy(), surface, bonds, neighbors, grid, model.score)
     masks = [truth == entity for entity in range(len(sample.is_surface))]
     things = [s for s in found if s.kind == "object"]
     hits = [
@@ -84,7 +85,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
         best = max(found, key=lambda s: _iou(s.voxels, mask), default=None)
         if best is None or _iou(best.voxels, mask) <= 0.5:
             voxels = np.flatnonzero(mask)
-            best = Segment("object", voxels, 1.0, np.zeros(4), int(grid.counts[voxels].sum()))
+            best = Segment("object", voxels, 1.0, np.zeros(len(SCORE_FEATURES)), int(grid.counts[voxels].sum()))
         chosen.append((best, entity))
     surfaces_only = [s for s in found if s.kind == "surface"]
     everything = SegmentationConfig(min_points=1, min_score=0)
@@ -97,7 +98,9 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
         assert info is not None
         color = (x.color.nan_to_num() * 255).round().byte()
         rows.append(Described3D(x.features.half(), x.geometry.half(), x.statistics[0], color, info, scene))
-    return SceneRows(rows, np.array([s.features for s in things]).reshape(-1, 4), np.array(hits, bool))
+    return SceneRows(
+        rows, np.array([s.features for s in things]).reshape(-1, len(SCORE_FEATURES)), np.array(hits, bool)
+    )
 
 
 def _iou(voxels: NDArray[np.int64], mask: NDArray[np.bool_]) -> float:
@@ -140,7 +143,7 @@ def describe_scenes(
         ):
             plain, features, hits = torch.load(io.BytesIO(blob), weights_only=True)
             rows = [Described3D(*row) for row in plain]
-            yield SceneRows(rows, np.array(features).reshape(-1, 4), np.array(hits, bool))
+            yield SceneRows(rows, np.array(features).reshape(-1, len(SCORE_FEATURES)), np.array(hits, bool))
 
 
 def collate(rows: list[Described3D]) -> InstanceInput:

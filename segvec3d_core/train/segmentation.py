@@ -112,9 +112,10 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
     for index in range(scenes):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
         example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=20_000)
-        _, e, logits = network(example.hierarchy)
-        p = logits.sigmoid().numpy()
-        objects, _ = cluster(e.numpy(), p, example.hierarchy.levels[0].neighbors.numpy(), "fast", ClusteringConfig())
+        level = example.hierarchy.levels[0]
+        f, e, logits = network(example.hierarchy)
+        p, bonds = logits.sigmoid().numpy(), network.bonds(f, level).numpy()
+        objects, _ = cluster(e.numpy(), p, bonds, level.neighbors.numpy(), "fast", ClusteringConfig())
         score = score_voxels(example, objects)
         known = example.truth.numpy() >= 0
         right = ((p > 0.5) == example.is_surface.numpy())[known]

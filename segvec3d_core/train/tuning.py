@@ -19,13 +19,12 @@ from .segmentation import VALIDATION_SEED_OFFSET, score_voxels
 log = logging.getLogger(__name__)
 
 GRID: dict[str, tuple[float, ...]] = {
-    "surface_threshold": (0.3, 0.4, 0.5, 0.6, 0.7),
-    "merge_radius": (0.3, 0.4, 0.5, 0.65, 0.8, 1.0),
-    "link_radius": (0.15, 0.2, 0.3, 0.4, 0.5),
-    "shift_radius": (0.3, 0.5, 0.75, 1.0),
-    "shift_steps": (0, 2, 4, 8),
-    "adopt_radius": (0.5, 1.0, 1.5, 2.5),
-    "min_voxels": (4, 6, 8, 12, 18),
+    "bond_threshold": (-2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25),
+    "surface_threshold": (0.3, 0.35, 0.4, 0.45, 0.5, 0.6),
+    "merge_radius": (0.0, 0.2, 0.35, 0.5, 0.65, 0.8),
+    "part_threshold": (-3.0, -2.0, -1.5, -1.0, -0.5),
+    "adopt_radius": (0.0, 0.3, 0.5, 1.0, 1.5),
+    "min_voxels": (6, 8, 12, 18, 25),
 }
 """Values tried for each constant, one constant after the other."""
 
@@ -35,12 +34,13 @@ class Embedded:
     """A validation scene after the network: what clustering reads, and the truth.
 
     Attributes:
-        example: the scene; e: (V, d_e) embeddings; surface: (V,) probability.
+        example: the scene; e: (V, d_e) embeddings; surface: (V,) probability; bonds: (V, k) logits.
     """
 
     example: Example
     e: NDArray[np.float32]
     surface: NDArray[np.float32]
+    bonds: NDArray[np.float32]
 
 
 @torch.no_grad()
@@ -52,8 +52,9 @@ def embed_scenes(
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
         example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=max_voxels)
-        _, e, logits = network(example.hierarchy)
-        rows.append(Embedded(example, e.numpy(), logits.sigmoid().numpy()))
+        f, e, logits = network(example.hierarchy)
+        bonds = network.bonds(f, example.hierarchy.levels[0])
+        rows.append(Embedded(example, e.numpy(), logits.sigmoid().numpy(), bonds.numpy()))
     return rows
 
 
@@ -62,7 +63,7 @@ def quality(rows: list[Embedded], config: ClusteringConfig) -> float:
     scores = []
     for row in rows:
         neighbors = row.example.hierarchy.levels[0].neighbors.numpy()
-        objects, _ = cluster(row.e, row.surface, neighbors, "fast", config)
+        objects, _ = cluster(row.e, row.surface, row.bonds, neighbors, "fast", config)
         score = score_voxels(row.example, objects)
         scores.append(0.5 * score.overlap.f + score.hits / max(score.predicted + score.true, 1))
     return float(np.mean(scores))
