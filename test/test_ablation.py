@@ -63,17 +63,21 @@ def test_slow_rows_are_made_only_by_name_and_unknown_ones_are_told() -> None:
 
 
 def test_embeddings_that_gather_each_object_score_full_marks(example: Example) -> None:
-    """The truth as embeddings: one place for each entity, far from the others; surfaces known."""
+    """The truth as embeddings and bonds: one place for each entity, far from the others; surfaces known."""
     truth = example.truth.numpy()
     e = np.zeros((len(truth), 4), np.float32)
     e[:, 0] = 10 * truth
     surface = np.where(example.is_surface.numpy() | (truth < 0), 1, 0).astype(np.float32)
-    row = score_scene(Embedded(example, e, surface), ClusteringConfig(min_voxels=1), "fast")
+    neighbors = example.hierarchy.levels[0].neighbors.numpy()
+    bonds = np.where(truth[:, None] == truth[neighbors], 4, -4).astype(np.float32)
+    row = score_scene(Embedded(example, e, surface, bonds), ClusteringConfig(min_voxels=1), "fast")
     assert row.masks is not None
     assert row.masks.overlap.f == pytest.approx(1)
     assert row.quality == pytest.approx(1)
     assert row.surfaces[0, 0] / row.surfaces[0].sum() > 0.97, "but for points in voxels of a neighbour"
-    merged = score_scene(Embedded(example, np.zeros_like(e), surface), ClusteringConfig(), "fast")
+    things = surface < 0.5
+    bonds = np.where(things[:, None] == things[neighbors], 4, -4).astype(np.float32)
+    merged = score_scene(Embedded(example, np.zeros_like(e), surface, bonds), ClusteringConfig(), "fast")
     assert merged.masks is not None
     assert (merged.masks.predicted, merged.masks.true) == (1, row.masks.true)
     assert merged.masks.overlap.f < row.masks.overlap.f
