@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .inference import FusedNetwork
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.bonds import pair_logits
 from .kernels.grid import hash_cells, mean_by_cell
@@ -356,6 +357,7 @@ class PointAttention(nn.Module):
         self.embed = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, config.embedding))
         self.surface = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d // 2), nn.GELU(), nn.Linear(d // 2, 1))
         self.bonds = Bonds(d)
+        self._packed: tuple[object, FusedNetwork] | None = None
 
     def encode(self, hierarchy: Hierarchy) -> list[list[Tensor]]:
         """Stacked attention layers, (1) to (3): outputs h of every layer, by level."""
@@ -402,16 +404,36 @@ class PointAttention(nn.Module):
         Returns:
             F (V, d_f), equation (6); e (V, d_e), equation (7); logits (V,), positive for surfaces.
         """
+        fused = self._fused(hierarchy)
+        f, e, logits = self.plain(hierarchy) if fused is None else fused(hierarchy)
+        if self.config.centre_vote:
+            votes = e[:, :3] + hierarchy.levels[0].position * VOTE_SCALE
+            e = torch.cat([votes, e[:, 3:]], 1)
+        return f, e, logits
+
+    def plain(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
+        """What ``forward`` returns, but for the centre vote, in plain torch: with gradient, on any device."""
         h = self.concatenate(self.encode(hierarchy), hierarchy)
         f = h
         if self.config.global_context:
             z = self.context(h.max(0).values)  # (5)
             f = h + self.fuse(torch.cat([h, z.expand_as(h)], 1))  # (6)
-        e = self.embed(f)  # (7)
-        if self.config.centre_vote:
-            votes = e[:, :3] + hierarchy.levels[0].position * VOTE_SCALE
-            e = torch.cat([votes, e[:, 3:]], 1)
-        return f, e, self.surface(f).squeeze(1)
+        return f, self.embed(f), self.surface(f).squeeze(1)  # (7)
+
+    def _fused(self, hierarchy: Hierarchy) -> FusedNetwork | None:
+        """The fused kernels with today's weights, where they serve: on CPU, without gradient, in the shipped form."""
+        weights = tuple(self.parameters())
+        on_cpu = all(
+            t.device.type == "cpu" and t.dtype == torch.float32 for t in (*weights, hierarchy.levels[0].inputs)
+        )
+        if torch.is_grad_enabled() or not on_cpu or not FusedNetwork.fits(self):
+            return None
+        if any(p.is_inference() for p in weights):  # these do not tell when they change
+            return FusedNetwork(self)
+        state = tuple((p.data_ptr(), p._version) for p in weights)
+        if self._packed is None or self._packed[0] != state:
+            self._packed = (state, FusedNetwork(self))
+        return self._packed[1]
 
 
 VOTE_SCALE = 0.1

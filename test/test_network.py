@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from segvec3d_core.inference import FusedNetwork
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
 from segvec3d_core.kernels.bonds import reference as bonds_reference
+from segvec3d_core.kernels.dense import TILE, dense, fold, gelu, pack, standardize
 from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy, canonical_rotation, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
@@ -68,6 +70,64 @@ def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by
         assert torch.allclose(fused, plain + bonds.out.bias, atol=1e-4)
         some = torch.tensor([0, 5, 17, fused.numel() - 1])
         assert torch.allclose(bonds.some(f, level, some), fused.reshape(-1)[some], atol=1e-4)
+
+
+@pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
+def test_a_packed_map_after_a_standardised_row_is_linear_after_layer_norm(depth, width):
+    torch.manual_seed(depth)
+    norm, linear = torch.nn.LayerNorm(depth), torch.nn.Linear(depth, width)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(4 * TILE, depth)
+    normal, packed = np.empty(x.shape, np.float32), pack(*fold(norm, linear))
+    out = np.empty((len(x), packed.shape[0] * packed.shape[2]), np.float32)
+    standardize(x.numpy(), normal)
+    dense(normal, packed, out)
+    assert np.allclose(out[:, :width], linear(norm(x)).detach().numpy(), atol=1e-4)
+    assert (out[:, width:] == 0).all()
+
+
+def test_the_fast_gelu_is_gelu():
+    x = np.linspace(-20, 20, 9_999, dtype=np.float32).reshape(-1, 9)
+    expected = torch.nn.functional.gelu(torch.from_numpy(x.astype(np.float64))).numpy()
+    gelu(x)
+    assert np.abs(x - expected).max() < 2e-6
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        NetworkConfig(),
+        NetworkConfig(channels=(16, 48), layers=(1, 2), features=32, embedding=16, neighbors=7, centre_vote=False),
+        PAPER,
+        NetworkConfig(attention=False),
+        NetworkConfig(channels=(32,), layers=(2,), recompute=True),
+    ],
+    ids=["shipped", "another size", "paper", "mean", "recomputed"],
+)
+def test_without_gradient_the_network_says_the_same(config):
+    """The fused kernels beside plain torch; forms that they do not know stay with torch."""
+    torch.manual_seed(1)
+    network, x = PointAttention(config), hierarchy(config)
+    for p in network.parameters():
+        torch.nn.init.normal_(p, std=0.2)
+    plain = network(x)
+    with torch.inference_mode():
+        for a, b in zip(network(x), plain, strict=True):
+            assert torch.allclose(a, b.detach(), atol=1e-3, rtol=1e-4)
+    assert FusedNetwork.fits(network) is (config.edge_features and config.attention and not config.recompute)
+
+
+def test_without_gradient_the_network_follows_its_weights():
+    torch.manual_seed(0)
+    network, x = PointAttention(), hierarchy(NetworkConfig())
+    with torch.no_grad():
+        before = network(x)[0]
+        network.embed[1].weight += 1
+        network.stems[0].weight += 1
+        after = network(x)[0]
+    assert not torch.allclose(before, after)
+    assert torch.allclose(after, network(x)[0].detach(), atol=1e-3)
 
 
 @pytest.mark.parametrize(

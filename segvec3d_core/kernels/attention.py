@@ -15,13 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from torch import Tensor
+
+from .vectors import LANES, Writer
 
 HEAD_DIM = 16
 """Channels of one head, D: a constant, because the kernels are compiled for it."""
 EDGE_DIM = 10
 """Numbers in the relative pose of an edge, E, see ``kernels.grid.edge_features``."""
+EDGE_LANES = 2 * LANES
+"""The kernels read an edge as two vectors: its first eight numbers and its last eight. Those in both count once,
+because ``spread`` leaves their place in the second one empty."""
 
 
 def reference(
@@ -82,30 +89,108 @@ def _weights(q, k, u, edges, neighbors, i, heads, w):  # type: ignore[no-untyped
             w[h, p] *= total
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
-def _forward(q, k, v, u, edges, neighbors, heads):  # type: ignore[no-untyped-def]
-    n, many = neighbors.shape
-    out = np.empty((n, heads * HEAD_DIM), np.float32)
-    rel = np.empty((n, heads * EDGE_DIM), np.float32)
-    for i in prange(n):
-        w = np.empty((heads, many), np.float32)
-        _weights(q, k, u, edges, neighbors, i, heads, w)
-        value = np.empty(HEAD_DIM, np.float32)
-        pose = np.empty(EDGE_DIM, np.float32)
-        for h in range(heads):
-            value[:] = 0
-            pose[:] = 0
-            for p in range(many):
-                j, a = neighbors[i, p], w[h, p]
-                for c in range(HEAD_DIM):
-                    value[c] += a * v[j, h * HEAD_DIM + c]
-                for e in range(EDGE_DIM):
-                    pose[e] += a * edges[i, p, e]
-            for c in range(HEAD_DIM):
-                out[i, h * HEAD_DIM + c] = value[c]
-            for e in range(EDGE_DIM):
-                rel[i, h * EDGE_DIM + e] = pose[e]
-    return out, rel
+def spread(u: Tensor) -> Tensor:
+    """The last dimension of (..., E) laid out as the kernels read an edge -> (..., 16)."""
+    out = u.new_zeros(*u.shape[:-1], EDGE_LANES)
+    out[..., :LANES] = u[..., :LANES]
+    out[..., EDGE_LANES - (EDGE_DIM - LANES) :] = u[..., LANES:]
+    return out
+
+
+def _pose(to: Writer, edges: Any, i: Any, p: Any) -> tuple[Any, Any]:
+    """The relative pose of edge p of voxel i as two vectors."""
+    at = to.builder.mul(to.at(p, i, to.shape(edges)[1]), to.number(EDGE_DIM))
+    return to.load(edges, at), to.load(edges, to.at(at, EDGE_DIM - LANES))
+
+
+def _halves(to: Writer, x: Any, row: Any, part: int, h: Any) -> tuple[Any, Any]:
+    """The two vectors of head h in a quarter of a row of x: 0 query, 1 key, 2 value, 3 edge query."""
+    width = to.shape(x)[1]
+    quarter = to.builder.sdiv(width, to.number(4))
+    at = to.at(to.at(to.builder.mul(row, width), part, quarter), h, HEAD_DIM)
+    return to.load(x, at), to.load(x, to.at(at, LANES))
+
+
+def _neighbor(to: Writer, neighbors: Any, i: Any, p: Any) -> Any:
+    return to.scalar(neighbors, to.at(p, i, to.shape(neighbors)[1]))
+
+
+@intrinsic
+def _scores(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any) -> Any:
+    """s_ij of voxel i and head h for all its neighbours into ``w`` (K,)."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to = Writer(context, builder, signature, args)
+        x, i, h, edges, neighbors, w = to.arrays
+        query, edge_query = _halves(to, x, i, 0, h), _halves(to, x, i, 3, h)
+        with cgutils.for_range(builder, to.shape(neighbors)[1]) as loop:
+            key = _halves(to, x, _neighbor(to, neighbors, i, loop.index), 1, h)
+            total = to.zero()
+            for a, b in zip((*query, *edge_query), (*key, *_pose(to, edges, i, loop.index)), strict=True):
+                total = to.multiply_add(a, b, total)
+            builder.store(to.total(total), builder.gep(w.data, [loop.index]))
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.intp, edges, neighbors, w), generate
+
+
+@intrinsic
+def _sums(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, seen: Any, r: Any) -> Any:
+    """out_i and rel_i of head h, weighted by ``w`` (K,), into row r of ``seen``: its left and its right half."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to = Writer(context, builder, signature, args)
+        x, i, h, edges, neighbors, w, seen, r = to.arrays
+        sums = [to.variable(to.zero()) for _ in range(4)]
+        with cgutils.for_range(builder, to.shape(neighbors)[1]) as loop:
+            weight = to.broadcast(to.scalar(w, loop.index))
+            value = _halves(to, x, _neighbor(to, neighbors, i, loop.index), 2, h)
+            for one, part in zip(sums, (*value, *_pose(to, edges, i, loop.index)), strict=True):
+                builder.store(to.multiply_add(weight, part, builder.load(one)), one)
+        width = to.shape(seen)[1]
+        out = to.at(builder.mul(r, width), h, HEAD_DIM)
+        rel = builder.add(out, builder.sdiv(width, to.number(2)))
+        for k, one in enumerate(sums):
+            to.store(builder.load(one), seen, to.at(rel if k > 1 else out, LANES * (k % 2)))
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.intp, edges, neighbors, w, seen, types.intp), generate
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def attend(x, edges, neighbors, i, seen, r):  # type: ignore[no-untyped-def]
+    """Equations (1) and (2) of voxel i.
+
+    Args:
+        x: (V, 4 C) float32, of each voxel its queries, keys, values and ``spread`` edge queries.
+        edges: (V, K, E) float32; neighbors: (V, K) int64.
+        seen: (., 2 C) float32, in row r of which the left half takes out, the right one rel, 16 numbers to a head: its
+            first eight numbers and its last eight.
+    """
+    many = neighbors.shape[1]
+    w = np.empty(many, np.float32)
+    for h in range(x.shape[1] // (4 * HEAD_DIM)):
+        _scores(x, i, h, edges, neighbors, w)
+        top = w[0]
+        for p in range(1, many):
+            top = max(top, w[p])
+        total = np.float32(0)
+        for p in range(many):
+            w[p] = _exp(w[p] - top)
+            total += w[p]
+        total = np.float32(1) / total
+        for p in range(many):
+            w[p] *= total
+        _sums(x, i, h, edges, neighbors, w, seen, r)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
+    """``attend`` of all voxels -> (V, 2 C)."""
+    seen = np.empty((len(x), x.shape[1] // 2), np.float32)
+    for i in prange(len(x)):
+        attend(x, edges, neighbors, i, seen, i)
+    return seen
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -147,11 +232,11 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> Any:
-        heads = q.shape[1]
-        flat = [t.detach().reshape(len(t), -1).contiguous().numpy() for t in (q, k, v, u)]
-        out, rel = _forward(*flat, edges.numpy(), neighbors.numpy(), heads)  # type: ignore[call-arg]
+        x = torch.cat([t.detach().reshape(len(t), -1) for t in (q, k, v, spread(u))], 1)
+        seen = torch.from_numpy(_forward(x.numpy(), edges.numpy(), neighbors.numpy()))  # type: ignore[call-arg]
         ctx.save_for_backward(q, k, v, u, edges, neighbors)
-        return torch.from_numpy(out).view_as(q), torch.from_numpy(rel).view_as(u)
+        out, rel = seen.view(len(q), 2, q.shape[1], -1).unbind(1)
+        return out.contiguous(), torch.cat([rel[..., :LANES], rel[..., LANES - EDGE_DIM :]], -1)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:

@@ -1,0 +1,147 @@
+"""``network.PointAttention`` on CPU without gradient: its weights packed, its forward pass by fused kernels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .kernels.attention import EDGE_DIM, spread
+from .kernels.dense import PANEL, Packed, fold, pack
+from .kernels.forward import blocks, descend, enter, finish, layer, padded, pool
+
+if TYPE_CHECKING:
+    from .network import Hierarchy, Level, PointAttention, PointwiseAttention
+
+
+class FusedNetwork:
+    """The forward pass of a network of the shipped form, with a copy of its weights as the kernels want them.
+
+    Raises:
+        ValueError: a form that the kernels do not know, see ``fits``.
+    """
+
+    def __init__(self, network: PointAttention) -> None:
+        if not self.fits(network):
+            raise ValueError(f"network: the fused kernels do not know the form {network.config}")
+        self._config = network.config
+        self._stems = [pack(stem.weight, stem.bias) for stem in cast("list[nn.Linear]", network.stems)]
+        levels = cast("list[list[PointwiseAttention]]", network.layers)
+        self._asks = [[_ask(attention) for attention in level] for level in levels]
+        self._updates = [[_update(attention) for attention in level] for level in levels]
+        self._refines = [_refine(network, i) for i in range(len(levels))]
+        self._context = network.context
+        first, second = cast(nn.Linear, network.fuse[0]), cast(nn.Linear, network.fuse[2])
+        width = network.config.features
+        self._fuse_in, self._fuse_out = pack(first.weight[:, :width], first.bias), pack(second.weight, second.bias)
+        self._fuse_scene = first.weight[:, width:].detach()
+        self._heads = _heads(network)
+
+    @staticmethod
+    def fits(network: PointAttention) -> bool:
+        """Whether the kernels know this form: widths of whole panels, all that the ablation can switch off is on."""
+        c = network.config
+        whole = all(width % PANEL == 0 for width in (*c.channels, c.features, c.embedding))
+        on = c.edge_features and c.attention and c.residual and c.concatenate and c.global_context
+        return whole and on and not c.recompute
+
+    def __call__(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
+        """F (V, d_f), e (V, d_e) without the centre vote and surface logits (V,), as ``PointAttention.forward``."""
+        outputs = self._encode(hierarchy)
+        h, peak = self._concatenate(outputs, hierarchy)
+        z = self._context(torch.from_numpy(peak))  # (5)
+        fuse_in = self._fuse_in.copy()
+        fuse_in[:, 0] += (self._fuse_scene @ z).numpy().reshape(-1, PANEL)
+        count = len(hierarchy.levels[0].inputs)
+        f, e, logits = np.empty_like(h), padded(count, self._config.embedding), np.empty(count, np.float32)
+        finish(blocks(count), h, fuse_in, self._fuse_out, *self._heads, f, e, logits)
+        return torch.from_numpy(f)[:count], torch.from_numpy(e)[:count], torch.from_numpy(logits)
+
+    def _encode(self, hierarchy: Hierarchy) -> list[NDArray[np.float32]]:
+        """(1) to (3): the outputs of all layers of each level, side by side, ``padded``."""
+        everything: list[NDArray[np.float32]] = []
+        below = np.zeros((len(hierarchy.levels[0].inputs), 0), np.float32)
+        for i, level in enumerate(hierarchy.levels):
+            outputs = self._level(i, level, below)
+            everything.append(outputs)
+            if level.parents is not None:
+                at = outputs.shape[1] - self._config.channels[i]
+                below = pool(outputs, at, level.parents.numpy(), len(hierarchy.levels[i + 1].inputs))
+        return everything
+
+    def _level(self, i: int, level: Level, below: NDArray[np.float32]) -> NDArray[np.float32]:
+        count, width = len(level.inputs), self._config.channels[i]
+        edges, neighbors = level.edges.numpy(), level.neighbors.numpy()
+        asks, updates, bounds = self._asks[i], self._updates[i], blocks(count)
+        outputs = padded(count, width * len(updates))
+        f, f_next = padded(count, width), padded(count, width)
+        x, x_next = (padded(count, asks[0][1].shape[0] * PANEL) for _ in range(2))
+        enter(bounds, level.inputs.numpy(), edges, below, self._stems[i], *asks[0], f, x)
+        for n, update in enumerate(updates):
+            more = n + 1 < len(updates)
+            ask = asks[n + 1 if more else n]
+            layer(bounds, f, x, edges, neighbors, *update, *ask, more, outputs, n * width, f_next, x_next)
+            f, f_next, x, x_next = f_next, f, x_next, x
+        return outputs
+
+    def _concatenate(
+        self, outputs: list[NDArray[np.float32]], hierarchy: Hierarchy
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(4): H (V, d_f), ``padded``, and its maximum over all voxels (d_f,)."""
+        width = self._config.features
+        h, peaks = np.zeros((0, width), np.float32), np.zeros((0, width), np.float32)
+        for i in reversed(range(len(outputs))):
+            level, down = hierarchy.levels[i], h
+            count = len(level.inputs)
+            parents = np.zeros(0, np.int64) if level.parents is None else level.parents.numpy()
+            bounds = blocks(count)
+            h, peaks = padded(count, width), np.empty((len(bounds) - 1, width), np.float32)
+            descend(bounds, outputs[i], down, parents, level.offsets.numpy(), *self._refines[i], h, peaks)
+        return h, peaks.max(0)
+
+
+def _ask(attention: PointwiseAttention) -> tuple[Packed, Packed]:
+    """phi, psi and gamma: the layer that they share, and the others as one map."""
+    phi, psi, gamma = attention.phi, attention.psi, attention.gamma
+    edge_weight = _spread_rows(attention.phi_edge.weight)
+    edge_bias = _spread_rows(attention.phi_edge.bias[:, None])[:, 0]
+    weight = torch.cat([phi.weight * attention.scale, psi.weight, gamma.weight, edge_weight])
+    bias = torch.cat([phi.bias * attention.scale, psi.bias, gamma.bias, edge_bias])
+    return pack(*fold(attention.norm, attention.shared)), pack(weight, bias)
+
+
+def _spread_rows(weight: Tensor) -> Tensor:
+    """``spread`` of the rows of a (10 H, .) weight -> (16 H, .)."""
+    return spread(weight.T.reshape(weight.shape[1], -1, EDGE_DIM)).flatten(1).T
+
+
+def _update(attention: PointwiseAttention) -> tuple[Packed, Packed, Packed]:
+    """What follows the attention: its output map, and the two of the MLP."""
+    norm, widen, _, narrow = cast("tuple[nn.LayerNorm, nn.Linear, nn.GELU, nn.Linear]", tuple(attention.mlp))
+    width = attention.out.out_features
+    values, poses = attention.out.weight[:, :width], attention.out.weight[:, width:]
+    out = pack(torch.cat([values, _spread_rows(poses.T).T], 1), attention.out.bias)
+    return out, pack(*fold(norm, widen)), pack(narrow.weight, narrow.bias)
+
+
+def _refine(network: PointAttention, i: int) -> tuple[Packed, NDArray[np.float32], NDArray[np.float32], Packed]:
+    """A level's part in (4): the map of its layers' outputs, that of the offsets, the norm and the map that refine."""
+    mix = cast(nn.Linear, network.mix[i])
+    norm, _, linear = cast("tuple[nn.LayerNorm, nn.GELU, nn.Linear]", tuple(cast(nn.Sequential, network.refine[i])))
+    bias, place = mix.bias, np.zeros((3, network.config.features), np.float32)
+    if i < len(network.place):
+        at = cast(nn.Linear, network.place[i])
+        bias, place = bias + at.bias, np.ascontiguousarray(at.weight.detach().T.numpy())
+    scale = torch.stack([norm.weight, norm.bias]).detach().numpy()
+    return pack(mix.weight, bias), place, scale, pack(linear.weight, linear.bias)
+
+
+def _heads(network: PointAttention) -> tuple[Packed, Packed, NDArray[np.float32]]:
+    """The first layers of the embedding and the surface head as one map; the embedding's second; the surface's."""
+    first = [fold(cast(nn.LayerNorm, h[0]), cast(nn.Linear, h[1])) for h in (network.embed, network.surface)]
+    both = pack(*(torch.cat(parts) for parts in zip(*first, strict=True)))
+    embed, surface = cast(nn.Linear, network.embed[3]), cast(nn.Linear, network.surface[3])
+    return both, pack(embed.weight, embed.bias), torch.cat([surface.weight[0], surface.bias]).detach().numpy()

@@ -1,0 +1,131 @@
+"""Linear maps, GELU and layer normalisation on blocks of rows that stay in the processor's cache.
+
+A library's matrix product writes its result to memory, the next operation reads it back, and every operation wakes and
+awaits all threads: for the narrow layers of the network that costs more than the arithmetic. These kernels run on one
+thread, on a block of ``BLOCK`` rows; ``kernels.forward`` strings them together and spreads the blocks over the cores.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .vectors import LANES, Writer
+
+TILE = 6
+"""Rows of a tile: 6 rows of two registers are twelve sums, as many as sixteen registers can keep at work."""
+PANEL = 2 * LANES
+"""Columns of a tile."""
+BLOCK = 96
+"""Most rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
+
+
+Packed = NDArray[np.float32]
+"""A linear map (K -> M) laid out for ``dense``: (P, 1 + K, 16) float32, 16 output columns to a panel, the last one
+padded with zeros; the first row of each panel is the bias."""
+
+
+def pack(weight: Tensor, bias: Tensor) -> Packed:
+    """A (M, K) weight and (M,) bias, as in ``nn.Linear``, for ``dense``."""
+    outputs, depth = weight.shape
+    panels = -(-outputs // PANEL)
+    columns = np.zeros((1 + depth, panels * PANEL), np.float32)
+    columns[0, :outputs] = bias.detach().numpy()
+    columns[1:, :outputs] = weight.detach().T.numpy()
+    return np.ascontiguousarray(columns.reshape(1 + depth, panels, PANEL).transpose(1, 0, 2))
+
+
+def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+    """Weight and bias that say after ``standardize`` what ``linear`` says after ``norm``."""
+    return linear.weight * norm.weight, linear.bias + linear.weight @ norm.bias
+
+
+@intrinsic
+def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
+    """Rows i to i + 6 and columns 16 p to 16 p + 16 of the linear map, the sums kept in registers throughout.
+
+    Written out for LLVM, because a compiler does not find this form in loops. It is the inner kernel of Goto and
+    van de Geijn (2008): for each k, two registers of weights and six broadcast inputs feed twelve sums.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to = Writer(context, builder, signature, args)
+        x, i, packed, p, out = to.arrays
+        x_width, out_width, depth = to.shape(x)[1], to.shape(out)[1], to.shape(packed)[1]
+        halves = (0, LANES)
+        panel = builder.mul(builder.mul(p, to.number(PANEL)), depth)
+        bias = [to.load(packed, to.at(panel, half)) for half in halves]
+        sums = [[to.variable(start) for start in bias] for _ in range(TILE)]
+        inputs = [builder.mul(to.at(i, r), x_width) for r in range(TILE)]
+        weights = to.at(panel, PANEL)
+        with cgutils.for_range(builder, builder.sub(depth, to.number(1))) as loop:
+            at = to.at(weights, loop.index, PANEL)
+            columns = [to.load(packed, to.at(at, half)) for half in halves]
+            for row, start in zip(sums, inputs, strict=True):
+                value = to.broadcast(to.scalar(x, builder.add(start, loop.index)))
+                for one, column in zip(row, columns, strict=True):
+                    builder.store(to.multiply_add(value, column, builder.load(one)), one)
+        for r, row in enumerate(sums):
+            at = to.at(builder.mul(to.at(i, r), out_width), p, PANEL)
+            for one, half in zip(row, halves, strict=True):
+                to.store(builder.load(one), out, to.at(at, half))
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, packed, types.intp, out), generate
+
+
+@njit(cache=True, nogil=True)
+def dense(x, packed, out):  # type: ignore[no-untyped-def]
+    """The linear map of each row.
+
+    Args:
+        x: (R, >= K) float32, R a multiple of ``TILE``, of which the first K columns are read; packed: from ``pack``.
+        out: (R, 16 P) float32 to write.
+    """
+    for i in range(0, len(x), TILE):
+        for p in range(len(packed)):
+            _tile(x, i, packed, p, out)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def gelu(x):  # type: ignore[no-untyped-def]
+    """x Phi(x) of a (R, C) float32 block, in place, to 1e-6 (the rational form of erf that Eigen uses)."""
+    flat = x.reshape(-1)
+    for i in range(flat.size):
+        z = min(max(flat[i] * np.float32(0.70710678), np.float32(-4)), np.float32(4))
+        t = z * z
+        a = np.float32(2.77068142495902e-08) + t * np.float32(-2.72614225801306e-10)
+        a = np.float32(-2.10102402082508e-06) + t * a
+        a = np.float32(-5.69250639462346e-05) + t * a
+        a = np.float32(-7.34990630326855e-04) + t * a
+        a = np.float32(-2.95459980854025e-03) + t * a
+        a = np.float32(-1.60960333262415e-02) + t * a
+        b = np.float32(-2.13374055278905e-04) + t * np.float32(-1.45660718464996e-05)
+        b = np.float32(-1.68282697438203e-03) + t * b
+        b = np.float32(-7.37332916720468e-03) + t * b
+        b = np.float32(-1.42647390514189e-02) + t * b
+        flat[i] *= np.float32(0.5) + np.float32(0.5) * (z * a / b)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def standardize(x, out):  # type: ignore[no-untyped-def]
+    """Layer normalisation of a (R, C) float32 block, but for weight and bias, which ``fold`` gives to what follows."""
+    width = np.float32(x.shape[1])
+    for i in range(len(x)):
+        row, to = x[i], out[i]
+        mean = np.float32(0)
+        for c in range(len(row)):
+            mean += row[c]
+        mean /= width
+        spread = np.float32(0)
+        for c in range(len(row)):
+            spread += (row[c] - mean) * (row[c] - mean)
+        scale = np.float32(1) / np.sqrt(spread / width + np.float32(1e-5))
+        for c in range(len(row)):
+            to[c] = (row[c] - mean) * scale

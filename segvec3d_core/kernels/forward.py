@@ -1,0 +1,220 @@
+"""The network's forward pass on CPU, block by block: what ``network.PointAttention`` says in torch, without gradient.
+
+Between two attentions everything is a map of single voxels, so a block of them runs through the whole chain, from the
+attention of one layer to the queries, keys and values of the next, while it lies in the cache. The processor's cores
+meet once per layer. One row of ``x`` holds a voxel's query, key, value and edge query side by side, so that looking at
+a neighbour touches memory once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import get_num_threads, njit, prange
+from numpy.typing import NDArray
+
+from .attention import EDGE_DIM, attend
+from .dense import BLOCK, TILE, dense, gelu, standardize
+
+
+def blocks(count: int) -> NDArray[np.int64]:
+    """Bounds of equal blocks for ``count`` rows -> (B + 1,), B a multiple of the number of threads where it can be."""
+    threads = get_num_threads()
+    wanted = -(-count // (BLOCK * threads)) * threads
+    rows = -(-count // (wanted * TILE)) * TILE
+    return np.minimum(np.arange(-(-count // rows) + 1) * rows, count)
+
+
+def padded(count: int, width: int) -> NDArray[np.float32]:
+    """A float32 array for ``count`` rows and those that fill the last tile."""
+    return np.empty((-(-count // TILE) * TILE, width), np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _room(first, last):  # type: ignore[no-untyped-def]
+    """End of the last tile of rows ``first`` to ``last``."""
+    return first + (last - first + TILE - 1) // TILE * TILE
+
+
+@njit(cache=True, nogil=True)
+def _ask(h, shared, qkvu, x):  # type: ignore[no-untyped-def]
+    """Queries, keys, values and edge queries of a block of features ``h`` into ``x``."""
+    normal, common = np.empty_like(h), np.empty_like(h)
+    standardize(h, normal)
+    dense(normal, shared, common)
+    gelu(common)
+    dense(common, qkvu, x)
+
+
+@njit(cache=True, nogil=True)
+def _enter_block(first, last, inputs, edges, below, stem, shared, qkvu, f, x):  # type: ignore[no-untyped-def]
+    end, many, known = _room(first, last), edges.shape[1], inputs.shape[1]
+    parts = np.zeros((end - first, known + EDGE_DIM + below.shape[1]), np.float32)
+    share = np.float32(1) / np.float32(many)
+    for i in range(first, last):
+        row = parts[i - first]
+        row[:known] = inputs[i]
+        for p in range(many):
+            for e in range(EDGE_DIM):
+                row[known + e] += edges[i, p, e] * share
+        row[known + EDGE_DIM :] = below[i]
+    dense(parts, stem, f[first:end])
+    _ask(f[first:end], shared, qkvu, x[first:end])
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def enter(bounds, inputs, edges, below, stem, shared, qkvu, f, x):  # type: ignore[no-untyped-def]
+    """The stem of a level and what its first layer asks.
+
+    Args:
+        bounds: from ``blocks``; inputs: (V, 12); edges: (V, k, 10); below: (V, C') features of the finer level, pooled.
+        stem (C'' -> C), and of the layer shared (C -> C), qkvu (C -> 4 C: phi, psi, gamma, edge queries): packed.
+        f: (V, C) features to write; x: (V, 4 C) to write; both ``padded``.
+    """
+    for b in prange(len(bounds) - 1):
+        _enter_block(bounds[b], bounds[b + 1], inputs, edges, below, stem, shared, qkvu, f, x)
+
+
+@njit(cache=True, nogil=True)
+def _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outputs, at):  # type: ignore[no-untyped-def]
+    """(1) to (3) for a block -> its features, which also go to columns ``at`` and on of ``outputs``."""
+    room, width = _room(first, last) - first, f.shape[1]
+    seen = np.zeros((room, 2 * width), np.float32)
+    for i in range(first, last):
+        attend(x, edges, neighbors, i, seen, i - first)
+    h, normal = np.empty((room, width), np.float32), np.empty((room, width), np.float32)
+    hidden = np.empty((room, 2 * width), np.float32)
+    dense(seen, out, h)
+    for i in range(room):
+        for c in range(width):
+            h[i, c] += f[first + i, c]
+    standardize(h, normal)
+    dense(normal, widen, hidden)
+    gelu(hidden)
+    dense(hidden, narrow, normal)
+    for i in range(room):
+        for c in range(width):
+            h[i, c] += normal[i, c]
+            outputs[first + i, at + c] = h[i, c]
+    return h
+
+
+@njit(cache=True, nogil=True)
+def _layer_block(
+    first, last, f, x, edges, neighbors, out, widen, narrow, shared, qkvu, more, outputs, at, f_next, x_next
+):  # type: ignore[no-untyped-def]
+    h = _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outputs, at)
+    if more:
+        end = _room(first, last)
+        f_next[first:end] = h
+        _ask(h, shared, qkvu, x_next[first:end])
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def layer(bounds, f, x, edges, neighbors, out, widen, narrow, shared, qkvu, more, outputs, at, f_next, x_next):  # type: ignore[no-untyped-def]
+    """An attention layer, and what the next one asks if there is ``more``.
+
+    Args:
+        f, x: from ``enter`` or the layer before; edges, neighbors: the level's graph.
+        out (2 C -> C), and of the MLP widen and narrow: packed; shared, qkvu: of the next layer, as in ``enter``.
+        outputs: (V, L C) outputs of the level's L layers, of which columns ``at`` and on are written.
+        f_next, x_next: as f and x, to write.
+    """
+    for b in prange(len(bounds) - 1):
+        _layer_block(
+            bounds[b], bounds[b + 1], f, x, edges, neighbors, out, widen, narrow, shared, qkvu, more, outputs, at,
+            f_next, x_next,
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def pool(outputs, at, parents, count):  # type: ignore[no-untyped-def]
+    """Mean over the children of each of ``count`` parents, of columns ``at`` and on of (V, L C) ``outputs``."""
+    width = outputs.shape[1] - at
+    means, rows = np.zeros((count, width), np.float32), np.zeros(count, np.float32)
+    for i in range(len(parents)):
+        rows[parents[i]] += np.float32(1)
+        for c in range(width):
+            means[parents[i], c] += outputs[i, at + c]
+    for j in range(count):
+        for c in range(width):
+            means[j, c] /= rows[j]
+    return means
+
+
+@njit(cache=True, nogil=True)
+def _refine_block(first, last, outputs, down, parents, offsets, mix, place, norm, linear, h, peak):  # type: ignore[no-untyped-def]
+    end = _room(first, last)
+    here = h[first:end]
+    dense(outputs[first:end], mix, here)
+    width = here.shape[1]
+    if len(down):
+        for i in range(last - first):
+            x, y, z = offsets[first + i, 0], offsets[first + i, 1], offsets[first + i, 2]
+            handed = down[parents[first + i]]
+            for c in range(width):
+                here[i, c] += handed[c] + (x * place[0, c] + y * place[1, c] + z * place[2, c])
+    normal, change = np.empty_like(here), np.empty_like(here)
+    standardize(here, normal)
+    for i in range(len(here)):
+        for c in range(width):
+            normal[i, c] = normal[i, c] * norm[0, c] + norm[1, c]
+    gelu(normal)
+    dense(normal, linear, change)
+    for i in range(len(here)):
+        for c in range(width):
+            here[i, c] += change[i, c]
+    peak[:] = here[0]
+    for i in range(1, last - first):
+        for c in range(width):
+            peak[c] = max(peak[c], here[i, c])
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def descend(bounds, outputs, down, parents, offsets, mix, place, norm, linear, h, peaks):  # type: ignore[no-untyped-def]
+    """A level's part in the concatenation (4), on what the coarser one hands down.
+
+    Args:
+        outputs: (V, L C) of the level's layers; down: (V', d) of the coarser level, (0, d) at the coarsest;
+        parents: (V,); offsets: (V, 3); mix (L C -> d): packed; place: (3, d) for the offsets.
+        norm: (2, d) weight and bias, and linear (d -> d), packed, that refine.
+        h: (V, d) to write, ``padded``; peaks: (B, d) to write, the maximum of each block.
+    """
+    for b in prange(len(bounds) - 1):
+        _refine_block(bounds[b], bounds[b + 1], outputs, down, parents, offsets, mix, place, norm, linear, h, peaks[b])
+
+
+@njit(cache=True, nogil=True)
+def _finish_block(first, last, h, fuse_in, fuse_out, both, embed, surface, f, e, logits):  # type: ignore[no-untyped-def]
+    end = _room(first, last)
+    here, out, width = h[first:end], f[first:end], h.shape[1]
+    normal, hidden = np.empty_like(here), np.empty((len(here), both.shape[0] * both.shape[2]), np.float32)
+    dense(here, fuse_in, normal)
+    gelu(normal)
+    dense(normal, fuse_out, out)
+    for i in range(len(here)):
+        for c in range(width):
+            out[i, c] += here[i, c]
+    standardize(out, normal)
+    dense(normal, both, hidden)
+    gelu(hidden)
+    dense(hidden, embed, e[first:end])
+    last_weight = len(surface) - 1
+    for i in range(last - first):
+        logit = surface[last_weight]
+        for c in range(last_weight):
+            logit += hidden[i, width + c] * surface[c]
+        logits[first + i] = logit
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def finish(bounds, h, fuse_in, fuse_out, both, embed, surface, f, e, logits):  # type: ignore[no-untyped-def]
+    """(6) and (7).
+
+    Args:
+        h: (V, d), H; fuse_in, with the scene vector in its bias, fuse_out, both, the first layers of the two heads as
+        one map, and embed, the second of the embedding: packed.
+        surface: the second layer of the surface head, its bias at the end.
+        f: (V, d), e: (V, d_e), both ``padded``, and logits (V,): to write.
+    """
+    for b in prange(len(bounds) - 1):
+        _finish_block(bounds[b], bounds[b + 1], h, fuse_in, fuse_out, both, embed, surface, f, e, logits)
