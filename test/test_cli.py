@@ -193,7 +193,7 @@ def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
     assert main(["eval", str(frames), "--model", str(weights), "--json", str(report), "--worst", "1",
                  "--output", str(tmp_path)]) == 0  # fmt: skip
     text = capsys.readouterr().out
-    for words in ("3 frames, 6 objects", "untrained head (7)", "untrained weights", "plane removal + DBSCAN", "ARI",
+    for words in ("3 frames, 6 objects", "untrained heads (7)", "untrained weights", "plane removal + DBSCAN", "ARI",
                   "6 queries by coarse names", "6 queries by full names", "95% interval", "chance 50.0 %"):  # fmt: skip
         assert words in text
     values = json.loads(report.read_text())

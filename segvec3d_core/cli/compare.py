@@ -64,12 +64,12 @@ def _labelled(path: Path) -> FrameFolder | ScanFolder:
 
 
 def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
-    """The rows of the table: the model, the same with a random embedding head, with random weights throughout, and
+    """The rows of the table: the model, the same with random embedding and bond heads, with random weights throughout, and
     the baseline."""
     methods: dict[str, Segmenter] = {MODEL: model}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
-        methods["untrained head (7)"] = model.with_untrained_embedding()
+        methods["untrained heads (7)"] = model.with_untrained_embedding()
         methods["untrained weights"] = untrained.with_clustering(model.clustering)
         methods[BASELINE] = PlaneDbscan()
     return methods
