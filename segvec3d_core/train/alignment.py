@@ -38,9 +38,9 @@ class AlignmentTraining:
     output: Path
     cache: Path | None = None
     seed: int = 0
-    scenes: int = 2_000
+    scenes: int = 2_400
     validation_scenes: int = 100
-    steps: int = 3_000
+    steps: int = 2_500
     batch: int = 160
     learning_rate: float = 1e-3
     workers: int = 1

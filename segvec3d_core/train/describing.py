@@ -100,8 +100,8 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
         assert info is not None
         some = slice(None, None, -(-x.features.shape[0] // KEPT_VOXELS))
         color = (x.color[some].nan_to_num() * 255).round().byte()
-        features, geometry = x.features[some].half(), x.geometry[some].half()
-        rows.append(Described3D(features, geometry, x.statistics[0], color, info, scene))
+        seen, place = x.features[some].half(), x.geometry[some].half()
+        rows.append(Described3D(seen, place, x.statistics[0], color, info, scene))
     return SceneRows(rows, np.array([s.features for s in things]).reshape(-1, 4), np.array(hits, bool))
 
 

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 MOST_VOXELS = 48
 """So many voxels of an instance at most are seen in one step."""
-FORGOTTEN = 0.1
-"""Share of the channels of F that an instance is without, each time it is seen."""
-TEXT_NOISE = 0.2
-"""Length of the noise that is added to sentence vectors of length 1."""
 BLOCK_WEIGHTS = (1.0, 0.5, 0.25, 0.25)
 """Of equation (12) within each of ``BLOCKS``."""
 
@@ -67,7 +63,7 @@ class Bank:
 
 def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
     """Forget colour now and then; see it under other white balance and exposure and with a part in shadow; jitter
-    sizes; forget some channels of F, so that no few of them decide."""
+    sizes."""
     k = x.count
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.08, (k, 3)) + rng.normal(0, 0.1, (k, 1)))).float()
     shadow = torch.from_numpy(rng.uniform(0.45, 1.0, (k, 1))).float()
@@ -83,8 +79,7 @@ def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
     statistics[gone, 8:] = 0
     for block in (9, 12):
         statistics[:, block : block + 3] = (statistics[:, block : block + 3] * gain).clamp(0, 1)
-    kept = torch.from_numpy(rng.random((k, x.features.shape[1])) >= FORGOTTEN).float() / (1 - FORGOTTEN)
-    return InstanceInput(x.features * kept[x.owner], geometry, x.owner, statistics, color)
+    return InstanceInput(x.features, geometry, x.owner, statistics, color)
 
 
 class Lesson:
@@ -146,8 +141,6 @@ class Lesson:
             states[1][np.ix_(unseen.numpy(), self.facts.claimed(asked)[:, 1])] = -1
         v = self.alignment.project_instances(x)
         t = self.vectors[torch.from_numpy(asked)]
-        noise = torch.from_numpy(self.rng.normal(0, TEXT_NOISE / t.shape[1] ** 0.5, t.shape)).float()
-        t = nn.functional.normalize(t + noise, dim=1)  # other words for the same are near by
         temperature = self.alignment.log_temperature.exp().clamp(0.02, 0.5)
         if self.alignment.looks is None:
             positive = torch.from_numpy(np.all([state == 1 for state in states], axis=0))
