@@ -21,6 +21,10 @@ from .voxels import VoxelGrid
 SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels", "cohesion", "contrast")
 FAR = 2.0
 """Embeddings farther apart than this are all alike far."""
+STRAY = 0.2
+"""A voxel with this share of the points that its object's voxels hold on average, weighed by points, may be stray."""
+STRAY_POINTS = 0.1
+"""No more of an object's points are taken for stray."""
 DESCRIBED_VOXELS = 512
 """A larger instance is described by so many of its voxels, evenly picked: what it is does not hang on the rest."""
 
@@ -132,6 +136,21 @@ def vertical_of(
     return direction.astype(np.float32)
 
 
+def _solid(segment: Segment, grid: VoxelGrid) -> NDArray[np.int64]:
+    """Voxels of an object without its stray ones.
+
+    Depth cameras see flying pixels between a thing's edge and what lies behind it. They are few, but far out, and
+    would make the box half as long again; nearly alone in their voxels, they are told by that.
+    """
+    if segment.kind == "surface":
+        return segment.voxels
+    counts = grid.counts[segment.voxels].astype(np.float64)
+    order = np.argsort(counts, kind="stable")
+    dense = counts >= STRAY * (counts**2).sum() / counts.sum()
+    dense[order] |= np.cumsum(counts[order]) > STRAY_POINTS * counts.sum()
+    return segment.voxels[dense]
+
+
 def describe_segments(
     segments: list[Segment],
     grid: VoxelGrid,
@@ -149,7 +168,7 @@ def describe_segments(
             continue
         points = grid.centroids[segment.voxels]
         edge = _edge(segment.voxels, grid)
-        box = oriented_box(points, vertical)
+        box = oriented_box(grid.centroids[_solid(segment, grid)], vertical)
         # Centroids of voxels lie half an edge inside the points that they stand for.
         box = Box(box.center + grid.origin.astype(np.float32), box.rotation, box.size + np.float32(edge / 2))
         longest = float(box.size.max())
@@ -179,7 +198,8 @@ def alignment_input(
     geometry, statistics, colors, chosen = [], [], [], []
     for segment in segments:
         assert segment.box is not None
-        voxels = segment.voxels[:: max(1, -(-len(segment.voxels) // DESCRIBED_VOXELS))]
+        solid = _solid(segment, grid)
+        voxels = solid[:: max(1, -(-len(solid) // DESCRIBED_VOXELS))]
         points = grid.centroids[voxels] + grid.origin.astype(np.float32)
         rotation = segment.box.rotation
         edge = _edge(segment.voxels, grid)

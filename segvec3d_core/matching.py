@@ -65,7 +65,7 @@ def answer(
     texts = list(dict.fromkeys(phrases(query.thing)))
     table = similarities(texts).astype(np.float64) if texts else np.zeros((len(scene), 0))
     matcher = _Matcher(scene, dict(zip(texts, table.T, strict=True)), threshold, view)
-    fit, rank = matcher.fit(query.thing, query.count or 1)
+    fit, rank = matcher.fit(query.thing, query.count)
     return Answer(fit, np.argsort(-rank, kind="stable"), tuple(dict.fromkeys(matcher.notes)))
 
 
@@ -96,7 +96,7 @@ class _Matcher:
         odds = odds / (1 - odds) * (1 - t) / t
         return np.asarray(odds / (1 + odds) * (similarity > 0), np.float64)
 
-    def fit(self, thing: Thing, count: int = 1) -> tuple[Values, Values]:
+    def fit(self, thing: Thing, count: int | None = 1) -> tuple[Values, Values]:
         """(K,) similarity of every object with the thing, and (K,) by which they rank."""
         if thing.phrase:
             fit = self._columns[thing.phrase].copy()
@@ -107,12 +107,12 @@ class _Matcher:
         rank = fit.copy()
         for relation in thing.relations:
             self._say_view(relation.name)
-            degree = self._degree(relation.name, relation.anchors)
+            degree, meant = self._degree(relation.name, relation.anchors, self._belief(fit))
             if relation.negated:
-                degree = 1 - degree
-            fit, rank = fit * np.minimum(1, 2 * degree), rank * degree
+                degree = meant = 1 - degree
+            fit, rank = fit * np.minimum(1, 2 * degree), rank * (meant if count == 1 else degree)
         if thing.superlative is not None and len(self._scene):
-            fit, rank = self._superlative(thing.superlative, fit, count)
+            fit, rank = self._superlative(thing.superlative, fit, count or 1)
         return fit, rank
 
     def _weights(self, anchor: Thing) -> Values:
@@ -125,21 +125,30 @@ class _Matcher:
         least = float(self._belief(np.array([self._threshold]))[0])
         return belief / max(float(belief.max(initial=0.0)), least)
 
-    def _degree(self, name: str, anchors: tuple[Thing, ...]) -> Values:
-        """(K,) how far each object stands so to the likeliest anchor."""
+    def _degree(self, name: str, anchors: tuple[Thing, ...], belief: Values) -> tuple[Values, Values]:
+        """(K,) how far each object stands so to the likeliest anchor, and (K,) by which a single one is meant.
+
+        Who says "the mug left of the laptop" means a laptop with one mug to its left rather than one with many.
+
+        Args:
+            belief: (K,) probability that each object is such a thing at all.
+        """
         weights = [self._weights(anchor) for anchor in anchors]
         if not len(self._scene):
-            return np.zeros(0)
+            return np.zeros(0), np.zeros(0)
         if name == "between":
             first, second = (np.argsort(-w, kind="stable")[:ANCHORS] for w in weights)
             pairs = [
                 weights[0][b] * weights[1][c] * between(self.layout, int(b), int(c))
                 for b in first for c in second if b != c
             ]  # fmt: skip
-            return np.max(pairs, axis=0) if pairs else np.zeros(len(self._scene))
-        degree = self.layout.degree(name) * weights[0][None]
+            most = np.max(pairs, axis=0) if pairs else np.zeros(len(self._scene))
+            return most, most
+        degree = self.layout.degree(name).copy()
         np.fill_diagonal(degree, 0)
-        return np.asarray(degree.max(1), np.float64)
+        so = np.maximum(belief @ degree, 1.0)  # so many of them stand so to each anchor
+        degree = degree * weights[0]
+        return np.asarray(degree.max(1), np.float64), np.asarray((degree / np.sqrt(so)).max(1), np.float64)
 
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
         """(K,) the fit, in which an anchor is no answer to what is nearest to it, and (K,) probability of each object

@@ -231,6 +231,7 @@ class KindScore:
     Attributes:
         first, fifth: R@1 and R@5; mrr: mean of 1 / rank; median_rank: infinite when most are never found.
         segmented: questions of which an instance is a right answer, so that they can be answered at all.
+        seen: R@1 of these alone.
         answered: questions with an answer at the default threshold; right: those whose best answer is right.
     """
 
@@ -239,6 +240,7 @@ class KindScore:
     mrr: float
     median_rank: float
     segmented: HitRate
+    seen: HitRate
     answered: HitRate
     right: HitRate
 
@@ -247,9 +249,10 @@ class KindScore:
         """From at least one outcome."""
         n = len(outcomes)
         ranks = np.array([o.rank if o.rank else np.inf for o in outcomes])
+        first, segmented = int((ranks <= 1).sum()), int(np.isfinite(ranks).sum())
         return cls(
-            HitRate(int((ranks <= 1).sum()), n), HitRate(int((ranks <= 5).sum()), n), float((1 / ranks).mean()),
-            float(np.median(ranks)), HitRate(int(np.isfinite(ranks).sum()), n),
+            HitRate(first, n), HitRate(int((ranks <= 5).sum()), n), float((1 / ranks).mean()),
+            float(np.median(ranks)), HitRate(segmented, n), HitRate(first, segmented),
             HitRate(sum(o.answered for o in outcomes), n), HitRate(sum(o.right for o in outcomes), n),
         )  # fmt: skip
 

@@ -89,6 +89,39 @@ def draw_scene(
     return _side_by_side(Image.fromarray(view.image), right, title or f"{len(cloud):,} points", caption)
 
 
+def draw_answer(cloud: PointCloud, scene: Scene, matches: Matches, title: str, size: tuple[int, int]) -> Image.Image:
+    """What a query found, in one small picture with a line of text above it.
+
+    Args:
+        cloud: an organised cloud with a camera; scene: its instances; matches: the answer.
+        title: the line; size: width and height of the picture below it, pixels.
+    """
+    view = camera_view(cloud, scene.labels)
+    found = [match.index for match in matches]
+    texts = {match.index: f"{match.similarity:.2f}" for match in matches}
+    picture = _annotate(view, scene, texts, found).resize(size, Image.Resampling.LANCZOS)
+    page = Image.new("RGB", (size[0], size[1] + 24), BACKGROUND)
+    page.paste(picture, (0, 24))
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    draw.text((4, 4), _shortened(draw, title, font, size[0] - 8), fill=INK, font=font)
+    return page
+
+
+def contact_sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Pictures of one size, row by row.
+
+    Raises:
+        ValueError: no picture.
+    """
+    if not pictures:
+        raise ValueError("pictures: expected at least one, got none")
+    width, height = pictures[0].width + 6, pictures[0].height + 6
+    page = Image.new("RGB", (columns * width, -(-len(pictures) // columns) * height), BACKGROUND)
+    for place, picture in enumerate(pictures):
+        page.paste(picture, (place % columns * width + 3, place // columns * height + 3))
+    return page
+
+
 def save_picture(path: str | Path, *args: Any, **kwargs: Any) -> None:
     """Write ``draw_scene(*args, **kwargs)`` to an image file, making its folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)

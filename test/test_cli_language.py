@@ -1,4 +1,4 @@
-"""``segvec3d eval --language`` and ``--classify``: what is printed is what the JSON says."""
+"""``segvec3d eval --language``, ``--held-out`` and ``--classify``: what is printed is what the JSON says."""
 
 import json
 
@@ -41,7 +41,8 @@ def test_shapes_are_classified_with_one_command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--classify"], "no such file or folder"), (["--classify", "."], "neither ModelNet40"),
-     (["--language", "--limit", "0"], "--limit: expected at least 1")],
+     (["--language", "--limit", "0"], "--limit: expected at least 1"),
+     (["--held-out", "--limit", "0"], "--limit: expected at least 1")],
 )  # fmt: skip
 def test_bad_input_is_refused_in_one_line(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -49,3 +50,26 @@ def test_bad_input_is_refused_in_one_line(arguments, words, capsys, tmp_path, mo
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_right_and_wrong_answers_are_drawn(tmp_path, capsys):
+    asked = ["eval", "--language", "--limit", "1", "--device", "cpu", "--pictures", str(tmp_path)]
+    assert main(asked) == 0
+    drawn = {path.name for path in tmp_path.iterdir()}
+    assert drawn
+    assert drawn <= {"right.jpg", "wrong.jpg"}
+    assert all(path.stat().st_size < 300_000 for path in tmp_path.iterdir())
+    printed = capsys.readouterr().out
+    assert "a new query over 50 objects takes" in printed
+    assert all(name in printed for name in drawn)
+
+
+def test_things_are_named_among_ten_with_one_command(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main(["eval", "--held-out", "--limit", "1", "--device", "cpu", "--json", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert len(result["names"]) == 10
+    assert result["taught"] == [name for name in result["names"] if name != "bicycle"]  # as the weights that ship
+    assert result["in_view"] == len(result["called"]) > 0
+    assert result["top_1"] == pytest.approx(sum(a == b for a, b in result["called"]) / len(result["called"]))
+    assert f"top-1 {100 * result['top_1']:.1f} %" in capsys.readouterr().out

@@ -186,3 +186,24 @@ def test_directions_do_not_hang_on_where_the_cloud_lies():
     there = Scene(np.zeros(0, np.int32), tuple(moved), {}, R @ CAMERA + shift, UP)
     for text in ("the bottle left of the laptop", "the leftmost box", "the mug on the box", "the nearest box"):
         assert ask(text, there) == ask(text)
+
+
+def test_who_asks_for_one_means_an_anchor_beside_which_there_is_one():
+    """Two trays, the likelier one with two boxes to its left, the other, far behind, with one."""
+    places = [(0.0, 0.0), (-0.3, 0.0), (-0.6, 0.0), (0.0, 6.0), (-0.3, 6.0)]
+    cube = np.full(3, 0.1, np.float32)
+    objects = tuple(
+        SceneObject(
+            "object", 0.9, Box(center, np.eye(3, dtype=np.float32), cube), center, np.zeros(4, np.float32), None, 9
+        )
+        for center in (np.array([x, y, 0.05], np.float32) for x, y in places)
+    )
+    trays = Scene(np.zeros(0, np.int32), objects, {}, CAMERA, UP)
+    table = {"tray": [0.9, 0, 0, 0.8, 0], "box": [0, 0.9, 0.9, 0, 0.9], "boxes": [0, 0.9, 0.9, 0, 0.9]}
+
+    def first(text: str) -> int:
+        found = answer(interpret(text), trays, lambda texts: np.array([table[t] for t in texts], np.float32).T, 0.5)
+        return int(found.order[0])
+
+    assert first("the box left of the tray") == 4
+    assert first("all boxes left of the tray") == 1

@@ -14,9 +14,12 @@ from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoin
 from segvec3d_core.network import NetworkConfig, PointAttention
 from segvec3d_core.text import TextEncoder
 from segvec3d_core.train import losses, run
-from segvec3d_core.train.alignment import AlignmentTraining, Described3D, Lesson, ask, open_info_nce
+from segvec3d_core.train.alignment import AlignmentTraining
+from segvec3d_core.train.calibration import ask
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
 from segvec3d_core.train.data import Example, Scenes, load_sample, prepare, simulate_pair, simulate_sample
+from segvec3d_core.train.describing import Described3D
+from segvec3d_core.train.lesson import Lesson, open_info_nce
 from segvec3d_core.train.segmentation import Run, SegmentationTraining, begin_with, example_loss, train_segmentation
 from segvec3d_core.train.weak import Supervision, across_frames, oversegment, weaken
 

@@ -171,6 +171,11 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
         "--language", dest="run", action="store_const", const=("language", "evaluate"),
         help="ask for things on --limit simulated tables (default: 100), without PATH",
     )  # fmt: skip
+    group.add_argument("--pictures", metavar="DIR", help="of --language: draw right and wrong answers there")
+    group.add_argument(
+        "--held-out", dest="run", action="store_const", const=("held_out", "evaluate"),
+        help="choose among ten names for things on simulated floors, for weights trained --without them",
+    )  # fmt: skip
     group.add_argument(
         "--classify", dest="run", action="store_const", const=("language", "classify_shapes"),
         help="name the test shapes of PATH, ModelNet40 or ScanObjectNN, with no training on them",

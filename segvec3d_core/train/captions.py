@@ -45,7 +45,9 @@ LOOK_FORMS = ("{1} {0}", "a {1} {0}", "the {1} {0}", "a {0} that is {1}", "the {
 COLOR_FORMS = (*LOOK_FORMS, "the {0} in {1}", "a {1} coloured {0}")
 MATERIAL_FORMS = (*LOOK_FORMS, "a {0} made of {1}", "the {0} of {1}")
 SHAPE_FORMS = ("{0} {1}", "a {0} {1}", "the {0} {1}")
-ALONE_FORMS = ("something {1}", "a {1} thing", "the {1} object", "{1}", "a {1} one")
+ALONE_FORMS = ("something {1}", "a {1} thing", "{1} thing", "the {1} object", "{1}", "a {1} one")
+ANYTHING = ("thing", "object", "item")
+"""Nouns that claim nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,12 @@ class Captions:
     """
 
     def __init__(self, things: Sequence[Described], rng: Generator) -> None:
-        names = {thing.own[0] for thing in things}
-        nouns = sorted({word for thing in things for word in (*thing.own, *thing.wider)})
+        names = {thing.own[0] for thing in things} - set(ANYTHING)
+        nouns = sorted({word for thing in things for word in (*thing.own, *thing.wider)} - set(ANYTHING))
         shapes: dict[str, set[str]] = {}
         for thing in things:
             shapes.setdefault(thing.own[0], set()).update(thing.shapes)
-        found: dict[Caption, None] = {}
+        found = dict.fromkeys(Caption(form.format(noun), None) for noun in ANYTHING for form in NOUN_FORMS)
         for noun in nouns:
             captions = self._of_noun(noun, noun in names, shapes.get(noun, set()), rng)
             found |= dict.fromkeys(captions)
@@ -145,7 +147,7 @@ class Captions:
         self._of: dict[tuple[str | None, ...], list[int]] = {}
         for i, caption in enumerate(self.every):
             self._of.setdefault(caption.claims, []).append(i)
-        self._names = sorted(names)
+        self._names, self._nouns = sorted(names), nouns
 
     @staticmethod
     def _of_noun(noun: str, name: bool, shapes: Iterable[str], rng: Generator) -> list[Caption]:
@@ -174,7 +176,8 @@ class Captions:
     def of(self, thing: Described, rng: Generator) -> int:
         """A random true caption: by name, synonym, wider word or use, alone or with colour, material or a part."""
         draw = rng.random()
-        word = thing.own[0] if draw < 0.5 else _pick(rng, thing.own if draw < 0.75 or not thing.wider else thing.wider)
+        said = thing.own[0] if draw < 0.4 else _pick(rng, thing.own if draw < 0.7 or not thing.wider else thing.wider)
+        word = None if said in ANYTHING else said
         draw = rng.random()
         found: int | None = None
         if draw < 0.3:
@@ -199,7 +202,7 @@ class Captions:
         if color is not None and (noun is None or rng.random() < 0.6):
             found = self._draw(rng, noun, _pick(rng, [c for c in COLOR_WORDS if not alike(c, color)]), None, None)
         if found is None:
-            other = _pick(rng, self._names)
+            other = _pick(rng, self._names if self._names and rng.random() < 0.7 else self._nouns)
             found = self._draw(rng, other, color, material, shape)
             found = self._draw(rng, other, None, None, None) if found is None else found
         assert found is not None

@@ -25,6 +25,9 @@ from ..pipeline import SegVec3D
 from ..voxels import Fovea, voxelize
 from .data import Sample, load_sample, majority, use_one_thread
 
+KEPT_VOXELS = 192
+"""So many voxels of an instance at most are kept; a step sees a quarter of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Described3D:
@@ -96,8 +99,10 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
         x = alignment_input([segment], features, grid, hierarchy.normals, up)
         info = sample.infos[entity]
         assert info is not None
-        color = (x.color.nan_to_num() * 255).round().byte()
-        rows.append(Described3D(x.features.half(), x.geometry.half(), x.statistics[0], color, info, scene))
+        some = slice(None, None, -(-x.features.shape[0] // KEPT_VOXELS))
+        color = (x.color[some].nan_to_num() * 255).round().byte()
+        seen, place = x.features[some].half(), x.geometry[some].half()
+        rows.append(Described3D(seen, place, x.statistics[0], color, info, scene))
     return SceneRows(
         rows, np.array([s.features for s in things]).reshape(-1, len(SCORE_FEATURES)), np.array(hits, bool)
     )

@@ -1,0 +1,121 @@
+"""What a similarity means: calibrated on validation scenes, as the scores of instances are."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..alignment import Alignment
+from ..instances import ScoreModel
+from ..text import TextEncoder
+from .captions import Captions, Described, Facts
+from .describing import Described3D, SceneRows, collate
+
+log = logging.getLogger(__name__)
+
+LOST = 0.1
+"""Share of the questions about what is there that may go unanswered, so that what is not there is refused."""
+
+
+def fit_score(scenes: list[SceneRows]) -> ScoreModel:
+    """Logistic model of an instance being right, fitted on validation scenes; the default one when they hold only
+    right or only wrong instances."""
+    from sklearn.linear_model import LogisticRegression
+
+    features = np.concatenate([s.score_features for s in scenes])
+    hits = np.concatenate([s.score_hits for s in scenes])
+    if len(np.unique(hits)) < 2:
+        return ScoreModel()
+    fitted = LogisticRegression(C=10.0, max_iter=1000).fit(features, hits)
+    p = fitted.predict_proba(features)[:, 1]
+    for least in (0.1, 0.2, 0.3, 0.4, 0.5):
+        kept = p >= least
+        log.info(
+            "score >= %.1f: %.3f of them right, %.3f of the right ones kept",
+            least,
+            hits[kept].mean(),
+            kept[hits].mean(),
+        )
+    return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking validation scenes for things.
+
+    Attributes:
+        scores, fits: of every instance and text that met and of which it is known whether they fit, (P,).
+        present, absent: (S,) best score of queries that something fits, and of those that nothing fits.
+        hits, chance: (Q,) whether the best instance fits, and how often a random one would.
+    """
+
+    scores: NDArray[np.float64]
+    fits: NDArray[np.bool_]
+    present: NDArray[np.float64]
+    absent: NDArray[np.float64]
+    hits: NDArray[np.bool_]
+    chance: NDArray[np.float64]
+
+
+@torch.no_grad()
+def ask(alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator) -> Asked:
+    """Ask every scene for each of its instances by a true caption, and by two that miss it by one claim."""
+    truth = [Described.of(row.info) for row in rows]
+    captions = Captions(truth, rng)
+    facts = Facts(truth, captions.every)
+    scene = np.array([row.scene for row in rows])
+    asked = np.array(
+        [[c := captions.of(thing, rng), captions.near_miss(c, rng), captions.near_miss(c, rng)] for thing in truth]
+    )
+    t = torch.from_numpy(text.encode([captions.every[c].text for c in asked.ravel()]))
+    score = alignment.score(alignment.project_instances(collate(rows)), t).numpy().astype(np.float64)
+    scores, fits, hits, chance = [], [], [], []
+    best: dict[bool, list[float]] = {True: [], False: []}
+    for column, (row, caption) in enumerate((i, c) for i, three in enumerate(asked) for c in three):
+        members = np.flatnonzero(scene == scene[row])
+        states = np.stack(facts.states(members, np.array([caption])))[..., 0]
+        fit, fails, got = (states == 1).all(0), (states == 0).any(0), score[members, column]
+        scores.append(got[fit | fails])
+        fits.append(fit[fit | fails])
+        if fit.any() or fails.all():
+            best[bool(fit.any())].append(float(got.max()))
+        if fit.any() and not fit.all():
+            hits.append(bool(fit[got.argmax()]))
+            chance.append(float(fit.mean()))
+    return Asked(
+        np.concatenate(scores), np.concatenate(fits), np.array(best[True]), np.array(best[False]), np.array(hits),
+        np.array(chance),
+    )  # fmt: skip
+
+
+def calibrate(
+    alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator
+) -> tuple[float, dict[str, float]]:
+    """Fit similarity = sigmoid(a score + b), the probability that a text fits an instance of its scene, and choose
+    the threshold above which nearly all of what is there is found, on every other scene; measure on the rest.
+
+    Returns:
+        the threshold of similarity, and figures: R@1 by scene, chance, present found and absent refused.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    chosen_on = ask(alignment, text, [row for row in rows if row.scene % 2 == 0], rng)
+    model = LogisticRegression(C=10.0, max_iter=1000)
+    model.fit(chosen_on.scores[:, None], chosen_on.fits)
+    a, b = float(model.coef_[0, 0]), float(model.intercept_[0])
+    alignment.calibration.copy_(torch.tensor([a, b]))
+    best = float(np.quantile(chosen_on.present, LOST))
+
+    measured_on = ask(alignment, text, [row for row in rows if row.scene % 2 == 1], rng)
+    figures = {
+        "R@1": float(measured_on.hits.mean()),
+        "chance": float(measured_on.chance.mean()),
+        "present found": float((measured_on.present >= best).mean()),
+        "absent refused": float((measured_on.absent < best).mean()),
+    }
+    log.info("alignment: %s", figures)
+    return float(1 / (1 + np.exp(-(a * best + b)))), figures
