@@ -137,7 +137,7 @@ class SegVec3D:
             alignment = Alignment(AlignmentConfig(features=network.config.features))
         return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
 
-    def with_untrained_embedding(self, seed: int = 0) -> SegVec3D:
+    def with_untrained_heads(self, seed: int = 0) -> SegVec3D:
         """The same network, but with random weights in the embedding head (7) and the bond head: what is known of
         instances is gone, what the surface head knows is not."""
         network = PointAttention(self.network.config)

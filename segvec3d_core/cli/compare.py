@@ -69,7 +69,7 @@ def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
     methods: dict[str, Segmenter] = {MODEL: model}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
-        methods["untrained heads (7)"] = model.with_untrained_embedding()
+        methods["untrained heads (7)"] = model.with_untrained_heads()
         methods["untrained weights"] = untrained.with_clustering(model.clustering)
         methods[BASELINE] = PlaneDbscan()
     return methods
