@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .inference import fused_mlp
+
 INSTANCE_STATISTICS = 32
 VOXEL_GEOMETRY = 8
 COLOR_BINS = 12
@@ -169,23 +171,27 @@ class Alignment(nn.Module):
         Beside the mean of F stand the mean and maximum of a descriptor that sees each voxel's place in the instance,
         and the instance's size and colour: F of a network that parts instances need not know what they are.
         """
+        return self._pool(x, None if self.looks is None else self.looks.paint(x))
+
+    def _pool(self, x: InstanceInput, paint: Tensor | None) -> Tensor:
         mean = _mean(x.features, x)
         if self.config.paper:
             return nn.functional.normalize(mean, dim=1)
-        d = self.describe(torch.cat([x.features, x.geometry], 1))
+        d = fused_mlp(self.describe, torch.cat([x.features, x.geometry], 1))
         u = [mean, _mean(d, x), _peak(d, x)]
-        if self.looks is None:
+        if paint is None:
             u.append(self.summarise(x.statistics))
         else:
-            u += [self.summarise(x.statistics[:, :SIZE_STATISTICS]), self.looks.paint(x)]
+            u += [self.summarise(x.statistics[:, :SIZE_STATISTICS]), paint]
         return nn.functional.normalize(self.mix(torch.cat(u, 1)), dim=1)
 
     def project_instances(self, x: InstanceInput) -> Tensor:
         """Equation (10): v_X = W_3D u_X -> (K, d_v), of unit length; all parts are equally long."""
-        u = self.pool(x)
         if self.looks is None:
-            return nn.functional.normalize(self.w_3d(u), dim=1)
-        return _join([self.w_3d(u), *self.looks.project_instances(u, x)])
+            return nn.functional.normalize(self.w_3d(self.pool(x)), dim=1)
+        paint = self.looks.paint(x)
+        u = self._pool(x, paint)
+        return _join([self.w_3d(u), *self.looks.project_instances(u, paint)])
 
     def project_texts(self, t: Tensor) -> Tensor:
         """Equation (11): v_T = W_txt t for (T, d_t) sentence vectors -> (T, d_v), of unit length."""
@@ -248,12 +254,12 @@ class Looks(nn.Module):
         known = ~x.color.isnan().any(1, keepdim=True)
         rgb = x.color.nan_to_num(0.5)
         grey = rgb.mean(1, keepdim=True)
-        c = self.tint(torch.cat([2 * rgb - 1, 4 * (rgb - grey), known], 1))
+        c = fused_mlp(self.tint, torch.cat([2 * rgb - 1, 4 * (rgb - grey), known], 1))
         return torch.cat([_mean(c, x), _peak(c, x)], 1)
 
-    def project_instances(self, u: Tensor, x: InstanceInput) -> list[Tensor]:
-        """Colour, material and shape of K instances -> three of (K, d_looks)."""
-        return [self.color(self.paint(x)), self.material(u), self.shape(u)]
+    def project_instances(self, u: Tensor, paint: Tensor) -> list[Tensor]:
+        """Colour, material and shape of K instances, from u_X and ``paint`` -> three of (K, d_looks)."""
+        return [self.color(paint), self.material(u), self.shape(u)]
 
     def project_texts(self, t: Tensor) -> list[Tensor]:
         """Colour, material and shape that texts speak of -> three of (T, d_looks)."""

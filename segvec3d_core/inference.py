@@ -1,7 +1,9 @@
-"""``network.PointAttention`` on CPU without gradient: its weights packed, its forward pass by fused kernels."""
+"""What the networks say, on CPU without gradient: weights packed, forward passes by fused kernels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -11,10 +13,25 @@ from torch import Tensor, nn
 
 from .kernels.attention import EDGE_DIM, spread
 from .kernels.dense import PANEL, Packed, fold, pack
-from .kernels.forward import blocks, descend, enter, finish, layer, padded, pool
+from .kernels.forward import blocks, descend, enter, finish, layer, padded, pool, three_layers
 
 if TYPE_CHECKING:
     from .network import Hierarchy, Level, PointAttention, PointwiseAttention
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Keep torch to one thread in here: for what is too little to share, beside the fused kernels.
+
+    OpenMP's threads meet after every operation and wait for each other spinning. On a processor that has other work,
+    too, one that is not scheduled holds up all, and a millisecond becomes a hundred.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class FusedNetwork:
@@ -131,7 +148,7 @@ def _refine(network: PointAttention, i: int) -> tuple[Packed, NDArray[np.float32
     """A level's part in (4): the map of its layers' outputs, that of the offsets, the norm and the map that refine."""
     mix = cast(nn.Linear, network.mix[i])
     norm, _, linear = cast("tuple[nn.LayerNorm, nn.GELU, nn.Linear]", tuple(cast(nn.Sequential, network.refine[i])))
-    bias, place = mix.bias, np.zeros((3, network.config.features), np.float32)
+    bias, place = mix.bias.detach(), np.zeros((3, network.config.features), np.float32)
     if i < len(network.place):
         at = cast(nn.Linear, network.place[i])
         bias, place = bias + at.bias, np.ascontiguousarray(at.weight.detach().T.numpy())
@@ -145,3 +162,15 @@ def _heads(network: PointAttention) -> tuple[Packed, Packed, NDArray[np.float32]
     both = pack(*(torch.cat(parts) for parts in zip(*first, strict=True)))
     embed, surface = cast(nn.Linear, network.embed[3]), cast(nn.Linear, network.surface[3])
     return both, pack(embed.weight, embed.bias), torch.cat([surface.weight[0], surface.bias]).detach().numpy()
+
+
+def fused_mlp(layers: nn.Sequential, x: Tensor) -> Tensor:
+    """``layers(x)`` for (M, .) rows through three linear maps with GELU between them; fused on CPU without gradient."""
+    if torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
+        return cast(Tensor, layers(x))
+    maps = [cast(nn.Linear, layers[i]) for i in (0, 2, 4)]
+    rows, out = padded(*x.shape), padded(len(x), -(-maps[2].out_features // PANEL) * PANEL)
+    rows[: len(x)] = x.numpy()
+    first, second, third = (pack(linear.weight, linear.bias) for linear in maps)
+    three_layers(blocks(len(x)), rows, first, second, third, out)
+    return torch.from_numpy(out)[: len(x), : maps[2].out_features]

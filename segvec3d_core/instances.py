@@ -15,6 +15,7 @@ from .clustering import BOND_BOUND
 from .config import SegmentationConfig
 from .geometry import oriented_box
 from .kernels.agglomeration import bond_means
+from .kernels.grid import group_rows
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
@@ -71,9 +72,8 @@ class Segment:
 
 def _members(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Voxels of each label from 0 up, ascending."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(int(labels.max(initial=-1)) + 2))
-    return np.split(order, starts)[1:-1]
+    order, starts = group_rows(labels, int(labels.max(initial=-1)) + 1)
+    return np.split(order, starts[1:-1]) if len(starts) > 1 else []
 
 
 def _edge(voxels: NDArray[np.int64], grid: VoxelGrid) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import band_seams, edge_features, grid_neighbors, hash_cells, local_shape
+from .kernels.grid import band_seams, edge_features, grid_neighbors, group_rows, hash_cells, local_shape
 from .voxels import Scale
 
 
@@ -41,8 +41,7 @@ def nearest_neighbors(points: NDArray[np.float32], scale: Scale, k: int) -> tupl
     """
     cells = scale.cells(points, 2)
     inverse, first, table = hash_cells(cells)
-    order = np.argsort(inverse, kind="stable")
-    starts = np.searchsorted(inverse[order], np.arange(len(first) + 1))
+    order, starts = group_rows(inverse, len(first))
     seams = np.zeros(len(points), np.uint8)
     if scale.fovea is not None and np.isfinite(scale.fovea.reach):
         seams = band_seams(points, scale.bands, scale.size, scale.fovea.eye, scale.fovea.reach)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .inference import FusedNetwork
+from .inference import FusedNetwork, single_thread
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.bonds import pair_logits
 from .kernels.grid import hash_cells, mean_by_cell
@@ -405,7 +405,13 @@ class PointAttention(nn.Module):
             F (V, d_f), equation (6); e (V, d_e), equation (7); logits (V,), positive for surfaces.
         """
         fused = self._fused(hierarchy)
-        f, e, logits = self.plain(hierarchy) if fused is None else fused(hierarchy)
+        if fused is None:
+            return self._vote(hierarchy, *self.plain(hierarchy))
+        with single_thread():
+            return self._vote(hierarchy, *fused(hierarchy))
+
+    def _vote(self, hierarchy: Hierarchy, f: Tensor, e: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Add the centre vote to the embeddings."""
         if self.config.centre_vote:
             votes = e[:, :3] + hierarchy.levels[0].position * VOTE_SCALE
             e = torch.cat([votes, e[:, 3:]], 1)

@@ -19,6 +19,7 @@ from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
 from .config import SegmentationConfig
+from .inference import single_thread
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, vertical_of
 from .kernels import KERNEL_LOCK
 from .matching import answer
@@ -246,7 +247,7 @@ class SegVec3D:
                 segments = find_segments(objects, surfaces, e, surface, *graph, grid, self.score)
             with clock("boxes"):
                 segments = describe_segments(segments, grid, voxels.normals, embedded.up, config)
-            with clock("alignment"):
+            with clock("alignment"), single_thread():  # a handful of rows on CPU; on a GPU it makes no difference
                 v = np.zeros((0, self.alignment.config.width), np.float32)
                 if segments:
                     inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)

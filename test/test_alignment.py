@@ -133,3 +133,13 @@ def test_what_has_no_colour_says_so_instead_of_black():
     assert without[8] == 0
     assert black[8] == 1
     assert not without[9:].any()
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_without_gradient_the_projection_of_instances_is_the_same(form):
+    """The fused kernels beside plain torch."""
+    torch.manual_seed(0)
+    alignment, x = Alignment(AlignmentConfig(**SMALL, **form)).eval(), instances([5, 200, 1])
+    with torch.inference_mode():
+        fused = alignment.project_instances(x)
+    assert torch.allclose(fused, alignment.project_instances(x).detach(), atol=1e-5)

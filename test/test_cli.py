@@ -123,6 +123,8 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("bench {file}", "unknown format .md"),
         ("bench --threads 0", "--threads: expected at least 1, got 0"),
         ("bench --runs 0", "--runs: expected at least 1, got 0"),
+        ("bench --sizes big", "--sizes: expected WIDTHxHEIGHT, got 'big'"),
+        ("bench --scans 10", "--scans: expected at least 1000, got 10"),
         ("info --model nowhere.safetensors", "nowhere.safetensors"),
     ],
 )
@@ -237,6 +239,19 @@ def test_bench_tells_the_stages_and_the_machine(
     values = json.loads(report.read_text())
     assert 0 < values["total"]["p50"] <= values["total"]["p95"]
     assert sum(stage["p50"] for stage in values["stages"].values()) < 2 * values["total"]["p95"]
+
+
+def test_bench_measures_frames_and_scans_of_the_sizes_asked_for(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "bench.json"
+    sizes = ["--sizes", "64x48", "96x72", "--scans", "5000", "--runs", "1"]
+    assert main(["bench", *sizes, "--model", str(weights), "--json", str(report)]) == 0
+    text, sets = capsys.readouterr().out, json.loads(report.read_text())["sets"]
+    assert [row["points"] for row in sets] == [[64 * 48], [96 * 72], [5000]]
+    assert all(0 < row["total"]["p50"] and 0 < row["peak_memory"] for row in sets)
+    assert "64 x 48" in text
+    assert "peak memory" in text
 
 
 def test_bench_limits_the_threads_of_torch_and_of_the_kernels(

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
+from segvec3d_core.kernels.grid import group_rows
 from segvec3d_core.neighbors import build_graph, nearest_neighbors
 from segvec3d_core.voxels import Fovea, Scale, voxelize
 
@@ -174,3 +175,22 @@ def test_a_budget_is_kept_and_nearly_used_up_by_large_clouds():
         points = receding_floor(900, 400) + rng.normal(0, noise, (360_000, 3)).astype(np.float32)
         grid = voxelize(points, 0.002, max_voxels=8_000, fovea=Fovea(np.zeros(3, np.float32), 1.5))
         assert 0.85 * 8_000 < len(grid) <= 8_000
+
+
+@pytest.mark.parametrize("n", [0, 3, 20_000])
+def test_rows_are_grouped_as_by_a_stable_sort(n):
+    owner = np.random.default_rng(n).integers(-1, 50, n)
+    order, starts = group_rows(owner, 50)
+    assert np.array_equal(order, np.argsort(owner, kind="stable")[(owner < 0).sum() :])
+    assert np.array_equal(starts, np.searchsorted(np.sort(owner[owner >= 0]), np.arange(51)))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 50_000])
+def test_voxels_are_numbered_by_their_first_point_and_hold_all_of_them(n):
+    """The parts in which the cores group a cloud leave no trace."""
+    points = np.random.default_rng(n).uniform(-0.3, 0.3, (n, 3)).astype(np.float32)
+    grid = voxelize(points, 0.02)
+    first = np.unique(grid.inverse, return_index=True)[1]
+    assert (np.diff(first) > 0).all()
+    assert np.array_equal(np.bincount(grid.inverse, minlength=len(grid)), grid.counts)
+    assert len(np.unique(grid.coords, axis=0)) == len(grid)

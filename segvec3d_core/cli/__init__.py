@@ -315,12 +315,15 @@ def _bench(commands: Any) -> None:
         "bench",
         ("compare", "bench"),
         "Measure the time from raw points to labels and boxes, stage by stage, beside plane removal + DBSCAN.",
-        "  segvec3d bench\n  segvec3d bench frames --runs 50 --threads 2",
+        "  segvec3d bench\n  segvec3d bench frames --runs 50 --threads 2\n"
+        "  segvec3d bench --sizes 320x240 640x480 1280x720 --scans 50000 200000 1000000 10000000 --runs 5",
     )
     parser.add_argument(
         "path", nargs="?", metavar="PATH", help="frame folder or cloud (default: simulated frames of 640 x 480)"
     )
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="measured runs (default: 20)")
+    parser.add_argument("--sizes", nargs="+", metavar="WxH", help="simulated frames of these sizes, in pixels")
+    parser.add_argument("--scans", nargs="+", type=int, metavar="N", help="a simulated room with so many points")
     parser.add_argument("--threads", type=int, metavar="N", help="threads to compute with (default: one for each core)")
     _add_json(parser)
     _add_model(parser)

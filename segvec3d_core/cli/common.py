@@ -78,6 +78,15 @@ def machine() -> dict[str, Any]:
     }
 
 
+def peak_memory() -> int:
+    """Most memory that the process has held so far, bytes."""
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # Linux counts KiB
+
+
 def _cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

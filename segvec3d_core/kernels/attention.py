@@ -170,8 +170,8 @@ def attend(x, edges, neighbors, i, seen, r):  # type: ignore[no-untyped-def]
     many = neighbors.shape[1]
     w = np.empty(many, np.float32)
     for h in range(x.shape[1] // (4 * HEAD_DIM)):
-        _scores(x, i, h, edges, neighbors, w)
-        top = w[0]
+        _scores(x, i, h, edges, neighbors, w)  # type: ignore[call-arg]
+        top = w[0]  # type: ignore[unreachable]
         for p in range(1, many):
             top = max(top, w[p])
         total = np.float32(0)

@@ -90,7 +90,7 @@ def dense(x, packed, out):  # type: ignore[no-untyped-def]
     """
     for i in range(0, len(x), TILE):
         for p in range(len(packed)):
-            _tile(x, i, packed, p, out)
+            _tile(x, i, packed, p, out)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

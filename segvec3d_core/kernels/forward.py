@@ -99,9 +99,9 @@ def _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outpu
 
 
 @njit(cache=True, nogil=True)
-def _layer_block(
+def _layer_block(  # type: ignore[no-untyped-def]
     first, last, f, x, edges, neighbors, out, widen, narrow, shared, qkvu, more, outputs, at, f_next, x_next
-):  # type: ignore[no-untyped-def]
+):
     h = _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outputs, at)
     if more:
         end = _room(first, last)
@@ -218,3 +218,22 @@ def finish(bounds, h, fuse_in, fuse_out, both, embed, surface, f, e, logits):  #
     """
     for b in prange(len(bounds) - 1):
         _finish_block(bounds[b], bounds[b + 1], h, fuse_in, fuse_out, both, embed, surface, f, e, logits)
+
+
+@njit(cache=True, nogil=True)
+def _three_layers_block(x, first, second, third, out):  # type: ignore[no-untyped-def]
+    a = np.empty((len(x), first.shape[0] * first.shape[2]), np.float32)
+    b = np.empty((len(x), second.shape[0] * second.shape[2]), np.float32)
+    dense(x, first, a)
+    gelu(a)
+    dense(a, second, b)
+    gelu(b)
+    dense(b, third, out)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def three_layers(bounds, x, first, second, third, out):  # type: ignore[no-untyped-def]
+    """Three packed maps with GELU between them, of x (M, .) into out (M, .), both ``padded``."""
+    for b in prange(len(bounds) - 1):
+        end = _room(bounds[b], bounds[b + 1])
+        _three_layers_block(x[bounds[b] : end], first, second, third, out[bounds[b] : end])

@@ -63,6 +63,30 @@ def hash_cells(coords):  # type: ignore[no-untyped-def]
     return inverse, first[:count].copy(), table
 
 
+@njit(cache=True, nogil=True)
+def group_rows(owner, count):  # type: ignore[no-untyped-def]
+    """Rows sorted by their owner, in their own order within each: a counting sort.
+
+    Args:
+        owner: (N,) int64 from 0 to ``count`` - 1; rows of negative ones are left out.
+
+    Returns:
+        order (M,) int64, the rows, and starts (count + 1,) int64, where each owner's begin.
+    """
+    starts = np.zeros(count + 1, np.int64)
+    for i in range(len(owner)):
+        if owner[i] >= 0:
+            starts[owner[i] + 1] += 1
+    for k in range(count):
+        starts[k + 1] += starts[k]
+    order, at = np.empty(starts[count], np.int64), starts.copy()
+    for i in range(len(owner)):
+        if owner[i] >= 0:
+            order[at[owner[i]]] = i
+            at[owner[i]] += 1
+    return order, starts
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _band(x, y, z, reach):  # type: ignore[no-untyped-def]
     """How often a voxel's edge has doubled this far from the eye: once for each doubling beyond ``reach``."""
@@ -73,46 +97,43 @@ def _band(x, y, z, reach):  # type: ignore[no-untyped-def]
     return band
 
 
-@njit(cache=True, nogil=True)
-def _doubled(coords, sums, counts):  # type: ignore[no-untyped-def]
-    """A hash table for twice as many voxels, and their full arrays copied into twice the room."""
-    old, room = len(counts), 2 * len(counts)
-    mask = np.int64(2 * room - 1)
-    table = np.full(2 * room, _EMPTY, np.int64)
-    more_coords, more_sums = np.empty((room, 3), np.int64), np.zeros((room, 3), np.float64)
-    more_counts = np.zeros(room, np.int32)
-    more_coords[:old], more_sums[:old], more_counts[:old] = coords, sums, counts
-    for cell in range(old):
-        s = _slot(coords[cell, 0], coords[cell, 1], coords[cell, 2], mask)
-        while table[s] != _EMPTY:
-            s = (s + 1) & mask
-        table[s] = cell
-    return table, more_coords, more_sums, more_counts
+@njit(cache=True, nogil=True, inline="always")
+def _lookup(x, y, z, coords, table):  # type: ignore[no-untyped-def]
+    """Slot of the voxel with these coordinates and its number, or the slot to put it and ``_EMPTY``."""
+    mask = np.int64(len(table) - 1)
+    s = _slot(x, y, z, mask)
+    found = table[s]
+    while found != _EMPTY and (coords[found, 0] != x or coords[found, 1] != y or coords[found, 2] != z):
+        s = (s + 1) & mask
+        found = table[s]
+    return s, found
 
 
 @njit(cache=True, nogil=True)
-def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ignore[no-untyped-def]
-    """Group points by voxel in one pass; neighbouring pixels mostly share a voxel, so the last one is tried first.
+def _table_of(coords, slots):  # type: ignore[no-untyped-def]
+    """A hash table of distinct voxels, ``slots`` large, a power of two."""
+    table = np.full(slots, _EMPTY, np.int64)
+    for v in range(len(coords)):
+        s, _ = _lookup(coords[v, 0], coords[v, 1], coords[v, 2], coords, table)
+        table[s] = v
+    return table
 
-    Args:
-        points: (N, 3) float32; keep: (N,) bool, or (0,) for all; farthest: larger coordinates and NaN are left out.
-        origin: (3,) float64 of the grid; size: finest voxel edge, float64.
-        eye: (3,) float64 from where distance counts; reach: beyond this distance the edge doubles with each doubling
-            of the distance, inf for voxels of one size.
 
-    Returns:
-        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64 in edges of the voxel's own band, the band
-        in z from ``BAND_BIT`` up, sums (V, 3) float64 relative to ``origin``, counts (V,) int32.
+PARTS = 8
+"""Into so many runs a cloud is cut to be grouped by several cores: always as many, so that sums come out the same on
+any processor."""
+
+
+@njit(cache=True, nogil=True)
+def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coords, sums, counts):  # type: ignore[no-untyped-def]
+    """``group_points`` of a run of points into the four arrays, each as long as the run -> the number of voxels.
+
+    Neighbouring pixels mostly share a voxel, so the last one is tried first.
     """
-    n = len(points)
-    room = 1 << 12
-    mask = np.int64(2 * room - 1)
-    table = np.full(2 * room, _EMPTY, np.int64)
-    coords = np.empty((room, 3), np.int64)
-    sums = np.zeros((room, 3), np.float64)
-    counts, inverse = np.zeros(room, np.int32), np.full(n, _EMPTY, np.int64)
+    table = np.full(1 << 13, _EMPTY, np.int64)
     count, last = 0, -1
-    for i in range(n):
+    for i in range(len(points)):
+        inverse[i] = _EMPTY
         if len(keep) > 0 and not keep[i]:
             continue
         px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
@@ -124,27 +145,86 @@ def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ign
         x, y, z = np.int64(np.floor(px / edge)), np.int64(np.floor(py / edge)), np.int64(np.floor(pz / edge))
         z += np.int64(band) << BAND_BIT
         if last < 0 or coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z:
-            s = _slot(x, y, z, mask)
-            last = table[s]
-            while last != _EMPTY and (coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z):
-                s = (s + 1) & mask
-                last = table[s]
+            s, last = _lookup(x, y, z, coords, table)
             if last == _EMPTY:
-                if count == len(counts):
-                    table, coords, sums, counts = _doubled(coords, sums, counts)
-                    mask = np.int64(len(table) - 1)
-                    s = _slot(x, y, z, mask)
-                    while table[s] != _EMPTY:
-                        s = (s + 1) & mask
+                if 2 * count == len(table):
+                    table = _table_of(coords[:count], 2 * len(table))
+                    s, _ = _lookup(x, y, z, coords, table)
                 last = count
                 table[s] = last
                 coords[last, 0], coords[last, 1], coords[last, 2] = x, y, z
+                sums[last], counts[last] = 0.0, 0
                 count += 1
         inverse[i] = last
         sums[last, 0] += px
         sums[last, 1] += py
         sums[last, 2] += pz
         counts[last] += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _merge(first, found, coords, sums, counts):  # type: ignore[no-untyped-def]
+    """Bring the voxels of all parts together, in place at the beginning of the arrays.
+
+    Args:
+        first: (P,) where each part's voxels begin; found: (P,) how many they are; coords, sums, counts: of all parts.
+
+    Returns:
+        numbers (sum of ``found``,), what each part's voxels are called now, part after part, and the number of voxels.
+    """
+    slots, total = 16, found.sum()
+    while slots < 2 * total:
+        slots *= 2
+    table = np.full(slots, _EMPTY, np.int64)
+    numbers, count, n = np.empty(total, np.int64), 0, 0
+    for part in range(len(first)):
+        for v in range(first[part], first[part] + found[part]):
+            s, at = _lookup(coords[v, 0], coords[v, 1], coords[v, 2], coords, table)
+            if at == _EMPTY:
+                at = count
+                table[s] = at
+                coords[at], sums[at], counts[at] = coords[v], sums[v], counts[v]
+                count += 1
+            else:
+                sums[at] += sums[v]
+                counts[at] += counts[v]
+            numbers[n] = at
+            n += 1
+    return numbers, count
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ignore[no-untyped-def]
+    """Group points by voxel, in one pass over each of ``PARTS`` runs of points.
+
+    Args:
+        points: (N, 3) float32; keep: (N,) bool, or (0,) for all; farthest: larger coordinates and NaN are left out.
+        origin: (3,) float64 of the grid; size: finest voxel edge, float64.
+        eye: (3,) float64 from where distance counts; reach: beyond this distance the edge doubles with each doubling
+            of the distance, inf for voxels of one size.
+
+    Returns:
+        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64 in edges of the voxel's own band, the band
+        in z from ``BAND_BIT`` up, sums (V, 3) float64 relative to ``origin``, counts (V,) int32. Voxels are numbered
+        by their first point.
+    """
+    n = len(points)
+    # As long as the points, but memory is taken only where something is written.
+    coords, sums, counts = np.empty((n, 3), np.int64), np.empty((n, 3), np.float64), np.empty(n, np.int32)
+    inverse, bounds, found = np.empty(n, np.int64), np.arange(PARTS + 1) * n // PARTS, np.zeros(PARTS, np.int64)
+    for part in prange(PARTS):
+        a, b = bounds[part], bounds[part + 1]
+        kept = keep[a:b] if len(keep) > 0 else keep
+        found[part] = _group_part(
+            points[a:b], kept, farthest, origin, size, eye, reach, inverse[a:b], coords[a:b], sums[a:b], counts[a:b]
+        )
+    numbers, count = _merge(bounds[:PARTS], found, coords, sums, counts)
+    for part in prange(PARTS):
+        before = found[:part].sum()
+        for i in range(bounds[part], bounds[part + 1]):
+            if inverse[i] != _EMPTY:
+                inverse[i] = numbers[before + inverse[i]]
     return inverse, coords[:count].copy(), sums[:count].copy(), counts[:count].copy()
 
 
@@ -232,12 +312,44 @@ def _insert(best, ids, count, d, j):  # type: ignore[no-untyped-def]
     ids[p] = j
 
 
+@njit(cache=True, nogil=True)
+def _around(x, y, z, cells, cell_first, cell_table, near):  # type: ignore[no-untyped-def]
+    """Numbers of the cells that exist among the 27 around these coordinates into ``near`` -> how many."""
+    many = 0
+    for block in range(27):
+        cell = _find(x + block // 9 - 1, y + block // 3 % 3 - 1, z + block % 3 - 1, cells, cell_first, cell_table)
+        if cell != _EMPTY:
+            near[many] = cell
+            many += 1
+    return many
+
+
+@njit(cache=True, nogil=True)
+def _nearest_of(points, i, near, order, starts, best, ids, count):  # type: ignore[no-untyped-def]
+    """Put the points of the cells ``near`` among the nearest to point i so far -> how many these are now."""
+    k = len(best)
+    for cell in near:
+        for o in range(starts[cell], starts[cell + 1]):
+            j = order[o]
+            ax = points[j, 0] - points[i, 0]
+            ay = points[j, 1] - points[i, 1]
+            az = points[j, 2] - points[i, 2]
+            d = ax * ax + ay * ay + az * az
+            if j == i:
+                d = np.float32(-1.0)  # the point itself comes first, duplicates after it
+            if count == k and (d > best[k - 1] or (d == best[k - 1] and j > ids[k - 1])):
+                continue
+            count = min(count + 1, k)
+            _insert(best, ids, count, d, j)
+    return count
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def grid_neighbors(  # type: ignore[no-untyped-def]
     points, cells, cell_first, cell_table, order, starts, k, bands, seams, size
 ):
     """The k nearest points among those in the 27 cells around each point's own, and near a seam in the 27 cells of
-    the other band, too.
+    the other band, too. Points of one cell look at the same cells, which are looked up once.
 
     Args:
         points: (V, 3) float32.
@@ -253,42 +365,27 @@ def grid_neighbors(  # type: ignore[no-untyped-def]
     n = len(points)
     neighbors = np.empty((n, k), np.int64)
     found = np.empty(n, np.int32)
-    for i in prange(n):
-        best = np.empty(k, np.float32)
-        ids = np.empty(k, np.int64)
-        count = 0
-        for side in range(-1, 2):
-            if (side < 0 and not seams[i] & 1) or (side > 0 and not seams[i] & 2):
-                continue
-            x0, y0, z0 = cells[i, 0], cells[i, 1], cells[i, 2]
-            if side != 0:
+    for g in prange(len(cell_first)):
+        best, near, beyond = np.empty(k, np.float32), np.empty(27, np.int64), np.empty(27, np.int64)
+        own = cells[cell_first[g]]
+        many = _around(own[0], own[1], own[2], cells, cell_first, cell_table, near)
+        for o in range(starts[g], starts[g + 1]):
+            i = order[o]
+            ids = neighbors[i]
+            count = _nearest_of(points, i, near[:many], order, starts, best, ids, 0)
+            for side in (-1, 1):
+                if (side < 0 and not seams[i] & 1) or (side > 0 and not seams[i] & 2):
+                    continue
                 band = bands[i] + side
                 width = np.float32(2 * (1 << band)) * size
-                x0 = np.int64(np.floor(points[i, 0] / width))
-                y0 = np.int64(np.floor(points[i, 1] / width))
-                z0 = np.int64(np.floor(points[i, 2] / width)) + (np.int64(band) << BAND_BIT)
-            for block in range(27):
-                x, y, z = x0 + block // 9 - 1, y0 + block // 3 % 3 - 1, z0 + block % 3 - 1
-                cell = _find(x, y, z, cells, cell_first, cell_table)
-                if cell == _EMPTY:
-                    continue
-                for o in range(starts[cell], starts[cell + 1]):
-                    j = order[o]
-                    ax = points[j, 0] - points[i, 0]
-                    ay = points[j, 1] - points[i, 1]
-                    az = points[j, 2] - points[i, 2]
-                    d = ax * ax + ay * ay + az * az
-                    if j == i:
-                        d = np.float32(-1.0)  # the point itself comes first, duplicates after it
-                    if count == k and (d > best[k - 1] or (d == best[k - 1] and j > ids[k - 1])):
-                        continue
-                    count = min(count + 1, k)
-                    _insert(best, ids, count, d, j)
-        found[i] = count
-        for p in range(count):
-            neighbors[i, p] = ids[p]
-        for p in range(count, k):
-            neighbors[i, p] = i
+                x = np.int64(np.floor(points[i, 0] / width))
+                y = np.int64(np.floor(points[i, 1] / width))
+                z = np.int64(np.floor(points[i, 2] / width)) + (np.int64(band) << BAND_BIT)
+                others = _around(x, y, z, cells, cell_first, cell_table, beyond)
+                count = _nearest_of(points, i, beyond[:others], order, starts, best, ids, count)
+            found[i] = count
+            for p in range(count, k):
+                ids[p] = i
     return neighbors, found
 
 
@@ -339,21 +436,22 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
     n = len(points)
     normals = np.empty((n, 3), np.float32)
     shape = np.empty((n, 2), np.float32)
+    per = 1.0 / size
     for i in prange(n):
         m = found[i]
         mx = my = mz = 0.0
         for p in range(m):
             j = neighbors[i, p]
-            mx += (points[j, 0] - points[i, 0]) / size
-            my += (points[j, 1] - points[i, 1]) / size
-            mz += (points[j, 2] - points[i, 2]) / size
+            mx += (points[j, 0] - points[i, 0]) * per
+            my += (points[j, 1] - points[i, 1]) * per
+            mz += (points[j, 2] - points[i, 2]) * per
         mx, my, mz = mx / m, my / m, mz / m
         a = b = c = d = e = f = 0.0
         for p in range(m):
             j = neighbors[i, p]
-            x = (points[j, 0] - points[i, 0]) / size - mx
-            y = (points[j, 1] - points[i, 1]) / size - my
-            z = (points[j, 2] - points[i, 2]) / size - mz
+            x = (points[j, 0] - points[i, 0]) * per - mx
+            y = (points[j, 1] - points[i, 1]) * per - my
+            z = (points[j, 2] - points[i, 2]) * per - mz
             a += x * x
             b += x * y
             c += x * z
@@ -382,7 +480,7 @@ def edge_features(points, normals, rays, up, oriented, neighbors, sizes):  # typ
         convexity, along the ray, along up. Without orientation the normal terms are absolute and convexity is 0.
     """
     n, k = neighbors.shape
-    out = np.zeros((n, k, 10), np.float32)
+    out = np.empty((n, k, 10), np.float32)
     for i in prange(n):
         scale = np.float32(0.5) / sizes[i]
         for p in range(k):
@@ -400,6 +498,7 @@ def edge_features(points, normals, rays, up, oriented, neighbors, sizes):  # typ
                 out[i, p, 7] = (other - own) / (length + np.float32(1e-3))
             else:
                 out[i, p, 4], out[i, p, 5], out[i, p, 6] = abs(own), abs(other), abs(cosine)
+                out[i, p, 7] = 0
             out[i, p, 8] = rays[i, 0] * x + rays[i, 1] * y + rays[i, 2] * z
             out[i, p, 9] = up[0] * x + up[1] * y + up[2] * z
     return out
