@@ -7,21 +7,23 @@ seen there. What the geometry does not fix, as a shift along a bare table, stays
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..types import Camera, PointCloud
-from .entry import Entry
+from . import kernels
+from .entry import Stack
 
 POINTS = 3000
 """Points of the map that are aligned with."""
 
 STEPS = 6
 """Iterations."""
+
+SETTLED = 2e-4
+"""A step of less, radians and metres, is the last."""
 
 LEAST_PAIRS = 150
 """With fewer pairs the told pose stands."""
@@ -38,26 +40,23 @@ belongs; made in full, the error of the first pose would stay for good."""
 
 
 def correction(
-    entries: Sequence[Entry], cloud: PointCloud, T: NDArray[np.float64], reach: float
+    stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float
 ) -> NDArray[np.float64] | None:
     """The pose at which a cloud fits to the map, by ``PULL`` of the way.
 
     Args:
-        entries: the objects in view. cloud: organised, else its pose stays. T: (4, 4) from the cloud to the map's
+        stack: voxels of the objects in view. cloud: organised, else its pose stays. T: (4, 4) from the cloud to the map's
             coordinates, as told. reach: largest correction, metres.
 
     Returns:
         (4, 4); None where there is too little to go by, or where it would have to move farther.
     """
     camera = cloud.camera
-    if camera is None or not entries:
+    if camera is None or not len(stack.sizes):
         return None
     # Small objects fix where the camera is sideways: they give at least a few points each.
-    share = max(1, POINTS // len(entries))
-    steps = [max(1, len(entry.voxels) // share) for entry in entries]
-    xyz = np.concatenate([entry.voxels.xyz[::step] for entry, step in zip(entries, steps, strict=True)])
-    weights = np.concatenate([entry.voxels.weights[::step] for entry, step in zip(entries, steps, strict=True)])
-    xyz = xyz[weights > 1.5]
+    rows, _, _ = kernels.spread(stack.starts, max(1, POINTS // len(stack.sizes)), 0)
+    xyz = stack.xyz[rows[stack.weights[rows] > 1.5]]
     if len(xyz) < LEAST_PAIRS:
         return None
     inverse = np.asarray(np.linalg.inv(T), np.float64)
@@ -89,6 +88,8 @@ def _align(
         motion = np.eye(4)
         motion[:3, :3], motion[:3, 3] = Rotation.from_rotvec(step[:3]).as_matrix(), step[3:]
         T = motion @ T
+        if np.abs(step).max() < SETTLED:
+            break
     return T, pairs
 
 
