@@ -39,14 +39,12 @@ PULL = 0.8
 belongs; made in full, the error of the first pose would stay for good."""
 
 
-def correction(
-    stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float
-) -> NDArray[np.float64] | None:
+def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float) -> NDArray[np.float64] | None:
     """The pose at which a cloud fits to the map, by ``PULL`` of the way.
 
     Args:
-        stack: voxels of the objects in view. cloud: organised, else its pose stays. T: (4, 4) from the cloud to the map's
-            coordinates, as told. reach: largest correction, metres.
+        stack: voxels of the objects in view. cloud: organised, else its pose stays.
+        T: (4, 4) from the cloud to the map's coordinates, as told. reach: largest correction, metres.
 
     Returns:
         (4, 4); None where there is too little to go by, or where it would have to move farther.

@@ -40,6 +40,9 @@ TRUSTED_SHARE = 0.15
 STRANGE = 0.2
 """A cosine below this is another thing, unless it fills the very same space."""
 
+OTHER_KIND = 0.35
+"""Least share in common of a surface and an object that are one: a desk is a top in one view, a whole in the next."""
+
 LOOK_WEIGHT = 0.2
 """How much equal looks count beside equal space."""
 
@@ -196,7 +199,7 @@ def match_by_space(entries: Sequence[Entry], sight: Sight, evidence: Evidence, l
     surface = np.array([entry.kind == "surface" for entry in entries])
     other_kind = surface[:, None] != np.array([o.kind == "surface" for o in sight.scene.objects])
     allowed = (inside >= least) & (np.maximum(evidence.votes, evidence.covered) >= LEAST_SUPPORT)
-    allowed &= (both >= 0.05) & (~other_kind | (both >= 0.5)) & ((looks >= STRANGE) | (both >= 0.8))
+    allowed &= (both >= 0.05) & (~other_kind | (both >= OTHER_KIND)) & ((looks >= STRANGE) | (both >= 0.8))
     score = np.where(allowed, 0.4 * inside + 0.6 * both + LOOK_WEIGHT * (1 + looks), 0.0)
     rows, columns = linear_sum_assignment(score, maximize=True)
     return {int(k): int(e) for e, k in zip(rows, columns, strict=True) if allowed[e, k]}

@@ -17,6 +17,9 @@ State = Literal["tentative", "confirmed", "gone"]
 WEIGHT_CAP = 6.0
 """Sightings that a voxel remembers: so many looks through it make it vanish."""
 
+CUT_WEIGHT = 0.4
+"""How much a sighting that the border of the picture cuts counts of a whole one."""
+
 BOX_POINTS = 600
 """Voxels that a box is drawn around."""
 
@@ -72,7 +75,8 @@ class Entry:
         state: tentative until it has been seen long enough, gone once its place was seen without it.
         recognised: whether it has been taken for one that was lost.
         inside: id of the object inside which it appeared, 0 for none.
-        seen, missed, doubted: seconds for which it was seen, looked through since, and seen as nothing since.
+        seen, missed, doubted: seconds for which it was seen (less while it is tentative and the picture's border cuts
+            it), looked through since, and seen as nothing since.
         low, high: (3,) corners of its voxels along the map's axes; box: drawn when it is asked for.
     """
 
@@ -103,9 +107,11 @@ class Entry:
         self.low, self.high = corners or (self.voxels.xyz.min(0), self.voxels.xyz.max(0))
         self._box = self._middle = None
 
-    def sight(self, thing: SceneObject, stamp: int, seconds: float) -> None:
-        """Note one more sighting's look and time; its points go to ``voxels``."""
-        sure = max(thing.score, 0.05) * min(1.0, thing.point_count / 500)
+    def sight(self, thing: SceneObject, stamp: int, seconds: float, cut: bool = False) -> None:
+        """Note one more sighting's look and time; its points go to ``voxels``. One that is ``cut`` by the border of
+        the picture tells less of what the whole is, and of whether there is one."""
+        cut = cut and thing.kind == "object"  # a floor always goes on
+        sure = max(thing.score, 0.05) * min(1.0, thing.point_count / 500) * (CUT_WEIGHT if cut else 1.0)
         self.embedding = self.embedding + np.float32(sure) * thing.embedding
         self._look = None
         self.score += (thing.score - self.score) * sure / (self.trust + sure)
@@ -114,7 +120,7 @@ class Entry:
         self.kind = "surface" if self.surface > 0.5 * self.trust else "object"
         self.last_seen = stamp
         self.sightings += 1
-        self.seen += seconds
+        self.seen += seconds * (CUT_WEIGHT if cut and self.state == "tentative" else 1.0)
         self.missed = 0.0
         self.doubted = max(0.0, self.doubted - 2 * seconds)
 

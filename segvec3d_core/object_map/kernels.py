@@ -119,7 +119,8 @@ def spread(starts, each, turn):  # type: ignore[no-untyped-def]  # compiled
         starts: (E + 1,) int64 where each entry's voxels begin.
 
     Returns:
-        (R,) int64 the voxels, (E + 1,) int64 where each entry's begin among them, (E,) float32 for how many each stands.
+        (R,) int64 the voxels, (E + 1,) int64 where each entry's begin among them, (E,) float32 for how many each of
+        them stands.
     """
     chosen, begins = np.empty(starts[-1], np.int64), np.zeros(len(starts), np.int64)
     stride = np.ones(len(starts) - 1, np.float32)

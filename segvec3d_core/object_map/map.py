@@ -24,6 +24,9 @@ from .snapshot import MapObject, MapSnapshot
 LONGEST_STEP = 1.0
 """Seconds that one update counts for at most: a gap between clouds is no evidence of anything."""
 
+MERGE_SHARE = 0.5
+"""Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
+
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
 
@@ -46,11 +49,13 @@ class ObjectMap:
 
     Attributes:
         frame: name of the map's frame, "" where nobody gave one; kept in the file.
+        weights: which weights embed the objects, as ``model.info["fingerprint"]``, "" where nobody told; kept in the
+            file, too, as the embeddings of others cannot be compared to these.
     """
 
     def __init__(self, config: MapConfig | None = None) -> None:
         self.config = config or MapConfig()
-        self.frame = ""
+        self.frame = self.weights = ""
         self._lock = threading.RLock()
         self._next_id = 1
         self.clear()
@@ -127,7 +132,7 @@ class ObjectMap:
         self._pairs.note(candidates, evidence, matches, seconds)
         self._fuse(candidates, stack, matches, sight, evidence)
         for k, e in matches.items():
-            candidates[e].sight(scene.objects[k], stamp, seconds)
+            candidates[e].sight(scene.objects[k], stamp, seconds, bool(sight.cut[k]))
         self._judge_unseen(candidates, matches, evidence, seconds)
         ids = {k: candidates[e].id for k, e in matches.items()}
         fresh = self._welcome([k for k in range(len(scene)) if k not in matches], candidates, sight, evidence, stamp)
@@ -235,7 +240,7 @@ class ObjectMap:
                 continue
             entry = Entry(self._next_id, thing.kind, voxels, np.zeros_like(thing.embedding), stamp, stamp)
             self._next_id += 1
-            entry.sight(thing, stamp, 0.0)
+            entry.sight(thing, stamp, 0.0, bool(sight.cut[k]))
             entry.measure()
             if len(candidates):
                 host = int(evidence.of_instance[:, k].argmax())
@@ -286,10 +291,12 @@ class ObjectMap:
         """Make one of two that were seen as one for long enough; returns the id that stays by the one that goes."""
         names: dict[int, int] = {}
         by_id: dict[int, Entry] = {}
-        for pair in self._pairs.one(self.config.merge_seconds):
+        for pair, together in self._pairs.one():
             by_id = by_id or {entry.id: entry for entry in self._entries}
             a, b = (by_id[i] for i in pair)
-            if "gone" in (a.state, b.state):
+            # What has hardly been seen by itself needs as little to be seen as a part.
+            needed = min(self.config.merge_seconds, max(MERGE_SHARE * min(a.seen, b.seen), self.config.confirm_seconds))
+            if together < needed or "gone" in (a.state, b.state):
                 continue
             keep, drop = (a, b) if (a.state == "confirmed", b.id) > (b.state == "confirmed", a.id) else (b, a)
             keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
@@ -367,7 +374,7 @@ class ObjectMap:
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
             place = self._origin.copy(), self._up.copy()
-            saved = storage.Saved(entries, self._next_id, *place, self._stamp, self.frame, self._colored)
+            saved = storage.Saved(entries, self._next_id, *place, self._stamp, self.frame, self._colored, self.weights)
         storage.write(Path(path), saved)
         return len(entries)
 
@@ -382,15 +389,19 @@ class ObjectMap:
 
         Raises:
             FileNotFoundError: no such file. ValueError: another kind of file, another version, a damaged one, or one
-                of another frame; the map is then what it was.
+                of another frame or made with other weights; the map is then what it was.
         """
         saved = storage.read(Path(path))
         if frame is not None and saved.frame != frame:
             raise ValueError(f"{path}: expected a map in frame {frame!r}, got one in {saved.frame!r}")
+        if self.weights and saved.weights not in ("", self.weights):
+            made = f"made with the weights {self.weights!r}, got one made with {saved.weights!r}"
+            raise ValueError(f"{path}: expected a map {made}: what they embed cannot be compared")
         with self._lock:
             self.clear()
             self._entries, self._origin, self._up = saved.entries, saved.origin, saved.up
             self.frame, self._colored = saved.frame, saved.colored
+            self.weights = self.weights or saved.weights
             self._next_id = max(self._next_id, saved.next_id)
             self._anchored = True
             for entry in self._entries:

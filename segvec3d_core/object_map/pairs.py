@@ -19,6 +19,10 @@ MERGE_LOOK = 0.3
 """Least cosine of two objects that may be one: a mug in a bowl is seen within the bowl, too."""
 
 
+OTHER_KIND_SIZE = 0.4
+"""Least ratio of the sizes of a surface and an object that are one thing."""
+
+
 class Pairs:
     """For pairs of objects that touch, by their ids: seconds for which they were seen as one, and as two."""
 
@@ -37,7 +41,7 @@ class Pairs:
         for other, k in np.argwhere(mostly):
             if k in matches:
                 a, b = entries[matches[k]], entries[other]
-                if a.kind == b.kind and a.look() @ b.look() >= MERGE_LOOK:
+                if a.look() @ b.look() >= MERGE_LOOK and (a.kind == b.kind or _alike_in_size(a, b)):
                     pair = _pair(a, b)
                     self._together[pair] = self._together.get(pair, 0.0) + seconds
         low = np.array([entries[e].low for e in taken]) - REACH
@@ -47,17 +51,23 @@ class Pairs:
             pair = _pair(entries[taken[i]], entries[taken[j]])
             self._apart[pair] = min(self._apart.get(pair, 0.0) + seconds, APART_CAP)
 
-    def one(self, seconds: float) -> Iterator[tuple[int, int]]:
-        """Pairs seen as one for ``seconds``, and for longer than as two."""
+    def one(self) -> Iterator[tuple[tuple[int, int], float]]:
+        """Pairs seen as one for longer than as two, and for how many seconds."""
         for pair, together in list(self._together.items()):
-            if together >= seconds and together > self._apart.get(pair, 0.0):
-                yield pair
+            if together > self._apart.get(pair, 0.0):
+                yield pair, together
 
     def forget(self, ids: Collection[int]) -> None:
         """Drop the pairs of objects that are no more."""
         for evidence in (self._together, self._apart):
             for pair in [pair for pair in evidence if pair[0] in ids or pair[1] in ids]:
                 del evidence[pair]
+
+
+def _alike_in_size(a: Entry, b: Entry) -> bool:
+    """Whether a surface and an object may be one thing: a mug that is not told from the table is not the table."""
+    large, small = sorted((float(np.linalg.norm(a.high - a.low)), float(np.linalg.norm(b.high - b.low))))[::-1]
+    return small >= OTHER_KIND_SIZE * large
 
 
 def _pair(a: Entry, b: Entry) -> tuple[int, int]:
