@@ -267,7 +267,9 @@ class ObjectMap:
             self._pairs.forget({entry.id for entry in gone})
             lost = [entry for entry in gone if entry.seen > 0 and entry.missed and entry.id not in names]
             self._lost.add(lost, self._up)
-        names |= self._lost.recognise(self._entries, self.config, stamp, self._up)
+        recognised = self._lost.recognise(self._entries, self.config, stamp, self._up)
+        self._pairs.forget(recognised.keys())  # they go on under other ids
+        names |= recognised
         self._bound()
         return names
 
