@@ -40,7 +40,11 @@ def test_a_point_is_covered_by_the_entries_that_have_its_wide_voxel(seed):
 @given(st.integers(0, 2**32 - 1))
 def test_many_entries_absorb_what_each_would_by_itself(seed):
     rng = np.random.default_rng(seed)
-    old = [kernels.fuse(*empty(), kernels.cells(x, SIZE), x, paint(rng, len(x)), 6.0) for x in (cloud(rng, 60),) * 2]
+    names, xyz, weights, shades = empty()
+    old = [
+        kernels.fuse(names, xyz, weights, shades, kernels.cells(x, SIZE), x, paint(rng, len(x)), 6.0)
+        for x in (cloud(rng, 60), cloud(rng, 60))
+    ]
     stack = [np.concatenate(parts) for parts in zip(*old, strict=True)]
     starts = np.cumsum([0, *(len(part[0]) for part in old)])
     wear = rng.choice([0.0, 0.5, np.inf], starts[-1]).astype(np.float32)
@@ -49,7 +53,7 @@ def test_many_entries_absorb_what_each_would_by_itself(seed):
     taken[50:] = False  # none of the second instance: all of it is taken
     pairs = np.array([[1, 0], [0, 1]])
     *found, ends, corners = kernels.absorb(
-        *stack, starts, wear, np.full(2, SIZE), pairs, points, colors, bounds, taken, 6.0
+        stack[0], stack[1], stack[2], stack[3], starts, wear, np.full(2, SIZE), pairs, points, colors, bounds, taken, 6.0
     )  # fmt: skip
     for f, (e, mine) in enumerate([(1, np.flatnonzero(taken)), (0, np.arange(50, 90))]):
         names, xyz, weights, shades = old[e]
