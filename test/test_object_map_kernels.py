@@ -53,7 +53,8 @@ def test_many_entries_absorb_what_each_would_by_itself(seed):
     taken[50:] = False  # none of the second instance: all of it is taken
     pairs = np.array([[1, 0], [0, 1]])
     *found, ends, corners = kernels.absorb(
-        stack[0], stack[1], stack[2], stack[3], starts, wear, np.full(2, SIZE), pairs, points, colors, bounds, taken, 6.0
+        stack[0], stack[1], stack[2], stack[3], starts, wear, np.full(2, SIZE), pairs,
+        points, colors, bounds, taken, 6.0
     )  # fmt: skip
     for f, (e, mine) in enumerate([(1, np.flatnonzero(taken)), (0, np.arange(50, 90))]):
         names, xyz, weights, shades = old[e]
