@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from .alignment import Alignment, AlignmentConfig
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
+from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
 from .config import SegmentationConfig
 from .inference import single_thread
@@ -78,7 +78,7 @@ class SegVec3D:
 
     Attributes:
         device: where the network runs.
-        info: name of the weights, number of parameters, training record.
+        info: name and fingerprint of the weights, number of parameters, training record.
         threshold: default ``min_similarity`` of ``find`` and ``name``.
     """
 
@@ -126,7 +126,8 @@ class SegVec3D:
         except (KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
         model = cls(network, alignment, clustering, score, threshold, device)
-        model.info = {"weights": file.name, "parameters": model.parameter_count(), **checkpoint.record}
+        about = {"weights": file.name, "fingerprint": fingerprint(file), "parameters": model.parameter_count()}
+        model.info = about | checkpoint.record
         return model
 
     @classmethod

@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
-from segvec3d_ros.intake import spin_forever
+from segvec3d_ros.side_node import spin_forever
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -133,3 +134,8 @@ def _judge(health: Health, snapshot: Snapshot) -> tuple[bytes, str]:
     if silence > SILENCE:
         return DiagnosticStatus.WARN, f"no cloud for {silence:.0f} s"
     return DiagnosticStatus.OK, f"{health.rate():.1f} clouds per second"
+
+
+def short(info: dict[str, Any]) -> dict[str, str]:
+    """What fits into a line of diagnostics of what is told of a model: its training's history, for one, does not."""
+    return {f"model {key}": str(value) for key, value in info.items() if isinstance(value, (str, int, float))}

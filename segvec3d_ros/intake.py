@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import PointCloud2
+
+from segvec3d_ros.side_node import SideNode
 
 CLOUD_TYPE = "sensor_msgs/msg/PointCloud2"
 
@@ -23,8 +23,7 @@ DEPTH_IMAGE_HINT = "; for depth images run depth_image_proc's point_cloud_xyzrgb
 class Intake:
     """Subscribes to the clouds on a helper node that a thread of its own spins.
 
-    Taking a 10 MB message holds an executor for milliseconds; in one executor with the services, both suffer. The
-    helper's name begins with an underscore, which ROS tools hide.
+    Taking a 10 MB message holds an executor for milliseconds; in one executor with the services, both suffer.
 
     Args:
         owner: the node in whose name this happens: its namespace, its context, its log.
@@ -39,36 +38,23 @@ class Intake:
         self._on_cloud = on_cloud
         self._subscription: Subscription[PointCloud2] | None = None
         self._warned: set[str] = set()
-        self._node = Node(
-            f"_{owner.get_name()}_intake",
-            namespace=owner.get_namespace(),
-            context=owner.context,
-            use_global_arguments=False,  # a remapped node name would name this one too
-            start_parameter_services=False,
-            enable_rosout=False,
-        )
-        self._executor = SingleThreadedExecutor(context=owner.context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="segvec3d clouds", daemon=True)
-        self._thread.start()
+        self._side = SideNode(owner, "intake")
 
     def open(self) -> None:
         """Subscribe. rclpy's own event handler notes incompatible publishers in the log; ``problem`` names them."""
         self._warned.clear()
-        self._subscription = self._node.create_subscription(PointCloud2, self.topic, self._on_cloud, self._qos)
+        self._subscription = self._side.node.create_subscription(PointCloud2, self.topic, self._on_cloud, self._qos)
 
     def close(self) -> None:
         """Unsubscribe."""
         if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
+            self._side.node.destroy_subscription(self._subscription)
             self._subscription = None
 
     def destroy(self) -> None:
         """Unsubscribe and end the thread."""
         self.close()
-        self._executor.shutdown()
-        self._thread.join(timeout=5.0)
-        self._node.destroy_node()
+        self._side.destroy()
 
     def problem(self) -> str:
         """What keeps clouds from arriving, as the graph shows it: no publisher, or only ones that do not fit.
@@ -117,19 +103,3 @@ class Intake:
         if text not in self._warned:
             self._warned.add(text)
             self._owner.get_logger().warning(text)
-
-    def _spin(self) -> None:
-        spin_forever(self._executor, self._owner)
-
-
-def spin_forever(executor: SingleThreadedExecutor, node: Node) -> None:
-    """Spin until shutdown; a callback that raises is reported and costs itself, not the node."""
-    while node.context.ok():
-        try:
-            executor.spin()
-            return
-        except (KeyboardInterrupt, ExternalShutdownException):
-            return
-        except Exception as error:
-            if node.context.ok():
-                node.get_logger().error(f"a callback failed: {type(error).__name__}: {error}")

@@ -17,7 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.signals import SignalHandlerOptions
 
-from segvec3d_ros.intake import spin_forever
+from segvec3d_ros.side_node import spin_forever
 
 if TYPE_CHECKING:
     from segvec3d_ros.node import SegVec3DNode

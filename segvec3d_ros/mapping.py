@@ -61,6 +61,10 @@ class MapTracker:
         self.map.frame = settings.frame
         self.gaps = self.late = self.jumps = 0
 
+    def embedded_by(self, info: Mapping[str, Any]) -> None:
+        """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded."""
+        self.map.weights = str(info.get("fingerprint") or info.get("weights", ""))
+
     def configure(self, settings: MapSettings) -> bool:
         """Go on with other settings; another frame begins anew. Returns whether it did."""
         with self._lock:

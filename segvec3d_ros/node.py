@@ -33,7 +33,7 @@ from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message, to_cloud
-from segvec3d_ros.diagnostics import Health, Snapshot, diagnostic_array
+from segvec3d_ros.diagnostics import Health, Snapshot, diagnostic_array, short
 from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
 from segvec3d_ros.lifetime import run_node
@@ -166,7 +166,7 @@ class SegVec3DNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._model, self._namer = loaded.model, loaded.namer
         self._choose_tracker()
-        self._load_map()
+        self._load_map(loaded.model.info)
         self.get_logger().info(f"model ready on {loaded.model.device} after {loading.seconds:.1f} s")
         return super().on_configure(state)
 
@@ -229,6 +229,7 @@ class SegVec3DNode(LifecycleNode):
         if self._complete:  # not after a refused parameter, nor a second time when the context goes down
             self._complete = False
             self._intake.destroy()
+            self._transforms.close()
             self._worker.stop(STOP_LIMIT)
         super().destroy_node()
 
@@ -326,10 +327,13 @@ class SegVec3DNode(LifecycleNode):
         else:
             self._tracker = FrameTracker()
 
-    def _load_map(self) -> None:
+    def _load_map(self, info: dict[str, Any]) -> None:
         """Begin with what was saved, where the parameter ``map_file`` names a file that is there."""
+        if self.map is None:
+            return
+        self.map.embedded_by(info)
         path = str(self._values["map_file"])
-        if self.map is None or not path or len(self.map.map):
+        if not path or len(self.map.map):
             return
         try:
             if Path(path).expanduser().exists():
@@ -407,7 +411,7 @@ class SegVec3DNode(LifecycleNode):
 
     def _facts(self) -> dict[str, str]:
         model, result = self._model, self._result
-        info = {} if model is None else _short(model.info)
+        info = {} if model is None else short(model.info)
         return {
             "topic": self._intake.topic,
             "device": "" if model is None else str(model.device),
@@ -417,11 +421,6 @@ class SegVec3DNode(LifecycleNode):
             **({} if self.map is None else self.map.facts()),
             "up": "unknown" if result is None or result.cloud.up is None else np.array2string(result.cloud.up),
         }
-
-
-def _short(info: dict[str, Any]) -> dict[str, str]:
-    """What fits into a line of diagnostics: the training's history, for one, does not."""
-    return {f"model {key}": str(value) for key, value in info.items() if isinstance(value, (str, int, float))}
 
 
 class _StageClock:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from segvec3d_core.types import Box, Float32
+from segvec3d_ros.side_node import SideNode
 
 Condition = Literal["unavailable", "lookup", "connectivity", "extrapolation", "timeout"]
 
@@ -43,6 +44,10 @@ class Transforms(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Listen no more."""
+        ...
+
 
 class NoTransforms:
     """Stands in where tf2_ros is not installed: knows no transform and says what to install."""
@@ -53,9 +58,15 @@ class NoTransforms:
             "unavailable", "tf2_ros is not installed: apt install ros-$ROS_DISTRO-tf2-ros-py, or ask without a frame"
         )
 
+    def close(self) -> None:
+        """Nothing was listened to."""
+
 
 class Tf2Transforms:
     """tf2_ros: a buffer, and a listener that fills it from /tf and /tf_static.
+
+    The listener has a node and a thread of its own: a service of the main node that takes its time, as saving a large
+    map does, would keep transforms from arriving.
 
     Raises:
         ImportError: tf2_ros is not installed.
@@ -66,7 +77,12 @@ class Tf2Transforms:
 
         self._tf2 = tf2_ros
         self._buffer = tf2_ros.Buffer()
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._side = SideNode(node, "tf")
+        self._listener = tf2_ros.TransformListener(self._buffer, self._side.node)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._side.destroy()
 
     def lookup(self, target: str, source: str, stamp: int | None) -> NDArray[np.float64]:
         """T_target_source at ``stamp``; see ``Transforms``."""

@@ -30,8 +30,8 @@ from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.relations import View
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 from segvec3d_ros.conversions import cloud_message, time_message
-from segvec3d_ros.intake import spin_forever
 from segvec3d_ros.node import SegVec3DNode
+from segvec3d_ros.side_node import spin_forever
 from segvec3d_ros.transforms import Condition, TransformError
 
 WAIT = 30.0
@@ -148,6 +148,9 @@ class StandInTransforms:
         if (target, source) in self.table:
             return self.table[target, source]
         raise TransformError(self.failure, f"stand-in: {self.failure}")
+
+    def close(self) -> None:
+        pass
 
 
 def frame_cloud(shift: float = 0.0) -> PointCloud:

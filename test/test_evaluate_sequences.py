@@ -1,11 +1,12 @@
 """The figures of the object map say what they should."""
 
+from argparse import Namespace
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from segvec3d_core.cli.sequences import line, true_scene, values
+from segvec3d_core.cli.sequences import _reports, line, true_scene, values
 from segvec3d_core.evaluate_sequences import NEAR, SequenceScorer, pooled
 from segvec3d_core.object_map import MapObject, MapSnapshot
 from segvec3d_core.testsets.sequences import SEQUENCES, frames
@@ -115,3 +116,9 @@ def test_a_frame_without_anything_is_ordinary(seen):
     empty = MapSnapshot((), (), np.array([0, 0, 1], np.float32), 0)
     scorer.add(seen[0][0], Scene(np.full(len(seen[0][0].cloud), -1)), empty, 1.0)
     assert scorer.report().identity_hits == 0
+
+
+def test_several_processes_report_what_one_does():
+    specs = [replace(SPEC, seconds=2.0), replace(SPEC, seed=5, seconds=2.0)]
+    one, two = ([*_reports(specs, Namespace(truth=True, workers=n))] for n in (1, 2))
+    assert [values(r) | {"milliseconds": 0} for r in one] == [values(r) | {"milliseconds": 0} for r in two]

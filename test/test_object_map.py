@@ -182,6 +182,25 @@ def test_a_flicker_of_the_segmentation_neither_splits_nor_merges(robot):
     assert set(robot.objects()) == set(ids[1:])
 
 
+def test_a_fragment_that_was_seen_for_a_moment_becomes_part_of_the_whole_as_soon(robot):
+    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
+    (_, whole) = robot.watch(halves[:1], seconds=3.0)[:2]
+    robot.watch(halves, groups=[-1, 1], seconds=0.8)
+    assert len(robot.objects()) == 2
+    robot.watch(halves, groups=[0, 0], seconds=1.0)
+    assert set(robot.objects()) == {whole}
+
+
+def test_what_the_border_cuts_waits_longer():
+    beside = pose((1.0, 0, 0.7), (0, 0.84, 0.05))
+    cut, free = Robot(), Robot()
+    cut.watch([MUG], beside, 0.8)
+    free.watch([MUG], seconds=0.8)
+    assert (len(cut.objects()), len(free.objects())) == (0, 1)
+    cut.watch([MUG], beside, 1.2)
+    assert len(cut.objects()) == 1
+
+
 def test_an_error_of_the_pose_does_not_inflate_boxes():
     robot, rng = Robot(), np.random.default_rng(0)
     blocks = [MUG, CAN, Block((-0.3, 0, 0), (0.2, 0.4, 0.3), look=3)]
@@ -212,6 +231,10 @@ def test_memory_is_bounded():
         robot.watch(blocks, pose((1.2, float(rng.uniform(-1, 1)), 0.9)), 0.6)
     assert len(robot.map._entries) <= 8
     assert all(len(entry.voxels) <= 200 for entry in robot.map._entries)
+    assert all(len(entry.voxels) == 0 for entry in robot.map._lost.entries)
+    alive = {entry.id for entry in robot.map._entries}
+    pairs = robot.map._pairs
+    assert all(set(pair) <= alive for evidence in (pairs._together, pairs._apart) for pair in evidence)
     tracemalloc.start()
     for _ in range(50):
         robot.watch([MUG, CAN], seconds=0.2)

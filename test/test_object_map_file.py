@@ -104,3 +104,19 @@ def test_a_file_that_is_no_map_gives_one_error_and_leaves_the_map(robot, tmp_pat
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.npz: no such file"):
         ObjectMap().load(tmp_path / "nowhere.npz")
+
+
+def test_a_map_of_other_weights_is_refused_and_one_that_names_none_is_not(robot, tmp_path):
+    robot.watch([MUG])
+    robot.map.save(tmp_path / "unknown.npz")
+    robot.map.weights = "abc"
+    robot.map.save(tmp_path / "abc.npz")
+    other = ObjectMap()
+    assert other.load(tmp_path / "abc.npz") == 2
+    assert other.weights == "abc"
+    other.weights = "def"
+    with pytest.raises(ValueError, match=r"expected a map made with the weights 'def', got one made with 'abc'"):
+        other.load(tmp_path / "abc.npz")
+    assert len(other) == 2
+    assert other.load(tmp_path / "unknown.npz") == 2
+    assert other.weights == "def"

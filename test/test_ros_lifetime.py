@@ -22,9 +22,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import Marker, MarkerArray
 
-from segvec3d_ros.intake import spin_forever
 from segvec3d_ros.lifetime import _stray
 from segvec3d_ros.node import main
+from segvec3d_ros.side_node import spin_forever
 
 TEST = Path(__file__).parent
 

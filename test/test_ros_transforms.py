@@ -56,8 +56,10 @@ def tf2(monkeypatch: pytest.MonkeyPatch) -> Any:
         return SimpleNamespace(transform=module.outcome)
 
     module.Buffer = type("Buffer", (), {"lookup_transform": lookup})
-    module.TransformListener = lambda buffer, node: (buffer, node)
+    module.TransformListener = lambda buffer, node: module.heard_by.append(node)
+    module.heard_by = []
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
+    monkeypatch.setattr("segvec3d_ros.transforms.SideNode", lambda owner, purpose: SimpleNamespace(node=purpose))
     return module
 
 
@@ -85,6 +87,11 @@ def test_tf2_is_asked_at_the_stamp_and_answers_with_a_matrix(tf2: Any) -> None:
     np.testing.assert_allclose(T @ [1, 0, 0, 1], [1, 3, 3, 1], atol=1e-12)
     make_transforms(object()).lookup("map", "camera", None)
     assert tf2.asked == [("map", "camera", 123), ("map", "camera", 0)]
+
+
+def test_transforms_are_heard_beside_the_node_that_services_may_hold_up(tf2: Any) -> None:
+    make_transforms(object())
+    assert tf2.heard_by == ["tf"]
 
 
 def test_without_tf2_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

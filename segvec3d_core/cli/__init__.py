@@ -219,6 +219,7 @@ def _eval(commands: Any) -> None:
     group.add_argument("--sequences", type=int, metavar="N", help="only N of them, evenly picked")
     group.add_argument("--seconds", type=float, metavar="S", help="only the first S seconds of each")
     group.add_argument("--layout", choices=("table", "room"), help="only these")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="sequences at a time (default: 1)")
     group.add_argument("--truth", action="store_true", help="segment by the truth: errors left are the map's own")
     _add_language(parser)
     _add_json(parser)

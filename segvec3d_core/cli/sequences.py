@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -41,15 +44,16 @@ def evaluate(args: Namespace) -> int:
     if args.sequences is not None:  # evenly from all of them, so that both layouts are among a few
         count = min(at_least("--sequences", args.sequences, 1), len(specs))
         specs = [specs[round(k * (len(specs) - 1) / max(count - 1, 1))] for k in range(count)]
-    segment, searcher, info = _segmenter(args)
+    at_least("--workers", args.workers, 1)
+    info = {"weights": "the truth"} if args.truth else load_model(args).info
     quiet = args.json == "-"
     if not quiet:
         print(machine_line())
         print(f"{len(specs)} simulated sequences of {seconds:g} s; percent, centre and size in mm")
         print(HEADER)
     reports: dict[str, SequenceReport] = {}
-    for spec in specs:
-        reports[spec.name] = run(spec, segment, searcher)
+    for spec, report in zip(specs, _reports(specs, args), strict=True):
+        reports[spec.name] = report
         if not quiet:
             print(line(spec.name, reports[spec.name]), flush=True)
     totals = {
@@ -63,6 +67,34 @@ def evaluate(args: Namespace) -> int:
         result = {name: values(report) for name, report in (reports | totals).items()}
         write_json(args.json, {"version": 1, "machine": machine(), "model": info, "sequences": result})
     return 0
+
+
+def _reports(specs: Sequence[SequenceSpec], args: Namespace) -> Iterator[SequenceReport]:
+    """The report of each sequence, in order; several at a time where there are ``--workers``."""
+    if args.workers == 1:
+        segment, searcher = _segmenter(args)
+        yield from (run(spec, segment, searcher) for spec in specs)
+        return
+    spawn = get_context("spawn")  # a fork would inherit torch's threads in whatever state they are
+    with ProcessPoolExecutor(args.workers, spawn, _begin_worker, (args,)) as pool:
+        yield from progress(pool.map(_run_in_worker, specs), "sequences", len(specs))
+
+
+_worker: tuple[Callable[[SequenceFrame], Scene], Any] | None = None
+"""In a process of ``--workers``: what segments and what searches."""
+
+
+def _begin_worker(args: Namespace) -> None:
+    global _worker
+    from segvec3d_core.train.data import use_threads
+
+    use_threads(max(1, (os.cpu_count() or 1) // args.workers))
+    _worker = _segmenter(args)
+
+
+def _run_in_worker(spec: SequenceSpec) -> SequenceReport:
+    assert _worker is not None  # the pool has begun it
+    return run(spec, *_worker)
 
 
 def run(spec: SequenceSpec, segment: Callable[[SequenceFrame], Scene], searcher: Any) -> SequenceReport:
@@ -79,13 +111,13 @@ def run(spec: SequenceSpec, segment: Callable[[SequenceFrame], Scene], searcher:
     return scorer.report()
 
 
-def _segmenter(args: Namespace) -> tuple[Callable[[SequenceFrame], Scene], Any, dict[str, Any]]:
-    """What segments, what searches, and what is known of it."""
+def _segmenter(args: Namespace) -> tuple[Callable[[SequenceFrame], Scene], Any]:
+    """What segments, and what searches."""
     if args.truth:
-        return true_scene, None, {"weights": "the truth"}
+        return true_scene, None
     model, config = load_model(args), configuration(args)
     model.warm_up()
-    return lambda frame: model.segment(frame.cloud, config), model, model.info
+    return lambda frame: model.segment(frame.cloud, config), model
 
 
 def true_scene(frame: SequenceFrame) -> Scene:

@@ -7,21 +7,23 @@ seen there. What the geometry does not fix, as a shift along a bare table, stays
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..types import Camera, PointCloud
-from .entry import Entry
+from ..types import PointCloud
+from . import kernels
+from .entry import Stack
 
 POINTS = 3000
 """Points of the map that are aligned with."""
 
 STEPS = 6
 """Iterations."""
+
+SETTLED = 2e-4
+"""A step of less, radians and metres, is the last."""
 
 LEAST_PAIRS = 150
 """With fewer pairs the told pose stands."""
@@ -37,31 +39,27 @@ PULL = 0.8
 belongs; made in full, the error of the first pose would stay for good."""
 
 
-def correction(
-    entries: Sequence[Entry], cloud: PointCloud, T: NDArray[np.float64], reach: float
-) -> NDArray[np.float64] | None:
+def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float) -> NDArray[np.float64] | None:
     """The pose at which a cloud fits to the map, by ``PULL`` of the way.
 
     Args:
-        entries: the objects in view. cloud: organised, else its pose stays. T: (4, 4) from the cloud to the map's
-            coordinates, as told. reach: largest correction, metres.
+        stack: voxels of the objects in view. cloud: organised, else its pose stays.
+        T: (4, 4) from the cloud to the map's coordinates, as told. reach: largest correction, metres.
 
     Returns:
         (4, 4); None where there is too little to go by, or where it would have to move farther.
     """
     camera = cloud.camera
-    if camera is None or not entries:
+    if camera is None or not len(stack.sizes):
         return None
     # Small objects fix where the camera is sideways: they give at least a few points each.
-    share = max(1, POINTS // len(entries))
-    steps = [max(1, len(entry.voxels) // share) for entry in entries]
-    xyz = np.concatenate([entry.voxels.xyz[::step] for entry, step in zip(entries, steps, strict=True)])
-    weights = np.concatenate([entry.voxels.weights[::step] for entry, step in zip(entries, steps, strict=True)])
-    xyz = xyz[weights > 1.5]
+    rows, _, _ = kernels.spread(stack.starts, max(1, POINTS // len(stack.sizes)), 0)
+    xyz = stack.xyz[rows[stack.weights[rows] > 1.5]]
     if len(xyz) < LEAST_PAIRS:
         return None
     inverse = np.asarray(np.linalg.inv(T), np.float64)
-    fitted, pairs = _align(xyz, inverse, camera, cloud.points, reach)
+    intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    fitted, pairs = align(xyz, inverse, intrinsics, camera.width, camera.height, cloud.points, reach)
     middle = np.append(xyz.mean(0), 1.0)
     shift = float(np.linalg.norm((fitted - inverse) @ middle))
     turn = float(np.arccos(np.clip((np.trace(fitted[:3, :3] @ inverse[:3, :3].T) - 1) / 2, -1, 1)))
@@ -74,22 +72,63 @@ def correction(
     return result
 
 
-def _align(
-    xyz: NDArray[np.float32], T: NDArray[np.float64], camera: Camera, points: NDArray[np.float32], reach: float
-) -> tuple[NDArray[np.float64], int]:
-    """Refine T_camera_map; returns it and the number of pairs in the last step."""
-    intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    pairs = 0
+@njit(cache=True, nogil=True)
+def align(xyz, T, camera, width, height, points, reach):  # type: ignore[no-untyped-def]  # compiled
+    """Refine ``T`` (4, 4), T_camera_map; returns it and the number of pairs in the last step.
+
+    Args:
+        xyz: (M, 3) float32 points of the map; camera: (4,) fx, fy, cx, cy; points: (width * height, 3) float32.
+        reach: farthest along the ray that a pair lies apart, metres.
+    """
+    T, pairs = T.copy(), 0
     for _ in range(STEPS):
-        A, b, pairs = _normal_equations(xyz, T, intrinsics, camera.width, camera.height, points, reach)
+        A, b, pairs = _normal_equations(xyz, T, camera, width, height, points, reach)
         if pairs < FEWEST_PAIRS:
             break
-        ballast = 0.01 * A[3:, 3:].trace() / 3 + 1e-9
-        step = np.linalg.solve(A + ballast * np.eye(6), b)
-        motion = np.eye(4)
-        motion[:3, :3], motion[:3, 3] = Rotation.from_rotvec(step[:3]).as_matrix(), step[3:]
-        T = motion @ T
+        ballast = 0.01 * (A[3, 3] + A[4, 4] + A[5, 5]) / 3 + 1e-9
+        for i in range(6):
+            A[i, i] += ballast
+        step = _solve(A, b)
+        turn, moved = rotation(step[:3]), T.copy()
+        for i in range(3):
+            for j in range(4):
+                moved[i, j] = turn[i, 0] * T[0, j] + turn[i, 1] * T[1, j] + turn[i, 2] * T[2, j]
+            moved[i, 3] += step[3 + i]
+        T = moved
+        if np.abs(step).max() < SETTLED:
+            break
     return T, pairs
+
+
+@njit(cache=True, nogil=True)
+def rotation(vector):  # type: ignore[no-untyped-def]  # compiled
+    """(3, 3) matrix of a rotation vector (Rodrigues)."""
+    angle = np.sqrt((vector * vector).sum())
+    a = np.sin(angle) / angle if angle > 1e-9 else 1.0
+    b = (1 - np.cos(angle)) / angle**2 if angle > 1e-4 else 0.5
+    x, y, z = vector
+    R = np.empty((3, 3))
+    R[0] = 1 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y
+    R[1] = b * x * y + a * z, 1 - b * (x * x + z * z), b * y * z - a * x
+    R[2] = b * x * z - a * y, b * y * z + a * x, 1 - b * (x * x + y * y)
+    return R
+
+
+@njit(cache=True, nogil=True)
+def _solve(A, b):  # type: ignore[no-untyped-def]  # compiled
+    """x with A x = b for a positive definite A, by elimination; both are used up."""
+    n = len(b)
+    for i in range(n):
+        for j in range(i + 1, n):
+            share = A[j, i] / A[i, i]
+            for k in range(i, n):
+                A[j, k] -= share * A[i, k]
+            b[j] -= share * b[i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            b[i] -= A[i, k] * b[k]
+        b[i] /= A[i, i]
+    return b
 
 
 @njit(cache=True, nogil=True)

@@ -11,13 +11,19 @@ from scipy.optimize import linear_sum_assignment
 
 from ..types import Box, Float32, PointCloud, Scene
 from . import kernels
-from .entry import Entry
+from .entry import Entry, Stack
 
-POINTS = 10_000
+POINTS = 8_000
 """Points of a cloud that are looked at and fused, which bounds an update's time."""
 
-FEWEST, MOST = 150, 1000
+FEWEST, MOST = 120, 1000
 """Of these, points of each instance: where there are many instances, and where there are few."""
+
+DENSE = 100_000
+"""Points of which every one is looked at; of more only each so-manieth."""
+
+LOOKS, FEWEST_LOOKS = 15_000, 100
+"""Voxels that are looked for in the depth image, and of each entry at least; other ones each time."""
 
 HIDDEN_WEIGHT = 0.5
 """How much a hidden part counts against what is seen of the rest; what an instance covers speaks for itself."""
@@ -25,11 +31,17 @@ HIDDEN_WEIGHT = 0.5
 LEAST_SUPPORT = 5
 """Fewer points in common are chance."""
 
+CUT_LINES = 4
+"""Lines of the picture that an instance must reach to the border in to be cut by it."""
+
 TRUSTED_SHARE = 0.15
 """An object of which less is visible tells little of what it is seen as."""
 
 STRANGE = 0.2
 """A cosine below this is another thing, unless it fills the very same space."""
+
+OTHER_KIND = 0.35
+"""Least share in common of a surface and an object that are one: a desk is a top in one view, a whole in the next."""
 
 LOOK_WEIGHT = 0.2
 """How much equal looks count beside equal space."""
@@ -51,8 +63,8 @@ def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequ
     T = np.array(T, np.float64)
     if T.shape != (4, 4):
         raise ValueError(f"T_map_camera: expected shape (4, 4), got {T.shape}")
-    rigid = np.isfinite(T).all() and np.allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-3)
-    if not (rigid and np.linalg.det(T[:3, :3]) > 0 and np.allclose(T[3], [0, 0, 0, 1])):
+    rigid = np.isfinite(T).all() and np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() < 1e-3
+    if not (rigid and np.linalg.det(T[:3, :3]) > 0 and np.abs(T[3] - [0, 0, 0, 1]).max() < 1e-6):
         raise ValueError(f"T_map_camera: expected a rotation and a translation, got {T.tolist()}")
     return T
 
@@ -66,6 +78,7 @@ class Sight:
         picked: (P,) int64 points that stand for the K instances, one instance after the other.
         bounds: (K + 1,) where those of each begin. owner: (P,) int32 their instances.
         xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8.
+        cut: (K,) bool, whether it goes on beyond the picture's border.
     """
 
     scene: Scene
@@ -76,16 +89,22 @@ class Sight:
     owner: NDArray[np.int32]
     xyz: Float32
     colors: NDArray[np.uint8]
+    cut: NDArray[np.bool_]
 
     @classmethod
     def of(cls, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> Sight:
         """Pick points of each instance and take them to the map."""
         each = int(np.clip(POINTS // max(len(scene), 1), FEWEST, MOST))
-        picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), each)
+        every = max(1, len(cloud) // DENSE)
+        picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), each, every)
         owner = np.repeat(np.arange(len(scene), dtype=np.int32), np.diff(bounds))
         colors = np.full((len(picked), 3), 128, np.uint8) if cloud.colors is None else cloud.colors[picked]
         xyz = (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
-        return cls(scene, cloud, T, picked, bounds, owner, xyz, colors)
+        cut = np.zeros(len(scene), bool)
+        if cloud.camera is not None:
+            size = cloud.camera.width, cloud.camera.height
+            cut = kernels.border(cloud.points, scene.labels, *size, len(scene)) >= CUT_LINES
+        return cls(scene, cloud, T, picked, bounds, owner, xyz, colors, cut)
 
     def of_instance(self, k: int) -> slice:
         """The picked points of an instance."""
@@ -97,8 +116,9 @@ class Evidence:
     """What a sight says of E objects that it may show.
 
     Attributes:
-        seen: (M,) int32 what ``kernels.look`` says of their voxels, one object after the other; all outside without a
-            camera. starts: (E + 1,) where each object's begin.
+        rows: (R,) int64 voxels of the entries' ``Stack`` that were looked for, one object after the other; starts:
+            (E + 1,) where each object's begin; stride: (E,) for how many voxels each of them stands.
+        seen: (R,) int32 what ``kernels.look`` says of them; all outside without a camera.
         state: (E, 4) voxels outside, hidden, looked through, seen. votes: (E, K) voxels seen as each instance.
         covered: (E, K) points of each instance in the object's voxels.
         first, second: (P,) int32 the objects in whose voxels each picked point lies, -1 for none.
@@ -107,8 +127,10 @@ class Evidence:
         of_instance: (E, K) share of the instance that lies in the object.
     """
 
-    seen: NDArray[np.int32]
+    rows: NDArray[np.int64]
     starts: NDArray[np.int64]
+    stride: Float32
+    seen: NDArray[np.int32]
     state: NDArray[np.int32]
     votes: NDArray[np.int32]
     covered: NDArray[np.int32]
@@ -118,28 +140,25 @@ class Evidence:
     of_entry: NDArray[np.float64]
     of_instance: NDArray[np.float64]
 
-    def of(self, e: int) -> NDArray[np.int32]:
-        """What is seen of an object's voxels."""
-        return self.seen[self.starts[e] : self.starts[e + 1]]
 
-
-def gather(entries: Sequence[Entry], sight: Sight) -> Evidence:
-    """Look for each object where it was."""
-    lengths = np.array([len(entry.voxels) for entry in entries], np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    xyz = np.concatenate([e.voxels.xyz for e in entries]) if entries else np.empty((0, 3), np.float32)
-    seen = _look(xyz, sight)
+def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
+    """Look for each object where it was; which of its voxels are looked for changes with ``turn``."""
+    count = len(stack.sizes)
+    rows, starts, stride = kernels.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
+    seen = _look(stack.xyz[rows], sight)
     votes, state = kernels.tally(seen, starts, len(sight.scene))
-    covered, hit, first, second = _cover(entries, sight)
+    covered, hit, first, second = _cover(stack, sight)
     if sight.cloud.camera is not None:
-        visible = np.maximum(state[:, 3], TRUSTED_SHARE * lengths)
+        visible = np.maximum(state[:, 3], TRUSTED_SHARE * np.diff(starts))
         of_visible = votes / np.maximum(visible, 1)[:, None]
         # What hides an object touches it in places: a carton set over a mug is not the mug.
         of_entry = votes / np.maximum(visible + HIDDEN_WEIGHT * state[:, 1], 1)[:, None]
     else:
-        of_visible = of_entry = hit / np.maximum(lengths, 1)[:, None]
+        of_visible = of_entry = hit / np.maximum(np.diff(stack.starts), 1)[:, None]
     of_instance = covered / np.maximum(np.diff(sight.bounds), 1)
-    return Evidence(seen, starts, state, votes, covered, first, second, of_visible, of_entry, of_instance)
+    return Evidence(
+        rows, starts, stride, seen, state, votes, covered, first, second, of_visible, of_entry, of_instance
+    )  # fmt: skip
 
 
 def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
@@ -153,21 +172,19 @@ def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
     )
 
 
-def _cover(entries: Sequence[Entry], sight: Sight) -> tuple[NDArray[np.int32], ...]:
+def _cover(stack: Stack, sight: Sight) -> tuple[NDArray[np.int32], ...]:
     """``kernels.cover`` in voxels of twice each entry's edge, so that half an edge of error costs little."""
-    count = len(sight.scene)
-    covered, hit = np.zeros((len(entries), count), np.int32), np.zeros((len(entries), count), np.int32)
+    shape = len(stack.sizes), len(sight.scene)
+    covered, hit = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
     first, second = (np.full(len(sight.picked), -1, np.int32) for _ in range(2))
-    for size in sorted({entry.voxels.size for entry in entries}):
-        mine = np.array([e for e, entry in enumerate(entries) if entry.voxels.size == size], np.int64)
-        names = [kernels.coarser(entries[e].voxels.names) for e in mine]
-        starts = np.concatenate([[0], np.cumsum([len(n) for n in names])])
+    for size in np.unique(stack.sizes):
+        mine = np.flatnonzero(stack.sizes == size)
         points = kernels.cells(sight.xyz, 2 * size)
-        covered[mine], hit[mine], a, b = kernels.cover(points, sight.owner, count, np.concatenate(names), starts)
-        for found in (a, b):
-            held = np.where(found >= 0, mine[found], -1).astype(np.int32)
-            second = np.where((first >= 0) & (second < 0), held, second)
-            first = np.where(first < 0, held, first)
+        c, h, *held = kernels.cover(points, sight.owner, len(sight.scene), stack.names, stack.starts, mine)
+        covered[mine], hit[mine] = c[mine], h[mine]
+        for found in held:
+            second = np.where((first >= 0) & (second < 0), found, second)
+            first = np.where(first < 0, found, first)
     return covered, hit, first, second
 
 
@@ -182,7 +199,7 @@ def match_by_space(entries: Sequence[Entry], sight: Sight, evidence: Evidence, l
     surface = np.array([entry.kind == "surface" for entry in entries])
     other_kind = surface[:, None] != np.array([o.kind == "surface" for o in sight.scene.objects])
     allowed = (inside >= least) & (np.maximum(evidence.votes, evidence.covered) >= LEAST_SUPPORT)
-    allowed &= (both >= 0.05) & (~other_kind | (both >= 0.5)) & ((looks >= STRANGE) | (both >= 0.8))
+    allowed &= (both >= 0.05) & (~other_kind | (both >= OTHER_KIND)) & ((looks >= STRANGE) | (both >= 0.8))
     score = np.where(allowed, 0.4 * inside + 0.6 * both + LOOK_WEIGHT * (1 + looks), 0.0)
     rows, columns = linear_sum_assignment(score, maximize=True)
     return {int(k): int(e) for e, k in zip(rows, columns, strict=True) if allowed[e, k]}

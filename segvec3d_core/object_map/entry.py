@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +16,9 @@ State = Literal["tentative", "confirmed", "gone"]
 
 WEIGHT_CAP = 6.0
 """Sightings that a voxel remembers: so many looks through it make it vanish."""
+
+CUT_WEIGHT = 0.4
+"""How much a sighting that the border of the picture cuts counts of a whole one."""
 
 BOX_POINTS = 600
 """Voxels that a box is drawn around."""
@@ -71,7 +75,8 @@ class Entry:
         state: tentative until it has been seen long enough, gone once its place was seen without it.
         recognised: whether it has been taken for one that was lost.
         inside: id of the object inside which it appeared, 0 for none.
-        seen, missed, doubted: seconds for which it was seen, looked through since, and seen as nothing since.
+        seen, missed, doubted: seconds for which it was seen (less while it is tentative and the picture's border cuts
+            it), looked through since, and seen as nothing since.
         low, high: (3,) corners of its voxels along the map's axes; box: drawn when it is asked for.
     """
 
@@ -94,33 +99,28 @@ class Entry:
     low: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     _box: Box | None = None
+    _look: Float32 | None = None
     _middle: tuple[Float32, NDArray[np.uint8]] | None = None
 
-    def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int, wear: Float32, taken: NDArray[np.bool_]) -> None:
-        """Wear the voxels away by ``wear`` (M,), and take the points ``taken`` (P,) into them, or all where none is."""
-        v = self.voxels
-        v.names, v.xyz, v.weights, v.colors, self.low, self.high = kernels.absorb(
-            v.names, v.xyz, v.weights, v.colors, wear, xyz, colors, taken, v.size, WEIGHT_CAP
-        )
-        v.limit(limit)
+    def measure(self, corners: tuple[Float32, Float32] | None = None) -> None:
+        """Note that the voxels have changed, and how far they reach now, where that is known."""
+        self.low, self.high = corners or (self.voxels.xyz.min(0), self.voxels.xyz.max(0))
         self._box = self._middle = None
 
-    def measure(self) -> None:
-        """See how far the voxels reach now."""
-        self.low, self.high = self.voxels.xyz.min(0), self.voxels.xyz.max(0)
-        self._box = self._middle = None
-
-    def sight(self, thing: SceneObject, stamp: int, seconds: float) -> None:
-        """Note one more sighting's look and time; its points go to ``voxels``."""
-        sure = max(thing.score, 0.05) * min(1.0, thing.point_count / 500)
+    def sight(self, thing: SceneObject, stamp: int, seconds: float, cut: bool = False) -> None:
+        """Note one more sighting's look and time; its points go to ``voxels``. One that is ``cut`` by the border of
+        the picture tells less of what the whole is, and of whether there is one."""
+        cut = cut and thing.kind == "object"  # a floor always goes on
+        sure = max(thing.score, 0.05) * min(1.0, thing.point_count / 500) * (CUT_WEIGHT if cut else 1.0)
         self.embedding = self.embedding + np.float32(sure) * thing.embedding
+        self._look = None
         self.score += (thing.score - self.score) * sure / (self.trust + sure)
         self.trust += sure
         self.surface += sure if thing.kind == "surface" else 0.0
         self.kind = "surface" if self.surface > 0.5 * self.trust else "object"
         self.last_seen = stamp
         self.sightings += 1
-        self.seen += seconds
+        self.seen += seconds * (CUT_WEIGHT if cut and self.state == "tentative" else 1.0)
         self.missed = 0.0
         self.doubted = max(0.0, self.doubted - 2 * seconds)
 
@@ -135,6 +135,7 @@ class Entry:
         self.first_seen = min(self.first_seen, other.first_seen)
         self.score = (self.trust * self.score + other.trust * other.score) / max(self.trust + other.trust, 1e-9)
         self.embedding = self.embedding + other.embedding
+        self._look = None
         self.trust += other.trust
         self.surface += other.surface
         self.seen += other.seen
@@ -161,6 +162,40 @@ class Entry:
         return self._middle
 
     def look(self) -> Float32:
-        """(d_v,) embedding of unit length."""
-        length = float(np.linalg.norm(self.embedding))
-        return self.embedding / np.float32(length) if length > 0 else self.embedding
+        """(d_v,) embedding of unit length; kept, as it is asked for at every update."""
+        if self._look is None:
+            length = float(np.sqrt(self.embedding @ self.embedding))
+            self._look = self.embedding / np.float32(length) if length > 0 else self.embedding
+        return self._look
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """The voxels of E entries, one entry after the other, as the kernels take them.
+
+    Attributes:
+        names, xyz, weights, colors: of all M voxels, as in ``Voxels``.
+        starts: (E + 1,) int64 where each entry's begin. sizes: (E,) edges, metres.
+    """
+
+    names: NDArray[np.int64]
+    xyz: Float32
+    weights: Float32
+    colors: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    sizes: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Stack:
+        """Lay the entries' voxels one after the other."""
+        parts = [entry.voxels for entry in entries] or [Voxels(1.0)]
+        starts = np.zeros(len(entries) + 1, np.int64)
+        np.cumsum([len(v.names) for v in parts[: len(entries)]], out=starts[1:])
+        return cls(
+            np.concatenate([v.names for v in parts]),
+            np.concatenate([v.xyz for v in parts]),
+            np.concatenate([v.weights for v in parts]),
+            np.concatenate([v.colors for v in parts]),
+            starts,
+            np.array([entry.voxels.size for entry in entries], np.float64),
+        )

@@ -19,17 +19,17 @@ _MASK = (1 << _BITS) - 1
 
 
 @njit(cache=True, nogil=True)
-def pick(points, labels, count, limit):  # type: ignore[no-untyped-def]  # compiled
+def pick(points, labels, count, limit, every=1):  # type: ignore[no-untyped-def]  # compiled
     """At most ``limit`` points of each of ``count`` instances, evenly.
 
     Args:
-        points: (N, 3) float32; labels: (N,) int32.
+        points: (N, 3) float32; labels: (N,) int32; every: only each so-manieth point is looked at.
 
     Returns:
         (M,) int64 indices of finite points, one instance after the other; (count + 1,) int64 where each begins.
     """
     total = np.zeros(count, np.int64)
-    for i in range(len(labels)):
+    for i in range(0, len(labels), every):
         if labels[i] >= 0:
             total[labels[i]] += 1
     step = np.maximum(1, -(-total // limit))
@@ -38,7 +38,7 @@ def pick(points, labels, count, limit):  # type: ignore[no-untyped-def]  # compi
         starts[k + 1] = starts[k] + -(-total[k] // step[k])
     chosen = np.empty(starts[count], np.int64)
     passed, filled = np.zeros(count, np.int64), starts[:count].copy()
-    for i in range(len(labels)):
+    for i in range(0, len(labels), every):
         k = labels[i]
         if k >= 0:
             if passed[k] % step[k] == 0:
@@ -112,6 +112,54 @@ def look(xyz, T, camera, width, height, points, labels):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True)
+def spread(starts, each, turn):  # type: ignore[no-untyped-def]  # compiled
+    """About ``each`` voxels of every entry, evenly; other ones at every ``turn``, so that all have theirs in time.
+
+    Args:
+        starts: (E + 1,) int64 where each entry's voxels begin.
+
+    Returns:
+        (R,) int64 the voxels, (E + 1,) int64 where each entry's begin among them, (E,) float32 for how many each of
+        them stands.
+    """
+    chosen, begins = np.empty(starts[-1], np.int64), np.zeros(len(starts), np.int64)
+    stride = np.ones(len(starts) - 1, np.float32)
+    r = 0
+    for e in range(len(starts) - 1):
+        step = max(1, (starts[e + 1] - starts[e]) // each)
+        stride[e] = step
+        for i in range(starts[e] + turn % step, starts[e + 1], step):
+            chosen[r] = i
+            r += 1
+        begins[e + 1] = r
+    return chosen[:r].copy(), begins, stride
+
+
+@njit(cache=True, nogil=True)
+def border(points, labels, width, height, count):  # type: ignore[no-untyped-def]  # compiled
+    """How many lines of an organised cloud begin or end, at its first or last return, in each instance.
+
+    Args:
+        points: (N, 3) float32; labels: (N,) int32; width, height: of the image; count: number of instances.
+
+    Returns:
+        (count,) int32.
+    """
+    out = np.zeros(count, np.int32)
+    for side in range(4):
+        lines, steps = (height, width) if side < 2 else (width, height)
+        for line in range(lines):
+            for step in range(steps // 8):  # a border without returns that is wider is none of the sensor's
+                along = step if side % 2 == 0 else steps - 1 - step
+                pixel = line * width + along if side < 2 else along * width + line
+                if points[pixel, 2] > 0:
+                    if labels[pixel] >= 0:
+                        out[labels[pixel]] += 1
+                    break
+    return out
+
+
+@njit(cache=True, nogil=True)
 def tally(seen, starts, count):  # type: ignore[no-untyped-def]  # compiled
     """How often each answer of ``look`` was given for each entry.
 
@@ -137,6 +185,14 @@ def _pack(x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _coarser(name):  # type: ignore[no-untyped-def]
+    x = ((name >> (2 * _BITS)) & _MASK) - _HALF
+    y = ((name >> _BITS) & _MASK) - _HALF
+    z = (name & _MASK) - _HALF
+    return _pack(x >> 1, y >> 1, z >> 1)
+
+
+@njit(cache=True, nogil=True)
 def cells(xyz, size):  # type: ignore[no-untyped-def]  # compiled
     """(M,) int64 names of the voxels of edge ``size`` in which (M, 3) points lie."""
     out = np.empty(len(xyz), np.int64)
@@ -154,27 +210,26 @@ def coarser(names):  # type: ignore[no-untyped-def]  # compiled
     """(M,) int64 names of the voxels of twice the edge that hold those."""
     out = np.empty(len(names), np.int64)
     for i in range(len(names)):
-        x = ((names[i] >> (2 * _BITS)) & _MASK) - _HALF
-        y = ((names[i] >> _BITS) & _MASK) - _HALF
-        z = (names[i] & _MASK) - _HALF
-        out[i] = _pack(x >> 1, y >> 1, z >> 1)
+        out[i] = _coarser(names[i])
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _slot(name, mask):  # type: ignore[no-untyped-def]
-    h = name * np.int64(-7046029254386353131)  # 2^64 / golden ratio, as a signed number
-    return (h ^ (h >> np.int64(32))) & mask
+    """Where to look for a voxel in a table. Nothing may overflow here: what a compiler makes of that is its own."""
+    h = (name ^ ((name >> _BITS) & _MASK) * 3 ^ (name >> (2 * _BITS)) * 7) & _MASK
+    return ((h * np.int64(2654435761)) >> np.int64(16)) & mask
 
 
 @njit(cache=True, nogil=True)
-def cover(points, owner, count, names, starts):  # type: ignore[no-untyped-def]  # compiled
-    """How many points of each instance lie in voxels of each entry.
+def cover(points, owner, count, names, starts, mine):  # type: ignore[no-untyped-def]  # compiled
+    """How many points of each instance lie in voxels of each entry, or beside them: in the voxels of twice their edge.
 
     Args:
-        points: (P,) int64 names of the voxels of the instances' points; owner: (P,) int32 instance of each;
-            count: number of instances.
-        names: (M,) int64 names of the entries' voxels, entries one after the other; starts: (E + 1,) int64.
+        points: (P,) int64 names of the voxels of twice the edge of the instances' points; owner: (P,) int32 instance
+            of each; count: number of instances.
+        names: (M,) int64 names of the entries' voxels, entries one after the other; starts: (E + 1,) int64; mine:
+            (F,) int64 those entries that are looked at: the ones of one edge.
 
     Returns:
         covered (E, count) int32; hit (E, count) int32, voxels of the entry with points of the instance; first, second
@@ -196,10 +251,11 @@ def cover(points, owner, count, names, starts):  # type: ignore[no-untyped-def] 
     covered = np.zeros((len(starts) - 1, count), np.int32)
     hit = np.zeros((len(starts) - 1, count), np.int32)
     first, second = np.full(len(points), -1, np.int32), np.full(len(points), -1, np.int32)
-    for e in range(len(starts) - 1):
+    for e in mine:
         for i in range(starts[e], starts[e + 1]):
-            s = _slot(names[i], mask)
-            while head[s] >= 0 and points[head[s]] != names[i]:
+            name = _coarser(names[i])
+            s = _slot(name, mask)
+            while head[s] >= 0 and points[head[s]] != name:
                 s = (s + 1) & mask
             p = head[s]
             if p >= 0:
@@ -229,16 +285,33 @@ def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # t
     Returns:
         names, xyz, weights and colors of the union, ascending.
     """
-    order = np.argsort(new_names)
     room = len(names) + len(new_names)
-    out_names, out_weights = np.empty(room, np.int64), np.empty(room, np.float32)
-    out_xyz, out_colors = np.empty((room, 3), np.float32), np.empty((room, 3), np.uint8)
+    n, x = np.empty(room, np.int64), np.empty((room, 3), np.float32)
+    w, c = np.empty(room, np.float32), np.empty((room, 3), np.uint8)
+    m = _fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap, n, x, w, c)
+    return n[:m].copy(), x[:m].copy(), w[:m].copy(), c[:m].copy()
+
+
+@njit(cache=True, nogil=True)
+def _fuse(  # type: ignore[no-untyped-def]  # compiled
+    names, xyz, weights, colors, new_names, new_xyz, new_colors, cap, out_names, out_xyz, out_weights, out_colors
+):
+    """``fuse`` into arrays that have room for it; returns the number of voxels."""
+    order = np.argsort(new_names)
     i, j, m = 0, 0, 0
     mean, shade = np.zeros(3), np.zeros(3)
     while i < len(names) or j < len(new_names):
         take_old = i < len(names) and (j >= len(new_names) or names[i] <= new_names[order[j]])
         name = names[i] if take_old else new_names[order[j]]
         old = max(weights[i], np.float32(0)) if take_old else np.float32(0)
+        if take_old and (j >= len(new_names) or name < new_names[order[j]]):  # most voxels stay as they are
+            if old > 0:
+                out_names[m], out_weights[m] = name, min(old, cap)
+                for axis in range(3):
+                    out_xyz[m, axis], out_colors[m, axis] = xyz[i, axis], colors[i, axis]
+                m += 1
+            i += 1
+            continue
         mean[:], shade[:] = 0.0, 0.0
         n = 0
         while j < len(new_names) and new_names[order[j]] == name:
@@ -247,52 +320,62 @@ def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # t
                 shade[axis] += new_colors[order[j], axis]
             n += 1
             j += 1
-        fresh = 1.0 if n > 0 else 0.0
-        if old + fresh == 0:
-            i += 1
-            continue
-        share = fresh / (old + fresh)
+        share = 1.0 / (old + 1.0)
         for axis in range(3):
             a = xyz[i, axis] if take_old else 0.0
             c = float(colors[i, axis]) if take_old else 0.0
-            out_xyz[m, axis] = a + share * (mean[axis] / max(n, 1) - a)
-            out_colors[m, axis] = np.uint8(c + share * (shade[axis] / max(n, 1) - c) + 0.5)
+            out_xyz[m, axis] = a + share * (mean[axis] / n - a)
+            out_colors[m, axis] = np.uint8(c + share * (shade[axis] / n - c) + 0.5)
         out_names[m] = name
-        out_weights[m] = min(old + fresh, cap)
+        out_weights[m] = min(old + 1.0, cap)
         i += 1 if take_old else 0
         m += 1
-    return out_names[:m].copy(), out_xyz[:m].copy(), out_weights[:m].copy(), out_colors[:m].copy()
+    return m
 
 
 @njit(cache=True, nogil=True)
-def absorb(names, xyz, weights, colors, wear, new_xyz, new_colors, taken, size, cap):  # type: ignore[no-untyped-def]
-    """Wear voxels away and ``fuse`` points into them.
+def absorb(  # type: ignore[no-untyped-def]  # compiled
+    names, xyz, weights, colors, starts, wear, sizes, pairs, new_xyz, new_colors, bounds, taken, cap
+):
+    """Wear voxels away and ``fuse`` points into them, for many entries at once.
 
     Args:
-        names, xyz, weights, colors: of the (M,) voxels; wear: (M,) float32 that each loses.
-        new_xyz, new_colors: (P, 3) of the points; taken: (P,) bool, which of them; all where it is none of them.
-        size: edge of the voxels; cap: weight that none exceeds.
+        names, xyz, weights, colors: of the (M,) voxels of all entries, one after the other; starts: (E + 1,).
+        wear: (M,) float32 that each loses, infinite where it is to go; sizes: (E,) edges of the entries' voxels.
+        pairs: (F, 2) int64 entries and the instances that go into them.
+        new_xyz, new_colors: (P, 3) points of all instances; bounds: (K + 1,) where each instance's begin; taken: (P,)
+            bool, which of them; all of an instance's where it is none of them.
+        cap: weight that none exceeds.
 
     Returns:
-        names, xyz, weights and colors of the union, and its lower and upper corner (3,).
+        names, xyz, weights and colors of the F unions, one after the other; (F + 1,) where each begins; and their lower
+        and upper corners (F, 2, 3).
     """
-    count = 0
-    for p in range(len(taken)):
-        count += taken[p]
-    everything = count == 0
-    count = len(taken) if everything else count
-    points, shades = np.empty((count, 3), np.float32), np.empty((count, 3), np.uint8)
-    j = 0
-    for p in range(len(taken)):
-        if everything or taken[p]:
-            points[j], shades[j] = new_xyz[p], new_colors[p]
-            j += 1
-    n, x, w, c = fuse(names, xyz, weights - wear, colors, cells(points, size), points, shades, cap)
-    low, high = np.full(3, np.inf, np.float32), np.full(3, -np.inf, np.float32)
-    for i in range(len(x)):
-        for axis in range(3):
-            low[axis], high[axis] = min(low[axis], x[i, axis]), max(high[axis], x[i, axis])
-    return n, x, w, c, low, high
+    room = 0
+    for f in range(len(pairs)):
+        e, k = pairs[f]
+        room += starts[e + 1] - starts[e] + bounds[k + 1] - bounds[k]
+    n, x = np.empty(room, np.int64), np.empty((room, 3), np.float32)
+    w, c = np.empty(room, np.float32), np.empty((room, 3), np.uint8)
+    ends, corners = np.zeros(len(pairs) + 1, np.int64), np.empty((len(pairs), 2, 3), np.float32)
+    corners[:, 0], corners[:, 1] = np.inf, -np.inf
+    for f in range(len(pairs)):
+        e, k = pairs[f]
+        a, b, m = starts[e], starts[e + 1], ends[f]
+        points, shades = new_xyz[bounds[k] : bounds[k + 1]], new_colors[bounds[k] : bounds[k + 1]]
+        mine = taken[bounds[k] : bounds[k + 1]]
+        if mine.any():
+            points, shades = points[mine], shades[mine]
+        m += _fuse(
+            names[a:b], xyz[a:b], weights[a:b] - wear[a:b], colors[a:b], cells(points, sizes[e]), points, shades, cap,
+            n[m:], x[m:], w[m:], c[m:],
+        )  # fmt: skip
+        for i in range(ends[f], m):
+            for axis in range(3):
+                corners[f, 0, axis] = min(corners[f, 0, axis], x[i, axis])
+                corners[f, 1, axis] = max(corners[f, 1, axis], x[i, axis])
+        ends[f + 1] = m
+    return n, x, w, c, ends, corners
 
 
 @njit(cache=True, nogil=True)

@@ -14,28 +14,21 @@ from numpy.typing import NDArray
 from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
 from . import kernels, storage
 from .alignment import correction
-from .association import Evidence, Sight, checked, gather, match_by_look, match_by_space
+from .association import Evidence, Sight, checked, gather, match_by_space
 from .config import MapConfig
-from .entry import Entry, Voxels
+from .entry import WEIGHT_CAP, Entry, Stack, Voxels
+from .lost import Lost
+from .pairs import REACH, Pairs
 from .snapshot import MapObject, MapSnapshot
 
 LONGEST_STEP = 1.0
 """Seconds that one update counts for at most: a gap between clouds is no evidence of anything."""
 
-APART_CAP = 8.0
-"""Seconds that two objects' having been seen as two is remembered for."""
+MERGE_SHARE = 0.5
+"""Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
 
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
-
-REACH = 0.02
-"""Metres between objects that touch, as far as a map can tell."""
-
-MERGE_LOOK = 0.3
-"""Least cosine of two objects that may be one: a mug in a bowl is seen within the bowl, too."""
-
-LOST = 200
-"""Objects that are gone of which the map remembers the look."""
 
 
 class Searcher(Protocol):
@@ -56,11 +49,13 @@ class ObjectMap:
 
     Attributes:
         frame: name of the map's frame, "" where nobody gave one; kept in the file.
+        weights: which weights embed the objects, as ``model.info["fingerprint"]``, "" where nobody told; kept in the
+            file, too, as the embeddings of others cannot be compared to these.
     """
 
     def __init__(self, config: MapConfig | None = None) -> None:
         self.config = config or MapConfig()
-        self.frame = ""
+        self.frame = self.weights = ""
         self._lock = threading.RLock()
         self._next_id = 1
         self.clear()
@@ -69,9 +64,7 @@ class ObjectMap:
         """Forget everything; ids go on counting, so that no old id names a new thing."""
         with self._lock:
             self._entries: list[Entry] = []
-            self._lost: list[Entry] = []
-            self._together: dict[tuple[int, int], float] = {}
-            self._apart: dict[tuple[int, int], float] = {}
+            self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
             self._origin, self._anchored = np.zeros(3), False
             self._up = np.array([0.0, 0.0, 1.0])
             self._viewpoint: NDArray[np.float64] | None = None
@@ -107,7 +100,7 @@ class ObjectMap:
             ValueError: a scene of another cloud or of another model, no rigid transform, or a stamp that goes back.
         """
         with self._lock:
-            T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost[:1]])
+            T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost.entries[:1]])
             if self._stamp is not None and stamp_ns < self._stamp:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")
@@ -126,22 +119,26 @@ class ObjectMap:
     ) -> tuple[int, ...]:
         if cloud.camera is not None:
             candidates = self._in_view(cloud.camera, T)
-            corrected = (
-                correction(candidates, cloud, T, self.config.max_correction) if self.config.correct_pose else None
-            )
+            stack = Stack.of(candidates)
+            corrected = correction(stack, cloud, T, self.config.max_correction) if self.config.correct_pose else None
             sight = Sight.of(scene, cloud, T if corrected is None else corrected)
         else:
             sight = Sight.of(scene, cloud, T)
             candidates = self._near(sight.xyz)
-        evidence = gather(candidates, sight)
+            stack = Stack.of(candidates)
+        self._turn += 1
+        evidence = gather(stack, sight, self._turn)
         matches = match_by_space(candidates, sight, evidence, self.config.min_overlap)
-        self._compare(candidates, evidence, matches, seconds)
-        self._fuse(candidates, matches, sight, evidence, stamp, seconds)
+        self._pairs.note(candidates, evidence, matches, seconds)
+        self._fuse(candidates, stack, matches, sight, evidence)
+        for k, e in matches.items():
+            candidates[e].sight(scene.objects[k], stamp, seconds, bool(sight.cut[k]))
         self._judge_unseen(candidates, matches, evidence, seconds)
         ids = {k: candidates[e].id for k, e in matches.items()}
-        ids |= self._welcome([k for k in range(len(scene)) if k not in matches], candidates, sight, evidence, stamp)
-        ids = self._settle(ids, stamp)
-        return tuple(ids[k] for k in range(len(scene)))
+        fresh = self._welcome([k for k in range(len(scene)) if k not in matches], candidates, sight, evidence, stamp)
+        names = self._settle([*candidates, *fresh.values()], stamp)
+        ids |= {k: entry.id for k, entry in fresh.items()}
+        return tuple(_last_name(ids.get(k, 0), names) for k in range(len(scene)))
 
     def _note_up(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
         if cloud.up is not None:
@@ -180,51 +177,39 @@ class ObjectMap:
 
     # What was seen ------------------------------------------------------------------------------------------------
 
-    def _compare(self, entries: list[Entry], evidence: Evidence, matches: dict[int, int], seconds: float) -> None:
-        """Note which objects were seen as one, and which as two."""
-        taken = sorted(matches.values())
-        # Of what lies under a cloth or a carton a little seems to be seen, as part of what covers it.
-        mostly = (evidence.state[:, 3] > 0.5 * evidence.state[:, 1])[:, None] & (evidence.of_visible > 0.6)
-        for k, e in matches.items():
-            for other in np.flatnonzero(mostly[:, k]):
-                if other == e or other in taken or entries[other].kind != entries[e].kind:
-                    continue
-                if entries[other].look() @ entries[e].look() >= MERGE_LOOK:
-                    pair = _pair(entries[e], entries[other])
-                    self._together[pair] = self._together.get(pair, 0.0) + seconds
-        if len(taken) < 2:
-            return
-        low, high = self._corners([entries[e] for e in taken])
-        low -= REACH
-        touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
-        for i, j in np.argwhere(np.triu(touching, 1)):
-            pair = _pair(entries[taken[i]], entries[taken[j]])
-            self._apart[pair] = min(self._apart.get(pair, 0.0) + seconds, APART_CAP)
-
     def _fuse(
-        self, entries: list[Entry], matches: dict[int, int], sight: Sight, evidence: Evidence,
-        stamp: int, seconds: float,
-    ) -> None:  # fmt: skip
+        self, entries: list[Entry], stack: Stack, matches: dict[int, int], sight: Sight, evidence: Evidence
+    ) -> None:
         """Take each instance's points into its object, but not those that lie in another one, and wear away what is
         looked through or seen as another one."""
+        if not matches:
+            return
         confirmed = np.array([entry.state == "confirmed" for entry in entries] + [False])
         home = np.full(len(sight.scene) + 1, -1)  # the object that each instance is; the last is for no instance
         home[list(matches)] = list(matches.values())
         seen, owner = evidence.seen, np.repeat(np.arange(len(entries)), np.diff(evidence.starts))
         elsewhere = home[np.maximum(seen, -1)]
-        wear = (seen == kernels.THROUGH) + np.float32(0.5) * (confirmed[elsewhere] & (elsewhere != owner))
+        worn = (seen == kernels.THROUGH) + np.float32(0.5) * (confirmed[elsewhere] & (elsewhere != owner))
+        wear = np.zeros(len(stack.names), np.float32)
+        wear[evidence.rows] = worn * evidence.stride[owner]  # each stands for others, whose turn is another time
         mine, first, second = home[sight.owner], evidence.first, evidence.second
         pure = ~(confirmed[first] & (first != mine) & (second != mine))
-        for k, e in matches.items():
-            entry, points = entries[e], sight.of_instance(k)
-            outside, _, through, _ = evidence.state[e]
-            shown = len(entry.voxels) - outside
-            worn = wear[evidence.starts[e] : evidence.starts[e + 1]]
-            if shown > outside and through > 0.6 * shown:
-                entry.voxels = Voxels(self.config.voxel_size)  # it has been moved, and is where it is seen now
-                worn = worn[:0]
-            entry.add(sight.xyz[points], sight.colors[points], self.config.max_voxels, worn, pure[points])
-            entry.sight(sight.scene.objects[k], stamp, seconds)
+        sizes, shown = stack.sizes.copy(), evidence.state[:, 1:].sum(1)
+        moved = (shown > evidence.state[:, 0]) & (evidence.state[:, 2] > 0.6 * shown)
+        pairs = np.array([(e, k) for k, e in matches.items()], np.int64)
+        for e in pairs[moved[pairs[:, 0]], 0]:  # it is where it is seen now
+            wear[stack.starts[e] : stack.starts[e + 1]], sizes[e] = np.inf, self.config.voxel_size
+        *parts, ends, corners = kernels.absorb(
+            stack.names, stack.xyz, stack.weights, stack.colors, stack.starts, wear, sizes, pairs,
+            sight.xyz, sight.colors, sight.bounds, pure, WEIGHT_CAP,
+        )  # fmt: skip
+        for f, e in enumerate(pairs[:, 0]):
+            if ends[f + 1] > ends[f]:
+                # Copies: a slice would keep all the others' voxels in memory.
+                voxels = Voxels(float(sizes[e]), *(part[ends[f] : ends[f + 1]].copy() for part in parts))
+                voxels.limit(self.config.max_voxels)
+                entries[e].voxels = voxels
+                entries[e].measure((corners[f, 0], corners[f, 1]))
 
     # What was not seen --------------------------------------------------------------------------------------------
 
@@ -244,43 +229,49 @@ class ObjectMap:
 
     def _welcome(
         self, unmatched: list[int], candidates: list[Entry], sight: Sight, evidence: Evidence, stamp: int
-    ) -> dict[int, int]:
-        """Instances that are no object of the map: ones that were lost and are back, else new ones."""
-        if not unmatched:
-            return {}
-        voxels = {}
+    ) -> dict[int, Entry]:
+        """Instances that are no object of the map become new entries."""
+        fresh = {}
         for k in unmatched:
-            mine = sight.of_instance(k)
-            voxels[k] = Voxels(self.config.voxel_size)
-            voxels[k].add(sight.xyz[mine], sight.colors[mine], self.config.max_voxels)
-        ids = dict.fromkeys(unmatched, 0)
-        fresh = []
-        for k in [k for k in unmatched if len(voxels[k])]:
-            thing = sight.scene.objects[k]
-            entry = Entry(self._next_id, thing.kind, voxels[k], np.zeros_like(thing.embedding), stamp, stamp)
+            mine, thing = sight.of_instance(k), sight.scene.objects[k]
+            voxels = Voxels(self.config.voxel_size)
+            voxels.add(sight.xyz[mine], sight.colors[mine], self.config.max_voxels)
+            if not len(voxels):
+                continue
+            entry = Entry(self._next_id, thing.kind, voxels, np.zeros_like(thing.embedding), stamp, stamp)
             self._next_id += 1
-            entry.sight(thing, stamp, 0.0)
+            entry.sight(thing, stamp, 0.0, bool(sight.cut[k]))
             entry.measure()
             if len(candidates):
                 host = int(evidence.of_instance[:, k].argmax())
                 entry.inside = candidates[host].id if evidence.of_instance[host, k] > 0.6 else 0
-            fresh.append(entry)
-            ids[k] = entry.id
-        self._entries += fresh
-        return ids
+            fresh[k] = entry
+        self._entries += fresh.values()
+        return fresh
 
     # Life ---------------------------------------------------------------------------------------------------------
 
-    def _settle(self, ids: dict[int, int], stamp: int) -> dict[int, int]:
-        """Merge, confirm, forget, and give back the ids of what was lost; returns ids as they are now."""
+    def _settle(self, looked_at: list[Entry], stamp: int) -> dict[int, int]:
+        """Merge, confirm, forget, and give back the ids of what was lost; returns the ids that take others' places."""
         names = self._merge()
-        for entry in self._entries:
+        forgetful = np.isfinite(self.config.remember_seconds)
+        for entry in self._entries if forgetful else looked_at:
             self._age(entry, stamp)
-        self._lost += [entry for entry in self._entries if entry.state == "gone" and entry.seen > 0 and entry.missed]
-        self._entries = [entry for entry in self._entries if entry.state != "gone"]
-        names |= self._recognise(stamp)
+        if not forgetful:
+            for entry in self._entries:
+                if entry.state == "tentative" and entry.last_seen < stamp:
+                    self._age(entry, stamp)
+        gone = [entry for entry in self._entries if entry.state == "gone"]
+        if gone:
+            self._entries = [entry for entry in self._entries if entry.state != "gone"]
+            self._pairs.forget({entry.id for entry in gone})
+            lost = [entry for entry in gone if entry.seen > 0 and entry.missed and entry.id not in names]
+            self._lost.add(lost, self._up)
+        recognised = self._lost.recognise(self._entries, self.config, stamp, self._up)
+        self._pairs.forget(recognised.keys())  # they go on under other ids
+        names |= recognised
         self._bound()
-        return {k: _last_name(i, names) for k, i in ids.items()}
+        return names
 
     def _age(self, entry: Entry, stamp: int) -> None:
         """Tentative, confirmed, gone."""
@@ -298,46 +289,23 @@ class ObjectMap:
         ):
             entry.state = "gone"
 
-    def _recognise(self, stamp: int) -> dict[int, int]:
-        """New objects that look like lost ones are those: they take over id and history. Returns old id by new."""
-        config, names = self.config, dict[int, int]()
-        self._lost = [e for e in self._lost if (stamp - e.last_seen) / 1e9 <= config.reidentify_seconds][-LOST:]
-        lost = [e for e in self._lost if e.kind == "object"]
-        new = [e for e in self._entries if e.kind == "object" and e.state == "confirmed" and not e.recognised]
-        if not lost or not new:
-            return names
-        looks, others = (np.stack([entry.look() for entry in group]) for group in (lost, new))
-        # What was there while the other was is another: two cans are two cans.
-        later = np.array([e.first_seen for e in new]) > np.array([e.last_seen for e in lost])[:, None]
-        similarity = np.where(later, looks @ others.T, -2.0)
-        for a, b in match_by_look(
-            similarity, [e.box(self._up) for e in lost], [e.box(self._up) for e in new], config.reidentify_similarity
-        ):
-            names[new[b].id] = lost[a].id
-            new[b].continue_(lost[a])
-            self._lost.remove(lost[a])
-        return names
-
     def _merge(self) -> dict[int, int]:
         """Make one of two that were seen as one for long enough; returns the id that stays by the one that goes."""
-        names = {}
-        by_id = {entry.id: entry for entry in self._entries}
-        for pair, together in list(self._together.items()):
-            a, b = by_id.get(pair[0]), by_id.get(pair[1])
-            if a is None or b is None:
-                del self._together[pair]
-                self._apart.pop(pair, None)
-            elif together >= self.config.merge_seconds and together > self._apart.get(pair, 0.0):
-                del self._together[pair]
-                keep, drop = (a, b) if (a.state == "confirmed", b.id) > (b.state == "confirmed", a.id) else (b, a)
-                keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
-                keep.measure()
-                keep.continue_(drop, keep.id)
-                drop.state = "gone"
-                names[drop.id] = keep.id
-                by_id.pop(drop.id)
-        self._entries = [entry for entry in self._entries if entry.state != "gone"]
-        self._apart = {pair: t for pair, t in self._apart.items() if pair[0] in by_id and pair[1] in by_id}
+        names: dict[int, int] = {}
+        by_id: dict[int, Entry] = {}
+        for pair, together in self._pairs.one():
+            by_id = by_id or {entry.id: entry for entry in self._entries}
+            a, b = (by_id[i] for i in pair)
+            # What has hardly been seen by itself needs as little to be seen as a part.
+            needed = min(self.config.merge_seconds, max(MERGE_SHARE * min(a.seen, b.seen), self.config.confirm_seconds))
+            if together < needed or "gone" in (a.state, b.state):
+                continue
+            keep, drop = (a, b) if (a.state == "confirmed", b.id) > (b.state == "confirmed", a.id) else (b, a)
+            keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
+            keep.measure()
+            keep.continue_(drop, keep.id)
+            drop.state = "gone"
+            names[drop.id] = keep.id
         return names
 
     def _bound(self) -> None:
@@ -347,6 +315,7 @@ class ObjectMap:
             order = sorted(self._entries, key=lambda e: (e.state == "confirmed", e.last_seen))
             dropped = {entry.id for entry in order[:excess]}
             self._entries = [entry for entry in self._entries if entry.id not in dropped]
+            self._pairs.forget(dropped)
 
     # What there is ------------------------------------------------------------------------------------------------
 
@@ -407,7 +376,7 @@ class ObjectMap:
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
             place = self._origin.copy(), self._up.copy()
-            saved = storage.Saved(entries, self._next_id, *place, self._stamp, self.frame, self._colored)
+            saved = storage.Saved(entries, self._next_id, *place, self._stamp, self.frame, self._colored, self.weights)
         storage.write(Path(path), saved)
         return len(entries)
 
@@ -422,24 +391,24 @@ class ObjectMap:
 
         Raises:
             FileNotFoundError: no such file. ValueError: another kind of file, another version, a damaged one, or one
-                of another frame; the map is then what it was.
+                of another frame or made with other weights; the map is then what it was.
         """
         saved = storage.read(Path(path))
         if frame is not None and saved.frame != frame:
             raise ValueError(f"{path}: expected a map in frame {frame!r}, got one in {saved.frame!r}")
+        if self.weights and saved.weights not in ("", self.weights):
+            made = f"made with the weights {self.weights!r}, got one made with {saved.weights!r}"
+            raise ValueError(f"{path}: expected a map {made}: what they embed cannot be compared")
         with self._lock:
             self.clear()
             self._entries, self._origin, self._up = saved.entries, saved.origin, saved.up
             self.frame, self._colored = saved.frame, saved.colored
+            self.weights = self.weights or saved.weights
             self._next_id = max(self._next_id, saved.next_id)
             self._anchored = True
             for entry in self._entries:
                 entry.measure()
         return len(saved.entries)
-
-
-def _pair(a: Entry, b: Entry) -> tuple[int, int]:
-    return (a.id, b.id) if a.id < b.id else (b.id, a.id)
 
 
 def _last_name(i: int, names: Mapping[int, int]) -> int:

@@ -26,8 +26,8 @@ _TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saved:
-    """What a file holds: the confirmed objects, and what names and places them; ``frame`` is the name of theirs, and
-    ``colored`` says whether their colours have been seen."""
+    """What a file holds: the confirmed objects, and what names and places them; ``frame`` is the name of theirs,
+    ``colored`` says whether their colours have been seen, and ``weights`` which ones embedded them, "" for unknown."""
 
     entries: list[Entry]
     next_id: int
@@ -36,6 +36,7 @@ class Saved:
     stamp: int | None
     frame: str = ""
     colored: bool = True
+    weights: str = ""
 
 
 def write(path: Path, saved: Saved) -> None:
@@ -52,6 +53,7 @@ def write(path: Path, saved: Saved) -> None:
         "stamp": saved.stamp,
         "frame": saved.frame,
         "colored": saved.colored,
+        "weights": saved.weights,
         "objects": rows,
     }
     arrays: dict[str, Any] = {
@@ -111,6 +113,7 @@ def read(path: Path) -> Saved:
             about["stamp"],
             about["frame"],
             bool(about["colored"]),
+            str(about.get("weights", "")),  # the first files did not tell
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: a damaged object map: {error}") from None

@@ -1,0 +1,97 @@
+"""The compiled loops of the object map do what plain ones do."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from segvec3d_core.object_map import kernels
+from segvec3d_core.object_map.alignment import rotation
+
+SIZE = 0.01
+
+
+def cloud(rng, count, reach=0.05):
+    return rng.uniform(-reach, reach, (count, 3)).astype(np.float32)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_point_is_covered_by_the_entries_that_have_its_wide_voxel(seed):
+    rng = np.random.default_rng(seed)
+    points, owner = cloud(rng, 200), rng.integers(0, 3, 200).astype(np.int32)
+    parts = [np.unique(kernels.cells(cloud(rng, n), SIZE)) for n in (80, 40, 5)]
+    starts = np.cumsum([0, *map(len, parts)])
+    wide = kernels.cells(points, 2 * SIZE)
+    found = kernels.cover(wide, owner, 3, np.concatenate(parts), starts, np.array([0, 2]))
+    covered, hit, first, second = found
+    held = [set(kernels.coarser(part).tolist()) if e != 1 else set() for e, part in enumerate(parts)]
+    inside = np.array([[name in names for name in wide.tolist()] for names in held])
+    for e in range(3):
+        assert covered[e].tolist() == [int(inside[e, owner == k].sum()) for k in range(3)]
+        assert hit[e].sum() == (sum(name in set(wide.tolist()) for name in kernels.coarser(parts[e])) if e != 1 else 0)
+    order = [[*np.flatnonzero(column).tolist(), -1, -1] for column in inside.T]
+    assert first.tolist() == [o[0] for o in order]
+    assert second.tolist() == [o[1] for o in order]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_many_entries_absorb_what_each_would_by_itself(seed):
+    rng = np.random.default_rng(seed)
+    names, xyz, weights, shades = empty()
+    old = [
+        kernels.fuse(names, xyz, weights, shades, kernels.cells(x, SIZE), x, paint(rng, len(x)), 6.0)
+        for x in (cloud(rng, 60), cloud(rng, 60))
+    ]
+    stack = [np.concatenate(parts) for parts in zip(*old, strict=True)]
+    starts = np.cumsum([0, *(len(part[0]) for part in old)])
+    wear = rng.choice([0.0, 0.5, np.inf], starts[-1]).astype(np.float32)
+    points, colors, bounds = cloud(rng, 90), paint(rng, 90), np.array([0, 50, 90])
+    taken = rng.random(90) < 0.5
+    taken[50:] = False  # none of the second instance: all of it is taken
+    pairs = np.array([[1, 0], [0, 1]])
+    *found, ends, corners = kernels.absorb(
+        stack[0], stack[1], stack[2], stack[3], starts, wear, np.full(2, SIZE), pairs,
+        points, colors, bounds, taken, 6.0
+    )  # fmt: skip
+    for f, (e, mine) in enumerate([(1, np.flatnonzero(taken)), (0, np.arange(50, 90))]):
+        names, xyz, weights, shades = old[e]
+        worn = weights - wear[starts[e] : starts[e + 1]]
+        x, c = points[mine], colors[mine]
+        expected = kernels.fuse(names, xyz, worn, shades, kernels.cells(x, SIZE), x, c, 6.0)
+        for a, b in zip(found, expected, strict=True):
+            assert np.array_equal(a[ends[f] : ends[f + 1]], b)
+        assert corners[f] == pytest.approx(np.stack([expected[1].min(0), expected[1].max(0)]))
+        assert set(expected[0]) == set(names[worn > 0]) | set(kernels.cells(x, SIZE))
+
+
+def empty():
+    return np.empty(0, np.int64), np.empty((0, 3), np.float32), np.empty(0, np.float32), np.empty((0, 3), np.uint8)
+
+
+def paint(rng, count):
+    return rng.integers(0, 255, (count, 3)).astype(np.uint8)
+
+
+def test_every_voxel_has_its_turn():
+    starts = np.array([0, 7, 7, 1000])
+    seen = [kernels.spread(starts, 100, turn) for turn in range(9)]
+    assert set(np.concatenate([rows for rows, _, _ in seen])) == set(range(1000))
+    for rows, begins, stride in seen:
+        assert (np.diff(begins)[:2] == [7, 0]).all()
+        assert np.diff(begins)[2] == pytest.approx(993 / stride[2], abs=1)
+        assert len(rows) < 130
+
+
+def test_what_the_border_cuts_is_told_from_what_stands_free():
+    points, labels = np.ones((20 * 30, 3), np.float32), np.full((20, 30), -1, np.int32)
+    labels[5:15, 0:8], labels[5:15, 12:18], labels[12:20, 24:27] = 0, 1, 2
+    points.reshape(20, 30, 3)[:, 0] = np.nan  # no return in the first column, as beside a depth camera's shadow
+    assert kernels.border(points, labels.ravel(), 30, 20, 3).tolist() == [10, 0, 3]
+
+
+def test_rotation_vectors_are_those_of_everybody():
+    for vector in np.random.default_rng(0).normal(size=(20, 3)) * np.logspace(-8, 0, 20)[:, None]:
+        assert rotation(vector) == pytest.approx(Rotation.from_rotvec(vector).as_matrix(), abs=1e-7)
