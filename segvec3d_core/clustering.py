@@ -78,7 +78,7 @@ def cluster(
         raise ValueError(f"clustering: expected one of {', '.join(('fast', *_METHODS))}, got {method!r}")
     if len(e) == 0:
         return np.full(0, -1, np.int64), np.full(0, -1, np.int64)
-    bonds = mutual(bonds, neighbors, np.float32(BOND_BOUND))
+    bonds = mutual(bonds, neighbors, np.float32(BOND_BOUND))  # type: ignore[call-arg]
     segments = grow(bonds, neighbors, config)
     sizes = np.bincount(segments)
     on_surface = (np.bincount(segments, surface) / sizes > config.surface_threshold)[segments]

@@ -135,7 +135,10 @@ def test_next_to_nothing_is_ordinary(method, v):
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="clustering: expected one of fast, dbscan, mean-shift, fixed-radius"):
-        cluster(*(np.zeros(shape, np.float32) for shape in ((1, 8), 1, (1, 4))), np.zeros((1, 4), np.int64), "magic")  # type: ignore[arg-type]
+        cluster(
+            np.zeros((1, 8), np.float32), np.zeros(1, np.float32), np.zeros((1, 4), np.float32),
+            np.zeros((1, 4), np.int64), "magic",  # type: ignore[arg-type]
+        )  # fmt: skip
 
 
 def test_labels_are_renumbered_without_gaps():
