@@ -78,7 +78,7 @@ def cluster(
         raise ValueError(f"clustering: expected one of {', '.join(('fast', *_METHODS))}, got {method!r}")
     if len(e) == 0:
         return np.full(0, -1, np.int64), np.full(0, -1, np.int64)
-    bonds = mutual(bonds, neighbors, np.float32(BOND_BOUND))  # type: ignore[call-arg]
+    bonds = mutual(bonds, neighbors, np.float32(BOND_BOUND))
     segments = grow(bonds, neighbors, config)
     sizes = np.bincount(segments)
     on_surface = (np.bincount(segments, surface) / sizes > config.surface_threshold)[segments]
@@ -106,7 +106,8 @@ def grow(bonds: NDArray[np.float32], neighbors: NDArray[np.int64], config: Clust
         (V,) int64 segment of each voxel, numbered by first voxel.
     """
     seeds, count = basins(bonds, neighbors)
-    joined = average_linkage(*contacts(seeds, neighbors, bonds), count, config.bond_threshold)
+    low, high, sums, counts = contacts(seeds, neighbors, bonds)
+    joined = average_linkage(low, high, sums, counts, count, config.bond_threshold)
     return drop_small(joined[seeds], 1)
 
 
