@@ -17,6 +17,9 @@ from .describing import Described3D, SceneRows, collate
 
 log = logging.getLogger(__name__)
 
+REFUSED = 0.85
+"""Share of the questions about what is not there that the default threshold refuses."""
+
 
 def fit_score(scenes: list[SceneRows]) -> ScoreModel:
     """Logistic model of an instance being right, fitted on validation scenes; the default one when they hold only
@@ -93,8 +96,7 @@ def calibrate(
     alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator
 ) -> tuple[float, dict[str, float]]:
     """Fit similarity = sigmoid(a score + b), the probability that a text fits an instance of its scene, and choose
-    the threshold that best tells scenes that hold a thing from scenes that do not, on every other scene; measure on
-    the rest.
+    the threshold that refuses ``REFUSED`` of what is not there, on every other scene; measure on the rest.
 
     Returns:
         the threshold of similarity, and figures: R@1 by scene, chance, present found and absent refused.
@@ -106,9 +108,7 @@ def calibrate(
     model.fit(chosen_on.scores[:, None], chosen_on.fits)
     a, b = float(model.coef_[0, 0]), float(model.intercept_[0])
     alignment.calibration.copy_(torch.tensor([a, b]))
-    candidates = np.quantile(np.concatenate([chosen_on.present, chosen_on.absent]), np.linspace(0, 1, 400))
-    gain = [float((chosen_on.present >= c).mean() + (chosen_on.absent < c).mean()) for c in candidates]
-    best = float(candidates[int(np.argmax(gain))])
+    best = float(np.quantile(chosen_on.absent, REFUSED))
 
     measured_on = ask(alignment, text, [row for row in rows if row.scene % 2 == 1], rng)
     figures = {
