@@ -10,8 +10,7 @@ from segvec3d_core.query import interpret
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "language.md").read_text(encoding="utf-8")
 ROWS = [
     tuple(cell.strip() for cell in line.strip("|").split("|"))
-    for line in PAGE.split("| sentence |")[1].splitlines()[2:]
-    if line.startswith("|")
+    for line in PAGE.split("| sentence |")[1].split("\n\n")[0].splitlines()[2:]
 ]
 
 
