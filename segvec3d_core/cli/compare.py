@@ -41,6 +41,8 @@ def evaluate(args: Namespace) -> int:
     at_least("--worst", args.worst, 0)
     folder = _labelled(path)  # what is wrong with PATH is said before the model loads
     model, config = load_model(args), configuration(args)
+    if isinstance(folder, ScanFolder) and args.min_score is None:
+        config = dataclasses.replace(config, min_score=0)  # AP ranks by score: what is dropped could only be missed
     methods = _methods(model, args.model_only)
     model.warm_up()
     result = _Evaluation(folder, model, config, args).run(methods)
