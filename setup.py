@@ -45,6 +45,7 @@ setup(
         "torch>=2.5",
         "numpy>=1.26",
         "scipy>=1.11",
+        "llvmlite>=0.43",
         "numba>=0.60",
         "scikit-learn>=1.4",
         # A tenth of open3d's size, but for x86-64 Linux only.
