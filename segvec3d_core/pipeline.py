@@ -214,12 +214,12 @@ class SegVec3D:
             with clock("graph"):
                 hierarchy = build_hierarchy(grid, cloud.viewpoint, up, self.network.config)
             with clock("network"):
-                hierarchy = hierarchy.to(self.device)
-                features, e, logits = self.network(hierarchy)
-                bonds = self.network.bonds(features, hierarchy.levels[0]).float().cpu().numpy()
+                there = hierarchy.to(self.device)
+                features, e, logits = self.network(there)
+                bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
                 embeddings = e.float().cpu().numpy()
                 surface = logits.float().sigmoid().cpu().numpy()
-            neighbors = hierarchy.levels[0].neighbors.cpu().numpy()
+            neighbors = hierarchy.levels[0].neighbors.numpy()
             voxels = EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
             return Embedded(cloud, grid, up, voxels, clock.seconds)
 

@@ -230,7 +230,7 @@ def _train(commands: Any) -> None:
     parser = _command(
         commands, "train", ("workshop", "train"),
         "Train weights on simulated scenes. First the network (instances), then the alignment with language.\n\n"
-        "Defaults left out below are those with which the shipped weights were trained. The first\n"
+        "The model card says with which options the shipped weights were trained. The first\n"
         "stage, which is the long one, goes on with --resume.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
