@@ -45,8 +45,8 @@ class NetworkConfig:
     """
 
     neighbors: int = 16
-    channels: tuple[int, ...] = (32, 64, 128, 128)
-    layers: tuple[int, ...] = (2, 2, 3, 2)
+    channels: tuple[int, ...] = (32, 64, 128, 128, 96)
+    layers: tuple[int, ...] = (2, 2, 3, 2, 2)
     features: int = 96
     embedding: int = 16
     recompute: bool = False

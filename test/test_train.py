@@ -17,7 +17,16 @@ from segvec3d_core.train import losses, run
 from segvec3d_core.train.alignment import AlignmentTraining
 from segvec3d_core.train.calibration import ask
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
-from segvec3d_core.train.data import Example, Scenes, load_sample, prepare, simulate_pair, simulate_sample
+from segvec3d_core.train.data import (
+    Example,
+    Sample,
+    Scenes,
+    cropped,
+    load_sample,
+    prepare,
+    simulate_pair,
+    simulate_sample,
+)
 from segvec3d_core.train.describing import Described3D
 from segvec3d_core.train.lesson import Lesson, open_info_nce
 from segvec3d_core.train.segmentation import Run, SegmentationTraining, begin_with, example_loss, train_segmentation
@@ -353,6 +362,37 @@ def test_weights_without_a_bond_head_may_be_begun_with_and_those_of_another_shap
     assert torch.equal(fresh.bonds.out.weight, bonds)
     with pytest.raises(ValueError, match=r"start: .*whole\.safetensors holds another network: .*embed"):
         begin_with(PointAttention(replace(SMALL, embedding=5)), tmp_path / "whole.safetensors")
+
+
+def test_coarser_levels_join_the_weights_begun_with_without_a_word(tmp_path):
+    network = PointAttention(SMALL).eval()
+    SegVec3D(network, Alignment(AlignmentConfig(features=SMALL.features)), device="cpu").save(
+        tmp_path / "start.safetensors"
+    )
+    larger = replace(SMALL, channels=(*SMALL.channels, 16), layers=(*SMALL.layers, 2))
+    grown = PointAttention(larger).eval()
+    begin_with(grown, tmp_path / "start.safetensors")
+    sample = load_sample(0, 0, None)
+    before, after = (
+        net(prepare(sample, np.random.default_rng(0), config, augment=False).hierarchy)
+        for net, config in ((network, SMALL), (grown, larger))
+    )
+    for old, new in zip(before, after, strict=True):
+        assert torch.allclose(old, new, atol=1e-5)
+    after[1].square().sum().backward()
+    assert grown.mix[3].weight.grad.abs().max() > 0
+
+
+def test_a_table_of_which_a_crop_keeps_a_part_is_a_surface():
+    info = {"category": "table"}
+    sample = Sample(
+        np.zeros((10, 3), np.float32), np.zeros((10, 3), np.uint8), np.repeat([0, 1], 5), None, None,
+        np.zeros(2, bool), np.zeros((2, 3), np.float32), [info, {"category": "mug"}],
+    )  # fmt: skip
+    assert cropped(sample, np.ones(10, bool)).is_surface.tolist() == [False, False]
+    half = cropped(sample, np.arange(10) % 2 == 0)
+    assert half.is_surface.tolist() == [True, False]
+    assert half.instance.tolist() == [0, 0, 0, 1, 1]
 
 
 def test_a_resumed_run_ends_like_one_that_was_never_stopped(tmp_path):

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 FURNITURE_SIZE = 0.6
 """A thing longer than this is taken for furniture, metres."""
 
+TOP = 0.06
+"""What lies deeper than this below the highest point of a piece of furniture is no longer its top, metres."""
+
+TABLES = ("table", "coffee table", "desk")
+"""Furniture that carries things wherever it stands."""
+
+SHELL = ("wall", "floor", "ceiling")
+"""Always surfaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -194,23 +203,23 @@ def render(
 def _kinds(
     scene: SceneModel, instance: NDArray[np.int32], points: NDArray[np.float32], source: NDArray[np.int64]
 ) -> list[Literal["object", "surface"]]:
-    """The entities' kinds in this view: furniture that is not seen as a whole is a surface, else an object.
+    """The entities' kinds in this view: walls, floors, ceilings and bare tops are surfaces, all else objects.
 
-    A table is seen as a whole when over a tenth of what is seen of it lies below its top and it covers less than a
-    fifth of the image's border; any other piece, when it covers less than a third of the border.
+    A table, or whatever things were set down on, is a surface where less than a tenth of what is seen of it lies below
+    its top, or where it covers a fifth of the image's border; any other piece of furniture where both hold.
     """
     kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
     border = np.concatenate([instance[0], instance[-1], instance[:, 0], instance[:, -1]])
     height = points[..., 2].ravel()[source]
     for k, entity in enumerate(scene.entities):
-        on_border = float((border == k).mean())
-        if entity.info.category in ("table", "coffee table", "desk"):
-            seen = instance == k
-            low = scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max() - 0.06
-            below = (height[seen] < low).mean() if seen.any() else 0.0
-            kinds[k] = "object" if below > 0.1 and on_border < 0.2 else "surface"
-        elif on_border > 1 / 3 and entity.size.max() > FURNITURE_SIZE:
-            kinds[k] = "surface"
+        if entity.info.category in SHELL or entity.size.max() <= FURNITURE_SIZE:
+            continue
+        seen = instance == k
+        low = scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max() - TOP
+        top_alone = not seen.any() or bool((height[seen] < low).mean() <= 0.1)
+        cut = float((border == k).mean()) >= 0.2
+        support = entity.kind == "surface" or entity.info.category in TABLES
+        kinds[k] = "surface" if (top_alone or cut if support else top_alone and cut) else "object"
     return kinds
 
 

@@ -247,6 +247,21 @@ def crop(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
     return np.asarray(inside if inside.sum() > 500 else np.ones(len(inside), bool))
 
 
+def cropped(sample: Sample, inside: NDArray[np.bool_]) -> Sample:
+    """A sample's points ``inside`` alone, (N,) bool; a table that has lost over a fifth of its points is a bare top."""
+    from ..simulate.sensor import TABLES
+
+    known, entities = sample.instance >= 0, len(sample.is_surface)
+    before = np.bincount(sample.instance[known], minlength=entities)
+    after = np.bincount(sample.instance[known & inside], minlength=entities)
+    is_table = np.array([info is not None and info["category"] in TABLES for info in sample.infos], bool)
+    is_surface = sample.is_surface | (is_table & (after < 0.8 * before))
+    return replace(
+        sample, points=sample.points[inside], colors=sample.colors[inside], instance=sample.instance[inside],
+        is_surface=is_surface,
+    )  # fmt: skip
+
+
 def prepare(
     sample: Sample,
     rng: np.random.Generator,
@@ -301,10 +316,7 @@ def _augmented(sample: Sample, rng: np.random.Generator) -> Sample:
     """A sample as another robot might have met it: cropped, scaled, without viewpoint, without up or with a tilted
     one."""
     if rng.random() < 0.45:
-        inside = crop(sample, rng)
-        sample = replace(
-            sample, points=sample.points[inside], colors=sample.colors[inside], instance=sample.instance[inside]
-        )
+        sample = cropped(sample, crop(sample, rng))
     sample = _scaled(sample, np.float32(rng.uniform(0.85, 1.2)))
     viewpoint, up = sample.viewpoint, sample.up
     if viewpoint is not None and up is not None and rng.random() < 0.12:

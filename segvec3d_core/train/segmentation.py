@@ -7,12 +7,12 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -252,17 +252,33 @@ def train_segmentation(
 
 
 def begin_with(network: PointAttention, start: Path) -> None:
-    """Load weights to begin with; heads that they do not have yet keep their random ones.
+    """Load weights to begin with; a bond head or coarser levels that they do not have yet keep their random ones.
+
+    Such a level hands nothing down at first, so the network begins with what ``start`` says.
 
     Raises:
         ValueError: weights of another shape of network.
     """
     given, own = load_checkpoint(start).part("network"), network.state_dict()
+    levels = sum(key.startswith("stems.") and key.endswith(".weight") for key in given)
     foreign = [k for k, v in given.items() if k not in own or own[k].shape != v.shape]
-    lacking = {k.split(".")[0] for k in own if k not in given}
-    if foreign or not lacking <= {"bonds"}:
+    lacking = {k for k in own if k not in given and not k.startswith("bonds.") and _level_of(k) < levels}
+    if foreign or lacking:
         raise ValueError(f"start: {start} holds another network: {', '.join(foreign or sorted(lacking))}")
     network.load_state_dict(own | given)
+    added = [network.mix[i] for i in range(levels, len(network.mix))]
+    added += [network.place[i - 1] for i in range(levels, len(network.mix))]
+    added += [cast(nn.Sequential, network.refine[i])[2] for i in range(levels, len(network.mix))]
+    for linear in cast("list[nn.Linear]", added):
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+
+
+def _level_of(key: str) -> int:
+    """The level that a weight of the network belongs to, -1 for what all share."""
+    part, number = key.split(".")[:2]
+    offset = {"stems": 0, "layers": 0, "mix": 0, "refine": 0, "place": 1}.get(part)
+    return -1 if offset is None else int(number) + offset
 
 
 def _origin(start: Path) -> dict[str, Any]:
