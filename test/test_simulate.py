@@ -23,8 +23,9 @@ from segvec3d_core.simulate import (
 )
 from segvec3d_core.simulate.meshes import Mesh
 from segvec3d_core.simulate.placing import HeightMap, make_body, settle, stable_rotation
+from segvec3d_core.simulate.raster import plan
 from segvec3d_core.simulate.shapes_food import package
-from segvec3d_core.simulate.tables import table_scene
+from segvec3d_core.simulate.tables import table_model, table_scene
 from segvec3d_core.types import Camera
 
 
@@ -60,7 +61,7 @@ def test_points_lie_within_the_extent_of_their_entity(frames: list[SimulatedFram
         points = frame.cloud().points
         for k, entity in enumerate(frame.entities):
             mine = points[frame.instance.ravel() == k]
-            if entity.kind == "object" and len(mine):
+            if entity.kind == "object" and len(mine) >= 60:  # of fewer, many are mixed with what is behind
                 distance = np.linalg.norm(mine - entity.center, axis=1)
                 # The worst sensors' error at this range; the generic one scales all depth by a few percent.
                 z = float(np.median(mine[:, 2]))
@@ -71,7 +72,9 @@ def test_points_lie_within_the_extent_of_their_entity(frames: list[SimulatedFram
 def test_up_points_from_the_floor_or_table_to_the_camera_side(frames: list[SimulatedFrame]) -> None:
     for frame in frames:
         assert np.linalg.norm(frame.up) == pytest.approx(1, abs=1e-5)
-        centers = np.stack([e.center for e in frame.entities if e.info.category in ("table", "floor")])
+        # The first entity of a scene on a table is what the things stand on.
+        floors = [e.center for e in frame.entities if e.info.category == "floor"]
+        centers = np.stack([frame.entities[0].center, *floors])
         assert (centers @ frame.up).min() < 0
 
 
@@ -110,6 +113,34 @@ def test_every_object_on_a_table_rests_on_what_was_there_before(seed: int) -> No
         assert (maximum_filter(window, rounding) - bottom).max() > -0.008, f"{name} floats"
         assert low[2] > -0.002
         heights.add(body, row, column, float(low[2]))
+
+
+def test_a_support_has_a_free_flat_top_at_zero_and_is_of_many_kinds() -> None:
+    nouns = set()
+    for seed in range(40):
+        model, (x0, x1, y0, y1) = table_model(np.random.default_rng(seed))
+        cell = 0.01
+        shape = (int((y1 - y0) / cell) - 1, int((x1 - x0) / cell) - 1)
+        value = np.full(shape, -1.0)
+        plan(model.mesh.vertices, model.mesh.faces, x0 + cell, y0 + cell, cell, value)
+        assert min(shape) > 15
+        assert np.abs(value).max() < 0.005, model.info.name
+        assert len(model.mesh.faces) < 6000
+        nouns.add(model.info.category)
+    assert {"table", "coffee table", "desk", "counter"} <= nouns
+
+
+def test_furniture_stands_on_the_floor_within_the_walls_of_a_room() -> None:
+    for seed in range(6):
+        scene = sample_scene(np.random.default_rng(seed), "room")
+        x0, x1, y0, y1 = np.array(scene.bounds) + np.array([-0.15, 0.15, -0.15, 0.15])
+        for k, entity in enumerate(scene.entities):
+            if entity.kind == "object":
+                vertices = scene.vertices[scene.faces[scene.face_entity == k].ravel()]
+                low, high = vertices.min(0), vertices.max(0)
+                assert low[2] > -0.01
+                assert x0 - 0.01 < low[0] < high[0] < x1 + 0.01
+                assert y0 - 0.01 < low[1] < high[1] < y1 + 0.01
 
 
 def test_objects_stack_and_touch_often_and_stand_alone_too() -> None:

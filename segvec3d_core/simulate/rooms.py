@@ -7,29 +7,26 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster
-from .meshes import box
+from .meshes import Mesh, box
 from .objects import ObjectModel, material_row, sample_object
 from .piles import TableTop
 from .placing import EMPTY, HeightMap, make_body, settle, stable_rotation, yaw
 from .scenes import Builder, SceneModel, surface_model
 
 AGAINST_WALL = (
-    "sofa", "bed", "cabinet", "drawer", "shelf", "bookcase", "sink", "toilet", "fridge", "washing machine", "desk",
-    "television", "bathtub", "radiator", "door",
+    "sofa", "bed", "wardrobe", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase", "sink", "toilet",
+    "fridge", "washing machine", "desk", "television", "bathtub", "radiator", "door",
 )  # fmt: skip
+LARGE = ("wardrobe", "wardrobe", "counter", "cabinet", "sofa", "bookcase", "drawer", "desk", "bed", "shelf", "radiator")
+"""What fills a wall or the background, one is drawn."""
 TOPS = (
-    "table",
-    "coffee table",
-    "desk",
-    "cabinet",
-    "drawer",
-    "shelf",
-    "bookcase",
-    "sofa",
-    "bed",
-    "washing machine",
-    "stool",
-)
+    "table", "coffee table", "desk", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase",
+    "sofa", "bed", "washing machine", "stool", "bench",
+)  # fmt: skip
+CELL, MARGIN = 0.03, 3
+"""Edge of a cell of a floor's height map, metres, and how many cells it reaches into the walls."""
+Piece = tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]
+"""A model that has been stood somewhere: it, its rotation and its offset."""
 
 
 def _wall_paint(rng: Generator) -> NDArray[np.float32]:
@@ -45,65 +42,149 @@ def _floor_paint(rng: Generator) -> NDArray[np.float32]:
 
 
 def add_shell(
-    rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool
-) -> None:
+    rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool,
+    middle: tuple[float, float] = (0.0, 0.0),
+) -> None:  # fmt: skip
     """Floor at ``level``, walls of height z on the sides 0 to 3 (+x, +y, -x, -y) and perhaps a ceiling, as surfaces."""
-    thick = 0.05
+    thick, center = 0.05, np.array([*middle, level])
     ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng), "plain")
-    builder.add(ground, np.eye(3), np.array([0, 0, level - thick]), "surface")
+    builder.add(ground, np.eye(3), center - np.array([0, 0, thick]), "surface")
     paint = _wall_paint(rng)
     for side in walls:
         along, away = (y, x) if side % 2 == 0 else (x, y)
         wall = surface_model("wall", "white", "plaster", box(thick, along, z), paint)
-        offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + [0, 0, level]
+        offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
         builder.add(wall, yaw(90 * side), offset, "surface")
     if ceiling:
         top = surface_model("ceiling", "white", "plaster", box(x, y, thick), _wall_paint(rng))
-        builder.add(top, np.eye(3), np.array([0, 0, level + z]), "surface")
+        builder.add(top, np.eye(3), center + np.array([0, 0, z]), "surface")
 
 
-def furnish_around(rng: Generator, builder: Builder, table: NDArray[np.float32]) -> None:
-    """Floor, walls and furniture around a table at the origin whose top is z = 0."""
-    level = -float(table[2])
-    x, y = (float(t) + 2 * rng.uniform(0.6, 2.5) for t in table[:2])
-    walls = tuple(int(k) for k in np.flatnonzero(rng.random(4) < 0.75))
-    add_shell(rng, builder, x, y, rng.uniform(2.3, 2.9), level, walls, rng.random() < 0.5)
-    heights = HeightMap(-x / 2, -y / 2, x, y, 0.03, level)
-    margin = 0.05
-    columns = np.abs(-x / 2 + np.arange(heights.height.shape[1]) * 0.03) < table[0] / 2 + margin
-    rows = np.abs(-y / 2 + np.arange(heights.height.shape[0]) * 0.03) < table[1] / 2 + margin
-    heights.height[np.ix_(rows, columns)] = 50.0
-    for _ in range(int(rng.integers(0, 8))):
-        place_furniture(rng, builder, heights, x, y, level)
+def furnish_around(
+    rng: Generator, builder: Builder, support: Mesh, backed: bool = False
+) -> tuple[float, float, float, float]:
+    """Floor, walls and furniture around a support that stands at the origin, its top at z = 0.
+
+    Args:
+        rng, builder: where the scene is made.
+        support: the piece that the scene is about; its back faces +y.
+        backed: whether it stands with its back to a wall.
+
+    Returns:
+        the range of x and y in which a camera may stand: x0, x1, y0, y1.
+    """
+    low, high = support.vertices.min(0).astype(np.float64), support.vertices.max(0).astype(np.float64)
+    level = float(low[2])
+    reach = np.array([high[1], -low[0], -low[1], high[0]])  # towards the sides of yaw(90 * k): +y, -x, -y, +x
+    margins = rng.uniform(0.5, 2.3, 4)
+    behind = [k for k in range(4) if rng.random() < (0.75, 0.25, 0.1, 0.25)[k]]
+    if backed:
+        margins[0] = rng.uniform(0.005, 0.06)
+        behind = [k for k in behind if k]
+    pieces = []
+    for k in behind[:2]:
+        room = float(support.size[k % 2]) + 1.6
+        piece = sample_object(rng, "floor", max(room, 2.0), [str(rng.choice(LARGE))])
+        gap = rng.uniform(0.07, 0.5) if rng.random() < 0.6 else rng.uniform(0.5, 1.2)
+        margins[k] = gap + float(piece.mesh.size[1]) + rng.uniform(0.035, 0.08)
+        pieces.append((piece, k, gap))
+    x0, x1, y0, y1 = -reach[1] - margins[1], reach[3] + margins[3], -reach[2] - margins[2], reach[0] + margins[0]
+    x, y = float(x1 - x0), float(y1 - y0)
+    # add_shell counts its sides from +x.
+    needed = {(k + 1) % 4 for _, k, _ in pieces} | ({1} if backed else set())
+    walls = tuple(k for k in range(4) if k in needed or rng.random() < 0.7)
+    tall = max(rng.uniform(2.3, 2.9), max((float(p.mesh.size[2]) for p, *_ in pieces), default=0.0) + 0.02)
+    add_shell(rng, builder, x, y, tall, level, walls, rng.random() < 0.5, (float(x0 + x1) / 2, float(y0 + y1) / 2))
+    heights = _floor_map(float(x0), float(y0), x, y, level)
+    edge = 0.0 if backed else 0.02
+    columns = heights.x0 + np.arange(heights.height.shape[1]) * CELL
+    rows = heights.y0 + np.arange(heights.height.shape[0]) * CELL
+    taken = [(at > low[k] - edge) & (at < high[k] + edge) for k, at in ((1, rows), (0, columns))]
+    heights.height[np.ix_(*taken)] = 50.0
+    for piece, k, gap in pieces:
+        away = reach[k] + gap + float(piece.mesh.size[1]) / 2
+        _stand(builder, heights, piece, yaw(90.0 * k), yaw(90.0 * k) @ np.array([rng.normal(0, 0.2), away, 0.0]), level)
+    if rng.random() < 0.35:
+        fill_wall(rng, builder, heights, level, int(rng.integers(4)))
+    for _ in range(int(rng.integers(0, 7))):
+        place_furniture(rng, builder, heights, level)
+    free = 0.1  # between a camera and a wall
+    return float(x0) + free, float(x1) - free, float(y0) + free, float(y1) - free
 
 
-def place_furniture(
-    rng: Generator, builder: Builder, heights: HeightMap, x: float, y: float, level: float
-) -> tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]] | None:
+def _stand(
+    builder: Builder, heights: HeightMap, model: ObjectModel, rotation: NDArray[np.float64],
+    position: NDArray[np.float64], level: float,
+) -> Piece | None:  # fmt: skip
+    """Stand a model where the floor is free, the middle of its footprint at ``position``; None where it is not."""
+    body = make_body(model.mesh, rotation, heights.cell)
+    middle = (body.vertices[:, :2].max(0) + body.vertices[:, :2].min(0)) / 2
+    row = round((position[1] - heights.y0 - middle[1]) / heights.cell)
+    column = round((position[0] - heights.x0 - middle[0]) / heights.cell)
+    z = heights.rest(body, row, column)
+    if z is None or abs(z - level) >= 0.005:
+        return None
+    offset = body.shift + heights.add(body, row, column, level)
+    builder.add(model, rotation, offset)
+    return model, rotation, offset
+
+
+def _floor_map(x0: float, y0: float, x: float, y: float, level: float) -> HeightMap:
+    """The floor of a room that begins at (x0, y0), reaching a little into its walls, where nothing can stand."""
+    edge = MARGIN * CELL
+    heights = HeightMap(x0 - edge, y0 - edge, x + 2 * edge + CELL, y + 2 * edge + CELL, CELL, 50.0)
+    rows, columns = (np.arange(n) * CELL - edge for n in heights.height.shape)
+    heights.height[np.ix_((rows > -1e-6) & (rows < y + 1e-6), (columns > -1e-6) & (columns < x + 1e-6))] = level
+    return heights
+
+
+def _extent(heights: HeightMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(3,) middle, at z = 0, and (2,) extents of the room of a ``_floor_map``, metres."""
+    whole = (np.array(heights.height.shape[::-1]) - 1) * CELL
+    return np.array([heights.x0 + whole[0] / 2, heights.y0 + whole[1] / 2, 0.0]), whole - 2 * MARGIN * CELL
+
+
+def place_furniture(rng: Generator, builder: Builder, heights: HeightMap, level: float) -> Piece | None:
     """Stand one piece of furniture where the floor is free: along a wall if it belongs there."""
     model = sample_object(rng, "floor")
+    middle, size = _extent(heights)
+    large = float(model.mesh.size[2]) > 1.5 or model.info.category == "counter"
     for _ in range(6):
-        if model.info.category in AGAINST_WALL and rng.random() < 0.85:
+        if model.info.category in AGAINST_WALL and (large or rng.random() < 0.85):
             side = int(rng.integers(4))
             rotation = yaw(90.0 * side)
-            depth = float(model.mesh.size[1]) / 2 + 0.06
             # The back faces +y before the turn.
-            along = rng.uniform(-0.5, 0.5) * (x if side % 2 == 0 else y)
-            away = (y if side % 2 == 0 else x) / 2 - depth
-            position = rotation @ np.array([along if side in (0, 1) else -along, away, 0.0])
+            away = size[1 - side % 2] / 2 - float(model.mesh.size[1]) / 2 - 0.035
+            position = rotation @ np.array([rng.uniform(-0.5, 0.5) * size[side % 2], away, 0.0])
         else:
             rotation = yaw(rng.choice([0.0, 90.0, 180.0, 270.0]) + rng.normal(0, 15))
-            position = np.array([rng.uniform(-0.45, 0.45) * x, rng.uniform(-0.45, 0.45) * y, 0.0])
-        body = make_body(model.mesh, rotation, heights.cell)
-        middle = (body.vertices[:, :2].max(0) + body.vertices[:, :2].min(0)) / 2
-        row = round((position[1] - heights.y0 - middle[1]) / heights.cell)
-        column = round((position[0] - heights.x0 - middle[0]) / heights.cell)
-        z = heights.rest(body, row, column)
-        if z is not None and abs(z - level) < 0.005:
-            offset = heights.add(body, row, column, level)
-            builder.add(model, rotation, body.shift + offset)
-            return model, rotation, body.shift + offset
+            position = np.append(rng.uniform(-0.45, 0.45, 2) * size, 0.0)
+        placed = _stand(builder, heights, model, rotation, position + middle, level)
+        if placed is not None:
+            return placed
     return None
+
+
+def fill_wall(rng: Generator, builder: Builder, heights: HeightMap, level: float, side: int) -> list[Piece]:
+    """Stand pieces side by side along the wall on a side of ``yaw(90 * side)``: what fits from its one end on."""
+    middle, size = _extent(heights)
+    rotation, length = yaw(90.0 * side), float(size[side % 2])
+    along, placed = -length / 2 + 0.05 + rng.choice([0.0, rng.uniform(0, 0.8)]), []
+    kinds = [str(k) for k in rng.choice(LARGE, 2)] if rng.random() < 0.5 else list(LARGE)
+    for _ in range(6):
+        left = length / 2 - along
+        if left < 0.5:
+            break
+        model = sample_object(rng, "floor", np.inf, kinds)
+        w, d = (float(t) for t in model.mesh.size[:2])
+        if w > left - 0.05:
+            continue
+        position = rotation @ np.array([along + w / 2 + 0.03, float(size[1 - side % 2]) / 2 - d / 2 - 0.035, 0.0])
+        piece = _stand(builder, heights, model, rotation, position + middle, level)
+        if piece is not None:
+            placed.append(piece)
+        along += w + 0.07 + rng.choice([0.0, rng.uniform(0, 0.4)])
+    return placed
 
 
 def clutter(
@@ -159,14 +240,17 @@ def room_scene(rng: Generator) -> SceneModel:
     builder = Builder()
     x, y, z = rng.uniform(2.6, 5.5), rng.uniform(2.6, 5.0), rng.uniform(2.3, 2.9)
     add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
-    heights = HeightMap(-x / 2, -y / 2, x, y, 0.03)
+    heights = _floor_map(-x / 2, -y / 2, x, y, 0.0)
     placed = []
-    for _ in range(int(rng.integers(4, 16))):
-        piece = place_furniture(rng, builder, heights, x, y, 0.0)
+    for side in rng.permutation(4)[: int(rng.choice([0, 1, 2, 2]))]:
+        placed += fill_wall(rng, builder, heights, 0.0, int(side))
+    for _ in range(int(rng.integers(3, 11))):
+        piece = place_furniture(rng, builder, heights, 0.0)
         if piece is not None:
             placed.append(piece)
     for model, rotation, offset in placed:
-        if model.info.category in TOPS:
+        high = 1.2 if model.info.category == "counter" else 1.6  # the tops of wall units are out of sight
+        if model.info.category in TOPS and (model.info.size[2] < high or rng.random() < 0.3):
             clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 11)))
     things = [e.center for e in builder.entities if e.kind == "object"]
     focus = np.asarray(things[int(rng.integers(len(things)))], np.float64) if things else np.array([0.0, 0.0, 0.8])
@@ -178,7 +262,7 @@ def room_scene(rng: Generator) -> SceneModel:
 
 def shelf_scene(rng: Generator) -> SceneModel:
     """Objects on the boards of an open shelf, seen from the front."""
-    from .shapes_furniture import shelf_levels
+    from .shapes_storage import shelf_levels
 
     builder = Builder()
     x, y, z = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.45), rng.uniform(0.9, 1.9)

@@ -133,7 +133,10 @@ def _table_view(rng: Generator, scene: SceneModel, roll: float) -> View:
     turn = rng.uniform(0, 2 * np.pi)
     target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
     ray = np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
-    return look_at(target + distance * ray, target, roll)
+    eye = target + distance * ray
+    if scene.bounds is not None:  # not behind a wall
+        eye[:2] = np.clip(eye[:2], scene.bounds[::2], scene.bounds[1::2])
+    return look_at(eye, target, roll)
 
 
 def _room_view(rng: Generator, scene: SceneModel, roll: float) -> View:
@@ -215,8 +218,10 @@ def _kinds(
         if entity.info.category in SHELL or entity.size.max() <= FURNITURE_SIZE:
             continue
         seen = instance == k
-        low = scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max() - TOP
-        top_alone = not seen.any() or bool((height[seen] < low).mean() <= 0.1)
+        # What a table scene is about has its top at 0, and perhaps a raised shelf.
+        carries = entity.kind == "surface" and scene.layout == "table"
+        top = 0.0 if carries else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
+        top_alone = not seen.any() or bool((height[seen] < top - TOP).mean() <= 0.1)
         cut = float((border == k).mean()) >= 0.2
         support = entity.kind == "surface" or entity.info.category in TABLES
         kinds[k] = "surface" if (top_alone or cut if support else top_alone and cut) else "object"

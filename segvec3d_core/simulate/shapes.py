@@ -10,6 +10,9 @@ from numpy.random import Generator
 from . import shapes_food as food
 from . import shapes_furniture as furniture
 from . import shapes_home as home
+from . import shapes_seats as seats
+from . import shapes_storage as storage
+from . import shapes_tables as tables
 from . import shapes_tools as tools
 from . import shapes_toys as toys
 from . import shapes_vessels as vessels
@@ -198,21 +201,36 @@ FAMILIES: tuple[Family, ...] = (
         "?", weight=0.4),
     _family("thing", toys.thing, 0.02, 0.4, "plastic wood metal", "", "plain noise stripes print", "?", weight=6),
     # furniture
-    _family("chair", furniture.chair, 0.75, 1.15, "wood plastic fabric", "", "plain wood", "?", "floor", 5),
-    _family("stool", furniture.stool, 0.38, 0.78, "wood metal", "", "plain wood", "?", "floor", 1.2),
-    _family("table", furniture.table, 0.66, 1.65, "wood", "brown beige white black", "wood plain", "?", "floor", 2.5),
-    _family("coffee table", furniture.coffee_table, 0.55, 1.15, "wood", "brown beige white black",
-        "wood plain", "?", "floor", 1),
-    _family("desk", furniture.desk, 0.95, 1.65, "wood", "brown beige white", "wood plain", "?", "floor", 2),
-    _family("sofa", furniture.sofa, 0.72, 2.4, "fabric leather", "", "plain", "? black", "floor", 2),
-    _family("bed", furniture.bed, 1.9, 2.2, "wood", "brown white beige", "wood plain", "white ?", "floor", 1),
-    _family("cabinet", furniture.cabinet, 0.55, 1.95, "wood", "brown beige white grey", "wood plain",
-        "? silver", "floor", 2),
-    _family("drawer", furniture.drawer_unit, 0.45, 1.15, "wood", "brown beige white", "wood plain", "? silver",
+    _family("chair", seats.chair, 0.6, 1.25, "wood plastic fabric", "", "plain wood", "?", "floor", 5),
+    _family("stool", seats.stool, 0.38, 0.8, "wood metal", "", "plain wood", "?", "floor", 1.2),
+    _family("bench", tables.bench, 0.7, 1.75, "wood metal", "brown beige white black grey", "wood plain", "?",
+        "floor", 0.6),
+    _family("table", tables.table, 0.65, 2.25, "wood wood wood metal glass", "brown brown beige beige white black grey",
+        "wood plain", "? silver", "floor", 3),
+    _family("coffee table", tables.coffee_table, 0.35, 1.8, "wood wood metal glass", "brown beige white black grey",
+        "wood plain", "? silver", "floor", 2),
+    _family("desk", tables.desk, 0.85, 1.85, "wood", "brown beige white grey black", "wood plain", "? silver",
+        "floor", 2),
+    _family("armchair", seats.armchair, 0.6, 1.45, "fabric leather", "", "plain noise checks", "? black ?",
         "floor", 1.2),
-    _family("shelf", furniture.shelf, 0.75, 2.05, "wood metal", "brown beige white black", "wood plain", "?",
+    _family("sofa", seats.sofa, 1.0, 3.75, "fabric leather", "", "plain noise", "? black ?", "floor", 2.5),
+    _family("bed", seats.bed, 1.9, 2.35, "wood fabric", "brown white beige grey", "wood plain", "white ? ?",
+        "floor", 1.2),
+    _family("wardrobe", storage.wardrobe, 1.55, 2.75, "wood", "white white brown beige grey black", "wood plain",
+        "? silver silver", "floor", 2.5),
+    _family("cabinet", storage.cabinet, 0.55, 2.1, "wood", "brown beige white grey black blue green", "wood plain",
+        "? silver", "floor", 2.5),
+    _family("counter", storage.counter, 0.7, 3.1, "wood wood stone", "brown beige white grey black", "wood plain noise",
+        "? silver black", "floor", 2),
+    _family("counter", storage.bar_counter, 0.85, 2.5, "wood stone", "brown beige white grey black", "wood plain",
+        "? silver", "floor", 0.4),
+    _family("drawer", storage.drawer_unit, 0.45, 1.6, "wood", "brown beige white grey", "wood plain", "? silver",
         "floor", 1.5),
-    _family("bookcase", furniture.bookcase, 1.1, 2.15, "wood", "brown beige white", "wood plain", "? ? ? ?",
+    _family("nightstand", storage.nightstand, 0.35, 0.7, "wood", "brown beige white grey", "wood plain", "? silver",
+        "floor", 0.6),
+    _family("shelf", storage.shelf, 0.75, 2.05, "wood metal", "brown beige white black", "wood plain", "?",
+        "floor", 1.5),
+    _family("bookcase", storage.bookcase, 1.1, 2.15, "wood", "brown beige white", "wood plain", "? ? ? ?",
         "floor", 1.5),
     _family("sink", furniture.sink, 0.75, 1.25, "ceramic", "white", "plain", "silver white", "floor", 0.6),
     _family("toilet", furniture.toilet, 0.5, 1.0, "ceramic", "white", "plain", "white", "floor", 0.6),
@@ -226,5 +244,5 @@ FAMILIES: tuple[Family, ...] = (
     _family("lamp", furniture.floor_lamp, 1.2, 1.75, "fabric", "white beige", "plain", "black", "floor", 0.8),
     _family("television", furniture.television, 0.65, 1.25, "plastic", "black grey", "plain", "black ?", "floor", 0.6),
     _family("bathtub", furniture.bathtub, 1.35, 1.75, "ceramic", "white", "plain", "", "floor", 0.3),
-    _family("radiator", furniture.radiator, 0.4, 1.35, "metal", "white", "plain", "", "floor", 0.5),
+    _family("radiator", furniture.radiator, 0.4, 1.65, "metal", "white white grey black", "plain", "", "floor", 1),
 )  # fmt: skip

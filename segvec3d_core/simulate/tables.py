@@ -2,42 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
-from .meshes import Mesh, box, cylinder, join
+from . import raster, shapes_seats, shapes_storage, shapes_tables
+from .meshes import Mesh
 from .objects import ObjectModel, material_row
 from .piles import TableTop
-from .placing import HeightMap
+from .placing import EMPTY, HeightMap
 from .rooms import furnish_around
 from .scenes import Builder, SceneModel, Workspace, surface_model
 
+Rectangle = tuple[float, float, float, float]
+"""x0, x1, y0, y1, metres."""
 
-def table_model(rng: Generator) -> ObjectModel:
-    """A table whose top is at z = 0, large or small, rectangular or round; its legs belong to it."""
-    height = rng.uniform(0.65, 0.8)
-    thick = rng.uniform(0.015, 0.05)
-    if rng.random() < 0.22:
-        r = rng.uniform(0.35, 0.7)
-        mesh: Mesh = join(
-            cylinder(r, thick, 48, 0.004).moved(z=-thick), cylinder(0.05, height - thick, 16).moved(z=-height).part(1)
-        ).said("round")
-    else:
-        x, y = rng.uniform(0.6, 2.0), rng.uniform(0.5, 1.1)
-        leg = rng.uniform(0.04, 0.08)
-        legs = [
-            box(leg, leg, height - thick).moved(i * (x / 2 - leg), j * (y / 2 - leg), -height).part(1)
-            for i in (1, -1)
-            for j in (1, -1)
-        ]
-        mesh = join(box(x, y, thick).moved(z=-thick), *legs)
+SUPPORTS: tuple[tuple[str, Callable[[Generator], Mesh], float], ...] = (
+    ("table", shapes_tables.table, 0.55),
+    ("coffee table", shapes_tables.coffee_table, 0.1),
+    ("desk", shapes_tables.desk, 0.1),
+    ("counter", lambda rng: shapes_storage.counter(rng, 2.3, 0.0), 0.07),
+    ("cabinet", lambda rng: shapes_storage.sideboard(rng, 0.95), 0.07),
+    ("drawer", shapes_storage.drawer_unit, 0.04),
+    ("bench", shapes_tables.bench, 0.03),
+    ("stool", shapes_seats.stool, 0.02),
+    ("nightstand", shapes_storage.nightstand, 0.02),
+)
+"""What things stand on: its noun, how it is made and how often."""
+BACKED = ("counter", "cabinet", "drawer", "desk", "nightstand")
+"""Supports that mostly stand with their back to a wall."""
+
+
+def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
+    """A table, desk, sideboard or another piece whose top is at z = 0, and the largest free rectangle of the top."""
+    chances = np.array([chance for *_, chance in SUPPORTS])
+    for attempt in range(6):
+        noun, make, _ = SUPPORTS[int(rng.choice(len(SUPPORTS), p=chances / chances.sum())) if attempt < 5 else 0]
+        mesh = make(rng)
+        level, free = flat_top(mesh)
+        if free[1] - free[0] > 0.24 and free[3] - free[2] > 0.2:
+            break
     color, pattern = _cover(rng)
     second = color if pattern in ("wood", "noise") else str(rng.choice(["white", "grey", "beige", "blue", "red"]))
-    rows = np.stack([
-        material_row(rng, color, second, pattern, "wood", rng.uniform(0.25, 0.8)),
-        material_row(rng, str(rng.choice(["black", "silver", color])), color, "plain", "wood", 1.0),
-    ])  # fmt: skip
-    return surface_model("table", color, "wood", mesh, rows, pattern)
+    rows = [material_row(rng, color, second, pattern, "wood", rng.uniform(0.25, 0.8))]
+    for k in range(1, int(mesh.parts.max()) + 1):
+        other = str(rng.choice(["black", "silver", "white", "brown", color, color] if k == 1 else ["silver", "black"]))
+        grain = "wood" if pattern == "wood" and other == color else "plain"
+        rows.append(material_row(rng, other, other, grain, "wood", 1.0))
+    return surface_model(noun, color, "wood", mesh.moved(z=-level), np.stack(rows), pattern), free
+
+
+def flat_top(mesh: Mesh, cell: float = 0.02) -> tuple[float, Rectangle]:
+    """Height of a mesh's widest level top, and the largest rectangle of it with nothing above it."""
+    low, high = mesh.vertices.min(0).astype(np.float64), mesh.vertices.max(0).astype(np.float64)
+    columns, rows = (np.ceil((high - low)[:2] / cell).astype(int) + 1).tolist()
+    value = np.full((rows, columns), EMPTY)
+    raster.plan(mesh.vertices, mesh.faces, float(low[0]), float(low[1]), cell, value)
+    seen = value[value > EMPTY]
+    levels, counts = np.unique(np.round(seen / 0.002), return_counts=True)
+    level = float(np.median(seen[np.abs(seen - levels[counts.argmax()] * 0.002) < 0.003]))
+    top, bottom, left, right = _largest_rectangle(np.abs(value - level) < 0.004)
+    # A cell is sampled at a point: what lies between the outer samples is the top.
+    x0, y0 = float(low[0]), float(low[1])
+    return level, (x0 + left * cell, x0 + right * cell, y0 + top * cell, y0 + bottom * cell)
+
+
+def _largest_rectangle(free: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """First and last row and column of the largest rectangle of free cells; all 0 where there is none."""
+    best, result = 0, (0, 0, 0, 0)
+    run = np.zeros(free.shape[1], int)
+    for row in range(len(free)):
+        run = np.where(free[row], run + 1, 0)
+        stack: list[tuple[int, int]] = []
+        for column, tall in enumerate([*run.tolist(), 0]):
+            start = column
+            while stack and stack[-1][1] >= tall:
+                start, height = stack.pop()
+                if height * (column - start) > best:
+                    best, result = height * (column - start), (row - height + 1, row, start, column - 1)
+            stack.append((start, tall))
+    return result
 
 
 def _cover(rng: Generator) -> tuple[str, str]:
@@ -57,12 +103,11 @@ def _cover(rng: Generator) -> tuple[str, str]:
 def table_scene(rng: Generator, objects: int | None, background: bool | None) -> SceneModel:
     """Objects on a table, with or without a room around it."""
     builder = Builder()
-    table = table_model(rng)
+    table, (x0, x1, y0, y1) = table_model(rng)
     builder.add(table, np.eye(3), np.zeros(3), "surface")
-    size = table.mesh.size
-    inset = 0.72 if "round" in table.mesh.words else 1.0
-    area = np.minimum(size[:2] * inset, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
-    middle = (size[:2] * inset - area) / 2 * rng.uniform(-1, 1, 2)
+    free = np.array([x1 - x0, y1 - y0])
+    area = np.minimum(free, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
+    middle = np.array([x0 + x1, y0 + y1]) / 2 + (free - area) / 2 * rng.uniform(-1, 1, 2)
     heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
     count = (
         objects
@@ -73,8 +118,10 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     top.fill(count)
     for model, rotation, offset in top.result:
         builder.add(model, rotation, offset)
+    bounds = None
     if rng.random() < 0.7 if background is None else background:
-        furnish_around(rng, builder, size)
+        backed = table.info.category in BACKED and rng.random() < 0.7
+        bounds = furnish_around(rng, builder, table.mesh, backed)
     focus, spread = np.array([*middle, 0.03]), float(np.hypot(*area)) / 2
     if top.placed and rng.random() < 0.7:
         # Mostly a camera looks at the things rather than at the table.
@@ -85,8 +132,9 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     workspace = None
     if rng.random() < 0.3:
         reach = area / 2 + rng.uniform(0.05, 0.5, 2)
-        low, high = np.maximum(middle - reach, -size[:2] / 2), np.minimum(middle + reach, size[:2] / 2)
+        ends = table.mesh.vertices[:, :2].min(0), table.mesh.vertices[:, :2].max(0)
+        low, high = np.maximum(middle - reach, ends[0]), np.minimum(middle + reach, ends[1])
         workspace = Workspace(
             (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8)
         )
-    return builder.build(focus, spread, "table", None, workspace)
+    return builder.build(focus, spread, "table", bounds, workspace)
