@@ -30,6 +30,7 @@ from segvec3d_core.train.data import (
 from segvec3d_core.train.describing import Described3D
 from segvec3d_core.train.lesson import Lesson, open_info_nce
 from segvec3d_core.train.segmentation import Run, SegmentationTraining, begin_with, example_loss, train_segmentation
+from segvec3d_core.train.tuning import smoothed
 from segvec3d_core.train.weak import Supervision, across_frames, oversegment, weaken
 
 SMALL = NetworkConfig(channels=(32, 32, 32), layers=(1, 1, 1), features=48)
@@ -395,6 +396,11 @@ def test_a_table_of_which_a_crop_keeps_a_part_is_a_surface():
     half = cropped(sample, np.arange(10) % 2 == 0)
     assert half.is_surface.tolist() == [True, False]
     assert half.instance.tolist() == [0, 0, 0, 1, 1]
+
+
+def test_constants_come_from_the_middle_of_a_plateau_rather_than_from_a_peak_beside_a_cliff():
+    assert smoothed([0.1, 1.0, 0.1, 0.9, 0.9, 0.9, 0.8]).argmax() == 4
+    assert smoothed([0.9, 0.8, 0.1]).argmax() == 0
 
 
 def test_a_resumed_run_ends_like_one_that_was_never_stopped(tmp_path):
