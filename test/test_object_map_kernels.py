@@ -21,19 +21,42 @@ def cloud(rng, count, reach=0.05):
 def test_a_point_is_covered_by_the_entries_that_have_its_wide_voxel(seed):
     rng = np.random.default_rng(seed)
     points, owner = cloud(rng, 200), rng.integers(0, 3, 200).astype(np.int32)
-    parts = [np.unique(kernels.cells(cloud(rng, n), SIZE)) for n in (80, 40, 5)]
+    sizes = np.array([SIZE, 2 * SIZE, SIZE])
+    parts = [np.unique(kernels.cells(cloud(rng, n), edge)) for n, edge in zip((80, 40, 5), sizes, strict=True)]
     starts = np.cumsum([0, *map(len, parts)])
-    wide = kernels.cells(points, 2 * SIZE)
-    found = kernels.cover(wide, owner, 3, np.concatenate(parts), starts, np.array([0, 2]))
-    covered, hit, first, second = found
-    held = [set(kernels.coarser(part).tolist()) if e != 1 else set() for e, part in enumerate(parts)]
-    inside = np.array([[name in names for name in wide.tolist()] for names in held])
+    covered, hit, first, second = kernels.cover(points, owner, 3, np.concatenate(parts), starts, sizes)
+    wide = [kernels.cells(points, 2 * edge).tolist() for edge in sizes]
+    held = [kernels.coarser(part).tolist() for part in parts]
+    inside = np.array([[name in set(held[e]) for name in wide[e]] for e in range(3)])
     for e in range(3):
         assert covered[e].tolist() == [int(inside[e, owner == k].sum()) for k in range(3)]
-        assert hit[e].sum() == (sum(name in set(wide.tolist()) for name in kernels.coarser(parts[e])) if e != 1 else 0)
-    order = [[*np.flatnonzero(column).tolist(), -1, -1] for column in inside.T]
+        assert hit[e].sum() == sum(name in set(wide[e]) for name in held[e])
+    # Entries of fine voxels come first.
+    order = [[*(e for e in (0, 2, 1) if column[e]), -1, -1] for column in inside.T]
     assert first.tolist() == [o[0] for o in order]
     assert second.tolist() == [o[1] for o in order]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_looked_through_or_seen_as_another_is_worn_and_points_in_another_are_not_pure(seed):
+    rng = np.random.default_rng(seed)
+    bounds, rows = np.array([0, 30, 50]), rng.permutation(80)[:50]
+    seen = rng.integers(kernels.OUTSIDE, 3, 50).astype(np.int32)
+    stride = np.array([1.0, 2.0], np.float32)
+    home, confirmed = np.array([0, 1, -1, -1]), np.array([True, rng.random() < 0.5, False])
+    worn = kernels.wear(seen, rows, bounds, stride, home, confirmed, 80)
+    expected = np.zeros(80)
+    for i, row in enumerate(rows):
+        e, other = int(i >= 30), home[seen[i]] if seen[i] >= 0 else -1
+        expected[row] = stride[e] * (1.0 if seen[i] == kernels.THROUGH else 0.5 * (confirmed[other] and other != e))
+    assert np.array_equal(worn, expected)
+    first, second = (rng.integers(-1, 2, 40).astype(np.int32) for _ in range(2))
+    owner = rng.integers(0, 3, 40).astype(np.int32)
+    mine = home[owner]
+    assert np.array_equal(
+        kernels.pure(first, second, owner, home, confirmed), ~(confirmed[first] & (first != mine) & (second != mine))
+    )
 
 
 @settings(max_examples=10, deadline=None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from ..types import PointCloud
 from . import kernels
@@ -66,8 +65,10 @@ def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: f
     if pairs < LEAST_PAIRS or shift > reach or turn > LARGEST_TURN:
         return None
     found, result = np.linalg.inv(fitted), T.copy()
-    turned = Rotation.from_matrix(found[:3, :3] @ T[:3, :3].T).as_rotvec()
-    result[:3, :3] = Rotation.from_rotvec(PULL * turned).as_matrix() @ T[:3, :3]
+    turned = found[:3, :3] @ T[:3, :3].T
+    # A small turn's axis is the skew part of its matrix, as long there as the sine of its angle.
+    axis = np.array([turned[2, 1] - turned[1, 2], turned[0, 2] - turned[2, 0], turned[1, 0] - turned[0, 1]]) / 2
+    result[:3, :3] = rotation(axis * (PULL / np.sinc(turn / np.pi))) @ T[:3, :3]
     result[:3, 3] += PULL * (found[:3, 3] - T[:3, 3])
     return result
 

@@ -147,7 +147,10 @@ def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
     rows, starts, stride = kernels.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
     seen = _look(stack.xyz[rows], sight)
     votes, state = kernels.tally(seen, starts, len(sight.scene))
-    covered, hit, first, second = _cover(stack, sight)
+    # In voxels of twice each entry's edge half an edge of error costs little.
+    covered, hit, first, second = kernels.cover(
+        sight.xyz, sight.owner, len(sight.scene), stack.names, stack.starts, stack.sizes
+    )
     if sight.cloud.camera is not None:
         visible = np.maximum(state[:, 3], TRUSTED_SHARE * np.diff(starts))
         of_visible = votes / np.maximum(visible, 1)[:, None]
@@ -170,22 +173,6 @@ def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
     return np.asarray(
         kernels.look(xyz, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
     )
-
-
-def _cover(stack: Stack, sight: Sight) -> tuple[NDArray[np.int32], ...]:
-    """``kernels.cover`` in voxels of twice each entry's edge, so that half an edge of error costs little."""
-    shape = len(stack.sizes), len(sight.scene)
-    covered, hit = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    first, second = (np.full(len(sight.picked), -1, np.int32) for _ in range(2))
-    for size in np.unique(stack.sizes):
-        mine = np.flatnonzero(stack.sizes == size)
-        points = kernels.cells(sight.xyz, 2 * size)
-        c, h, *held = kernels.cover(points, sight.owner, len(sight.scene), stack.names, stack.starts, mine)
-        covered[mine], hit[mine] = c[mine], h[mine]
-        for found in held:
-            second = np.where((first >= 0) & (second < 0), found, second)
-            first = np.where(first < 0, found, first)
-    return covered, hit, first, second
 
 
 def match_by_space(entries: Sequence[Entry], sight: Sight, evidence: Evidence, least: float) -> dict[int, int]:

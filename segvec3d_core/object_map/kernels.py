@@ -222,54 +222,57 @@ def _slot(name, mask):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def cover(points, owner, count, names, starts, mine):  # type: ignore[no-untyped-def]  # compiled
+def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-def]  # compiled
     """How many points of each instance lie in voxels of each entry, or beside them: in the voxels of twice their edge.
 
     Args:
-        points: (P,) int64 names of the voxels of twice the edge of the instances' points; owner: (P,) int32 instance
-            of each; count: number of instances.
-        names: (M,) int64 names of the entries' voxels, entries one after the other; starts: (E + 1,) int64; mine:
-            (F,) int64 those entries that are looked at: the ones of one edge.
+        xyz: (P, 3) float32 the instances' points; owner: (P,) int32 instance of each; count: number of instances.
+        names: (M,) int64 names of the entries' voxels, entries one after the other; starts: (E + 1,) int64; sizes:
+            (E,) float64 edges of the entries' voxels.
 
     Returns:
         covered (E, count) int32; hit (E, count) int32, voxels of the entry with points of the instance; first, second
         (P,) int32 the first two entries that hold each point, -1 for none.
     """
     size = 16
-    while size < 2 * len(points):
+    while size < 2 * len(xyz):
         size *= 2
     mask = np.int64(size - 1)
-    head = np.full(size, -1, np.int64)  # first point of the voxel in this slot
-    following = np.full(len(points), -1, np.int64)
-    for p in range(len(points)):
-        s = _slot(points[p], mask)
-        while head[s] >= 0 and points[head[s]] != points[p]:
-            s = (s + 1) & mask
-        following[p] = head[s]
-        head[s] = p
-    visited = np.full(size, -1, np.int64)
     covered = np.zeros((len(starts) - 1, count), np.int32)
     hit = np.zeros((len(starts) - 1, count), np.int32)
-    first, second = np.full(len(points), -1, np.int32), np.full(len(points), -1, np.int32)
-    for e in mine:
-        for i in range(starts[e], starts[e + 1]):
-            name = _coarser(names[i])
-            s = _slot(name, mask)
-            while head[s] >= 0 and points[head[s]] != name:
+    first, second = np.full(len(xyz), -1, np.int32), np.full(len(xyz), -1, np.int32)
+    for edge in np.unique(sizes):
+        points = cells(xyz, 2 * edge)
+        head = np.full(size, -1, np.int64)  # first point of the voxel in this slot
+        following = np.full(len(points), -1, np.int64)
+        for p in range(len(points)):
+            s = _slot(points[p], mask)
+            while head[s] >= 0 and points[head[s]] != points[p]:
                 s = (s + 1) & mask
-            p = head[s]
-            if p >= 0:
-                hit[e, owner[p]] += 1
-            if visited[s] == e:
+            following[p] = head[s]
+            head[s] = p
+        visited = np.full(size, -1, np.int64)
+        for e in range(len(sizes)):
+            if sizes[e] != edge:
                 continue
-            visited[s] = e
-            while p >= 0:
-                covered[e, owner[p]] += 1
-                if first[p] < 0:
-                    first[p] = e
-                elif second[p] < 0:
-                    second[p] = e
-                p = following[p]
+            for i in range(starts[e], starts[e + 1]):
+                name = _coarser(names[i])
+                s = _slot(name, mask)
+                while head[s] >= 0 and points[head[s]] != name:
+                    s = (s + 1) & mask
+                p = head[s]
+                if p >= 0:
+                    hit[e, owner[p]] += 1
+                if visited[s] == e:
+                    continue
+                visited[s] = e
+                while p >= 0:
+                    covered[e, owner[p]] += 1
+                    if first[p] < 0:
+                        first[p] = e
+                    elif second[p] < 0:
+                        second[p] = e
+                    p = following[p]
     return covered, hit, first, second
 
 
@@ -331,6 +334,46 @@ def _fuse(  # type: ignore[no-untyped-def]  # compiled
         i += 1 if take_old else 0
         m += 1
     return m
+
+
+@njit(cache=True, nogil=True)
+def wear(seen, rows, bounds, stride, home, confirmed, voxels):  # type: ignore[no-untyped-def]  # compiled
+    """What each voxel loses by being looked through, and half of it by being seen as another object that is confirmed.
+
+    Args:
+        seen: (R,) int32 what ``look`` says of the voxels ``rows``, (R,) int64, one entry after the other; bounds:
+            (E + 1,) where each entry's begin; stride: (E,) float32 for how many voxels each stands, whose turn is
+            another time.
+        home: (K + 1,) int64 entry that each instance is, -1 for none; confirmed: (E + 1,) bool; voxels: their number M.
+
+    Returns:
+        (M,) float32.
+    """
+    out = np.zeros(voxels, np.float32)
+    for e in range(len(bounds) - 1):
+        for i in range(bounds[e], bounds[e + 1]):
+            if seen[i] == THROUGH:
+                out[rows[i]] = stride[e]
+            else:
+                other = home[max(seen[i], -1)]
+                if confirmed[other] and other != e:
+                    out[rows[i]] = np.float32(0.5) * stride[e]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def pure(first, second, owner, home, confirmed):  # type: ignore[no-untyped-def]  # compiled
+    """(P,) bool: points that lie in no confirmed object but, perhaps, the one that their instance is.
+
+    Args:
+        first, second: (P,) int32 entries in whose voxels each point lies; owner: (P,) int32 its instance; home,
+            confirmed: as for ``wear``.
+    """
+    out = np.empty(len(owner), np.bool_)
+    for p in range(len(owner)):
+        mine = home[owner[p]]
+        out[p] = not (confirmed[first[p]] and first[p] != mine and second[p] != mine)
+    return out
 
 
 @njit(cache=True, nogil=True)

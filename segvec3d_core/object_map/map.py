@@ -187,13 +187,10 @@ class ObjectMap:
         confirmed = np.array([entry.state == "confirmed" for entry in entries] + [False])
         home = np.full(len(sight.scene) + 1, -1)  # the object that each instance is; the last is for no instance
         home[list(matches)] = list(matches.values())
-        seen, owner = evidence.seen, np.repeat(np.arange(len(entries)), np.diff(evidence.starts))
-        elsewhere = home[np.maximum(seen, -1)]
-        worn = (seen == kernels.THROUGH) + np.float32(0.5) * (confirmed[elsewhere] & (elsewhere != owner))
-        wear = np.zeros(len(stack.names), np.float32)
-        wear[evidence.rows] = worn * evidence.stride[owner]  # each stands for others, whose turn is another time
-        mine, first, second = home[sight.owner], evidence.first, evidence.second
-        pure = ~(confirmed[first] & (first != mine) & (second != mine))
+        wear = kernels.wear(
+            evidence.seen, evidence.rows, evidence.starts, evidence.stride, home, confirmed, len(stack.names)
+        )
+        pure = kernels.pure(evidence.first, evidence.second, sight.owner, home, confirmed)
         sizes, shown = stack.sizes.copy(), evidence.state[:, 1:].sum(1)
         moved = (shown > evidence.state[:, 0]) & (evidence.state[:, 2] > 0.6 * shown)
         pairs = np.array([(e, k) for k, e in matches.items()], np.int64)
