@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .kernels.attention import EDGE_DIM, spread
+from .kernels.bonds import WIDTH, bond_logits
 from .kernels.dense import PANEL, Packed, fold, pack
-from .kernels.forward import blocks, descend, enter, finish, layer, padded, pool, three_layers
+from .kernels.forward import blocks, descend, enter, finish, layer, padded, padded_rows, pool, three_layers
 
 if TYPE_CHECKING:
-    from .network import Hierarchy, Level, PointAttention, PointwiseAttention
+    from .network import Bonds, Hierarchy, Level, PointAttention, PointwiseAttention
+
+
+KEPT_BYTES = 64 << 20
+"""Larger arrays are given back to the system after each cloud."""
 
 
 @contextmanager
@@ -56,6 +61,7 @@ class FusedNetwork:
         self._fuse_in, self._fuse_out = pack(first.weight[:, :width], first.bias), pack(second.weight, second.bias)
         self._fuse_scene = first.weight[:, width:].detach()
         self._heads = _heads(network)
+        self._room = _Room()
 
     @staticmethod
     def fits(network: PointAttention) -> bool:
@@ -93,9 +99,9 @@ class FusedNetwork:
         count, width = len(level.inputs), self._config.channels[i]
         edges, neighbors = level.edges.numpy(), level.neighbors.numpy()
         asks, updates, bounds = self._asks[i], self._updates[i], blocks(count)
-        outputs = padded(count, width * len(updates))
-        f, f_next = padded(count, width), padded(count, width)
-        x, x_next = (padded(count, asks[0][1].shape[0] * PANEL) for _ in range(2))
+        outputs = self._room(f"outputs {i}", count, width * len(updates))
+        f, f_next = (self._room(name, count, width) for name in ("f", "f next"))
+        x, x_next = (self._room(name, count, asks[0][1].shape[0] * PANEL) for name in ("x", "x next"))
         enter(bounds, level.inputs.numpy(), edges, below, self._stems[i], *asks[0], f, x)
         for n, update in enumerate(updates):
             more = n + 1 < len(updates)
@@ -115,9 +121,27 @@ class FusedNetwork:
             count = len(level.inputs)
             parents = np.zeros(0, np.int64) if level.parents is None else level.parents.numpy()
             bounds = blocks(count)
-            h, peaks = padded(count, width), np.empty((len(bounds) - 1, width), np.float32)
+            h, peaks = self._room(f"h {i}", count, width), np.empty((len(bounds) - 1, width), np.float32)
             descend(bounds, outputs[i], down, parents, level.offsets.numpy(), *self._refines[i], h, peaks)
         return h, peaks.max(0)
+
+
+class _Room:
+    """Memory for what lies between the kernels, kept from one cloud to the next: to be given fresh pages, which the
+    system clears, costs as much as a layer."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, name: str, count: int, width: int) -> NDArray[np.float32]:
+        """A ``padded`` array for ``count`` rows; it holds whatever the last of that name held."""
+        size = padded_rows(count) * width
+        memory = self._kept.get(name, np.empty(0, np.float32))
+        if len(memory) < size:
+            memory = np.empty(size + size // 4, np.float32)
+            if memory.nbytes <= KEPT_BYTES:
+                self._kept[name] = memory
+        return memory[:size].reshape(-1, width)
 
 
 def _ask(attention: PointwiseAttention) -> tuple[Packed, Packed]:
@@ -174,3 +198,18 @@ def fused_mlp(layers: nn.Sequential, x: Tensor) -> Tensor:
     first, second, third = (pack(linear.weight, linear.bias) for linear in maps)
     three_layers(blocks(len(x)), rows, first, second, third, out)
     return torch.from_numpy(out)[: len(x), : maps[2].out_features]
+
+
+def fused_bonds(bonds: Bonds, f: Tensor, level: Level) -> Tensor:
+    """``bonds(f, level)`` on CPU without gradient."""
+    (own, bias), (other, shift) = fold(bonds.norm, bonds.own), fold(bonds.norm, bonds.other)
+    rows, ends = padded(*f.shape), padded(len(f), 2 * WIDTH)
+    rows[: len(f)] = f.numpy()
+    logits = np.empty(tuple(level.neighbors.shape), np.float32)
+    pose, out = bonds.pose.weight.detach().T.contiguous(), bonds.out.weight.detach()[0]
+    bond_logits(
+        blocks(len(f)), rows, pack(torch.cat([own, other]), torch.cat([bias, shift])), level.edges.numpy(),
+        level.neighbors.numpy(), pose.numpy(), out.numpy(), ends, logits,
+    )  # fmt: skip
+    logits += bonds.out.bias.item()
+    return torch.from_numpy(logits)

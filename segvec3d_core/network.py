@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .inference import FusedNetwork, single_thread
+from .inference import FusedNetwork, fused_bonds, single_thread
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
-from .kernels.bonds import pair_logits
+from .kernels.bonds import WIDTH
+from .kernels.bonds import reference as bonds_reference
 from .kernels.grid import hash_cells, mean_by_cell
 from .neighbors import build_graph
 from .voxels import Scale, VoxelGrid
@@ -300,23 +301,24 @@ class Bonds(nn.Module):
     An embedding turns slowly where two things touch; where they part is seen best from the edge itself.
 
     Args:
-        features: d_f; width: of the hidden layer.
+        features: d_f.
     """
 
-    def __init__(self, features: int, width: int = 32) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(features)
-        self.own = nn.Linear(features, width)
-        self.other = nn.Linear(features, width, bias=False)
-        self.pose = nn.Linear(EDGE_DIM, width, bias=False)
-        self.out = nn.Linear(width, 1)
+        self.own = nn.Linear(features, WIDTH)
+        self.other = nn.Linear(features, WIDTH, bias=False)
+        self.pose = nn.Linear(EDGE_DIM, WIDTH, bias=False)
+        self.out = nn.Linear(WIDTH, 1)
 
     def forward(self, f: Tensor, level: Level) -> Tensor:
         """(V, d_f) features F -> (V, k) logits of each edge, positive where it stays within an instance."""
+        if not torch.is_grad_enabled() and f.device.type == "cpu" and f.dtype == torch.float32:
+            return fused_bonds(self, f, level)
         f = self.norm(f)
         pose, out = self.pose.weight, self.out.weight[0]
-        logits = pair_logits(self.own(f), self.other(f), level.edges, level.neighbors, pose, out)
-        return logits + self.out.bias
+        return bonds_reference(self.own(f), self.other(f), level.edges, level.neighbors, pose, out) + self.out.bias
 
     def some(self, f: Tensor, level: Level, edges: Tensor) -> Tensor:
         """The same for (M,) edges alone, numbered row by row through (V, k) -> (M,) logits; for training."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from llvmlite import ir
 from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -115,73 +116,99 @@ def _neighbor(to: Writer, neighbors: Any, i: Any, p: Any) -> Any:
     return to.scalar(neighbors, to.at(p, i, to.shape(neighbors)[1]))
 
 
+def _scores(to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any) -> None:
+    """s_ij of voxel i and head h for all its neighbours into ``w``, eight at a time as long as there are eight."""
+    builder, many = to.builder, to.shape(neighbors)[1]
+    query, edge_query = _halves(to, x, i, 0, h), _halves(to, x, i, 3, h)
+
+    def products(p: Any) -> Any:
+        key = _halves(to, x, _neighbor(to, neighbors, i, p), 1, h)
+        total = to.zero()
+        for a, b in zip((*query, *edge_query), (*key, *_pose(to, edges, i, p)), strict=True):
+            total = to.multiply_add(a, b, total)
+        return total
+
+    eights = builder.sdiv(many, to.number(LANES))
+    with cgutils.for_range(builder, eights) as loop:
+        first = builder.mul(loop.index, to.number(LANES))
+        to.store(to.totals([products(to.at(first, p)) for p in range(LANES)]), w, first)
+    done = builder.mul(eights, to.number(LANES))
+    with cgutils.for_range(builder, builder.sub(many, done)) as loop:
+        p = builder.add(done, loop.index)
+        builder.store(to.total(products(p)), builder.gep(w.data, [p]))
+
+
+def _soften(to: Writer, w: Any) -> Any:
+    """``w`` becomes exp(w - max w) -> one over its sum."""
+    eights = to.builder.sdiv(to.shape(w)[0], to.number(LANES))
+    top, total = to.variable(to.load(w, to.number(0))), to.variable(to.zero())
+    with cgutils.for_range(to.builder, eights) as loop:
+        at = to.builder.mul(loop.index, to.number(LANES))
+        to.builder.store(to.maximum(to.builder.load(top), to.load(w, at)), top)
+    peak = to.broadcast(to.peak(to.builder.load(top)))
+    with cgutils.for_range(to.builder, eights) as loop:
+        at = to.builder.mul(loop.index, to.number(LANES))
+        weight = to.exponential(to.builder.fsub(to.load(w, at), peak))
+        to.store(weight, w, at)
+        to.builder.store(to.builder.fadd(to.builder.load(total), weight), total)
+    return to.builder.fdiv(ir.Constant(ir.FloatType(), 1.0), to.total(to.builder.load(total)))
+
+
+def _sums(
+    to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, share: Any, seen: Any, r: Any
+) -> None:
+    """out_i and rel_i of head h, weighted by ``w`` times ``share``, into row r of ``seen``: its left and right half."""
+    sums = [to.variable(to.zero()) for _ in range(4)]
+    with cgutils.for_range(to.builder, to.shape(neighbors)[1]) as loop:
+        weight = to.broadcast(to.scalar(w, loop.index))
+        value = _halves(to, x, _neighbor(to, neighbors, i, loop.index), 2, h)
+        for one, part in zip(sums, (*value, *_pose(to, edges, i, loop.index)), strict=True):
+            to.builder.store(to.multiply_add(weight, part, to.builder.load(one)), one)
+    width = to.shape(seen)[1]
+    out = to.at(to.builder.mul(r, width), h, HEAD_DIM)
+    rel = to.builder.add(out, to.builder.sdiv(width, to.number(2)))
+    for k, one in enumerate(sums):
+        mean = to.builder.fmul(to.builder.load(one), to.broadcast(share))
+        to.store(mean, seen, to.at(rel if k > 1 else out, LANES * (k % 2)))
+
+
 @intrinsic
-def _scores(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any) -> Any:
-    """s_ij of voxel i and head h for all its neighbours into ``w`` (K,)."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = Writer(context, builder, signature, args)
-        x, i, h, edges, neighbors, w = to.arrays
-        query, edge_query = _halves(to, x, i, 0, h), _halves(to, x, i, 3, h)
-        with cgutils.for_range(builder, to.shape(neighbors)[1]) as loop:
-            key = _halves(to, x, _neighbor(to, neighbors, i, loop.index), 1, h)
-            total = to.zero()
-            for a, b in zip((*query, *edge_query), (*key, *_pose(to, edges, i, loop.index)), strict=True):
-                total = to.multiply_add(a, b, total)
-            builder.store(to.total(total), builder.gep(w.data, [loop.index]))
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp, types.intp, edges, neighbors, w), generate
-
-
-@intrinsic
-def _sums(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, seen: Any, r: Any) -> Any:
-    """out_i and rel_i of head h, weighted by ``w`` (K,), into row r of ``seen``: its left and its right half."""
+def _attend_head(
+    typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, seen: Any, r: Any
+) -> Any:
+    """Equations (1) and (2) of voxel i and head h."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args)
         x, i, h, edges, neighbors, w, seen, r = to.arrays
-        sums = [to.variable(to.zero()) for _ in range(4)]
-        with cgutils.for_range(builder, to.shape(neighbors)[1]) as loop:
-            weight = to.broadcast(to.scalar(w, loop.index))
-            value = _halves(to, x, _neighbor(to, neighbors, i, loop.index), 2, h)
-            for one, part in zip(sums, (*value, *_pose(to, edges, i, loop.index)), strict=True):
-                builder.store(to.multiply_add(weight, part, builder.load(one)), one)
-        width = to.shape(seen)[1]
-        out = to.at(builder.mul(r, width), h, HEAD_DIM)
-        rel = builder.add(out, builder.sdiv(width, to.number(2)))
-        for k, one in enumerate(sums):
-            to.store(builder.load(one), seen, to.at(rel if k > 1 else out, LANES * (k % 2)))
+        _scores(to, x, i, h, edges, neighbors, w)
+        share = _soften(to, w)
+        _sums(to, x, i, h, edges, neighbors, w, share, seen, r)
         return context.get_dummy_value()
 
     return types.void(x, types.intp, types.intp, edges, neighbors, w, seen, types.intp), generate
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def attend(x, edges, neighbors, i, seen, r):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True)
+def weights_room(many):  # type: ignore[no-untyped-def]
+    """What ``attend`` needs beside its arguments, for ``many`` neighbours."""
+    return np.full((many + LANES - 1) // LANES * LANES, -np.inf, np.float32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def attend(x, edges, neighbors, i, w, seen, r):  # type: ignore[no-untyped-def]
     """Equations (1) and (2) of voxel i.
 
     Args:
         x: (V, 4 C) float32, of each voxel its queries, keys, values and ``spread`` edge queries.
-        edges: (V, K, E) float32; neighbors: (V, K) int64.
+        edges: (V, K, E) float32; neighbors: (V, K) int64; w: from ``weights_room``.
         seen: (., 2 C) float32, in row r of which the left half takes out, the right one rel, 16 numbers to a head: its
             first eight numbers and its last eight.
     """
-    many = neighbors.shape[1]
-    w = np.empty(many, np.float32)
     for h in range(x.shape[1] // (4 * HEAD_DIM)):
-        _scores(x, i, h, edges, neighbors, w)  # type: ignore[call-arg]
-        top = w[0]  # type: ignore[unreachable]
-        for p in range(1, many):
-            top = max(top, w[p])
-        total = np.float32(0)
-        for p in range(many):
-            w[p] = _exp(w[p] - top)
-            total += w[p]
-        total = np.float32(1) / total
-        for p in range(many):
-            w[p] *= total
-        _sums(x, i, h, edges, neighbors, w, seen, r)
+        for p in range(neighbors.shape[1], len(w)):
+            w[p] = -np.inf
+        _attend_head(x, i, h, edges, neighbors, w, seen, r)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -189,7 +216,7 @@ def _forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
     """``attend`` of all voxels -> (V, 2 C)."""
     seen = np.empty((len(x), x.shape[1] // 2), np.float32)
     for i in prange(len(x)):
-        attend(x, edges, neighbors, i, seen, i)
+        attend(x, edges, neighbors, i, weights_room(neighbors.shape[1]), seen, i)
     return seen
 
 

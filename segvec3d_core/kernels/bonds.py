@@ -1,13 +1,22 @@
-"""Edges judged one by one: the last layer of the bond head, fused on the CPU."""
+"""Edges judged one by one: the bond head, fused on the CPU, and its last layer in plain torch."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from torch import Tensor
 
 from .attention import EDGE_DIM
+from .dense import TILE, dense, standardize
+from .vectors import LANES, Writer
+
+WIDTH = 32
+"""W, width of the hidden layer: a constant, because the kernel is compiled for it."""
 
 
 def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose: Tensor, out: Tensor) -> Tensor:
@@ -23,31 +32,74 @@ def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose
     return torch.relu(own[:, None] + other[neighbors] + edges @ pose.T) @ out
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
-def _pair_logits(own, other, edges, neighbors, pose, out):  # type: ignore[no-untyped-def]
-    n, many = neighbors.shape
-    width = own.shape[1]
-    logits = np.empty((n, many), np.float32)
-    for i in prange(n):
-        hidden = np.empty(width, np.float32)
-        for p in range(many):
-            j = neighbors[i, p]
-            for c in range(width):
-                hidden[c] = own[i, c] + other[j, c]
-            for e in range(EDGE_DIM):
-                r = edges[i, p, e]
-                for c in range(width):
-                    hidden[c] += r * pose[e, c]
-            total = np.float32(0)
-            for c in range(width):
-                total += out[c] * max(hidden[c], np.float32(0))
-            logits[i, p] = total
-    return logits
+def _hidden(to: Writer, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, many: list[Any]) -> list[Any]:
+    """Products of the hidden layer and w for some edges of voxel i, a vector each that is yet to be summed. Edges taken
+    together share what is loaded of P."""
+    builder, parts = to.builder, range(0, WIDTH, LANES)
+    first = [to.at(p, i, to.shape(neighbors)[1]) for p in many]
+    own = to.at(to.number(0), i, 2 * WIDTH)
+    others = [to.at(to.number(WIDTH), to.scalar(neighbors, at), 2 * WIDTH) for at in first]
+    sums = [[builder.fadd(to.load(ends, to.at(own, c)), to.load(ends, to.at(j, c))) for c in parts] for j in others]
+    for e in range(EDGE_DIM):
+        columns = [to.load(pose, to.number(e * WIDTH + c)) for c in parts]
+        for row, at in zip(sums, first, strict=True):
+            value = to.broadcast(to.scalar(edges, to.at(to.number(e), at, EDGE_DIM)))
+            row[:] = [to.multiply_add(value, column, one) for one, column in zip(row, columns, strict=True)]
+    products = []
+    for row in sums:
+        total = to.zero()
+        for one, c in zip(row, parts, strict=True):
+            total = to.multiply_add(to.maximum(one, to.zero()), to.load(out, to.number(c)), total)
+        products.append(total)
+    return products
 
 
-def pair_logits(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose: Tensor, out: Tensor) -> Tensor:
-    """As ``reference``; fused on CPU where no gradient is asked for."""
-    if own.device.type != "cpu" or own.dtype != torch.float32 or (torch.is_grad_enabled() and own.requires_grad):
-        return reference(own, other, edges, neighbors, pose, out)
-    rows = [t.detach().contiguous().numpy() for t in (own, other, edges, neighbors, pose.T, out)]
-    return torch.from_numpy(_pair_logits(*rows))  # type: ignore[call-arg]
+@intrinsic
+def _logits_of(
+    typingctx: Any, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, logits: Any
+) -> Any:
+    """Logits of all edges of voxel i into row i of ``logits``, eight at a time as long as there are eight."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to = Writer(context, builder, signature, args)
+        *rest, i, logits = to.arrays
+        many = to.shape(logits)[1]
+        eights = builder.sdiv(many, to.number(LANES))
+        with cgutils.for_range(builder, eights) as loop:
+            first = builder.mul(loop.index, to.number(LANES))
+            products = []
+            for p in range(0, LANES, 2):
+                products += _hidden(to, *rest, i, [to.at(first, p), to.at(first, p + 1)])
+            to.store(to.totals(products), logits, to.at(first, i, many))
+        done = builder.mul(eights, to.number(LANES))
+        with cgutils.for_range(builder, builder.sub(many, done)) as loop:
+            p = builder.add(done, loop.index)
+            (product,) = _hidden(to, *rest, i, [p])
+            builder.store(to.total(product), builder.gep(logits.data, [to.at(p, i, many)]))
+        return context.get_dummy_value()
+
+    return types.void(ends, edges, neighbors, pose, out, types.intp, logits), generate
+
+
+@njit(cache=True, nogil=True)
+def _look(f, both, ends):  # type: ignore[no-untyped-def]
+    normal = np.empty_like(f)
+    standardize(f, normal)
+    dense(normal, both, ends)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def bond_logits(bounds, f, both, edges, neighbors, pose, out, ends, logits):  # type: ignore[no-untyped-def]
+    """The bond head: layer normalisation of features, what each voxel brings to either end of an edge, ``reference``.
+
+    Args:
+        bounds: from ``forward.blocks``; f: (V, d) features, ``padded``; both (d -> 2 W): own and other, packed.
+        edges, neighbors, pose (E, W) and out (W,): as in ``reference``, W being ``WIDTH``.
+        ends: (V, 2 W), ``padded``, own beside other, and logits (V, K): to write.
+    """
+    for b in prange(len(bounds) - 1):
+        end = bounds[b] + (bounds[b + 1] - bounds[b] + TILE - 1) // TILE * TILE
+        _look(f[bounds[b] : end], both, ends[bounds[b] : end])
+    for b in prange(len(bounds) - 1):
+        for i in range(bounds[b], bounds[b + 1]):
+            _logits_of(ends, edges, neighbors, pose, out, i, logits)  # type: ignore[call-arg]

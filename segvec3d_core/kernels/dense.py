@@ -43,7 +43,8 @@ def pack(weight: Tensor, bias: Tensor) -> Packed:
 
 def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
     """Weight and bias that say after ``standardize`` what ``linear`` says after ``norm``."""
-    return linear.weight * norm.weight, linear.bias + linear.weight @ norm.bias
+    shift = linear.weight @ norm.bias
+    return linear.weight * norm.weight, shift if linear.bias is None else linear.bias + shift
 
 
 @intrinsic

@@ -12,7 +12,7 @@ import numpy as np
 from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
-from .attention import EDGE_DIM, attend
+from .attention import EDGE_DIM, attend, weights_room
 from .dense import BLOCK, TILE, dense, gelu, standardize
 
 
@@ -24,9 +24,14 @@ def blocks(count: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(-(-count // rows) + 1) * rows, count)
 
 
+def padded_rows(count: int) -> int:
+    """``count`` and the rows that fill the last tile."""
+    return -(-count // TILE) * TILE
+
+
 def padded(count: int, width: int) -> NDArray[np.float32]:
     """A float32 array for ``count`` rows and those that fill the last tile."""
-    return np.empty((-(-count // TILE) * TILE, width), np.float32)
+    return np.empty((padded_rows(count), width), np.float32)
 
 
 @njit(cache=True, nogil=True)
@@ -53,9 +58,11 @@ def _enter_block(first, last, inputs, edges, below, stem, shared, qkvu, f, x):  
     for i in range(first, last):
         row = parts[i - first]
         row[:known] = inputs[i]
-        for p in range(many):
-            for e in range(EDGE_DIM):
-                row[known + e] += edges[i, p, e] * share
+        for e in range(EDGE_DIM):
+            total = np.float32(0)
+            for p in range(many):
+                total += edges[i, p, e]
+            row[known + e] = total * share
         row[known + EDGE_DIM :] = below[i]
     dense(parts, stem, f[first:end])
     _ask(f[first:end], shared, qkvu, x[first:end])
@@ -79,8 +86,9 @@ def _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outpu
     """(1) to (3) for a block -> its features, which also go to columns ``at`` and on of ``outputs``."""
     room, width = _room(first, last) - first, f.shape[1]
     seen = np.zeros((room, 2 * width), np.float32)
+    weights = weights_room(neighbors.shape[1])
     for i in range(first, last):
-        attend(x, edges, neighbors, i, seen, i - first)
+        attend(x, edges, neighbors, i, weights, seen, i - first)
     h, normal = np.empty((room, width), np.float32), np.empty((room, width), np.float32)
     hidden = np.empty((room, 2 * width), np.float32)
     dense(seen, out, h)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
 
 LANES = 8
@@ -27,7 +29,7 @@ class Writer:
             context.make_array(kind)(context, builder, value) if hasattr(kind, "ndim") else value
             for kind, value in zip(signature.args, args, strict=True)
         ]
-        self.index = context.get_value_type(signature.args[1])
+        self.index = context.get_value_type(types.intp)
 
     def number(self, value: int) -> Value:
         """A constant index."""
@@ -59,8 +61,7 @@ class Writer:
     def broadcast(self, value: Value) -> Value:
         """One number in all lanes."""
         undefined, first = ir.Constant(VECTOR, ir.Undefined), ir.Constant(ir.IntType(32), 0)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return self.builder.shuffle_vector(self.builder.insert_element(undefined, value, first), undefined, lanes)
+        return self.shuffle(self.builder.insert_element(undefined, value, first), undefined, [0] * LANES)
 
     def variable(self, value: Value) -> Value:
         """Room for a vector that changes; LLVM keeps it in a register."""
@@ -68,20 +69,62 @@ class Writer:
         self.builder.store(value, slot)
         return slot
 
+    def filled(self, value: float) -> Value:
+        """A constant in all lanes."""
+        return ir.Constant(VECTOR, [value] * LANES)
+
     def zero(self) -> Value:
-        return ir.Constant(VECTOR, [0.0] * LANES)
+        return self.filled(0.0)
 
     def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
         """a b + c, in one instruction where the processor has it."""
         return self.builder.fadd(self.builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
+    def maximum(self, a: Value, b: Value) -> Value:
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def exponential(self, x: Value) -> Value:
+        """exp(x) for x <= 0, to 2e-5 relative: a power of two from the exponent's bits, the rest by a polynomial."""
+        b, whole = self.builder, ir.VectorType(ir.IntType(32), LANES)
+        y = b.fmul(self.maximum(x, self.filled(-80.0)), self.filled(1.44269504))
+        n = b.fptosi(b.fsub(y, self.filled(0.5)), whole)
+        f = b.fmul(b.fsub(y, b.sitofp(n, VECTOR)), self.filled(0.69314718))
+        p = self.filled(0.0083333333)
+        for coefficient in (0.041666667, 0.16666667, 0.5, 1.0, 1.0):
+            p = self.multiply_add(p, f, self.filled(coefficient))
+        power = b.shl(b.add(n, ir.Constant(whole, [127] * LANES)), ir.Constant(whole, [23] * LANES))
+        return b.fmul(p, b.bitcast(power, VECTOR))
+
     def total(self, value: Value) -> Value:
         """Sum of the lanes, in halves: always in the same order."""
+        return self._reduce(value, self.builder.fadd)
+
+    def peak(self, value: Value) -> Value:
+        """Largest of the lanes."""
+        return self._reduce(value, self.maximum)
+
+    def _reduce(self, value: Value, join: Callable[[Value, Value], Value]) -> Value:
         for lanes in (4, 2, 1):
-            mask = [k + lanes if k < lanes else k for k in range(2 * lanes)][:lanes]
-            low, high = (
-                self.builder.shuffle_vector(value, value, ir.Constant(ir.VectorType(ir.IntType(32), lanes), part))
-                for part in (list(range(lanes)), mask)
-            )
-            value = self.builder.fadd(low, high)
+            low, high = (self.shuffle(value, value, list(range(at, at + lanes))) for at in (0, lanes))
+            value = join(low, high)
         return self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    def totals(self, values: list[Value]) -> Value:
+        """Sums of the lanes of eight vectors -> one vector: halves of two are added at once, then those of four and
+        of eight, in shuffles that stay within the register's halves as long as they can."""
+        pairs = [
+            self._fold(a, b, [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15])
+            for a, b in zip(values[::2], values[1::2], strict=True)
+        ]
+        fours = [
+            self._fold(a, b, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
+            for a, b in zip(pairs[::2], pairs[1::2], strict=True)
+        ]
+        return self._fold(*fours, [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
+
+    def _fold(self, a: Value, b: Value, left: list[int], right: list[int]) -> Value:
+        return self.builder.fadd(self.shuffle(a, b, left), self.shuffle(a, b, right))
+
+    def shuffle(self, a: Value, b: Value, lanes: list[int]) -> Value:
+        """Lanes picked from two vectors, those of the second counted on after the first's."""
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
