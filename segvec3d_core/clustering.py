@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 
 from .config import ClusteringMethod
 from .kernels.agglomeration import average_linkage, basins, contacts, mutual
+from .kernels.grid import mean_by_cell
 
 MERGED_SEGMENTS = 2_000
 """Only so many of the largest segments are compared for merging, which keeps time and memory bounded."""
@@ -197,12 +198,9 @@ def fixed_radius(e: Embeddings, active: NDArray[np.bool_], config: ClusteringCon
 _METHODS = {"dbscan": dbscan, "mean-shift": mean_shift, "fixed-radius": fixed_radius}
 
 
-def _means(e: Embeddings, labels: Labels, count: int) -> tuple[Embeddings, NDArray[np.int64]]:
+def _means(e: Embeddings, labels: Labels, count: int) -> tuple[Embeddings, NDArray[np.int32]]:
     """Mean embedding (count, d_e) and number of voxels (count,) of each label."""
-    rows = labels >= 0
-    sizes = np.bincount(labels[rows], minlength=count)
-    totals = np.stack([np.bincount(labels[rows], e[rows, c], minlength=count) for c in range(e.shape[1])], 1)
-    return (totals / np.maximum(sizes, 1)[:, None]).astype(np.float32), sizes
+    return mean_by_cell(e, labels, count)
 
 
 def drop_small(labels: Labels, least: int) -> Labels:

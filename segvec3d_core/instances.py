@@ -130,9 +130,9 @@ def vertical_of(
     surfaces = [s for s in segments if s.kind == "surface"]
     if not surfaces:
         return None
-    values = normals[surfaces[0].voxels].astype(np.float64)
-    direction = np.linalg.eigh(values.T @ values)[1][:, 2]
-    direction *= np.sign(direction @ values.sum(0)) or 1.0
+    values = normals[surfaces[0].voxels].T.astype(np.float64, order="C")
+    direction = np.linalg.eigh(values @ values.T)[1][:, 2]
+    direction *= np.sign(direction @ values.sum(1)) or 1.0
     return direction.astype(np.float32)
 
 
@@ -175,10 +175,11 @@ def describe_segments(
         if segment.kind == "object" and not config.min_object_size <= longest <= config.max_object_size:
             continue
         weights = grid.counts[segment.voxels].astype(np.float64)
-        centroid = (points * weights[:, None]).sum(0) / weights.sum() + grid.origin
+        centroid = weights @ points / weights.sum() + grid.origin
         color = None
         if grid.colors is not None:
-            color = np.round(np.median(grid.colors[segment.voxels], 0) * 255).astype(np.uint8)
+            channels = grid.colors[segment.voxels].T.copy()
+            color = np.round(np.median(channels, 1, overwrite_input=True) * 255).astype(np.uint8)
         described.append(replace(segment, box=box, centroid=centroid.astype(np.float32), color=color))
     return described
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import band_seams, edge_features, grid_neighbors, group_rows, hash_cells, local_shape
+from .kernels.grid import band_seams, group_rows, hash_cells
+from .kernels.nearest import grid_neighbors
+from .kernels.shape import edge_features, local_shape
 from .voxels import Scale
 
 
@@ -20,7 +22,7 @@ class Graph:
         found: (V,) int32, how many of the k are real.
         normals: (V, 3) float32 unit normals, towards the sensor where it is known.
         shape: (V, 2) float32 surface variation and linearity.
-        edges: (V, k, 10) float32 relative pose r_ij, see ``kernels.grid.edge_features``.
+        edges: (V, k, 10) float32 relative pose r_ij, see ``kernels.shape.edge_features``.
     """
 
     neighbors: NDArray[np.int64]

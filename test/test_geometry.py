@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from segvec3d_core.geometry import oriented_box
 
@@ -26,6 +27,15 @@ def test_without_gravity_a_plate_lies_along_its_own_axes():
     points = (rng.uniform(-0.5, 0.5, (4000, 3)) * [0.4, 0.3, 0.02]) @ turn.T
     box = oriented_box(points.astype(np.float32), None)
     assert np.allclose(np.sort(box.size), [0.02, 0.3, 0.4], atol=0.02)
+
+
+def test_the_box_of_a_crowd_is_that_of_its_outermost_points():
+    rng = np.random.default_rng(1)
+    points = rng.normal(0, 0.1, (3000, 3)).astype(np.float32)
+    hull = np.unique(ConvexHull(points[:, :2]).vertices)
+    ends = [points[:, 2].argmin(), points[:, 2].argmax()]
+    outermost = oriented_box(points[np.union1d(hull, ends)], UP)
+    assert np.allclose(oriented_box(points, UP).size, outermost.size, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -25,10 +25,9 @@ def hierarchy(config: NetworkConfig, rotation: np.ndarray | None = None):
     return build_hierarchy(scene(), np.zeros(3, np.float32), None, config, rotation)
 
 
-@pytest.mark.parametrize("heads", [1, 2, 4])
-def test_the_fused_kernel_and_its_gradients_are_those_of_the_reference(heads):
-    generator = torch.Generator().manual_seed(heads)
-    v, k = 300, 16
+@pytest.mark.parametrize(("heads", "k"), [(1, 16), (2, 16), (4, 16), (2, 1), (2, 11)])
+def test_the_fused_kernel_and_its_gradients_are_those_of_the_reference(heads, k):
+    generator, v = torch.Generator().manual_seed(heads), 300
     q, key, value = (torch.randn(v, heads, HEAD_DIM, generator=generator, requires_grad=True) for _ in range(3))
     u = torch.randn(v, heads, EDGE_DIM, generator=generator, requires_grad=True)
     edges = torch.randn(v, k, EDGE_DIM, generator=generator)
@@ -57,9 +56,10 @@ def test_attention_weights_of_equation_1_sum_to_one():
     assert torch.allclose(out, ones, atol=1e-4)
 
 
-def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by_one():
+@pytest.mark.parametrize("k", [16, 11])
+def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by_one(k):
     torch.manual_seed(1)
-    network, x = PointAttention(NetworkConfig()), hierarchy(NetworkConfig())
+    network, x = PointAttention(NetworkConfig(neighbors=k)), hierarchy(NetworkConfig(neighbors=k))
     level = x.levels[0]
     f = torch.randn(len(level.inputs), network.config.features)
     bonds = network.bonds

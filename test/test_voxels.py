@@ -82,6 +82,30 @@ def test_grid_neighbours_are_the_nearest():
     assert found.max() == 16
 
 
+def in_the_cells_around(points: np.ndarray, size: float, k: int) -> np.ndarray:
+    """The k nearest of each point in the 27 cells around its own, at equal distance the lower number first."""
+    cells = np.floor(points / np.float32(2 * size)).astype(np.int64)
+    near = (np.abs(cells[:, None] - cells) <= 1).all(2)
+    away = points - points[:, None]
+    d = np.where(near, away[..., 0] ** 2 + away[..., 1] ** 2 + away[..., 2] ** 2, np.inf)
+    np.fill_diagonal(d, -1)
+    nearest = np.argsort(d, 1, kind="stable")[:, :k]
+    return np.where(np.take_along_axis(d, nearest, 1) < np.inf, nearest, np.arange(len(points))[:, None])
+
+
+@pytest.mark.parametrize("shape", ["scattered", "lattice", "heap"])
+def test_grid_neighbours_are_those_that_a_plain_search_of_the_cells_finds(shape):
+    rng = np.random.default_rng(3)
+    points = {
+        "scattered": rng.uniform(-0.1, 0.1, (600, 3)),
+        "lattice": np.stack(np.meshgrid(*[np.arange(8) * 0.01] * 3), -1).reshape(-1, 3),  # many are equally far
+        "heap": rng.uniform(0, 0.02, (700, 3)),  # more in a cell than voxels can be
+    }[shape].astype(np.float32)
+    neighbors, found = nearest_neighbors(points, Scale.uniform(0.01, len(points)), 16)
+    assert (neighbors == in_the_cells_around(points, 0.01, 16)).all()
+    assert (found == (neighbors != np.arange(len(points))[:, None]).sum(1) + 1).all()
+
+
 def test_lonely_voxels_are_their_own_neighbours():
     points = np.array([[0, 0, 0], [5, 0, 0], [5.01, 0, 0]], np.float32)
     neighbors, found = nearest_neighbors(points, Scale.uniform(0.01, len(points)), 4)

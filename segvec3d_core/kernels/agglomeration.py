@@ -27,13 +27,19 @@ def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
     out = np.empty((n, k), np.float32)
     for i in prange(n):
         for p in range(k):
+            out[i, p] = min(max(logits[i, p], -bound), bound)
+    for i in prange(n):
+        for p in range(k):
             j = neighbors[i, p]
-            value = min(max(logits[i, p], -bound), bound)
-            for q in range(k):
-                if neighbors[j, q] == i:
-                    value = np.float32(0.5) * (value + min(max(logits[j, q], -bound), bound))
-                    break
-            out[i, p] = value
+            if j <= i:  # seen from the other end; a voxel's edge to itself means nothing
+                continue
+            back = -1
+            for q in range(k):  # without a way out in between, it compiles to vector instructions
+                back = q if neighbors[j, q] == i else back
+            if back >= 0:
+                mean = np.float32(0.5) * (out[i, p] + out[j, back])
+                out[i, p] = mean
+                out[j, back] = mean
     return out
 
 

@@ -26,7 +26,7 @@ from .vectors import LANES, Writer
 HEAD_DIM = 16
 """Channels of one head, D: a constant, because the kernels are compiled for it."""
 EDGE_DIM = 10
-"""Numbers in the relative pose of an edge, E, see ``kernels.grid.edge_features``."""
+"""Numbers in the relative pose of an edge, E, see ``kernels.shape.edge_features``."""
 EDGE_LANES = 2 * LANES
 """The kernels read an edge as two vectors: its first eight numbers and its last eight. Those in both count once,
 because ``spread`` leaves their place in the second one empty."""

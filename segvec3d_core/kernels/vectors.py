@@ -65,7 +65,7 @@ class Writer:
 
     def variable(self, value: Value) -> Value:
         """Room for a vector that changes; LLVM keeps it in a register."""
-        slot = cgutils.alloca_once(self.builder, VECTOR)
+        slot = cgutils.alloca_once(self.builder, value.type)
         self.builder.store(value, slot)
         return slot
 

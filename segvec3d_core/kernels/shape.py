@@ -1,0 +1,121 @@
+"""Kernels that say how a surface lies around each voxel: normals, shape, relative poses of neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _smallest_eigen(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+    """Eigenvalues (ascending) and eigenvector of the smallest for [[a, b, c], [b, d, e], [c, e, f]] (trigonometric)."""
+    q = (a + d + f) / 3.0
+    p2 = (a - q) ** 2 + (d - q) ** 2 + (f - q) ** 2 + 2.0 * (b * b + c * c + e * e)
+    p = np.sqrt(p2 / 6.0)
+    if p < 1e-12:
+        return q, q, q, 0.0, 0.0, 1.0
+    aa, dd, ff = (a - q) / p, (d - q) / p, (f - q) / p
+    bb, cc, ee = b / p, c / p, e / p
+    r = 0.5 * (aa * (dd * ff - ee * ee) - bb * (bb * ff - ee * cc) + cc * (bb * ee - dd * cc))
+    phi = np.arccos(min(1.0, max(-1.0, r))) / 3.0
+    l2 = q + 2.0 * p * np.cos(phi)
+    l0 = q + 2.0 * p * np.cos(phi + 2.0943951023931953)
+    l1 = 3.0 * q - l0 - l2
+    # The eigenvector is orthogonal to the rows of M - l0 I: take the longest of their cross products.
+    a -= l0
+    d -= l0
+    f -= l0
+    x0, y0, z0 = b * e - c * d, c * b - a * e, a * d - b * b
+    x1, y1, z1 = b * f - c * e, c * c - a * f, a * e - b * c
+    x2, y2, z2 = d * f - e * e, e * c - b * f, b * e - d * c
+    n0, n1, n2 = x0 * x0 + y0 * y0 + z0 * z0, x1 * x1 + y1 * y1 + z1 * z1, x2 * x2 + y2 * y2 + z2 * z2
+    if n1 > n0 and n1 >= n2:
+        x0, y0, z0, n0 = x1, y1, z1, n1
+    elif n2 > n0:
+        x0, y0, z0, n0 = x2, y2, z2, n2
+    if n0 < 1e-30:
+        return l0, l1, l2, 0.0, 0.0, 1.0
+    s = 1.0 / np.sqrt(n0)
+    return l0, l1, l2, x0 * s, y0 * s, z0 * s
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
+    """Normals and shape of each neighbourhood by principal components.
+
+    Args:
+        points: (V, 3) float32; neighbors: (V, k) int64; found: (V,) int32; size: voxel edge, metres.
+
+    Returns:
+        normals (V, 3) float32 of unit length and arbitrary sign, shape (V, 2) float32: surface variation
+        l0 / (l0 + l1 + l2), at most 1/3, and linearity 1 - l1 / l2.
+    """
+    n = len(points)
+    normals = np.empty((n, 3), np.float32)
+    shape = np.empty((n, 2), np.float32)
+    per = 1.0 / size
+    for i in prange(n):
+        m = found[i]
+        mx = my = mz = 0.0
+        for p in range(m):
+            j = neighbors[i, p]
+            mx += (points[j, 0] - points[i, 0]) * per
+            my += (points[j, 1] - points[i, 1]) * per
+            mz += (points[j, 2] - points[i, 2]) * per
+        mx, my, mz = mx / m, my / m, mz / m
+        a = b = c = d = e = f = 0.0
+        for p in range(m):
+            j = neighbors[i, p]
+            x = (points[j, 0] - points[i, 0]) * per - mx
+            y = (points[j, 1] - points[i, 1]) * per - my
+            z = (points[j, 2] - points[i, 2]) * per - mz
+            a += x * x
+            b += x * y
+            c += x * z
+            d += y * y
+            e += y * z
+            f += z * z
+        l0, l1, l2, nx, ny, nz = _smallest_eigen(a, b, c, d, e, f)
+        total = l0 + l1 + l2
+        normals[i, 0], normals[i, 1], normals[i, 2] = nx, ny, nz
+        shape[i, 0] = max(l0, 0.0) / total if total > 1e-9 else 0.0
+        shape[i, 1] = 1.0 - max(l1, 0.0) / l2 if l2 > 1e-9 else 0.0
+    return normals, shape
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def edge_features(points, normals, rays, up, oriented, neighbors, sizes):  # type: ignore[no-untyped-def]
+    """Relative pose r_ij of each edge, in edges of voxel i, bounded to about one.
+
+    Args:
+        points, normals: (V, 3) float32; rays: (V, 3) float32 unit vectors from the sensor, zero when unknown;
+        up: (3,) float32, zero when unknown; oriented: whether the normals' signs mean something;
+        neighbors: (V, k) int64; sizes: (V,) float32 voxel edges, metres.
+
+    Returns:
+        (V, k, 10) float32: offset (3), length, along own normal, along the other's normal, cosine of the normals,
+        convexity, along the ray, along up. Without orientation the normal terms are absolute and convexity is 0.
+    """
+    n, k = neighbors.shape
+    out = np.empty((n, k, 10), np.float32)
+    for i in prange(n):
+        scale = np.float32(0.5) / sizes[i]
+        for p in range(k):
+            j = neighbors[i, p]
+            x = (points[j, 0] - points[i, 0]) * scale
+            y = (points[j, 1] - points[i, 1]) * scale
+            z = (points[j, 2] - points[i, 2]) * scale
+            length = np.sqrt(x * x + y * y + z * z)
+            own = normals[i, 0] * x + normals[i, 1] * y + normals[i, 2] * z
+            other = normals[j, 0] * x + normals[j, 1] * y + normals[j, 2] * z
+            cosine = normals[i, 0] * normals[j, 0] + normals[i, 1] * normals[j, 1] + normals[i, 2] * normals[j, 2]
+            out[i, p, 0], out[i, p, 1], out[i, p, 2], out[i, p, 3] = x, y, z, length
+            if oriented:
+                out[i, p, 4], out[i, p, 5], out[i, p, 6] = own, other, cosine
+                out[i, p, 7] = (other - own) / (length + np.float32(1e-3))
+            else:
+                out[i, p, 4], out[i, p, 5], out[i, p, 6] = abs(own), abs(other), abs(cosine)
+                out[i, p, 7] = 0
+            out[i, p, 8] = rays[i, 0] * x + rays[i, 1] * y + rays[i, 2] * z
+            out[i, p, 9] = up[0] * x + up[1] * y + up[2] * z
+    return out
