@@ -341,3 +341,23 @@ def test_a_missing_system_package_ends_in_one_line_with_the_command(
     ]
     assert check_system.main(["--names"]) == 0
     assert capsys.readouterr().out == "libgl1 g++\n"
+
+
+def test_kernels_compile_where_neither_the_package_nor_the_home_folder_can_be_written(tmp_path: Path) -> None:
+    """Files stand where the folders of the cache would be: that stops root, too."""
+    package = tmp_path / "segvec3d_core"
+    unwanted = shutil.ignore_patterns("__pycache__", "models")
+    shutil.copytree(ROOT / "segvec3d_core", package, ignore=unwanted)
+    (package / "kernels" / "__pycache__").touch()
+    (tmp_path / "temporary").mkdir()
+    program = """
+import numpy as np
+from segvec3d_core.kernels.components import connected
+print(connected(np.zeros((2, 1), np.float32), np.array([[1], [0]]), np.ones(2, bool), 1.0).tolist())
+"""
+    environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")}
+    environment |= {"HOME": "/dev/null", "TMPDIR": str(tmp_path / "temporary")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=110)
+    assert done.stdout.strip() == "[0, 0]", done.stderr
+    assert list((tmp_path / "temporary").rglob("*connected*.nbi"))
