@@ -203,12 +203,10 @@ def fused_mlp(layers: nn.Sequential, x: Tensor) -> Tensor:
 def fused_bonds(bonds: Bonds, f: Tensor, level: Level) -> Tensor:
     """``bonds(f, level)`` on CPU without gradient."""
     (own, bias), (other, shift) = fold(bonds.norm, bonds.own), fold(bonds.norm, bonds.other)
-    rows, ends = padded(*f.shape), padded(len(f), 2 * WIDTH)
-    rows[: len(f)] = f.numpy()
-    logits = np.empty(tuple(level.neighbors.shape), np.float32)
+    ends, logits = padded(len(f), 2 * WIDTH), np.empty(tuple(level.neighbors.shape), np.float32)
     pose, out = bonds.pose.weight.detach().T.contiguous(), bonds.out.weight.detach()[0]
     bond_logits(
-        blocks(len(f)), rows, pack(torch.cat([own, other]), torch.cat([bias, shift])), level.edges.numpy(),
+        blocks(len(f)), f.contiguous().numpy(), pack(torch.cat([own, other]), torch.cat([bias, shift])), level.edges.numpy(),
         level.neighbors.numpy(), pose.numpy(), out.numpy(), ends, logits,
     )  # fmt: skip
     logits += bonds.out.bias.item()

@@ -430,16 +430,16 @@ class PointAttention(nn.Module):
 
     def _fused(self, hierarchy: Hierarchy) -> FusedNetwork | None:
         """The fused kernels with today's weights, where they serve: on CPU, without gradient, in the shipped form."""
-        weights = tuple(self.parameters())
-        on_cpu = all(
-            t.device.type == "cpu" and t.dtype == torch.float32 for t in (*weights, hierarchy.levels[0].inputs)
-        )
-        if torch.is_grad_enabled() or not on_cpu or not FusedNetwork.fits(self):
+        inputs = hierarchy.levels[0].inputs
+        if torch.is_grad_enabled() or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
             return None
-        if any(p.is_inference() for p in weights):  # these do not tell when they change
-            return FusedNetwork(self)
-        state = tuple((p.data_ptr(), p._version) for p in weights)
-        if self._packed is None or self._packed[0] != state:
+        weights = tuple(self.parameters())
+        tells = not any(p.is_inference() for p in weights)  # others do not tell when they change
+        state = tuple((p.data_ptr(), p._version) for p in weights) if tells else None
+        if self._packed is None or state is None or self._packed[0] != state:
+            on_cpu = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in weights)
+            if not on_cpu or not FusedNetwork.fits(self):
+                return None
             self._packed = (state, FusedNetwork(self))
         return self._packed[1]
 

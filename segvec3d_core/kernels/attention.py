@@ -173,9 +173,7 @@ def _sums(
 
 
 @intrinsic
-def _attend_head(
-    typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, seen: Any, r: Any
-) -> Any:
+def _attend_head(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, seen: Any, r: Any) -> Any:
     """Equations (1) and (2) of voxel i and head h."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -32,7 +32,9 @@ def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose
     return torch.relu(own[:, None] + other[neighbors] + edges @ pose.T) @ out
 
 
-def _hidden(to: Writer, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, many: list[Any]) -> list[Any]:
+def _hidden(
+    to: Writer, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, many: list[Any]
+) -> list[Any]:
     """Products of the hidden layer and w for some edges of voxel i, a vector each that is yet to be summed. Edges taken
     together share what is loaded of P."""
     builder, parts = to.builder, range(0, WIDTH, LANES)
@@ -55,9 +57,7 @@ def _hidden(to: Writer, ends: Any, edges: Any, neighbors: Any, pose: Any, out: A
 
 
 @intrinsic
-def _logits_of(
-    typingctx: Any, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, logits: Any
-) -> Any:
+def _logits_of(typingctx: Any, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, logits: Any) -> Any:
     """Logits of all edges of voxel i into row i of ``logits``, eight at a time as long as there are eight."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -83,7 +83,7 @@ def _logits_of(
 
 @njit(cache=True, nogil=True)
 def _look(f, both, ends):  # type: ignore[no-untyped-def]
-    normal = np.empty_like(f)
+    normal = np.zeros((len(ends), f.shape[1]), np.float32)
     standardize(f, normal)
     dense(normal, both, ends)
 
@@ -93,13 +93,13 @@ def bond_logits(bounds, f, both, edges, neighbors, pose, out, ends, logits):  # 
     """The bond head: layer normalisation of features, what each voxel brings to either end of an edge, ``reference``.
 
     Args:
-        bounds: from ``forward.blocks``; f: (V, d) features, ``padded``; both (d -> 2 W): own and other, packed.
+        bounds: from ``forward.blocks``; f: (V, d) features; both (d -> 2 W): own and other, packed.
         edges, neighbors, pose (E, W) and out (W,): as in ``reference``, W being ``WIDTH``.
         ends: (V, 2 W), ``padded``, own beside other, and logits (V, K): to write.
     """
     for b in prange(len(bounds) - 1):
-        end = bounds[b] + (bounds[b + 1] - bounds[b] + TILE - 1) // TILE * TILE
-        _look(f[bounds[b] : end], both, ends[bounds[b] : end])
+        first, last = bounds[b], bounds[b + 1]
+        _look(f[first:last], both, ends[first : first + (last - first + TILE - 1) // TILE * TILE])
     for b in prange(len(bounds) - 1):
         for i in range(bounds[b], bounds[b + 1]):
             _logits_of(ends, edges, neighbors, pose, out, i, logits)  # type: ignore[call-arg]
