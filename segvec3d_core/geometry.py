@@ -8,7 +8,6 @@ from scipy.spatial import ConvexHull, QhullError
 
 from .types import Box
 
-
 MANY = 500
 """So many points are worth being sorted out before their convex hull is sought."""
 

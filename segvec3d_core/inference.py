@@ -205,9 +205,8 @@ def fused_bonds(bonds: Bonds, f: Tensor, level: Level) -> Tensor:
     (own, bias), (other, shift) = fold(bonds.norm, bonds.own), fold(bonds.norm, bonds.other)
     ends, logits = padded(len(f), 2 * WIDTH), np.empty(tuple(level.neighbors.shape), np.float32)
     pose, out = bonds.pose.weight.detach().T.contiguous(), bonds.out.weight.detach()[0]
-    bond_logits(
-        blocks(len(f)), f.contiguous().numpy(), pack(torch.cat([own, other]), torch.cat([bias, shift])), level.edges.numpy(),
-        level.neighbors.numpy(), pose.numpy(), out.numpy(), ends, logits,
-    )  # fmt: skip
+    both, rows = pack(torch.cat([own, other]), torch.cat([bias, shift])), f.contiguous().numpy()
+    graph = level.edges.numpy(), level.neighbors.numpy()
+    bond_logits(blocks(len(f)), rows, both, *graph, pose.numpy(), out.numpy(), ends, logits)
     logits += bonds.out.bias.item()
     return torch.from_numpy(logits)

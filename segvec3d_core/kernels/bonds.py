@@ -32,11 +32,10 @@ def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose
     return torch.relu(own[:, None] + other[neighbors] + edges @ pose.T) @ out
 
 
-def _hidden(
-    to: Writer, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, many: list[Any]
-) -> list[Any]:
+def _hidden(to: Writer, given: list[Any], many: list[Any]) -> list[Any]:
     """Products of the hidden layer and w for some edges of voxel i, a vector each that is yet to be summed. Edges taken
     together share what is loaded of P."""
+    ends, edges, neighbors, pose, out, i = given
     builder, parts = to.builder, range(0, WIDTH, LANES)
     first = [to.at(p, i, to.shape(neighbors)[1]) for p in many]
     own = to.at(to.number(0), i, 2 * WIDTH)
@@ -62,19 +61,19 @@ def _logits_of(typingctx: Any, ends: Any, edges: Any, neighbors: Any, pose: Any,
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args)
-        *rest, i, logits = to.arrays
-        many = to.shape(logits)[1]
+        *given, logits = to.arrays
+        many, i = to.shape(logits)[1], given[-1]
         eights = builder.sdiv(many, to.number(LANES))
         with cgutils.for_range(builder, eights) as loop:
             first = builder.mul(loop.index, to.number(LANES))
             products = []
             for p in range(0, LANES, 2):
-                products += _hidden(to, *rest, i, [to.at(first, p), to.at(first, p + 1)])
+                products += _hidden(to, given, [to.at(first, p), to.at(first, p + 1)])
             to.store(to.totals(products), logits, to.at(first, i, many))
         done = builder.mul(eights, to.number(LANES))
         with cgutils.for_range(builder, builder.sub(many, done)) as loop:
             p = builder.add(done, loop.index)
-            (product,) = _hidden(to, *rest, i, [p])
+            (product,) = _hidden(to, given, [p])
             builder.store(to.total(product), builder.gep(logits.data, [to.at(p, i, many)]))
         return context.get_dummy_value()
 

@@ -120,7 +120,7 @@ class Writer:
             self._fold(a, b, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
             for a, b in zip(pairs[::2], pairs[1::2], strict=True)
         ]
-        return self._fold(*fours, [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
+        return self._fold(fours[0], fours[1], [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
 
     def _fold(self, a: Value, b: Value, left: list[int], right: list[int]) -> Value:
         return self.builder.fadd(self.shuffle(a, b, left), self.shuffle(a, b, right))
