@@ -114,7 +114,8 @@ def test_without_gradient_the_network_says_the_same(config):
     plain = network(x)
     with torch.inference_mode():
         for a, b in zip(network(x), plain, strict=True):
-            assert torch.allclose(a, b.detach(), atol=1e-3, rtol=1e-4)
+            terms = float(b.abs().max())  # sums of large terms are as exact as these, however small they are
+            assert torch.allclose(a, b.detach(), atol=max(1e-3, 3e-6 * terms), rtol=1e-4)
     assert FusedNetwork.fits(network) is (config.edge_features and config.attention and not config.recompute)
 
 
