@@ -19,7 +19,7 @@ from .kernels.grid import group_rows
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
-SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels", "cohesion", "contrast")
+SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels", "log_radius", "cohesion", "contrast")
 FAR = 2.0
 """Embeddings farther apart than this are all alike far."""
 STRAY = 0.2
@@ -37,10 +37,17 @@ class ScoreModel:
 
     Attributes:
         weights: one for each of ``SCORE_FEATURES``; bias: their offset.
+
+    Raises:
+        ValueError: another number of weights.
     """
 
-    weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.5, 0.5)
+    weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.0, 0.5, 0.5)
     bias: float = -2.0
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(SCORE_FEATURES):
+            raise ValueError(f"score: expected weights of {', '.join(SCORE_FEATURES)}, got {len(self.weights)} numbers")
 
     def __call__(self, features: NDArray[np.float64]) -> float:
         return float(1 / (1 + np.exp(-(np.dot(self.weights, features) + self.bias))))
@@ -51,7 +58,7 @@ class Segment:
     """A cluster of voxels on its way to becoming a ``SceneObject``.
 
     Attributes:
-        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (6,) what the score was read from.
+        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (7,) what the score was read from.
         point_count: points in the voxels; box, centroid, color: None until described.
     """
 
@@ -113,7 +120,10 @@ def find_segments(
                 cohesion, contrast = float(inside[k]), -float(across[k])
                 spread = float(np.linalg.norm(e[voxels] - means[k], axis=1).mean())
                 gap = float(gaps[k])
-            features = np.array([certainty, -spread, gap, np.log(len(voxels)), cohesion, contrast])
+            # A sofa's embeddings lie wider apart than a cup's and are no worse for it.
+            radius = float(np.sqrt(grid.centroids[voxels].var(0).sum()))
+            size = np.log(len(voxels)), np.log(radius + 1e-3)
+            features = np.array([certainty, -spread, gap, *size, cohesion, contrast])
             points = int(grid.counts[voxels].sum())
             sure = score(features) if kind == "object" else certainty
             found.append(Segment(kind, voxels, sure, features, points))  # type: ignore[arg-type]
