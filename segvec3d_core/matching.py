@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .query import Query, Superlative, Thing
-from .relations import DIRECTED, MEASURES, Layout, View, between
+from .relations import DIRECTED, MEASURES, SPREAD, Layout, View, between, precedence
 from .types import Scene
 
 Values = NDArray[np.float64]
 
 ANCHORS = 6
 """So many likely anchors are tried for each of the two of "between"."""
+DOUBTFUL = 0.05
+"""What is less than so likely an anchor beside the likeliest is none."""
+SEVERAL = 0.7
+"""So sure is it that who speaks of the biggest of a kind sees more than one of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,8 @@ class _Matcher:
     def _degree(self, name: str, anchors: tuple[Thing, ...], belief: Values) -> tuple[Values, Values]:
         """(K,) how far each object stands so to the likeliest anchor, and (K,) by which a single one is meant.
 
-        Who says "the mug left of the laptop" means a laptop with one mug to its left rather than one with many.
+        Who says "the mug left of the laptop" means a laptop with one mug to its left rather than one with many. What
+        stands so to each of several likely laptops is meant sooner than what stands so to the likeliest alone.
 
         Args:
             belief: (K,) probability that each object is such a thing at all.
@@ -147,12 +152,15 @@ class _Matcher:
         degree = self.layout.degree(name).copy()
         np.fill_diagonal(degree, 0)
         so = np.maximum(belief @ degree, 1.0)  # so many of them stand so to each anchor
-        degree = degree * weights[0]
-        return np.asarray(degree.max(1), np.float64), np.asarray((degree / np.sqrt(so)).max(1), np.float64)
+        share = np.where(weights[0] >= DOUBTFUL * weights[0].max(), weights[0], 0.0)
+        share = share / max(float(share.sum()), 1e-9)
+        meant = (degree / so) @ share
+        return np.asarray((degree * weights[0]).max(1), np.float64), np.asarray(meant, np.float64)
 
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
         """(K,) the fit, in which an anchor is no answer to what is nearest to it, and (K,) probability of each object
         being the one: it is a thing and fits, and as many others that do come before it as the superlative says."""
+        spread = 0.0
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
             anchor = int(weights.argmax())
@@ -163,19 +171,35 @@ class _Matcher:
         else:
             self._say_view(superlative.measure)
             value = MEASURES[superlative.measure](self.layout, superlative.word)
+            spread = SPREAD.get(superlative.measure, 0.0)
         # A segment that is no whole thing, two boxes in one, is not the biggest box.
         belief = self._belief(fit) * np.array([o.score for o in self._scene.objects])
-        out = np.zeros(len(fit))
-        before = np.zeros(superlative.rank + count)  # probability of so many fitting ones so far, the last: or more
-        before[0] = 1.0
-        for k in np.argsort(-value if superlative.largest else value, kind="stable"):
-            out[k] = belief[k] * before[superlative.rank - 1 : superlative.rank - 1 + count].sum()
-            moved = belief[k] * before
-            before = before - moved
-            before[1:] += moved[:-1]
-            before[-1] += moved[-1]
-        return fit, out
+        first = precedence(value if superlative.largest else -value, spread)
+        return fit, belief * _placed(belief, first, superlative.rank - 1, count)
 
     def _say_view(self, name: str) -> None:
         if name in DIRECTED:
             self.notes.append(f"seen from {self.layout.seen_by}")
+
+
+def _placed(belief: Values, first: Values, rank: int, count: int) -> Values:
+    """(K,) probability that, if an object is such a thing, ``rank`` to ``rank + count - 1`` others come before it.
+
+    Who says "the biggest box" most often sees several: that no other thing is a box at all is held for unlikely.
+
+    Args:
+        belief: (K,) probability that each object is such a thing.
+        first: (K, K), entry [a, b] is the probability that b comes before a if both are such things.
+    """
+    ahead = np.zeros((len(belief), rank + count + 1))  # probability of so many before it so far, the last: or more
+    ahead[:, 0] = 1.0
+    for probability in (first * belief).T[..., None]:
+        moved = probability * ahead
+        ahead -= moved
+        ahead[:, 1:] += moved[:, :-1]
+        ahead[:, -1] += moved[:, -1]
+    placed = ahead[:, rank : rank + count].sum(1)
+    if rank == 0:
+        others = np.where(np.eye(len(belief), dtype=bool), 0.0, belief)
+        placed -= SEVERAL * (1 - others).prod(1)
+    return placed

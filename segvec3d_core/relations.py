@@ -170,20 +170,46 @@ def _ramp(value: Table, none: float, full: float) -> Table:
     return np.asarray(np.clip((value - none) / (full - none), 0, 1), np.float64)
 
 
+def _log(size: Table) -> Table:
+    """Logarithm of sizes in metres, of at least half a centimetre."""
+    return np.asarray(np.log(np.maximum(size, 0.005)), np.float64)
+
+
 # Superlatives ----------------------------------------------------------------------------------------------------
 
 MEASURES: dict[str, Callable[[Layout, str], Table]] = {
-    "volume": lambda layout, word: np.log(np.maximum(layout.edges, 0.005)).sum(1),
-    "height": lambda layout, word: np.subtract(*layout.low_high(word)[::-1]),
-    "length": lambda layout, word: layout.edges[:, 2],
-    "width": lambda layout, word: layout.edges[:, 1],
-    "thickness": lambda layout, word: layout.edges[:, 0],
+    "volume": lambda layout, word: _log(layout.edges).sum(1),
+    "height": lambda layout, word: _log(np.subtract(*layout.low_high(word)[::-1])),
+    "length": lambda layout, word: _log(layout.edges[:, 2]),
+    "width": lambda layout, word: _log(layout.edges[:, 1]),
+    "thickness": lambda layout, word: _log(layout.edges[:, 0]),
     "elevation": lambda layout, word: layout.low_high(word)[1],
     "left": lambda layout, word: layout.lateral_depth(word)[0].mean(1),
     "distance": lambda layout, word: layout.distance_to_viewer(word),
     "centrality": lambda layout, word: np.linalg.norm(layout.center - np.median(layout.center, 0), axis=1),
 }
-"""What superlatives compare -> (K,) numbers, from the layout and the word that asks for it."""
+"""What superlatives compare -> (K,) numbers, from the layout and the word that asks for it: logarithms of sizes, and
+places in metres."""
+
+SPREAD = {"volume": 0.3, "height": 0.1, "length": 0.1, "width": 0.1, "thickness": 0.1}
+"""How uncertain sizes are, for boxes are of what was seen: of two that differ by so much, the odds that the larger one
+is larger are e to 1. Places are taken as they are."""
+
+
+def precedence(value: Table, spread: float) -> Table:
+    """(K, K) probability, entry [a, b], that object b has more of (K,) values than object a; a has not before itself.
+
+    Args:
+        spread: how uncertain the values are; 0 takes them as they are, the former of two equal ones first.
+    """
+    more = value[None] - value[:, None]
+    if spread > 0:
+        sure = 1 / (1 + np.exp(-np.clip(more / spread, -50, 50)))
+    else:
+        order = np.arange(len(value))
+        sure = ((more > 0) | ((more == 0) & (order[None] < order[:, None]))).astype(np.float64)
+    np.fill_diagonal(sure, 0)
+    return np.asarray(sure, np.float64)
 
 
 # Relations -------------------------------------------------------------------------------------------------------

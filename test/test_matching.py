@@ -7,7 +7,7 @@ import pytest
 
 from segvec3d_core.matching import answer
 from segvec3d_core.query import interpret
-from segvec3d_core.relations import RELATIONS, Layout, View
+from segvec3d_core.relations import RELATIONS, Layout, View, precedence
 from segvec3d_core.types import Box, Scene, SceneObject
 
 UP = np.array([0, 0, 1], np.float32)
@@ -207,3 +207,57 @@ def test_who_asks_for_one_means_an_anchor_beside_which_there_is_one():
 
     assert first("the box left of the tray") == 4
     assert first("all boxes left of the tray") == 1
+
+
+def boxes_by_size(sizes: Sequence[float]) -> Scene:
+    """Cubes in a row, by the lengths of their edges, metres."""
+    objects = []
+    for k, size in enumerate(sizes):
+        center, edges = np.array([k, 0, size / 2], np.float32), np.full(3, size, np.float32)
+        box = Box(center, np.eye(3, dtype=np.float32), edges)
+        objects.append(SceneObject("object", 1.0, box, center, np.zeros(4, np.float32), None, 9))
+    return Scene(np.zeros(0, np.int32), tuple(objects), {}, CAMERA, UP)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "similarity", "meant"),
+    [
+        pytest.param((0.2, 0.1, 0.1), (0.6, 0.6, 0.6), 0, id="the larger one where all are as likely boxes"),
+        pytest.param((0.101, 0.1, 0.05), (0.6, 0.9, 0.6), 1, id="the likelier one of two that look alike"),
+        pytest.param((0.2, 0.1, 0.05), (0.6, 0.9, 0.6), 0, id="the larger one where it is clearly larger"),
+        pytest.param((0.2, 0.1, 0.05), (0.4, 0.8, 0.02), 0, id="a doubtful one, for the asker sees several"),
+        pytest.param((0.3, 0.2, 0.1), (0.05, 0.05, 0.9), 2, id="the only one that is there"),
+    ],
+)  # fmt: skip
+def test_the_biggest_one_is_likely_such_a_thing_and_likely_the_first(sizes, similarity, meant):
+    def similarities(texts: Sequence[str]) -> np.ndarray:
+        return np.repeat(np.array(similarity, np.float32)[:, None], len(texts), 1)
+
+    assert answer(interpret("the biggest box"), boxes_by_size(sizes), similarities, 0.2).order[0] == meant
+
+
+def test_of_two_values_one_comes_first_and_the_clearer_the_surer():
+    value = np.array([0.0, 0.1, 1.0, 1.0])
+    sure, unsure = precedence(value, 0.0), precedence(value, 0.3)
+    apart = ~np.eye(4, dtype=bool)
+    for table in (sure, unsure):
+        assert np.allclose((table + table.T)[apart], 1)
+        assert not np.diag(table).any()
+    assert sure[0, 1] == 1
+    assert 0.5 < unsure[0, 1] < unsure[0, 2] < 1
+
+
+def test_what_stands_so_to_all_likely_anchors_is_meant_rather_than_what_does_to_one():
+    """A mug, a doubtful laptop, a mug that is a little likelier, a likelier laptop, from left to right."""
+    objects = []
+    for x in (-0.6, 0.0, 0.3, 0.6):
+        center = np.array([x, 0, 0.05], np.float32)
+        box = Box(center, np.eye(3, dtype=np.float32), np.full(3, 0.1, np.float32))
+        objects.append(SceneObject("object", 1.0, box, center, np.zeros(4, np.float32), None, 9))
+
+    def similarities(texts: Sequence[str]) -> np.ndarray:
+        columns = {"mug": (0.8, 0.02, 0.82, 0.02), "laptop": (0.01, 0.3, 0.01, 0.6)}
+        return np.array([columns[text] for text in texts], np.float32).T
+
+    two = Scene(np.zeros(0, np.int32), tuple(objects), {}, np.array([0, -30, 0.6], np.float32), UP)
+    assert answer(interpret("the mug left of the laptop"), two, similarities, 0.2).order[0] == 0
