@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .inference import single_thread
+
 TEXT_DIM = 384
 MAX_CHARACTERS = 2_000
 CACHED_TEXTS = 4_096
+FEW_TEXTS = 8
+"""So few texts are encoded by one thread: beside other work, threads that share so little wait for each other."""
 
 TEMPLATES = ("{}", "a {}", "a photo of a {}", "there is a {} on the table")
 """Phrasings whose mean stands for a bare noun (prompt ensembling)."""
@@ -84,9 +88,10 @@ class TextEncoder:
         with self._lock:
             new = list(dict.fromkeys(t for t in texts if t not in self._cache))
             if new:
-                vectors = self._load().encode(
-                    new, batch_size=256, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
-                )
+                with single_thread() if len(new) <= FEW_TEXTS else contextlib.nullcontext():
+                    vectors = self._load().encode(
+                        new, batch_size=256, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+                    )
                 self._cache.update(zip(new, vectors.astype(np.float32), strict=True))
             out = np.stack([self._cache[t] for t in texts]) if len(texts) else np.zeros((0, TEXT_DIM), np.float32)
             while len(self._cache) > self._remembered:
