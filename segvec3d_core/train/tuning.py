@@ -59,13 +59,13 @@ def embed_scenes(
 
 
 def quality(rows: list[Embedded], config: ClusteringConfig) -> float:
-    """Mean over scenes of overlap F and the F-measure of objects at IoU > 0.5."""
+    """Mean over scenes of overlap F, the share of objects with F > 0.75 and the F-measure of objects at IoU > 0.5."""
     scores = []
     for row in rows:
         neighbors = row.example.hierarchy.levels[0].neighbors.numpy()
         objects, _ = cluster(row.e, row.surface, row.bonds, neighbors, "fast", config)
         score = score_voxels(row.example, objects)
-        scores.append(0.5 * score.overlap.f + score.hits / max(score.predicted + score.true, 1))
+        scores.append((score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3)
     return float(np.mean(scores))
 
 
