@@ -10,6 +10,7 @@ import torch
 from segvec3d_core import PointCloud, SegVec3D
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
+from segvec3d_core.instances import STRAY_POINTS
 from segvec3d_core.metrics import score_frame
 from segvec3d_core.simulate import simulate_frame
 
@@ -68,7 +69,7 @@ def test_boxes_hold_their_points_and_are_rotations(frames, scenes):
             assert np.linalg.det(r) > 0
             local = (points[scene.labels == k] - thing.box.center) @ r
             inside = (np.abs(local) <= thing.box.size / 2 + 0.03).all(1)
-            assert inside.mean() > 0.95
+            assert inside.mean() >= 1 - STRAY_POINTS  # flying pixels are left out of boxes
             assert 0 <= thing.score <= 1
             assert np.isclose(np.linalg.norm(thing.embedding), 1, atol=1e-3)
 

@@ -19,7 +19,7 @@ def test_the_python_example_runs_as_it_stands(capsys):
     exec(compile(code, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert any(" object mug " in line for line in lines)
-    assert re.match(r"\d+ 0\.\d+ \[", lines[-1]), "the green mug is found"
+    assert re.match(r"\d+ 0\.\d+ \[", lines[-1]), "the red mug is found"
 
 
 def test_every_command_of_the_readme_exists():
