@@ -28,6 +28,16 @@ def test_the_same_specification_gives_the_same_frames():
         assert np.array_equal(a.T_map_camera, b.T_map_camera)
 
 
+@pytest.mark.parametrize("spec", SEQUENCES[:14], ids=lambda spec: spec.name)
+def test_a_table_has_things_on_it_and_most_are_in_view(spec):
+    counted = []
+    for frame in frames(replace(spec, width=160, height=120, rate=0.1)):
+        pixels = np.bincount(frame.instance[frame.instance >= 0], minlength=len(frame.things))
+        counted.append(sum(thing.counted and pixels[thing.identity] >= 8 for thing in frame.things))
+    assert min(counted) >= 2
+    assert np.median(counted) >= 4
+
+
 def test_a_shorter_sequence_is_the_beginning_of_the_longer():
     short, longer = list(frames(SHORT)), list(frames(replace(SHORT, seconds=4.0)))
     assert len(longer) == 8

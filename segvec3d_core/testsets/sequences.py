@@ -23,6 +23,7 @@ from ..simulate.meshes import Mesh, box
 from ..simulate.objects import material_row
 from ..simulate.placing import EMPTY, HeightMap, make_body, settle, yaw
 from ..simulate.scenes import surface_model
+from ..simulate.sensor import FURNITURE_SIZE
 from ..types import Box, Camera, Float32, Kind, PointCloud
 
 SECONDS = 60.0
@@ -34,6 +35,9 @@ POSE_NOISE = (0.01, np.deg2rad(1.0))
 
 POSE_MEMORY = 2.0
 """Seconds in which the pose's error loses all but 1/e of what it was."""
+
+LAID = 6
+"""So many things at least are set down on a table."""
 
 FURNITURE_TOPS = ("table", "coffee table", "desk")
 """Object in one view, surface in another: not counted."""
@@ -134,10 +138,19 @@ class Event:
     undo: bool = False
 
 
+def _laid(rng: Generator, spec: SequenceSpec) -> SceneModel:
+    """A scene as specified: a support too small for so many things is drawn again."""
+    while True:
+        scene = sample_scene(rng, spec.layout, spec.objects)
+        things = [e for e in scene.entities if e.kind == "object" and e.size.max() <= FURNITURE_SIZE]
+        if spec.objects is None or len(things) >= min(spec.objects, LAID):
+            return scene
+
+
 def frames(spec: SequenceSpec) -> Iterator[SequenceFrame]:
     """The frames of a sequence, in time; the same specification gives the same ones."""
     rng = np.random.default_rng([7, spec.seed])
-    world = _World(replace(sample_scene(rng, spec.layout, spec.objects), workspace=None))
+    world = _World(replace(_laid(rng, spec), workspace=None))
     camera = sample_camera(rng, spec.width, spec.height)
     sensor = CAMERAS[int(rng.integers(len(CAMERAS)))]
     events = world.plan_events(rng)
@@ -348,7 +361,7 @@ class _Path:
         self._rng, self._world = rng, world
         self._low, self._high = (np.array(c) for c in zip(*map(world.extent, range(len(world.entities))), strict=True))
         station = self._table_station if world.base.layout == "table" else self._room_station
-        self._turn = float(rng.uniform(0, 2 * np.pi))
+        self._turn = 0.0
         stations = [station(None)]
         self._times = [0.0]
         while self._times[-1] < SECONDS:
@@ -374,7 +387,7 @@ class _Path:
         rng, scene = self._rng, self._world.base
         station = np.zeros((2, 3))
         for _ in range(60):
-            turn = self._turn + float(rng.uniform(-0.9, 0.9))
+            turn = float(rng.uniform(0, 2 * np.pi)) if before is None else self._turn + float(rng.uniform(-0.9, 0.9))
             pitch, distance = np.deg2rad(rng.uniform(22, 55)), float(rng.uniform(0.55, 0.75 + scene.spread))
             target = scene.focus + np.append(rng.uniform(-0.7, 0.7, 2) * scene.spread, 0.03)
             ray = np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
@@ -407,5 +420,9 @@ class _Path:
         rays = np.array([way[1] - way[0] for way in ways])
         if (np.linalg.norm(rays, axis=1) < 0.4).any() or (np.linalg.norm(rays[:, :2], axis=1) < 0.1).any():
             return False
+        if self._world.base.bounds is not None:  # not behind a wall
+            x0, x1, y0, y1 = self._world.base.bounds
+            if ((eyes[:, :2] < (x0, y0)) | (eyes[:, :2] > (x1, y1))).any():
+                return False
         inside = (eyes[:, None] > self._low - margin).all(2) & (eyes[:, None] < self._high + margin).all(2)
         return not inside.any()
