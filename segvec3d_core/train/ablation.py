@@ -77,7 +77,8 @@ _PAPER = {**_ONE_LEVEL, "edge_features": False, "centre_vote": False}
 VARIANTS: tuple[Variant, ...] = (
     Variant(FULL, "network", "the shipped form"),
     _network("mean", "neighbours weigh alike: no attention, (1)", attention=False),
-    _network("one-layer", "one layer a level", layers=(1, 1, 1, 1)),
+    _network("one-layer", "one layer a level", layers=(1, 1, 1, 1, 1)),
+    _network("four-levels", "without the coarsest level", channels=(32, 64, 128, 128), layers=(2, 2, 3, 2)),
     _network("no-residual", "no residuals, (3)", residual=False),
     _network("no-concatenation", "only the last layer of each level, not all of them, (4)", concatenate=False),
     _network("no-context", "no global context, (5) and (6)", global_context=False),
