@@ -167,7 +167,7 @@ def test_votes_point_at_the_true_centres_in_the_network_frame(sample):
 
 
 def test_labels_carried_from_an_earlier_frame_are_mostly_those_of_the_same_things():
-    example = prepare(simulate_pair(5, 1), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
+    example = prepare(simulate_pair(5, 4), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
     labels, truth = example.labels, example.truth
     both = (labels >= 0) & (truth >= 0)
     assert both.float().mean() > 0.2
