@@ -167,12 +167,17 @@ def test_votes_point_at_the_true_centres_in_the_network_frame(sample):
 
 
 def test_labels_carried_from_an_earlier_frame_are_mostly_those_of_the_same_things():
-    example = prepare(simulate_pair(5, 4), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
-    labels, truth = example.labels, example.truth
-    both = (labels >= 0) & (truth >= 0)
-    assert both.float().mean() > 0.2
-    assert (labels == truth)[both].float().mean() > 0.9
-    assert len(labels[both].unique()) > 2
+    told, right, things = [], [], []
+    for index in range(1, 6):  # one pair says little: each frame is read by another sensor
+        example = prepare(simulate_pair(5, index), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
+        labels, truth = example.labels, example.truth
+        both = (labels >= 0) & (truth >= 0)
+        told.append(both.float().mean().item())
+        right.append((labels == truth)[both].float().mean().item())
+        things.append(len(labels[both].unique()))
+    assert np.median(told) > 0.2
+    assert np.median(right) > 0.9
+    assert np.median(things) > 2
 
 
 @pytest.mark.parametrize("text", ["full", "points:20", "one-point", "oversegmentation"])

@@ -23,7 +23,7 @@ from ..simulate.meshes import Mesh, box
 from ..simulate.objects import material_row
 from ..simulate.placing import EMPTY, HeightMap, make_body, settle, yaw
 from ..simulate.scenes import surface_model
-from ..simulate.sensor import FURNITURE_SIZE
+from ..simulate.sensor import FURNITURE_SIZE, TABLES
 from ..types import Box, Camera, Float32, Kind, PointCloud
 
 SECONDS = 60.0
@@ -38,9 +38,6 @@ POSE_MEMORY = 2.0
 
 LAID = 6
 """So many things at least are set down on a table."""
-
-FURNITURE_TOPS = ("table", "coffee table", "desk")
-"""Object in one view, surface in another: not counted."""
 
 CARTON_MARGIN = 0.06
 """How much larger than what it covers a carton is, metres."""
@@ -104,8 +101,8 @@ class Thing:
 
     @property
     def counted(self) -> bool:
-        """Whether it is an object in every view."""
-        return self.kind == "object" and self.category not in FURNITURE_TOPS
+        """Whether it is an object in every view; a table may be a surface in another."""
+        return self.kind == "object" and self.category not in TABLES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
