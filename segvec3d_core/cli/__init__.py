@@ -247,6 +247,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="peak of the first stage's schedule")
+    parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of the first stage, at most")
     parser.add_argument("--alignment-scenes", type=int, metavar="N", help="scenes of the second stage")
     parser.add_argument("--alignment-steps", type=int, metavar="N", help="optimiser steps of the second stage")
     parser.add_argument(

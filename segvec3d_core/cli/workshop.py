@@ -20,7 +20,8 @@ def train(args: Namespace) -> int:
     """Train weights; see ``segvec3d_core.train``."""
     from segvec3d_core.train import run
 
-    for name in ("steps", "scenes", "alignment_steps", "alignment_scenes", "validation_scenes", "threads"):
+    counts = ("steps", "scenes", "max_voxels", "alignment_steps", "alignment_scenes", "validation_scenes", "threads")
+    for name in counts:
         if getattr(args, name) is not None:
             at_least(f"--{name.replace('_', '-')}", getattr(args, name), 1)
     at_least("--workers", args.workers, 0)

@@ -68,8 +68,8 @@ def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
-        args: output, cache, start, frames, scenes, steps, learning_rate, seed, workers, threads, resume, stage,
-            labels, alignment_scenes, alignment_steps, validation_scenes, without; None stands for the default.
+        args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
+            stage, labels, alignment_scenes, alignment_steps, validation_scenes, without; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
@@ -90,7 +90,9 @@ def run(args: Namespace) -> int:
     if args.stage in ("segmentation", "all"):
         plan = SegmentationTraining(
             **common,
-            **_given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate),
+            **_given(
+                steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels
+            ),
             start=Path(args.start) if args.start else None,
             frames=Path(args.frames) if args.frames else None,
             supervision=Supervision.parse(args.labels),

@@ -247,8 +247,8 @@ def train_segmentation(
                 run.seconds = time.perf_counter() - started
                 run.save(state)
     start = {} if plan.start is None else {"start": _origin(plan.start)}
-    record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "seconds": round(run.seconds)}
-    return run.averaged(), {**record, **start, "history": run.history}
+    record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "max_voxels": plan.max_voxels}
+    return run.averaged(), {**record, "seconds": round(run.seconds), **start, "history": run.history}
 
 
 def begin_with(network: PointAttention, start: Path) -> None:
