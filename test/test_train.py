@@ -324,10 +324,11 @@ def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
         run(args)
 
 
+@pytest.mark.timeout(300)  # each stage loads torch anew in a process of its own
 def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
-        labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=4, frames=None,
+        labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=2, frames=None,
         start=None, without=None, learning_rate=None, max_voxels=None,
     )  # fmt: skip
     assert run(args) == 0

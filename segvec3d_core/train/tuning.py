@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,12 +86,17 @@ def tune_clustering(
         the best constants found, and the quality before and after.
     """
     rows = embed_scenes(network, seed, scenes, cache, max_voxels)
+
+    @functools.cache
+    def reach(config: ClusteringConfig) -> float:
+        return quality(rows, config)
+
     best = ClusteringConfig()
-    before = quality(rows, best)
+    before = reach(best)
     for _ in range(rounds):
         for name, values in GRID.items():
             tried = [replace(best, **{name: value}) for value in values]  # type: ignore[arg-type]
-            best = tried[int(np.argmax(smoothed([quality(rows, config) for config in tried])))]
-    reached = quality(rows, best)
+            best = tried[int(np.argmax(smoothed([reach(config) for config in tried])))]
+    reached = reach(best)
     log.info("clustering: quality %.3f -> %.3f with %s", before, reached, best)
     return best, {"before": before, "after": reached}
