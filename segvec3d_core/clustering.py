@@ -7,7 +7,7 @@ of all object voxels by one of the paper's ways: DBSCAN, mean-shift, fixed radiu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class ClusteringConfig:
     Attributes:
         surface_threshold: segments whose voxels are on average more likely a surface than this are one.
         bond_threshold: segments that touch with a higher mean bond than this, a logit, are one.
+        scan_bond_threshold: the same for fused scans, whose voxels are coarser and whose things are larger.
         part_threshold: segments that touch with a lower mean bond than this are never merged by their embeddings.
         merge_radius: segments whose mean embeddings are nearer than this are one object.
         adopt_radius: a fragment joins the nearest object within this.
@@ -45,12 +46,18 @@ class ClusteringConfig:
 
     surface_threshold: float = 0.4
     bond_threshold: float = -0.75
+    scan_bond_threshold: float = -0.75
     part_threshold: float = -1.0
     merge_radius: float = 0.35
     adopt_radius: float = 0.5
     min_voxels: int = 12
     min_surface_voxels: int = 60
     radius: float = 0.5
+
+    def for_cloud(self, is_scan: bool) -> ClusteringConfig:
+        """The constants for a frame or for a fused scan: both bond thresholds are then the one that counts."""
+        threshold = self.scan_bond_threshold if is_scan else self.bond_threshold
+        return replace(self, bond_threshold=threshold, scan_bond_threshold=threshold)
 
 
 def cluster(

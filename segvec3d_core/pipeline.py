@@ -242,7 +242,7 @@ class SegVec3D:
         e, surface = voxels.embeddings, voxels.surface
         with KERNEL_LOCK, torch.inference_mode():
             with clock("clustering"):
-                constants = clustering or self.clustering
+                constants = (clustering or self.clustering).for_cloud(embedded.cloud.viewpoint is None)
                 graph = voxels.bonds, voxels.neighbors
                 objects, surfaces = cluster(e, surface, *graph, config.clustering, constants)
                 segments = find_segments(objects, surfaces, e, surface, *graph, grid, self.score)

@@ -70,14 +70,14 @@ def test_embeddings_that_gather_each_object_score_full_marks(example: Example) -
     surface = np.where(example.is_surface.numpy() | (truth < 0), 1, 0).astype(np.float32)
     neighbors = example.hierarchy.levels[0].neighbors.numpy()
     bonds = np.where(truth[:, None] == truth[neighbors], 4, -4).astype(np.float32)
-    row = score_scene(Embedded(example, e, surface, bonds), ClusteringConfig(min_voxels=1), "fast")
+    row = score_scene(Embedded(example, False, e, surface, bonds), ClusteringConfig(min_voxels=1), "fast")
     assert row.masks is not None
     assert row.masks.overlap.f == pytest.approx(1)
     assert row.quality == pytest.approx(1)
     assert row.surfaces[0, 0] / row.surfaces[0].sum() > 0.97, "but for points in voxels of a neighbour"
     things = surface < 0.5
     bonds = np.where(things[:, None] == things[neighbors], 4, -4).astype(np.float32)
-    merged = score_scene(Embedded(example, np.zeros_like(e), surface, bonds), ClusteringConfig(), "fast")
+    merged = score_scene(Embedded(example, False, np.zeros_like(e), surface, bonds), ClusteringConfig(), "fast")
     assert merged.masks is not None
     assert (merged.masks.predicted, merged.masks.true) == (1, row.masks.true)
     assert merged.masks.overlap.f < row.masks.overlap.f

@@ -151,3 +151,20 @@ def test_merging_stops_at_the_radius():
     merged = merge_segments(e, labels, np.zeros((0, 2), np.int64), ClusteringConfig(merge_radius=0.5))
     assert len(set(merged)) == 2
     assert merged[0] == merged[20] != merged[40]
+
+
+def test_a_scan_is_grouped_by_a_bond_threshold_of_its_own():
+    config = ClusteringConfig(bond_threshold=0.5, scan_bond_threshold=-2.0)
+    assert [config.for_cloud(is_scan).bond_threshold for is_scan in (False, True)] == [0.5, -2.0]
+    rings, count = np.arange(40), 20
+    neighbors = np.stack([rings, np.roll(rings, 1), np.roll(rings, -1)], 1).astype(np.int64)
+    bonds = np.full((40, 3), 3.0, np.float32)
+    for i, j in ((count - 1, 2), (count, 1), (0, 1), (39, 2)):  # two arcs of a ring that hold together weakly
+        bonds[i, j] = -1.0
+    e = np.where(rings[:, None] < count, np.float32(0), np.float32(9)) * np.ones(3, np.float32)
+    surface = np.zeros(40, np.float32)
+    found = [
+        len(np.unique(cluster(e, surface, bonds, neighbors, "fast", config.for_cloud(is_scan))[0]))
+        for is_scan in (False, True)
+    ]
+    assert found == [2, 1]

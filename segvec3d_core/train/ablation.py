@@ -254,6 +254,7 @@ def score_scene(scene: Embedded, constants: ClusteringConfig, method: Clustering
     """
     example = scene.example
     neighbors = example.hierarchy.levels[0].neighbors.numpy()
+    constants = constants.for_cloud(scene.is_scan)
     objects, surfaces = cluster(scene.e, scene.surface, scene.bonds, neighbors, method, constants)
     segments = find_segments(
         objects, surfaces, scene.e, scene.surface, scene.bonds, neighbors, example.grid, ScoreModel()

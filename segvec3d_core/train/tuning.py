@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..clustering import ClusteringConfig, cluster
+from ..config import SegmentationConfig
 from ..network import PointAttention
 from .data import Example, load_sample, prepare
 from .segmentation import VALIDATION_SEED_OFFSET, score_voxels
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 GRID: dict[str, tuple[float, ...]] = {
     "bond_threshold": (-2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25),
+    "scan_bond_threshold": (-2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25),
     "surface_threshold": (0.3, 0.35, 0.4, 0.45, 0.5, 0.6),
     "merge_radius": (0.0, 0.2, 0.35, 0.5, 0.65, 0.8),
     "part_threshold": (-3.0, -2.0, -1.5, -1.0, -0.5),
@@ -35,39 +37,45 @@ class Embedded:
     """A validation scene after the network: what clustering reads, and the truth.
 
     Attributes:
-        example: the scene; e: (V, d_e) embeddings; surface: (V,) probability; bonds: (V, k) logits.
+        example: the scene; is_scan: it is fused of many views.
+        e: (V, d_e) embeddings; surface: (V,) probability; bonds: (V, k) logits.
     """
 
     example: Example
+    is_scan: bool
     e: NDArray[np.float32]
     surface: NDArray[np.float32]
     bonds: NDArray[np.float32]
 
+    def objects(self, config: ClusteringConfig) -> NDArray[np.int64]:
+        """(V,) object of each voxel or -1, as ``config`` groups them."""
+        neighbors = self.example.hierarchy.levels[0].neighbors.numpy()
+        return cluster(self.e, self.surface, self.bonds, neighbors, "fast", config)[0]
+
 
 @torch.no_grad()
 def embed_scenes(
-    network: PointAttention, seed: int, scenes: int, cache: Path | None, max_voxels: int = 20_000
+    network: PointAttention, seed: int, scenes: int, cache: Path | None, max_voxels: int | None = None
 ) -> list[Embedded]:
-    """Run the network over validation scenes of at most ``max_voxels`` voxels each."""
+    """Run the network over validation scenes of at most ``max_voxels`` voxels each, by default what the pipeline gives
+    a frame and a scan."""
+    budget = SegmentationConfig()
     rows = []
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
-        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=max_voxels)
+        is_scan = sample.viewpoint is None
+        most = max_voxels or (budget.max_scan_voxels if is_scan else budget.max_voxels)
+        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=most)
         f, e, logits = network(example.hierarchy)
         bonds = network.bonds(f, example.hierarchy.levels[0])
-        rows.append(Embedded(example, e.numpy(), logits.sigmoid().numpy(), bonds.numpy()))
+        rows.append(Embedded(example, is_scan, e.numpy(), logits.sigmoid().numpy(), bonds.numpy()))
     return rows
 
 
-def quality(rows: list[Embedded], config: ClusteringConfig) -> float:
-    """Mean over scenes of overlap F, the share of objects with F > 0.75 and the F-measure of objects at IoU > 0.5."""
-    scores = []
-    for row in rows:
-        neighbors = row.example.hierarchy.levels[0].neighbors.numpy()
-        objects, _ = cluster(row.e, row.surface, row.bonds, neighbors, "fast", config)
-        score = score_voxels(row.example, objects)
-        scores.append((score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3)
-    return float(np.mean(scores))
+def quality(row: Embedded, config: ClusteringConfig) -> float:
+    """Mean of a scene's overlap F, share of objects with F > 0.75 and F-measure of objects at IoU > 0.5."""
+    score = score_voxels(row.example, row.objects(config))
+    return (score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3
 
 
 def smoothed(scores: list[float]) -> NDArray[np.float64]:
@@ -78,7 +86,7 @@ def smoothed(scores: list[float]) -> NDArray[np.float64]:
 
 
 def tune_clustering(
-    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int = 20_000
+    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int | None = None
 ) -> tuple[ClusteringConfig, dict[str, float]]:
     """Choose the constants of ``GRID`` by coordinate search, one after the other, the best of ``smoothed`` values.
 
@@ -88,8 +96,11 @@ def tune_clustering(
     rows = embed_scenes(network, seed, scenes, cache, max_voxels)
 
     @functools.cache
+    def of_scene(index: int, config: ClusteringConfig) -> float:
+        return quality(rows[index], config)
+
     def reach(config: ClusteringConfig) -> float:
-        return quality(rows, config)
+        return float(np.mean([of_scene(k, config.for_cloud(row.is_scan)) for k, row in enumerate(rows)]))
 
     best = ClusteringConfig()
     before = reach(best)
