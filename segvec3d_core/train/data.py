@@ -69,7 +69,8 @@ def simulate_sample(seed: int, index: int) -> Sample:
 
 
 def simulate_pair(seed: int, index: int) -> Sample:
-    """Two frames of a sequence: a scene as ``simulate_sample`` draws it, and ``earlier`` from up to half a metre away.
+    """Two frames of a sequence: a scene as ``simulate_sample`` draws it, and ``earlier`` from up to half a metre away
+    by the same sensor.
 
     The later one's frame is that of both, as a robot knows how it has moved.
     """
@@ -82,7 +83,9 @@ def simulate_pair(seed: int, index: int) -> Sample:
     view = simulate.sample_view(rng, scene)
     step = rng.normal(0, 0.15, 3).clip(-0.3, 0.3)
     before = simulate.look_at(view.eye + step, view.eye + view.rotation[:, 2] * 1.2, rng.normal(0, 2.5))
-    later, earlier = (_simulated(simulate.render(rng, scene, v, camera)) for v in (view, before))
+    frame = simulate.render(rng, scene, view, camera)
+    later = _simulated(frame)
+    earlier = _simulated(simulate.render(rng, scene, before, camera, frame.sensor))
     turn = (view.rotation.T @ before.rotation).astype(np.float32)
     shift = (view.rotation.T @ (before.eye - view.eye)).astype(np.float32)
     moved = replace(earlier, points=earlier.points @ turn.T + shift, viewpoint=shift, up=later.up)
