@@ -187,9 +187,8 @@ def build_hierarchy(
     points = grid.centroids @ turn.T
     seen_from = None if seen_from is None else turn @ seen_from
     up = None if up is None else turn @ up
-    scale = grid.scale
-    fovea = None if scale.fovea is None else replace(scale.fovea, eye=turn @ scale.fovea.eye)
-    scale = replace(scale, fovea=fovea)
+    fovea = None if grid.scale.fovea is None else replace(grid.scale.fovea, eye=turn @ grid.scale.fovea.eye)
+    scale = replace(grid.scale, fovea=fovea)
     levels: list[Level] = []
     normals = np.zeros((0, 3), np.float32)
     for depth in range(len(config.channels)):
@@ -203,26 +202,36 @@ def build_hierarchy(
             points, graph.normals, graph.shape, graph.found, rays, distance, up, scale.edges, config.neighbors
         )
         position = points if fovea is None else fovea.compress(points)
-        parents, coarse, offsets = None, points, np.zeros_like(points)
+        parents, offsets, coarse, coarser = None, np.zeros_like(points), points, scale
         if depth + 1 < len(config.channels):
-            cell, first, _ = hash_cells(scale.cells(points, 2))
-            coarse, _ = mean_by_cell(points, cell, len(first))
-            offsets = (points - coarse[cell]) / scale.edges[:, None]
-            parents = torch.from_numpy(cell)
-            scale = Scale(2 * scale.size, scale.bands[first], fovea)
+            parents, offsets, coarse, coarser = _halved(points, scale)
         levels.append(
             Level(
                 torch.from_numpy(inputs),
                 torch.from_numpy(graph.neighbors),
                 torch.from_numpy(graph.edges),
-                parents,
+                None if parents is None else torch.from_numpy(parents),
                 torch.from_numpy(offsets),
                 torch.from_numpy(position / np.float32(grid.size)),
                 float(2**depth),
             )
         )
-        points = coarse
+        points, scale = coarse, coarser
     return Hierarchy(tuple(levels), grid.size, normals)
+
+
+def _halved(
+    points: NDArray[np.float32], scale: Scale
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], Scale]:
+    """The next coarser level: voxels of twice the edge.
+
+    Returns:
+        (V,) parent of each voxel, its (V, 3) offset from it in edges, (P, 3) centroids of the parents, their scale.
+    """
+    cell, first, _ = hash_cells(scale.cells(points, 2))
+    coarse, _ = mean_by_cell(points, cell, len(first))
+    offsets = (points - coarse[cell]) / scale.edges[:, None]
+    return cell, offsets, coarse, Scale(2 * scale.size, scale.bands[first], scale.fovea)
 
 
 class PointwiseAttention(nn.Module):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from segvec3d_core.object_map import kernels
+from segvec3d_core.object_map import fusing, looking
 from segvec3d_core.object_map.alignment import rotation
 
 SIZE = 0.01
@@ -22,11 +22,11 @@ def test_a_point_is_covered_by_the_entries_that_have_its_wide_voxel(seed):
     rng = np.random.default_rng(seed)
     points, owner = cloud(rng, 200), rng.integers(0, 3, 200).astype(np.int32)
     sizes = np.array([SIZE, 2 * SIZE, SIZE])
-    parts = [np.unique(kernels.cells(cloud(rng, n), edge)) for n, edge in zip((80, 40, 5), sizes, strict=True)]
+    parts = [np.unique(fusing.cells(cloud(rng, n), edge)) for n, edge in zip((80, 40, 5), sizes, strict=True)]
     starts = np.cumsum([0, *map(len, parts)])
-    covered, hit, first, second = kernels.cover(points, owner, 3, np.concatenate(parts), starts, sizes)
-    wide = [kernels.cells(points, 2 * edge).tolist() for edge in sizes]
-    held = [kernels.coarser(part).tolist() for part in parts]
+    covered, hit, first, second = fusing.cover(points, owner, 3, np.concatenate(parts), starts, sizes)
+    wide = [fusing.cells(points, 2 * edge).tolist() for edge in sizes]
+    held = [fusing.coarser(part).tolist() for part in parts]
     inside = np.array([[name in set(held[e]) for name in wide[e]] for e in range(3)])
     for e in range(3):
         assert covered[e].tolist() == [int(inside[e, owner == k].sum()) for k in range(3)]
@@ -42,20 +42,20 @@ def test_a_point_is_covered_by_the_entries_that_have_its_wide_voxel(seed):
 def test_what_is_looked_through_or_seen_as_another_is_worn_and_points_in_another_are_not_pure(seed):
     rng = np.random.default_rng(seed)
     bounds, rows = np.array([0, 30, 50]), rng.permutation(80)[:50]
-    seen = rng.integers(kernels.OUTSIDE, 3, 50).astype(np.int32)
+    seen = rng.integers(looking.OUTSIDE, 3, 50).astype(np.int32)
     stride = np.array([1.0, 2.0], np.float32)
     home, confirmed = np.array([0, 1, -1, -1]), np.array([True, rng.random() < 0.5, False])
-    worn = kernels.wear(seen, rows, bounds, stride, home, confirmed, 80)
+    worn = looking.wear(seen, rows, bounds, stride, home, confirmed, 80)
     expected = np.zeros(80)
     for i, row in enumerate(rows):
         e, other = int(i >= 30), home[seen[i]] if seen[i] >= 0 else -1
-        expected[row] = stride[e] * (1.0 if seen[i] == kernels.THROUGH else 0.5 * (confirmed[other] and other != e))
+        expected[row] = stride[e] * (1.0 if seen[i] == looking.THROUGH else 0.5 * (confirmed[other] and other != e))
     assert np.array_equal(worn, expected)
     first, second = (rng.integers(-1, 2, 40).astype(np.int32) for _ in range(2))
     owner = rng.integers(0, 3, 40).astype(np.int32)
     mine = home[owner]
     assert np.array_equal(
-        kernels.pure(first, second, owner, home, confirmed), ~(confirmed[first] & (first != mine) & (second != mine))
+        looking.pure(first, second, owner, home, confirmed), ~(confirmed[first] & (first != mine) & (second != mine))
     )
 
 
@@ -65,7 +65,7 @@ def test_many_entries_absorb_what_each_would_by_itself(seed):
     rng = np.random.default_rng(seed)
     names, xyz, weights, shades = empty()
     old = [
-        kernels.fuse(names, xyz, weights, shades, kernels.cells(x, SIZE), x, paint(rng, len(x)), 6.0)
+        fusing.fuse(names, xyz, weights, shades, fusing.cells(x, SIZE), x, paint(rng, len(x)), 6.0)
         for x in (cloud(rng, 60), cloud(rng, 60))
     ]
     stack = [np.concatenate(parts) for parts in zip(*old, strict=True)]
@@ -75,7 +75,7 @@ def test_many_entries_absorb_what_each_would_by_itself(seed):
     taken = rng.random(90) < 0.5
     taken[50:] = False  # none of the second instance: all of it is taken
     pairs = np.array([[1, 0], [0, 1]])
-    *found, ends, corners = kernels.absorb(
+    *found, ends, corners = fusing.absorb(
         stack[0], stack[1], stack[2], stack[3], starts, wear, np.full(2, SIZE), pairs,
         points, colors, bounds, taken, 6.0
     )  # fmt: skip
@@ -83,11 +83,11 @@ def test_many_entries_absorb_what_each_would_by_itself(seed):
         names, xyz, weights, shades = old[e]
         worn = weights - wear[starts[e] : starts[e + 1]]
         x, c = points[mine], colors[mine]
-        expected = kernels.fuse(names, xyz, worn, shades, kernels.cells(x, SIZE), x, c, 6.0)
+        expected = fusing.fuse(names, xyz, worn, shades, fusing.cells(x, SIZE), x, c, 6.0)
         for a, b in zip(found, expected, strict=True):
             assert np.array_equal(a[ends[f] : ends[f + 1]], b)
         assert corners[f] == pytest.approx(np.stack([expected[1].min(0), expected[1].max(0)]))
-        assert set(expected[0]) == set(names[worn > 0]) | set(kernels.cells(x, SIZE))
+        assert set(expected[0]) == set(names[worn > 0]) | set(fusing.cells(x, SIZE))
 
 
 def empty():
@@ -100,7 +100,7 @@ def paint(rng, count):
 
 def test_every_voxel_has_its_turn():
     starts = np.array([0, 7, 7, 1000])
-    seen = [kernels.spread(starts, 100, turn) for turn in range(9)]
+    seen = [looking.spread(starts, 100, turn) for turn in range(9)]
     assert set(np.concatenate([rows for rows, _, _ in seen])) == set(range(1000))
     for rows, begins, stride in seen:
         assert (np.diff(begins)[:2] == [7, 0]).all()
@@ -112,7 +112,7 @@ def test_what_the_border_cuts_is_told_from_what_stands_free():
     points, labels = np.ones((20 * 30, 3), np.float32), np.full((20, 30), -1, np.int32)
     labels[5:15, 0:8], labels[5:15, 12:18], labels[12:20, 24:27] = 0, 1, 2
     points.reshape(20, 30, 3)[:, 0] = np.nan  # no return in the first column, as beside a depth camera's shadow
-    assert kernels.border(points, labels.ravel(), 30, 20, 3).tolist() == [10, 0, 3]
+    assert looking.border(points, labels.ravel(), 30, 20, 3).tolist() == [10, 0, 3]
 
 
 def test_rotation_vectors_are_those_of_everybody():

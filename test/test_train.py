@@ -13,7 +13,7 @@ from segvec3d_core.alignment import Alignment, AlignmentConfig
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from segvec3d_core.network import NetworkConfig, PointAttention
 from segvec3d_core.text import TextEncoder
-from segvec3d_core.train import losses, run
+from segvec3d_core.train import describing, losses, run
 from segvec3d_core.train.alignment import AlignmentTraining
 from segvec3d_core.train.calibration import ask
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
@@ -339,6 +339,16 @@ def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
     assert json.loads(lines[-1])["step"] == 4
     with pytest.raises(ValueError, match=r"resume: .*segmentation\.state belongs to a run of"):
         run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
+
+
+def test_what_is_said_of_a_scene_is_kept_for_a_second_run_over_the_same_weights(tmp_path, monkeypatch):
+    model = SegVec3D(PointAttention(SMALL), Alignment(AlignmentConfig(features=SMALL.features)), device="cpu")
+    monkeypatch.setattr(describing, "_worker_model", model)
+    first = describing._work((5, 0, str(tmp_path), "these"))
+    monkeypatch.setattr(describing, "_worker_model", None)  # nobody could describe it anew
+    assert describing._work((5, 0, str(tmp_path), "these")) == first
+    with pytest.raises(AssertionError):
+        describing._work((5, 0, str(tmp_path), "others"))
 
 
 def test_a_run_may_begin_with_the_weights_of_another(tmp_path):

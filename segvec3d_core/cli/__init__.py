@@ -258,7 +258,9 @@ def _train(commands: Any) -> None:
         "--labels", default="full", metavar="KIND",
         help="supervision: full, points:N a scene, one-point, agreement or oversegmentation (default: full)",
     )  # fmt: skip
-    parser.add_argument("--cache", metavar="DIR", help="keep made scenes here for further epochs and runs")
+    parser.add_argument(
+        "--cache", metavar="DIR", help="keep made scenes here, and what is said of them, for further runs"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (default: cores - workers)")
 

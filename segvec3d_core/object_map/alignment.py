@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..types import PointCloud
-from . import kernels
+from . import looking
 from .entry import Stack
 
 POINTS = 3000
@@ -52,7 +52,7 @@ def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: f
     if camera is None or not len(stack.sizes):
         return None
     # Small objects fix where the camera is sideways: they give at least a few points each.
-    rows, _, _ = kernels.spread(stack.starts, max(1, POINTS // len(stack.sizes)), 0)
+    rows, _, _ = looking.spread(stack.starts, max(1, POINTS // len(stack.sizes)), 0)
     xyz = stack.xyz[rows[stack.weights[rows] > 1.5]]
     if len(xyz) < LEAST_PAIRS:
         return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ..types import Box, Float32, PointCloud, Scene
-from . import kernels
+from . import fusing, looking
 from .entry import Entry, Stack
 
 POINTS = 8_000
@@ -96,14 +96,14 @@ class Sight:
         """Pick points of each instance and take them to the map."""
         each = int(np.clip(POINTS // max(len(scene), 1), FEWEST, MOST))
         every = max(1, len(cloud) // DENSE)
-        picked, bounds = kernels.pick(cloud.points, scene.labels, len(scene), each, every)
+        picked, bounds = looking.pick(cloud.points, scene.labels, len(scene), each, every)
         owner = np.repeat(np.arange(len(scene), dtype=np.int32), np.diff(bounds))
         colors = np.full((len(picked), 3), 128, np.uint8) if cloud.colors is None else cloud.colors[picked]
         xyz = (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
         cut = np.zeros(len(scene), bool)
         if cloud.camera is not None:
             size = cloud.camera.width, cloud.camera.height
-            cut = kernels.border(cloud.points, scene.labels, *size, len(scene)) >= CUT_LINES
+            cut = looking.border(cloud.points, scene.labels, *size, len(scene)) >= CUT_LINES
         return cls(scene, cloud, T, picked, bounds, owner, xyz, colors, cut)
 
     def of_instance(self, k: int) -> slice:
@@ -118,7 +118,7 @@ class Evidence:
     Attributes:
         rows: (R,) int64 voxels of the entries' ``Stack`` that were looked for, one object after the other; starts:
             (E + 1,) where each object's begin; stride: (E,) for how many voxels each of them stands.
-        seen: (R,) int32 what ``kernels.look`` says of them; all outside without a camera.
+        seen: (R,) int32 what ``looking.look`` says of them; all outside without a camera.
         state: (E, 4) voxels outside, hidden, looked through, seen. votes: (E, K) voxels seen as each instance.
         covered: (E, K) points of each instance in the object's voxels.
         first, second: (P,) int32 the objects in whose voxels each picked point lies, -1 for none.
@@ -144,11 +144,11 @@ class Evidence:
 def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
     """Look for each object where it was; which of its voxels are looked for changes with ``turn``."""
     count = len(stack.sizes)
-    rows, starts, stride = kernels.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
+    rows, starts, stride = looking.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
     seen = _look(stack.xyz[rows], sight)
-    votes, state = kernels.tally(seen, starts, len(sight.scene))
+    votes, state = looking.tally(seen, starts, len(sight.scene))
     # In voxels of twice each entry's edge half an edge of error costs little.
-    covered, hit, first, second = kernels.cover(
+    covered, hit, first, second = fusing.cover(
         sight.xyz, sight.owner, len(sight.scene), stack.names, stack.starts, stack.sizes
     )
     if sight.cloud.camera is not None:
@@ -167,11 +167,11 @@ def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
 def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
     camera = sight.cloud.camera
     if camera is None:  # what is not seen may be anywhere: no evidence
-        return np.full(len(xyz), kernels.OUTSIDE, np.int32)
+        return np.full(len(xyz), looking.OUTSIDE, np.int32)
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     T = np.linalg.inv(sight.T)
     return np.asarray(
-        kernels.look(xyz, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
+        looking.look(xyz, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
     )
 
 

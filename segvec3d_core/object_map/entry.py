@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Box, Float32, Kind, SceneObject
-from . import kernels
+from . import fusing
 
 State = Literal["tentative", "confirmed", "gone"]
 
@@ -29,7 +29,7 @@ class Voxels:
     """A bounded cloud: one point for each voxel.
 
     Attributes:
-        size: edge, metres; names: (M,) int64 ascending, see ``kernels.cells``.
+        size: edge, metres; names: (M,) int64 ascending, see ``fusing.cells``.
         xyz: (M, 3) float32 mean position, metres from the map's origin; weights: (M,) float32 sightings.
         colors: (M, 3) uint8.
     """
@@ -45,8 +45,8 @@ class Voxels:
 
     def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int) -> None:
         """Take points in, and keep within ``limit`` voxels."""
-        new = kernels.cells(xyz, self.size)
-        self.names, self.xyz, self.weights, self.colors = kernels.fuse(
+        new = fusing.cells(xyz, self.size)
+        self.names, self.xyz, self.weights, self.colors = fusing.fuse(
             self.names, self.xyz, self.weights, self.colors, new, xyz, colors, WEIGHT_CAP
         )
         self.limit(limit)
@@ -55,9 +55,9 @@ class Voxels:
         """Double the edge until there are no more than ``limit`` voxels."""
         while len(self) > limit:
             self.size *= 2
-            names, empty = kernels.coarser(self.names), Voxels(self.size)
+            names, empty = fusing.coarser(self.names), Voxels(self.size)
             heaviest = self.weights.max(initial=1.0)
-            self.names, self.xyz, self.weights, self.colors = kernels.fuse(
+            self.names, self.xyz, self.weights, self.colors = fusing.fuse(
                 empty.names, empty.xyz, empty.weights, empty.colors, names, self.xyz, self.colors, WEIGHT_CAP
             )
             self.weights[:] = heaviest  # a rare event, after which all voxels start alike
@@ -150,7 +150,7 @@ class Entry:
         if firm.mean() > 0.5:
             points = points[firm]
         points = points[:: -(-len(points) // BOX_POINTS)]
-        center, rotation, size = kernels.upright_box(points, up)
+        center, rotation, size = fusing.upright_box(points, up)
         # A voxel's mean lies half an edge inside the points that it stands for.
         self._box = Box(center, rotation, size + self.voxels.size / 2)
         return self._box

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
-from . import kernels, storage
+from . import fusing, looking, storage
 from .alignment import correction
 from .association import Evidence, Sight, checked, gather, match_by_space
 from .config import MapConfig
@@ -187,16 +187,16 @@ class ObjectMap:
         confirmed = np.array([entry.state == "confirmed" for entry in entries] + [False])
         home = np.full(len(sight.scene) + 1, -1)  # the object that each instance is; the last is for no instance
         home[list(matches)] = list(matches.values())
-        wear = kernels.wear(
+        wear = looking.wear(
             evidence.seen, evidence.rows, evidence.starts, evidence.stride, home, confirmed, len(stack.names)
         )
-        pure = kernels.pure(evidence.first, evidence.second, sight.owner, home, confirmed)
+        pure = looking.pure(evidence.first, evidence.second, sight.owner, home, confirmed)
         sizes, shown = stack.sizes.copy(), evidence.state[:, 1:].sum(1)
         moved = (shown > evidence.state[:, 0]) & (evidence.state[:, 2] > 0.6 * shown)
         pairs = np.array([(e, k) for k, e in matches.items()], np.int64)
         for e in pairs[moved[pairs[:, 0]], 0]:  # it is where it is seen now
             wear[stack.starts[e] : stack.starts[e + 1]], sizes[e] = np.inf, self.config.voxel_size
-        *parts, ends, corners = kernels.absorb(
+        *parts, ends, corners = fusing.absorb(
             stack.names, stack.xyz, stack.weights, stack.colors, stack.starts, wear, sizes, pairs,
             sight.xyz, sight.colors, sight.bounds, pure, WEIGHT_CAP,
         )  # fmt: skip

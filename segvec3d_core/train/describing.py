@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -122,9 +124,19 @@ def _start_worker(weights: str) -> None:
     _worker_model = SegVec3D.load(weights, device="cpu")
 
 
-def _work(task: tuple[int, int, str | None]) -> bytes:
+def _fingerprint(weights: Path) -> str:
+    """What a description depends on: the weights and the package's sources."""
+    package = Path(__file__).parents[1]
+    files = [weights, *sorted(package.rglob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def _work(task: tuple[int, int, str | None, str]) -> bytes:
     """Describe one scene in a worker; the answer travels as bytes, which need no shared memory."""
-    seed, index, cache = task
+    seed, index, cache, maker = task
+    kept = None if cache is None else Path(cache) / f"described-{maker}-{seed}-{index}.pt"
+    if kept is not None and kept.exists():
+        return kept.read_bytes()
     assert _worker_model is not None
     rng = np.random.default_rng([seed, 2, index])
     sample = load_sample(seed, index, None if cache is None else Path(cache))
@@ -132,14 +144,19 @@ def _work(task: tuple[int, int, str | None]) -> bytes:
     plain = [(r.features, r.geometry, r.statistics, r.color, r.info, r.scene) for r in rows.instances]
     buffer = io.BytesIO()
     torch.save((plain, rows.score_features.tolist(), rows.score_hits.tolist()), buffer)
+    if kept is not None:
+        partial = kept.with_suffix(f".{os.getpid()}.part")
+        partial.write_bytes(buffer.getvalue())
+        partial.replace(kept)
     return buffer.getvalue()
 
 
 def describe_scenes(
     weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
 ) -> Iterator[SceneRows]:
-    """Many scenes, in order."""
-    tasks = [(seed, index, None if cache is None else str(cache)) for index in indices]
+    """Many scenes, in order; ``cache`` keeps what is said of them, too, for a second run over the same weights."""
+    maker = _fingerprint(weights)
+    tasks = [(seed, index, None if cache is None else str(cache), maker) for index in indices]
     with ProcessPoolExecutor(
         max(1, workers), get_context("spawn"), initializer=_start_worker, initargs=(str(weights),)
     ) as pool:

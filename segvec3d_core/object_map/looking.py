@@ -1,0 +1,211 @@
+"""Loops over images, compiled: picking points, looking at the depth image, borders, overlaps, what is seen through."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+OUTSIDE, HIDDEN, THROUGH = -4, -3, -2
+"""What ``look`` says of a point that the depth image does not show: out of view or no return there, behind something
+nearer, in front of what is seen. -1 and above: it is seen, and that is its instance."""
+
+
+@njit(cache=True, nogil=True)
+def pick(points, labels, count, limit, every=1):  # type: ignore[no-untyped-def]  # compiled
+    """At most ``limit`` points of each of ``count`` instances, evenly.
+
+    Args:
+        points: (N, 3) float32; labels: (N,) int32; every: only each so-manieth point is looked at.
+
+    Returns:
+        (M,) int64 indices of finite points, one instance after the other; (count + 1,) int64 where each begins.
+    """
+    total = np.zeros(count, np.int64)
+    for i in range(0, len(labels), every):
+        if labels[i] >= 0:
+            total[labels[i]] += 1
+    step = np.maximum(1, -(-total // limit))
+    starts = np.zeros(count + 1, np.int64)
+    for k in range(count):
+        starts[k + 1] = starts[k] + -(-total[k] // step[k])
+    chosen = np.empty(starts[count], np.int64)
+    passed, filled = np.zeros(count, np.int64), starts[:count].copy()
+    for i in range(0, len(labels), every):
+        k = labels[i]
+        if k >= 0:
+            if passed[k] % step[k] == 0:
+                chosen[filled[k]] = i
+                filled[k] += 1
+            passed[k] += 1
+    m = 0
+    for k in range(count):
+        begin, end = starts[k], filled[k]
+        starts[k] = m
+        for j in range(begin, end):
+            i = chosen[j]
+            if np.isfinite(points[i, 0] + points[i, 1] + points[i, 2]):
+                chosen[m] = i
+                m += 1
+    starts[count] = m
+    return chosen[:m].copy(), starts
+
+
+@njit(cache=True, nogil=True)
+def look(xyz, T, camera, width, height, points, labels):  # type: ignore[no-untyped-def]  # compiled
+    """What an organised cloud shows of (M, 3) points of the map.
+
+    A point counts as looked through, or as hidden, where a small patch around its pixel agrees on it: at an object's
+    rim a pose that is off by a centimetre would see past it.
+
+    Args:
+        xyz: (M, 3) float32; T: (4, 4) float64 takes them to the optical frame; camera: (4,) fx, fy, cx, cy.
+        points: (N, 3) float32 of the cloud; labels: (N,) int32.
+
+    Returns:
+        (M,) int32: OUTSIDE, HIDDEN, THROUGH, or the label where the point is seen.
+    """
+    out = np.empty(len(xyz), np.int32)
+    for i in range(len(xyz)):
+        x = T[0, 0] * xyz[i, 0] + T[0, 1] * xyz[i, 1] + T[0, 2] * xyz[i, 2] + T[0, 3]
+        y = T[1, 0] * xyz[i, 0] + T[1, 1] * xyz[i, 1] + T[1, 2] * xyz[i, 2] + T[1, 3]
+        z = T[2, 0] * xyz[i, 0] + T[2, 1] * xyz[i, 1] + T[2, 2] * xyz[i, 2] + T[2, 3]
+        out[i] = OUTSIDE
+        if z < 0.05:
+            continue
+        u, v = camera[0] * x / z + camera[2], camera[1] * y / z + camera[3]
+        if not (-0.5 <= u < width - 0.5 and -0.5 <= v < height - 0.5):
+            continue
+        column, row = int(u + 0.5), int(v + 0.5)
+        tolerance = 0.02 + 0.008 * z * z
+        reach = max(1, int(0.008 * camera[0] / z))
+        nearer = farther = 0
+        for k in range(5):
+            r = row + (0 if k == 0 else reach if k <= 2 else -reach)
+            c = column + (0 if k == 0 else reach if k % 2 == 1 else -reach)
+            if not (0 <= r < height and 0 <= c < width):
+                continue
+            pixel = r * width + c
+            depth = points[pixel, 2]
+            if not depth > 0:
+                continue
+            if abs(depth - z) <= tolerance:
+                out[i] = labels[pixel]
+                nearer = farther = 0
+                break
+            if depth < z:
+                nearer += 1
+            else:
+                farther += 1
+        if nearer > 0 and nearer >= farther:
+            out[i] = HIDDEN
+        elif farther >= 3 and nearer == 0:
+            out[i] = THROUGH
+    return out
+
+
+@njit(cache=True, nogil=True)
+def spread(starts, each, turn):  # type: ignore[no-untyped-def]  # compiled
+    """About ``each`` voxels of every entry, evenly; other ones at every ``turn``, so that all have theirs in time.
+
+    Args:
+        starts: (E + 1,) int64 where each entry's voxels begin.
+
+    Returns:
+        (R,) int64 the voxels, (E + 1,) int64 where each entry's begin among them, (E,) float32 for how many each of
+        them stands.
+    """
+    chosen, begins = np.empty(starts[-1], np.int64), np.zeros(len(starts), np.int64)
+    stride = np.ones(len(starts) - 1, np.float32)
+    r = 0
+    for e in range(len(starts) - 1):
+        step = max(1, (starts[e + 1] - starts[e]) // each)
+        stride[e] = step
+        for i in range(starts[e] + turn % step, starts[e + 1], step):
+            chosen[r] = i
+            r += 1
+        begins[e + 1] = r
+    return chosen[:r].copy(), begins, stride
+
+
+@njit(cache=True, nogil=True)
+def border(points, labels, width, height, count):  # type: ignore[no-untyped-def]  # compiled
+    """How many lines of an organised cloud begin or end, at its first or last return, in each instance.
+
+    Args:
+        points: (N, 3) float32; labels: (N,) int32; width, height: of the image; count: number of instances.
+
+    Returns:
+        (count,) int32.
+    """
+    out = np.zeros(count, np.int32)
+    for side in range(4):
+        lines, steps = (height, width) if side < 2 else (width, height)
+        for line in range(lines):
+            for step in range(steps // 8):  # a border without returns that is wider is none of the sensor's
+                along = step if side % 2 == 0 else steps - 1 - step
+                pixel = line * width + along if side < 2 else along * width + line
+                if points[pixel, 2] > 0:
+                    if labels[pixel] >= 0:
+                        out[labels[pixel]] += 1
+                    break
+    return out
+
+
+@njit(cache=True, nogil=True)
+def tally(seen, starts, count):  # type: ignore[no-untyped-def]  # compiled
+    """How often each answer of ``look`` was given for each entry.
+
+    Args:
+        seen: (M,) int32, entries one after the other; starts: (E + 1,) int64 where each begins; count: instances.
+
+    Returns:
+        votes (E, count) int32 seen as each instance, state (E, 4) int32: outside, hidden, through, seen.
+    """
+    votes = np.zeros((len(starts) - 1, count), np.int32)
+    state = np.zeros((len(starts) - 1, 4), np.int32)
+    for e in range(len(starts) - 1):
+        for i in range(starts[e], starts[e + 1]):
+            if seen[i] >= 0:
+                votes[e, seen[i]] += 1
+            state[e, 3 if seen[i] >= -1 else seen[i] + 4] += 1
+    return votes, state
+
+
+@njit(cache=True, nogil=True)
+def wear(seen, rows, bounds, stride, home, confirmed, voxels):  # type: ignore[no-untyped-def]  # compiled
+    """What each voxel loses by being looked through, and half of it by being seen as another object that is confirmed.
+
+    Args:
+        seen: (R,) int32 what ``look`` says of the voxels ``rows``, (R,) int64, one entry after the other; bounds:
+            (E + 1,) where each entry's begin; stride: (E,) float32 for how many voxels each stands, whose turn is
+            another time.
+        home: (K + 1,) int64 entry that each instance is, -1 for none; confirmed: (E + 1,) bool; voxels: their number M.
+
+    Returns:
+        (M,) float32.
+    """
+    out = np.zeros(voxels, np.float32)
+    for e in range(len(bounds) - 1):
+        for i in range(bounds[e], bounds[e + 1]):
+            if seen[i] == THROUGH:
+                out[rows[i]] = stride[e]
+            else:
+                other = home[max(seen[i], -1)]
+                if confirmed[other] and other != e:
+                    out[rows[i]] = np.float32(0.5) * stride[e]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def pure(first, second, owner, home, confirmed):  # type: ignore[no-untyped-def]  # compiled
+    """(P,) bool: points that lie in no confirmed object but, perhaps, the one that their instance is.
+
+    Args:
+        first, second: (P,) int32 entries in whose voxels each point lies; owner: (P,) int32 its instance; home,
+            confirmed: as for ``wear``.
+    """
+    out = np.empty(len(owner), np.bool_)
+    for p in range(len(owner)):
+        mine = home[owner[p]]
+        out[p] = not (confirmed[first[p]] and first[p] != mine and second[p] != mine)
+    return out
