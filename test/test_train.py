@@ -168,14 +168,14 @@ def test_votes_point_at_the_true_centres_in_the_network_frame(sample):
 
 def test_labels_carried_from_an_earlier_frame_are_mostly_those_of_the_same_things():
     told, right, things = [], [], []
-    for index in range(1, 6):  # one pair says little: each frame is read by another sensor
+    for index in range(1, 13):  # a few pairs say little: from one to the next all or nothing is told
         example = prepare(simulate_pair(5, index), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
         labels, truth = example.labels, example.truth
         both = (labels >= 0) & (truth >= 0)
         told.append(both.float().mean().item())
         right.append((labels == truth)[both].float().mean().item())
         things.append(len(labels[both].unique()))
-    assert np.median(told) > 0.2
+    assert np.mean(told) > 0.2
     assert np.median(right) > 0.9
     assert np.median(things) > 2
 
