@@ -76,7 +76,8 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     neighbors = hierarchy.levels[0].neighbors.numpy()
     surface, bonds = logits.sigmoid().numpy(), model.network.bonds(features, hierarchy.levels[0]).numpy()
-    objects, surfaces = cluster(e.numpy(), surface, bonds, neighbors, "fast", model.clustering)
+    constants = model.clustering.for_cloud(sample.viewpoint is None)
+    objects, surfaces = cluster(e.numpy(), surface, bonds, neighbors, "fast", constants)
     found = find_segments(objects, surfaces, e.numpy(), surface, bonds, neighbors, grid, model.score)
     masks = [truth == entity for entity in range(len(sample.is_surface))]
     things = [s for s in found if s.kind == "object"]
