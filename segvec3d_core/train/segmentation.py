@@ -22,6 +22,7 @@ from ..metrics import FrameScore, score_frame
 from ..network import NetworkConfig, PointAttention
 from . import losses
 from .data import Example, Scenes, load_sample, prepare, use_one_thread
+from .muon import Muon, parted
 from .weak import Supervision
 
 log = logging.getLogger(__name__)
@@ -132,13 +133,19 @@ class Run:
         self.network = PointAttention(config)
         if plan.start is not None:
             begin_with(self.network, plan.start)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=plan.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
-        )
+        matrices, others = parted(self.network)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "matrices": Muon(matrices, plan.learning_rate),
+            "others": torch.optim.AdamW(others, plan.learning_rate, weight_decay=0.0, betas=(0.9, 0.98)),
+        }
         updates = max(2, plan.steps // plan.accumulate)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, plan.learning_rate, updates + 1, pct_start=0.08, div_factor=10, final_div_factor=100
-        )
+        self.schedules = {
+            name: torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, plan.learning_rate, updates + 1, pct_start=0.08, div_factor=10, final_div_factor=100,
+                cycle_momentum=False,
+            )
+            for name, optimizer in self.optimizers.items()
+        }  # fmt: skip
         self.average = Average(self.network)
         self.means: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
@@ -155,9 +162,10 @@ class Run:
             self.means[key] = 0.99 * self.means.get(key, value) + 0.01 * value
         if self.step % self.plan.accumulate == 0:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            self.schedule.step()
+            for name, optimizer in self.optimizers.items():
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                self.schedules[name].step()
             self.average.update(self.network)
 
     def averaged(self) -> PointAttention:
@@ -186,8 +194,8 @@ class Run:
         values = {
             "terms": self._terms(),
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "schedules": {name: schedule.state_dict() for name, schedule in self.schedules.items()},
             "average": self.average.values,
             "step": self.step,
             "seconds": self.seconds,
@@ -207,8 +215,9 @@ class Run:
         if state["terms"] != self._terms():
             raise ValueError(f"resume: {path} belongs to a run of {state['terms']}, got {self._terms()}")
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+            self.schedules[name].load_state_dict(state["schedules"][name])
         self.average.values, self.history = state["average"], state["history"]
         self.step, self.seconds = state["step"], state["seconds"]
         log.info("segmentation: resumed at step %d of %d", self.step, self.plan.steps)
