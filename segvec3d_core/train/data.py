@@ -210,7 +210,8 @@ class Example:
         labels: (V,) int64 instance of each voxel that the supervision names, else -1.
         truth: (V,) int64 true instance, for measuring.
         is_surface: (V,) bool, as far as the supervision says.
-        centres: (V, 3) float32 true centre votes in embedding units; has_centre: (V,) bool.
+        centres: (V, 3) float32 centre votes in embedding units, true ones or those of what is seen and labelled;
+        has_centre: (V,) bool.
         grid: the voxels; instance: (N,) int64 true instance of each point.
     """
 
@@ -222,6 +223,20 @@ class Example:
     has_centre: Tensor
     grid: VoxelGrid
     instance: NDArray[np.int64]
+
+
+def seen_centres(
+    hierarchy: Hierarchy, labels: NDArray[np.int64], is_surface: NDArray[np.bool_]
+) -> tuple[Tensor, Tensor]:
+    """Centres of what is seen and labelled, where nobody says where the true ones are -> (V, 3) votes in embedding
+    units, and (V,) bool: on labelled objects."""
+    position = hierarchy.levels[0].position.numpy()
+    known = labels >= 0
+    count = np.bincount(labels[known], minlength=1)
+    total = np.stack([np.bincount(labels[known], weights=column) for column in position[known].T], 1)
+    centres = total / np.maximum(count, 1)[:, None] * VOTE_SCALE if len(total) else np.zeros((1, 3))
+    votes = centres[np.maximum(labels, 0)].astype(np.float32)
+    return torch.from_numpy(votes), torch.from_numpy(known & ~is_surface)
 
 
 def majority(inverse: NDArray[np.int64], instance: NDArray[np.int64], voxels: int, entities: int) -> NDArray[np.int64]:
@@ -302,14 +317,16 @@ def prepare(
     rotation = rotation if turn is None else turn @ rotation
     votes = sample.centres if fovea is None else fovea.compress(sample.centres)
     votes = (votes - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
-    has_centre = (labels >= 0) & ~is_surface if supervision is None else np.zeros(len(grid), bool)
+    centres, has_centre = torch.from_numpy(votes[known]), torch.from_numpy((labels >= 0) & ~is_surface)
+    if supervision is not None:
+        centres, has_centre = seen_centres(hierarchy, labels, is_surface)
     return Example(
         hierarchy,
         torch.from_numpy(labels),
         torch.from_numpy(truth),
         torch.from_numpy(is_surface),
-        torch.from_numpy(votes[known]),
-        torch.from_numpy(has_centre),
+        centres,
+        has_centre,
         grid,
         sample.instance,
     )

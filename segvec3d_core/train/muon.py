@@ -61,7 +61,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 def parted(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """A network's matrices, which are Muon's, and all its other weights."""
-    weights = list(network.parameters())
+    weights: list[Tensor] = list(network.parameters())
     is_matrix = [weight.ndim == 2 and min(weight.shape) > 1 for weight in weights]
     matrices = [weight for weight, yes in zip(weights, is_matrix, strict=True) if yes]
     return matrices, [weight for weight, yes in zip(weights, is_matrix, strict=True) if not yes]

@@ -1,6 +1,8 @@
 """Weak grouping signals (section 3.2): what stands in for full instance labels.
 
-The answer is always a (V,) label array with -1 for "nobody says", so the losses never know the difference.
+The answer is always a (V,) label array with -1 for "nobody says", so the losses never know the difference. What
+somebody labelled are a few points; ``spread`` carries their labels on over the surface as far as its shape lets them:
+up to creases that bend inward, as they are where two things touch, and to sharp turns.
 """
 
 from __future__ import annotations
@@ -10,11 +12,21 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
 
 from ..kernels.components import connected
 from ..network import Hierarchy
 
 Labels = NDArray[np.int64]
+
+REACH = 1.0
+"""Barriers that a label may cross on its way from a labelled point, together."""
+CREASE = 0.3
+"""Two labels that meet across less than so much of a barrier met by chance, and the voxels between are nobody's."""
+_STEP = 1e-3
+"""What a step of one voxel edge costs where there is no barrier: the nearer label wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +34,10 @@ class Supervision:
     """Which weak signal a training run sees.
 
     Attributes:
-        kind: "points": ``count`` labelled points a scene; "one-point": one labelled point per instance, spread over
-            its over-segment; "agreement": the same, in one frame of a sequence, and carried to the next, which is
-            learned from; "oversegmentation": pieces of smooth surface as instances, no label by hand at all.
+        kind: "points": ``count`` labelled points a scene; "one-point": one labelled point per instance; the labels of
+            both are spread; "agreement": one per instance in one frame of a sequence, spread there and carried to the
+            next frame, which is learned from; "oversegmentation": pieces of smooth surface as instances, no label by
+            hand at all.
         count: labelled points of a scene, for "points".
     """
 
@@ -51,6 +64,44 @@ def oversegment(hierarchy: Hierarchy, angle: float = 0.12) -> Labels:
     return np.asarray(connected(normals, neighbors, np.ones(len(normals), bool), angle))
 
 
+def creases(hierarchy: Hierarchy) -> NDArray[np.float32]:
+    """How much the shape speaks against each edge -> (V, k) float32 barriers, 0 on a plane: inward creases, as two
+    things that touch make them, and turns of the normal."""
+    edges = hierarchy.levels[0].edges.numpy()
+    cosine, convexity = edges[:, :, 6], edges[:, :, 7]
+    return np.asarray(np.maximum(-convexity, 0) + 1 - np.clip(cosine, -1, 1), np.float32)
+
+
+def spread(marked: Labels, hierarchy: Hierarchy, barriers: NDArray[np.float32]) -> Labels:
+    """Labels of a few voxels, carried on to all that are nearest to them over the neighbourhood graph.
+
+    Every voxel takes the label of the marked voxel from which the path over the fewest barriers leads (a watershed from
+    given seeds, as in Meyer, 1994). Beyond ``REACH`` there is no label, nor where two labels met without a barrier.
+
+    Args:
+        marked: (V,) label of the marked voxels, -1 of the others; barriers: (V, k) of each edge, not negative.
+
+    Returns:
+        (V,) int64, -1 where nobody says.
+    """
+    seeds = np.flatnonzero(marked >= 0)
+    if len(seeds) == 0:
+        return marked.copy()
+    level = hierarchy.levels[0]
+    neighbors, length = level.neighbors.numpy(), level.edges[:, :, 3].numpy()
+    v, k = neighbors.shape
+    own = np.repeat(np.arange(v), k)
+    cost = (barriers + _STEP * length).reshape(-1) + 1e-6  # csr_matrix takes 0 for no edge
+    real = own != neighbors.reshape(-1)
+    graph = csr_matrix((cost[real], (own[real], neighbors.reshape(-1)[real])), shape=(v, v))
+    graph = graph.maximum(graph.T)  # what one voxel finds, the other may not
+    far, _, source = dijkstra(graph, directed=False, indices=seeds, min_only=True, return_predecessors=True)
+    labels = np.where(far <= REACH, marked[np.maximum(source, 0)], -1)
+    apart = (labels[:, None] >= 0) & (labels[neighbors] >= 0) & (labels[:, None] != labels[neighbors])
+    by_chance = (apart & (barriers < CREASE)).sum(1) > 0.5 * apart.sum(1)
+    return np.where(by_chance & (marked < 0), -1, labels)
+
+
 def across_frames(
     points_a: NDArray[np.float32], points_b: NDArray[np.float32], labels_a: Labels, radius: float | NDArray[np.float32]
 ) -> Labels:
@@ -64,12 +115,22 @@ def across_frames(
     Returns:
         (B,) int64, -1 where A saw nothing near.
     """
-    from scipy.spatial import cKDTree
-
     if len(points_a) == 0:
         return np.full(len(points_b), -1, np.int64)
     distance, nearest = cKDTree(points_a).query(points_b)
     return np.where(distance <= radius, labels_a[nearest], -1)
+
+
+def mark(supervision: Supervision, truth: Labels, rng: np.random.Generator) -> Labels:
+    """The few voxels that somebody labels, of (V,) true instances, -1 unknown -> (V,) int64, -1 elsewhere."""
+    shuffled = rng.permutation(np.flatnonzero(truth >= 0))
+    if supervision.kind == "points":
+        chosen = shuffled[: supervision.count]
+    else:
+        chosen = shuffled[np.unique(truth[shuffled], return_index=True)[1]]
+    marked = np.full(len(truth), -1, np.int64)
+    marked[chosen] = truth[chosen]
+    return marked
 
 
 def weaken(
@@ -86,23 +147,15 @@ def weaken(
 
     Returns:
         labels (V,), -1 where nobody says; kinds (V,) bool, whether a labelled voxel lies on a surface. Labelled
-        points come with their kind, and a piece takes that of its point; from over-segmentation alone, pieces of over
-        a tenth of the scene are surfaces.
+        points come with their kind, and so does all that their label is spread over; from over-segmentation alone,
+        pieces of over a tenth of the scene are surfaces.
     """
-    labelled = np.flatnonzero(truth >= 0)
-    labels = np.full(len(truth), -1, np.int64)
-    if supervision.kind == "points":
-        chosen = rng.permutation(labelled)[: supervision.count]
-        labels[chosen] = truth[chosen]
-        return labels, is_surface
-    pieces = oversegment(hierarchy)
     if supervision.kind == "oversegmentation":
+        pieces = oversegment(hierarchy)
         size = np.bincount(pieces)[pieces]
         return np.where(size >= 8, pieces, -1), size > len(pieces) / 10
-    shuffled = rng.permutation(labelled)
-    _, first = np.unique(truth[shuffled], return_index=True)
-    kinds = np.zeros(len(truth), bool)
-    for seed in shuffled[first]:
-        piece = pieces == pieces[seed]
-        labels[piece], kinds[piece] = truth[seed], is_surface[seed]
-    return labels, kinds
+    marked = mark(supervision, truth, rng)
+    labels = spread(marked, hierarchy, creases(hierarchy))
+    kinds = np.zeros(int(marked.max(initial=-1)) + 2, bool)  # the last is what label -1 reads
+    kinds[marked[marked >= 0]] = is_surface[marked >= 0]
+    return labels, np.asarray(kinds[labels], bool)
