@@ -37,6 +37,7 @@ class AlignmentConfig:
         paper: use the paper's own u_X, mean-pooled F alone, and one projection for everything.
         looks: dimensions of colour, of material and of shape, each with projections of their own; 0: one projection
             for everything.
+        again: describe each voxel a second time, knowing what the whole instance is like.
     """
 
     features: int = 96
@@ -45,6 +46,7 @@ class AlignmentConfig:
     hidden: int = 128
     paper: bool = False
     looks: int = 32
+    again: bool = True
 
     @property
     def parts(self) -> list[int]:
@@ -61,8 +63,22 @@ class AlignmentConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AlignmentConfig:
-        """From ``to_dict``; files from before there were looks have one projection for everything."""
-        return cls(**{"looks": 0, **values})
+        """From ``to_dict``; files from before there were looks have one projection for everything, and those from
+        before voxels were described again describe them once."""
+        return cls(**{"looks": 0, "again": False, **values})
+
+    @property
+    def pooled(self) -> int:
+        """How many numbers are pooled of an instance: the mean of F, mean and maximum of each descriptor, its size and
+        its colours."""
+        if self.paper:
+            return self.features
+        return self.features + (5 if self.again else 3) * self.hidden + (self.hidden // 2 * 2 if self.looks else 0)
+
+    @property
+    def mixed(self) -> int:
+        """d_u, what ``pooled`` is mixed down to."""
+        return 4 * self.hidden if self.again and not self.paper else self.pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +168,17 @@ class Alignment(nn.Module):
         self.describe = nn.Sequential(
             nn.Linear(config.features + VOXEL_GEOMETRY, h), nn.GELU(), nn.Linear(h, h), nn.GELU(), nn.Linear(h, h)
         )
+        self.again = (
+            nn.Sequential(nn.Linear(3 * h, h), nn.GELU(), nn.Linear(h, h), nn.GELU(), nn.Linear(h, h))
+            if config.again and not config.paper
+            else None
+        )
         self.looks = None if len(config.parts) == 1 else Looks(config)
         statistics = INSTANCE_STATISTICS if self.looks is None else SIZE_STATISTICS
         self.summarise = nn.Sequential(nn.Linear(statistics, h), nn.GELU(), nn.Linear(h, h))
-        width = config.features if config.paper else config.features + 3 * h
-        if self.looks is not None:
-            width += self.looks.width
-        self.w_3d = nn.Linear(width, config.shared, bias=False)
-        self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
+        width, mixed = config.pooled, config.mixed
+        self.w_3d = nn.Linear(mixed, config.shared, bias=False)
+        self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, mixed), nn.GELU(), nn.Dropout(0.1))
         self.w_txt = nn.Linear(config.text, config.shared, bias=False)
         self.log_temperature = nn.Parameter(torch.tensor(0.07).log())
         # Calibration: probability that a text describes an instance = sigmoid(a score + b).
@@ -169,7 +188,8 @@ class Alignment(nn.Module):
         """Equation (9): u_X, the mean of the instance's features, L2-normalised -> (K, d_u).
 
         Beside the mean of F stand the mean and maximum of a descriptor that sees each voxel's place in the instance,
-        and the instance's size and colour: F of a network that parts instances need not know what they are.
+        those of a second one that has seen the first's, and the instance's size and colour: F of a network that parts
+        instances need not know what they are.
         """
         return self._pool(x, None if self.looks is None else self.looks.paint(x))
 
@@ -179,6 +199,10 @@ class Alignment(nn.Module):
             return nn.functional.normalize(mean, dim=1)
         d = fused_mlp(self.describe, torch.cat([x.features, x.geometry], 1))
         u = [mean, _mean(d, x), _peak(d, x)]
+        if self.again is not None:
+            whole = torch.cat(u[1:], 1)
+            d = fused_mlp(self.again, torch.cat([d, whole[x.owner]], 1))
+            u += [_mean(d, x), _peak(d, x)]
         if paint is None:
             u.append(self.summarise(x.statistics))
         else:
@@ -234,11 +258,10 @@ class Looks(nn.Module):
         super().__init__()
         h = config.hidden // 2
         self.width = 2 * h
-        u = config.features + 3 * config.hidden + self.width
         self.tint = nn.Sequential(nn.Linear(7, h), nn.GELU(), nn.Linear(h, h), nn.GELU(), nn.Linear(h, h))
         self.color = nn.Sequential(nn.Linear(self.width, h), nn.GELU(), nn.Linear(h, config.looks))
-        self.material = nn.Linear(u, config.looks)
-        self.shape = nn.Linear(u, config.looks)
+        self.material = nn.Linear(config.mixed, config.looks)
+        self.shape = nn.Linear(config.mixed, config.looks)
         self.w_txt = nn.ModuleList([nn.Linear(config.text, config.looks, bias=False) for _ in BLOCKS[1:]])
         # What a text claims: for each block the log odds that it claims anything, and a shift of what counts as true,
         # for "thing" is true of much that scores low.

@@ -26,7 +26,7 @@ STRAY = 0.2
 """A voxel with this share of the points that its object's voxels hold on average, weighed by points, may be stray."""
 STRAY_POINTS = 0.1
 """No more of an object's points are taken for stray."""
-DESCRIBED_VOXELS = 512
+DESCRIBED_VOXELS = 128
 """A larger instance is described by so many of its voxels, evenly picked: what it is does not hang on the rest."""
 
 

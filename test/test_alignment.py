@@ -41,7 +41,10 @@ def test_the_papers_own_instance_vector_is_the_normalised_mean_of_its_features()
         assert torch.allclose(u[k], mean / mean.norm(), atol=1e-5)
 
 
-FORMS: dict[str, dict[str, Any]] = {"paper": {"paper": True}, "one projection": {"looks": 0}, "looks": {"looks": 3}}
+FORMS: dict[str, dict[str, Any]] = {
+    "paper": {"paper": True}, "one projection": {"looks": 0}, "looks": {"looks": 3},
+    "described once": {"looks": 3, "again": False},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 GRID: dict[str, tuple[float, ...]] = {
     "bond_threshold": (-2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25),
     "scan_bond_threshold": (-2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25),
-    "surface_threshold": (0.3, 0.35, 0.4, 0.45, 0.5, 0.6),
+    "surface_threshold": (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6),
     "merge_radius": (0.0, 0.2, 0.35, 0.5, 0.65, 0.8),
     "part_threshold": (-3.0, -2.0, -1.5, -1.0, -0.5),
     "adopt_radius": (0.0, 0.3, 0.5, 1.0, 1.5),
