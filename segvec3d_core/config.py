@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 ClusteringMethod = Literal["fast", "dbscan", "mean-shift", "fixed-radius"]
 
@@ -68,3 +68,45 @@ class SegmentationConfig:
         if self.clustering not in get_args(ClusteringMethod):
             known = ", ".join(get_args(ClusteringMethod))
             raise ValueError(f"clustering: expected one of {known}, got {self.clustering!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Shape of the network. The defaults are the shipped form; each switch is a row of the ablation.
+
+    Attributes:
+        neighbors: k of the graph, the voxel itself included.
+        channels, layers: width and number of attention layers of each level; level l has voxels of edge
+            ``2**l`` times the finest. One level is the paper's own form.
+        features: d_f, width of H and F.
+        embedding: d_e, of which the first three are the centre vote.
+        recompute: take the neighbourhoods of every layer but the first of a level anew, nearest in feature space, as
+            the paper offers "optionally" (and DGCNN does); quadratic in the voxels of a level.
+        edge_features: let attention see the relative pose of neighbours.
+        attention: weigh neighbours by (1), or all alike.
+        residual: add each layer's input to its output, (3).
+        concatenate: feed all layers into H, (4), or only the last one.
+        global_context: fuse the max-pooled scene vector, (5) and (6).
+        centre_vote: add each voxel's own position to the first three embedding channels.
+    """
+
+    neighbors: int = 16
+    channels: tuple[int, ...] = (32, 64, 128, 128, 96)
+    layers: tuple[int, ...] = (2, 2, 3, 2, 2)
+    features: int = 96
+    embedding: int = 16
+    recompute: bool = False
+    edge_features: bool = True
+    attention: bool = True
+    residual: bool = True
+    concatenate: bool = True
+    global_context: bool = True
+    centre_vote: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**known)

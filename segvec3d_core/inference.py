@@ -17,7 +17,8 @@ from .kernels.dense import PANEL, Packed, fold, pack
 from .kernels.forward import blocks, descend, enter, finish, layer, padded, padded_rows, pool, three_layers
 
 if TYPE_CHECKING:
-    from .network import Bonds, Hierarchy, Level, PointAttention, PointwiseAttention
+    from .hierarchy import Hierarchy, Level
+    from .network import Bonds, PointAttention, PointwiseAttention
 
 
 KEPT_BYTES = 64 << 20

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
-from .config import SegmentationConfig
+from .config import NetworkConfig, SegmentationConfig
+from .hierarchy import build_hierarchy
 from .inference import single_thread
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, vertical_of
 from .kernels import KERNEL_LOCK
 from .matching import answer
-from .network import NetworkConfig, PointAttention, build_hierarchy
+from .network import PointAttention
 from .query import interpret
 from .relations import View
 from .text import TextEncoder

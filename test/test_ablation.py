@@ -13,7 +13,8 @@ import torch
 
 from segvec3d_core.cli import main
 from segvec3d_core.clustering import ClusteringConfig
-from segvec3d_core.network import NetworkConfig, PointAttention
+from segvec3d_core.config import NetworkConfig
+from segvec3d_core.network import PointAttention
 from segvec3d_core.train import ablation
 from segvec3d_core.train.ablation import FULL, VARIANTS, AblationPlan, markdown, run_ablation, score_scene, select
 from segvec3d_core.train.data import Example, prepare, simulate_sample

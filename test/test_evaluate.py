@@ -10,11 +10,11 @@ import pytest
 
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.clustering import ClusteringConfig
-from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.config import NetworkConfig, SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder
 from segvec3d_core.datasets.scans import Scan, ScanFolder
 from segvec3d_core.evaluate import evaluate, evaluate_retrieval, object_mask, queries, score, spread, variations
-from segvec3d_core.network import Hierarchy, NetworkConfig
+from segvec3d_core.hierarchy import Hierarchy
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 

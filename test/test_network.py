@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from segvec3d_core.config import NetworkConfig
+from segvec3d_core.hierarchy import build_hierarchy, canonical_rotation
 from segvec3d_core.inference import FusedNetwork
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
 from segvec3d_core.kernels.bonds import reference as bonds_reference
 from segvec3d_core.kernels.dense import TILE, dense, fold, gelu, pack, standardize
-from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy, canonical_rotation, recomputed
+from segvec3d_core.network import PointAttention, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
 PAPER = NetworkConfig(channels=(32,), layers=(3,), edge_features=False, centre_vote=False)

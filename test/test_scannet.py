@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from segvec3d_core.cli import main
+from segvec3d_core.config import NetworkConfig
 from segvec3d_core.datasets.scannet import LABEL_MAP, read_labelled_points, read_scene, scene_folders
 from segvec3d_core.datasets.scans import ScanFolder, find_scans
-from segvec3d_core.network import NetworkConfig, PointAttention
+from segvec3d_core.network import PointAttention
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.train.data import Scenes
 from segvec3d_core.train.segmentation import example_loss

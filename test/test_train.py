@@ -11,7 +11,9 @@ import torch
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment, AlignmentConfig
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from segvec3d_core.network import NetworkConfig, PointAttention, build_hierarchy
+from segvec3d_core.config import NetworkConfig
+from segvec3d_core.hierarchy import build_hierarchy
+from segvec3d_core.network import PointAttention
 from segvec3d_core.text import TextEncoder
 from segvec3d_core.train import data, describing, losses, run
 from segvec3d_core.train.alignment import AlignmentTraining

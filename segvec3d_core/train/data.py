@@ -18,9 +18,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..config import NetworkConfig
 from ..datasets.frames import IGNORE, Frame, FrameFolder
 from ..datasets.scannet import ScanNetScene, read_scene, scene_folders
-from ..network import VOTE_SCALE, Hierarchy, NetworkConfig, build_hierarchy, canonical_rotation
+from ..hierarchy import Hierarchy, build_hierarchy, canonical_rotation
+from ..network import VOTE_SCALE
 from ..voxels import Fovea, VoxelGrid, voxelize
 from .weak import Supervision, across_frames, weaken
 

@@ -21,8 +21,8 @@ from tqdm import tqdm
 from ..alignment import InstanceInput
 from ..clustering import cluster
 from ..config import SegmentationConfig
+from ..hierarchy import build_hierarchy
 from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments, find_segments
-from ..network import build_hierarchy
 from ..pipeline import SegVec3D
 from ..voxels import Fovea, voxelize
 from .data import Sample, load_sample, majority, use_one_thread

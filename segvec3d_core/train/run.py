@@ -15,7 +15,7 @@ import torch
 
 from ..alignment import Alignment, AlignmentConfig
 from ..checkpoint import load_checkpoint
-from ..network import NetworkConfig
+from ..config import NetworkConfig
 from ..pipeline import SegVec3D
 from .alignment import AlignmentTraining, train_alignment
 from .data import use_threads

@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig, cluster
+from ..config import NetworkConfig
 from ..metrics import FrameScore, score_frame
-from ..network import NetworkConfig, PointAttention
+from ..network import PointAttention
 from . import losses
 from .data import Example, Scenes, load_sample, prepare, use_one_thread
 from .muon import Muon, parted

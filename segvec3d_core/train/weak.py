@@ -16,8 +16,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
+from ..hierarchy import Hierarchy
 from ..kernels.components import connected
-from ..network import Hierarchy
 
 Labels = NDArray[np.int64]
 
