@@ -188,6 +188,7 @@ class Run:
         return {
             "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
             "start": start, "frames": frames, "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate,
+            "optimizer": "Muon",
         }  # fmt: skip
 
     def save(self, path: Path) -> None:
