@@ -73,7 +73,12 @@ class AlignmentConfig:
         its colours."""
         if self.paper:
             return self.features
-        return self.features + (5 if self.again else 3) * self.hidden + (self.hidden // 2 * 2 if self.looks else 0)
+        return self.features + (5 if self.again else 3) * self.hidden + (self.paint if self.looks else 0)
+
+    @property
+    def paint(self) -> int:
+        """How many numbers say what an instance's colours are like: mean and maximum, half of ``hidden`` each."""
+        return self.hidden // 2 * 2
 
     @property
     def mixed(self) -> int:
@@ -256,10 +261,9 @@ class Looks(nn.Module):
 
     def __init__(self, config: AlignmentConfig) -> None:
         super().__init__()
-        h = config.hidden // 2
-        self.width = 2 * h
+        h = config.paint // 2
         self.tint = nn.Sequential(nn.Linear(7, h), nn.GELU(), nn.Linear(h, h), nn.GELU(), nn.Linear(h, h))
-        self.color = nn.Sequential(nn.Linear(self.width, h), nn.GELU(), nn.Linear(h, config.looks))
+        self.color = nn.Sequential(nn.Linear(config.paint, h), nn.GELU(), nn.Linear(h, config.looks))
         self.material = nn.Linear(config.mixed, config.looks)
         self.shape = nn.Linear(config.mixed, config.looks)
         self.w_txt = nn.ModuleList([nn.Linear(config.text, config.looks, bias=False) for _ in BLOCKS[1:]])

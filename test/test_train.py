@@ -222,6 +222,16 @@ def test_weak_labels_are_never_more_than_promised(example):
         assert set(labels[labels >= 0]) == set(marked[marked >= 0])
 
 
+def test_labels_of_one_point_each_reach_most_of_a_scene_and_are_mostly_true(example):
+    truth = example.truth.numpy()
+    labels = spread(
+        mark(Supervision("one-point"), truth, np.random.default_rng(0)), example.hierarchy, creases(example.hierarchy)
+    )
+    both = (labels >= 0) & (truth >= 0)
+    assert both.sum() > 0.6 * (truth >= 0).sum()
+    assert (labels == truth)[both].mean() > 0.7
+
+
 def test_all_that_a_label_spreads_over_is_of_its_points_kind(example):
     truth = np.full(len(example.truth), -1)
     seed = int(np.flatnonzero(example.truth.numpy() >= 0)[0])
