@@ -1,8 +1,9 @@
 """Embeddings to instances (section 3.2).
 
 The voxels are first grown into segments along the bonds that the network sees between neighbours, and each segment as
-a whole is a surface or not. Objects are then made of the segments, which is the fast default, or of the embeddings
-of all object voxels by one of the paper's ways: DBSCAN, mean-shift, fixed radius.
+a whole is a surface or not. Objects are then made of the segments by their mean embeddings ("fast"), or of the
+embeddings of all object voxels by one of the paper's ways: DBSCAN, mean-shift, fixed radius. The default, which judges
+segments by a network of their own, is ``grouping.py``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class ClusteringConfig:
         part_threshold: segments that touch with a lower mean bond than this are never merged by their embeddings.
         merge_radius: segments whose mean embeddings are nearer than this are one object.
         adopt_radius: a fragment joins the nearest object within this.
+        join_threshold: superpoints whose pairs are on average more likely of one instance than this are one.
+        kind_threshold: an instance of superpoints that is more likely a surface than this is one.
         min_voxels: smaller segments are fragments.
         min_surface_voxels: smaller surfaces are dropped.
         radius: of mean-shift and fixed-radius; DBSCAN, which chains, links within half of it.
@@ -50,6 +53,8 @@ class ClusteringConfig:
     part_threshold: float = -1.0
     merge_radius: float = 0.35
     adopt_radius: float = 0.5
+    join_threshold: float = 0.5
+    kind_threshold: float = 0.5
     min_voxels: int = 12
     min_surface_voxels: int = 60
     radius: float = 0.5
@@ -58,6 +63,15 @@ class ClusteringConfig:
         """The constants for a frame or for a fused scan: both bond thresholds are then the one that counts."""
         threshold = self.scan_bond_threshold if is_scan else self.bond_threshold
         return replace(self, bond_threshold=threshold, scan_bond_threshold=threshold)
+
+    @staticmethod
+    def of(method: ClusteringMethod) -> tuple[str, ...]:
+        """The constants that a method reads."""
+        always = ("adopt_radius", "min_voxels", "min_surface_voxels")
+        if method == "graph":
+            return ("join_threshold", "kind_threshold", *always)
+        own = ("part_threshold", "merge_radius") if method == "fast" else ("radius",)
+        return ("surface_threshold", "bond_threshold", "scan_bond_threshold", *own, *always)
 
 
 def cluster(
@@ -87,7 +101,7 @@ def cluster(
     if len(e) == 0:
         return np.full(0, -1, np.int64), np.full(0, -1, np.int64)
     bonds = mutual(bonds, neighbors, np.float32(BOND_BOUND))
-    segments = grow(bonds, neighbors, config)
+    segments = grow(bonds, neighbors, config.bond_threshold)
     sizes = np.bincount(segments)
     on_surface = (np.bincount(segments, surface) / sizes > config.surface_threshold)[segments]
     surfaces = drop_small(np.where(on_surface, segments, -1), config.min_surface_voxels)
@@ -102,20 +116,21 @@ def cluster(
     return absorb_fragments(e, objects, ~on_surface, config), surfaces
 
 
-def grow(bonds: NDArray[np.float32], neighbors: NDArray[np.int64], config: ClusteringConfig) -> Labels:
+def grow(bonds: NDArray[np.float32], neighbors: NDArray[np.int64], least: float) -> Labels:
     """Grow segments along bonds: seeds by steepest ascent, then average linkage of what touches.
 
     The mean over a whole border decides, so one stray voxel bridges nothing.
 
     Args:
         bonds: (V, k) from ``kernels.agglomeration.mutual``; neighbors: (V, k) int64.
+        least: segments that touch with a higher mean bond than this, a logit, are one.
 
     Returns:
         (V,) int64 segment of each voxel, numbered by first voxel.
     """
     seeds, count = basins(bonds, neighbors)
     low, high, sums, counts = contacts(seeds, neighbors, bonds)
-    joined = average_linkage(low, high, sums, counts, count, config.bond_threshold)
+    joined = average_linkage(low, high, sums, counts, count, least)
     return drop_small(joined[seeds], 1)
 
 

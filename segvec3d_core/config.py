@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-ClusteringMethod = Literal["fast", "dbscan", "mean-shift", "fixed-radius"]
+ClusteringMethod = Literal["graph", "fast", "dbscan", "mean-shift", "fixed-radius"]
 
 DEFAULT_VOCABULARY: tuple[str, ...] = (
     "box", "book", "can", "bottle", "mug", "cup", "glass", "bowl", "plate", "pot", "pan", "tin", "canister",
@@ -27,7 +27,7 @@ class SegmentationConfig:
             ``voxel_size`` is given; inf for voxels of one size.
         max_voxels: voxel budget that bounds the time of a frame when ``voxel_size`` is None.
         max_scan_voxels: the same for a cloud without a viewpoint, a fused scan, which is larger and may take longer.
-        clustering: how embeddings become instances.
+        clustering: how voxels become instances: "graph" judges superpoints by a network, the others merge embeddings.
         min_range, max_range: keep points at this distance from the viewpoint (or the origin), metres.
         crop_min, crop_max: keep points inside this axis-aligned box of the cloud's frame, metres; None keeps all.
         min_object_size, max_object_size: keep objects whose longest box edge is within these, metres.
@@ -43,7 +43,7 @@ class SegmentationConfig:
     fovea: float = 1.5
     max_voxels: int = 20_000
     max_scan_voxels: int = 80_000
-    clustering: ClusteringMethod = "fast"
+    clustering: ClusteringMethod = "graph"
     min_range: float = 0.0
     max_range: float = float("inf")
     crop_min: tuple[float, float, float] | None = None

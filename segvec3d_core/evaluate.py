@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -195,20 +195,21 @@ class Variation:
     figures: dict[str, float]
 
 
+PROBABILITIES = ("surface_threshold", "join_threshold", "kind_threshold")
+
+
 def variations(
     clustering: ClusteringConfig, config: SegmentationConfig
 ) -> Iterator[tuple[str, float, ClusteringConfig, SegmentationConfig]]:
     """Each constant between embeddings and instances times 0.7 and 1.3, the others as they are.
 
-    Those of the clustering, and of the configuration the two that drop instances. Whole numbers stay whole, and the
-    share that parts surfaces from objects stays below 1.
+    Those that the configured clustering reads, and of the configuration the two that drop instances. Whole numbers
+    stay whole, and probabilities below 1.
     """
-    for field in fields(clustering):
-        value = getattr(clustering, field.name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            for changed in _scaled(value):
-                allowed = min(changed, 0.99) if field.name == "surface_threshold" else changed
-                yield field.name, allowed, replace(clustering, **{field.name: allowed}), config  # type: ignore[arg-type]
+    for name in ClusteringConfig.of(config.clustering):
+        for changed in _scaled(getattr(clustering, name)):
+            allowed = min(changed, 0.99) if name in PROBABILITIES else changed
+            yield name, allowed, replace(clustering, **{name: allowed}), config  # type: ignore[arg-type]
     for name in ("min_points", "min_score"):
         for changed in _scaled(getattr(config, name)):
             yield name, changed, clustering, replace(config, **{name: changed})  # type: ignore[arg-type]

@@ -19,7 +19,9 @@ from .kernels.grid import group_rows
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
-SCORE_FEATURES = ("certainty", "tightness", "separation", "log_voxels", "log_radius", "cohesion", "contrast")
+SCORE_FEATURES = (
+    "certainty", "tightness", "separation", "log_voxels", "log_radius", "cohesion", "contrast", "joined", "parted",
+)  # fmt: skip
 FAR = 2.0
 """Embeddings farther apart than this are all alike far."""
 STRAY = 0.2
@@ -42,7 +44,7 @@ class ScoreModel:
         ValueError: another number of weights.
     """
 
-    weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.0, 0.5, 0.5)
+    weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.0, 0.5, 0.5, 0.0, 0.0)
     bias: float = -2.0
 
     def __post_init__(self) -> None:
@@ -58,7 +60,7 @@ class Segment:
     """A cluster of voxels on its way to becoming a ``SceneObject``.
 
     Attributes:
-        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (7,) what the score was read from.
+        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) what the score was read from.
         point_count: points in the voxels; box, centroid, color: None until described.
     """
 
@@ -97,12 +99,14 @@ def find_segments(
     neighbors: NDArray[np.int64],
     grid: VoxelGrid,
     score: ScoreModel,
+    judged: NDArray[np.float32] | None = None,
 ) -> list[Segment]:
     """Gather the voxels of each cluster, objects first, larger first within each kind.
 
     Args:
         objects, surfaces: (V,) int64 from ``clustering.cluster``; e: (V, d_e); surface: (V,) probability;
         bonds: (V, k) logits; neighbors: (V, k) int64.
+        judged: (V, 2) from ``group_superpoints``, where that made the clusters.
     """
     inside, across = bond_means(objects, neighbors, bonds, np.float32(BOND_BOUND), int(objects.max(initial=-1)) + 1)
     members = _members(objects)
@@ -123,7 +127,8 @@ def find_segments(
             # A sofa's embeddings lie wider apart than a cup's and are no worse for it.
             radius = float(np.sqrt(grid.centroids[voxels].var(0).sum()))
             size = np.log(len(voxels)), np.log(radius + 1e-3)
-            features = np.array([certainty, -spread, gap, *size, cohesion, contrast])
+            joined, across_groups = (0.0, 0.0) if judged is None else judged[voxels].mean(0)
+            features = np.array([certainty, -spread, gap, *size, cohesion, contrast, joined, -across_groups])
             points = int(grid.counts[voxels].sum())
             sure = score(features) if kind == "object" else certainty
             found.append(Segment(kind, voxels, sure, features, points))  # type: ignore[arg-type]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
-from .config import NetworkConfig, SegmentationConfig
+from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
+from .grouping import GroupingConfig, SuperpointNetwork, group_superpoints
 from .hierarchy import build_hierarchy
 from .inference import single_thread
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, vertical_of
@@ -27,6 +28,7 @@ from .matching import answer
 from .network import PointAttention
 from .query import interpret
 from .relations import View
+from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
 from .types import Match, Matches, PointCloud, Scene
 from .voxels import Fovea, VoxelGrid, usable, voxelize
@@ -35,24 +37,6 @@ log = logging.getLogger(__name__)
 
 BASE_VOXEL = 0.01
 """Finest voxel edge that the network was trained around, metres."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EmbeddedVoxels:
-    """V voxels as the network leaves them.
-
-    Attributes:
-        neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
-        features: (V, d_f) F, on the model's device; embeddings: (V, d_e) float32; surface: (V,) float32, probability;
-        bonds: (V, k) float32, logit of each edge to stay within an instance.
-    """
-
-    neighbors: NDArray[np.int64]
-    normals: NDArray[np.float32]
-    features: torch.Tensor
-    embeddings: NDArray[np.float32]
-    surface: NDArray[np.float32]
-    bonds: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +76,11 @@ class SegVec3D:
         threshold: float = 0.5,
         device: str | torch.device = "auto",
         info: dict[str, Any] | None = None,
+        grouping: SuperpointNetwork | None = None,
     ) -> None:
         self.device = _device(device)
         self.network = network.to(self.device).eval()
+        self.grouping = (grouping or _ungrouped(network.config)).to(self.device).eval()
         self.alignment = alignment.to(self.device).eval()
         self.clustering = clustering or ClusteringConfig()
         self.score = score or ScoreModel()
@@ -124,9 +110,11 @@ class SegVec3D:
             clustering = ClusteringConfig(**checkpoint.config["clustering"])
             score = ScoreModel(**checkpoint.config["score"])
             threshold = float(checkpoint.config["threshold"])
+            grouping = SuperpointNetwork(GroupingConfig.from_dict(checkpoint.config["grouping"]))
+            grouping.load_state_dict(checkpoint.part("grouping"))
         except (KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
-        model = cls(network, alignment, clustering, score, threshold, device)
+        model = cls(network, alignment, clustering, score, threshold, device, grouping=grouping)
         about = {"weights": file.name, "fingerprint": fingerprint(file), "parameters": model.parameter_count()}
         model.info = about | checkpoint.record
         return model
@@ -138,11 +126,12 @@ class SegVec3D:
             torch.manual_seed(seed)
             network = PointAttention(config)
             alignment = Alignment(AlignmentConfig(features=network.config.features))
-        return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
+            grouping = _ungrouped(network.config)
+        return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"}, grouping=grouping)
 
     def with_untrained_heads(self, seed: int = 0) -> SegVec3D:
-        """The same network, but with random weights in the embedding head (7) and the bond head: what is known of
-        instances is gone, what the surface head knows is not."""
+        """The same network, but with random weights in the embedding head (7), the bond head and the network that
+        joins superpoints: what is known of instances is gone, what the surface head knows is not."""
         network = PointAttention(self.network.config)
         network.load_state_dict(self.network.state_dict())
         with torch.random.fork_rng(devices=[]):
@@ -150,24 +139,29 @@ class SegVec3D:
             random = PointAttention(self.network.config)
             network.embed.load_state_dict(random.embed.state_dict())
             network.bonds.load_state_dict(random.bonds.state_dict())
+            grouping = _ungrouped(network.config)
         name = f"{self.info.get('weights', 'weights')}, instance heads untrained"
         return SegVec3D(
-            network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
-        )
+            network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name},
+            grouping,
+        )  # fmt: skip
 
     def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
         """The same weights with other clustering constants; shares memory."""
         return SegVec3D(
-            self.network, self.alignment, clustering, self.score, self.threshold, self.device, dict(self.info)
-        )
+            self.network, self.alignment, clustering, self.score, self.threshold, self.device, dict(self.info),
+            self.grouping,
+        )  # fmt: skip
 
     def save(self, path: str | Path, record: dict[str, Any] | None = None) -> None:
         """Write weights, shapes and constants as one safetensors file."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"alignment.{k}": v for k, v in self.alignment.state_dict().items()}
+        tensors |= {f"grouping.{k}": v for k, v in self.grouping.state_dict().items()}
         config = {
             "network": self.network.config.to_dict(),
             "alignment": self.alignment.config.to_dict(),
+            "grouping": self.grouping.config.to_dict(),
             "clustering": asdict(self.clustering),
             "score": asdict(self.score),
             "threshold": self.threshold,
@@ -175,8 +169,8 @@ class SegVec3D:
         save_checkpoint(Checkpoint(tensors, config, record or {}), Path(path))
 
     def parameter_count(self) -> int:
-        """Trainable numbers in network and alignment."""
-        return sum(p.numel() for m in (self.network, self.alignment) for p in m.parameters())
+        """Trainable numbers in all networks."""
+        return sum(p.numel() for m in (self.network, self.grouping, self.alignment) for p in m.parameters())
 
     def warm_up(self) -> None:
         """Compile kernels and load the sentence encoder, so that the first cloud and query do not wait."""
@@ -212,17 +206,31 @@ class SegVec3D:
                 grid = self._voxelize(cloud, config)
             if len(grid) == 0:
                 return Embedded(cloud, grid, up, None, clock.seconds)
-            with clock("graph"):
-                hierarchy = build_hierarchy(grid, cloud.viewpoint, up, self.network.config)
-            with clock("network"):
-                there = hierarchy.to(self.device)
-                features, e, logits = self.network(there)
-                bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
-                embeddings = e.float().cpu().numpy()
-                surface = logits.float().sigmoid().cpu().numpy()
-            neighbors = hierarchy.levels[0].neighbors.numpy()
-            voxels = EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
+            voxels = self.embed_voxels(grid, cloud.viewpoint, up, clock)
             return Embedded(cloud, grid, up, voxels, clock.seconds)
+
+    @torch.inference_mode()
+    def embed_voxels(
+        self, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None,
+        clock: _Clock | None = None,
+    ) -> EmbeddedVoxels:  # fmt: skip
+        """Connect, attend and embed the voxels of a cloud, V > 0.
+
+        Args:
+            viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
+            clock: takes the time of the stages.
+        """
+        clock = clock or _Clock()
+        with clock("graph"):
+            hierarchy = build_hierarchy(grid, viewpoint, up, self.network.config)
+        with clock("network"):
+            there = hierarchy.to(self.device)
+            features, e, logits = self.network(there)
+            bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
+            embeddings = e.float().cpu().numpy()
+            surface = logits.float().sigmoid().cpu().numpy()
+        neighbors = hierarchy.levels[0].neighbors.numpy()
+        return EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
 
     def group(
         self,
@@ -240,13 +248,10 @@ class SegVec3D:
         grid, voxels = embedded.grid, embedded.voxels
         if voxels is None:
             return Scene(np.full(len(embedded.cloud), -1, np.int32), (), clock.seconds)
-        e, surface = voxels.embeddings, voxels.surface
         with KERNEL_LOCK, torch.inference_mode():
             with clock("clustering"):
-                constants = (clustering or self.clustering).for_cloud(embedded.cloud.viewpoint is None)
-                graph = voxels.bonds, voxels.neighbors
-                objects, surfaces = cluster(e, surface, *graph, config.clustering, constants)
-                segments = find_segments(objects, surfaces, e, surface, *graph, grid, self.score)
+                viewpoint = embedded.cloud.viewpoint
+                segments = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
             with clock("boxes"):
                 segments = describe_segments(segments, grid, voxels.normals, embedded.up, config)
             with clock("alignment"), single_thread():  # a handful of rows on CPU; on a GPU it makes no difference
@@ -257,6 +262,28 @@ class SegVec3D:
             with clock("labels"):
                 vertical = vertical_of(segments, voxels.normals, embedded.up)
                 return self._scene(embedded.cloud, grid, segments, v, vertical, clock.seconds)
+
+    @torch.inference_mode()
+    def part(
+        self, voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None,
+        up: NDArray[np.float32] | None, method: ClusteringMethod, clustering: ClusteringConfig | None = None,
+    ) -> list[Segment]:  # fmt: skip
+        """Group embedded voxels into segments, objects first.
+
+        Args:
+            voxels, grid, viewpoint, up: as ``embed_voxels`` has them; method: how; clustering: other constants.
+        """
+        constants = (clustering or self.clustering).for_cloud(viewpoint is None)
+        e, surface, graph = voxels.embeddings, voxels.surface, (voxels.bonds, voxels.neighbors)
+        doubts = None
+        if method == "graph":
+            superpoints = find_superpoints(voxels, grid, viewpoint, up)
+            with single_thread():  # a few hundred rows on CPU
+                judged = self.grouping.judge(superpoints)
+            objects, surfaces, surface, doubts = group_superpoints(superpoints, *judged, e, surface, constants)
+        else:
+            objects, surfaces = cluster(e, surface, *graph, method, constants)
+        return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts)
 
     @staticmethod
     def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
@@ -360,6 +387,11 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - start
+
+
+def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
+    """A network for the superpoints of such a backbone, with random weights."""
+    return SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding))
 
 
 def _device(name: str | torch.device) -> torch.device:

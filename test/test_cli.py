@@ -114,6 +114,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train", "the following arguments are required: --output"),
         ("train --output x --steps 0", "--steps: expected at least 1, got 0"),
         ("train --output {empty} --alignment-steps 0", "--alignment-steps: expected at least 1, got 0"),
+        ("train --output {empty} --grouping-scenes 0", "--grouping-scenes: expected at least 1, got 0"),
         ("train --output {empty} --validation-scenes 0", "--validation-scenes: expected at least 1, got 0"),
         ("train --output {empty} --threads 0", "--threads: expected at least 1, got 0"),
         ("train --output x --labels some", "labels: expected full, points:N"),
@@ -279,7 +280,7 @@ def test_the_voxel_budget_holds_for_scans_too() -> None:
 
 
 def test_train_leaves_the_defaults_to_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They stand with the plans of the two stages, once."""
+    """They stand with the plans of the stages, once."""
     import segvec3d_core.train
 
     asked: list[argparse.Namespace] = []
@@ -291,7 +292,7 @@ def test_train_leaves_the_defaults_to_the_training(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(segvec3d_core.train, "run", run)
     assert main(["train", "--output", "x", "--alignment-steps", "7"]) == 0
     assert asked[0].alignment_steps == 7
-    left_out = ("steps", "scenes", "alignment_scenes", "validation_scenes", "threads")
+    left_out = ("steps", "scenes", "grouping_scenes", "grouping_steps", "alignment_scenes", "validation_scenes")
     assert all(getattr(asked[0], name) is None for name in left_out)
 
 

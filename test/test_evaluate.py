@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.clustering import ClusteringConfig
-from segvec3d_core.config import NetworkConfig, SegmentationConfig
+from segvec3d_core.config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder
 from segvec3d_core.datasets.scans import Scan, ScanFolder
 from segvec3d_core.evaluate import evaluate, evaluate_retrieval, object_mask, queries, score, spread, variations
@@ -167,10 +167,14 @@ def model() -> SegVec3D:
     return untrained.with_clustering(ClusteringConfig(surface_threshold=float(np.median(voxels.surface))))
 
 
-def test_every_constant_is_varied_both_ways_one_at_a_time() -> None:
-    base, limits = ClusteringConfig(), SegmentationConfig()
+FAST = SegmentationConfig(clustering="fast")
+
+
+@pytest.mark.parametrize("method", get_args(ClusteringMethod))
+def test_every_constant_that_is_read_is_varied_both_ways_one_at_a_time(method: ClusteringMethod) -> None:
+    base, limits = ClusteringConfig(), SegmentationConfig(clustering=method)
     tried = list(variations(base, limits))
-    assert {name for name, *_ in tried} == {*ClusteringConfig.__slots__, "min_points", "min_score"}
+    assert {name for name, *_ in tried} == {*ClusteringConfig.of(method), "min_points", "min_score"}
     for name, value, clustering, config in tried:
         changed = {key for key in ClusteringConfig.__slots__ if getattr(clustering, key) != getattr(base, key)}
         changed |= {key for key in SegmentationConfig.__slots__ if getattr(config, key) != getattr(limits, key)}
@@ -181,8 +185,9 @@ def test_every_constant_is_varied_both_ways_one_at_a_time() -> None:
 
 
 def test_a_threshold_of_a_probability_stays_one() -> None:
-    high = ClusteringConfig(surface_threshold=0.9)
-    assert max(value for name, value, *_ in variations(high, SegmentationConfig()) if name == "surface_threshold") < 1
+    high = ClusteringConfig(surface_threshold=0.9, kind_threshold=0.9)
+    for name, config in (("surface_threshold", FAST), ("kind_threshold", SegmentationConfig())):
+        assert max(value for constant, value, *_ in variations(high, config) if constant == name) < 1
 
 
 def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_once(
@@ -197,9 +202,9 @@ def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_o
 
     with monkeypatch.context() as patch:
         patch.setattr(model.network, "forward", counted)
-        tried = spread(model, [frame])
+        tried = spread(model, [frame], FAST)
     assert len(runs) == 1
-    by_themselves = list(zip(tried, variations(model.clustering, SegmentationConfig()), strict=True))
+    by_themselves = list(zip(tried, variations(model.clustering, FAST), strict=True))
     for variation, (_, _, clustering, config) in by_themselves[::7]:
         alone = evaluate(model.with_clustering(clustering), [frame], config)
         assert variation.figures == pytest.approx(
@@ -212,7 +217,7 @@ def test_a_constant_that_changes_the_kind_of_an_instance_and_no_label_changes_th
     """The only thing in view becomes a surface: its points keep their label, and are no object any more."""
 
     class OneThing:
-        clustering = ClusteringConfig(surface_threshold=0.5)
+        clustering = ClusteringConfig(kind_threshold=0.5)
 
         def embed(self, cloud: PointCloud, config: SegmentationConfig) -> PointCloud:
             return cloud
@@ -220,14 +225,14 @@ def test_a_constant_that_changes_the_kind_of_an_instance_and_no_label_changes_th
         def group(
             self, cloud: PointCloud, config: SegmentationConfig, clustering: ClusteringConfig = clustering
         ) -> Scene:
-            kind = "surface" if clustering.surface_threshold < 0.5 else "object"
+            kind = "surface" if clustering.kind_threshold < 0.5 else "object"
             return Scene(np.where(thing, 0, -1).astype(np.int32), (instance(kind),))
 
     frame = table_frame()
     assert frame.label is not None
     thing = frame.label.reshape(-1) == 1
     tried = spread(OneThing(), [frame])  # type: ignore[arg-type]
-    found = {v.value: v.figures["iou50_recall"] for v in tried if v.constant == "surface_threshold"}
+    found = {v.value: v.figures["iou50_recall"] for v in tried if v.constant == "kind_threshold"}
     assert found == {0.35: 0, 0.65: pytest.approx(1 / 3)}
 
 

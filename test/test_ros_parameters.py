@@ -66,7 +66,7 @@ def test_every_parameter_is_described_through_the_service(node: Robot) -> None:
         ("max_range", 0.0, "expected min_range below max_range"),
         ("crop_min", [0.0, 0.0], "crop_min: expected 3 coordinates"),
         ("crop_min", [math.inf] * 3, "expected crop_min below crop_max"),
-        ("clustering", "magic", "clustering: expected one of fast, dbscan"),
+        ("clustering", "magic", "clustering: expected one of graph, fast, dbscan"),
         ("device", "tpu", "device: expected auto, cpu, cuda"),
         ("vocabulary", [""], "vocabulary: expected words"),
         ("max_voxels", 1.5, "type"),

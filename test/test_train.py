@@ -10,12 +10,12 @@ import torch
 
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment, AlignmentConfig
-from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.hierarchy import build_hierarchy
 from segvec3d_core.network import PointAttention
 from segvec3d_core.text import TextEncoder
-from segvec3d_core.train import data, describing, losses, run
+from segvec3d_core.train import data, describing, grouping, losses, pool, run
 from segvec3d_core.train.alignment import AlignmentTraining
 from segvec3d_core.train.calibration import ask
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
@@ -387,15 +387,17 @@ def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
 
 
 @pytest.mark.timeout(300)  # each stage loads torch anew in a process of its own
-def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
+def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
-        labels="full", alignment_scenes=4, alignment_steps=5, validation_scenes=2, frames=None,
-        start=None, without=None, learning_rate=None, max_voxels=None,
+        labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=2,
+        frames=None,
+        start=shipped_path(), without=None, learning_rate=None, max_voxels=None,
     )  # fmt: skip
     assert run(args) == 0
     model = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
     assert model.info["segmentation"]["steps"] == 4
+    assert model.info["grouping"]["superpoints"] > 0
     assert model.info["alignment"]["instances"] > 0
     lines = (tmp_path / "segmentation.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 4
@@ -405,12 +407,14 @@ def test_one_command_trains_both_stages_and_what_it_writes_loads(tmp_path):
 
 def test_what_is_said_of_a_scene_is_kept_for_a_second_run_over_the_same_weights(tmp_path, monkeypatch):
     model = SegVec3D(PointAttention(SMALL), Alignment(AlignmentConfig(features=SMALL.features)), device="cpu")
-    monkeypatch.setattr(describing, "_worker_model", model)
-    first = describing._work((5, 0, str(tmp_path), "these"))
-    monkeypatch.setattr(describing, "_worker_model", None)  # nobody could describe it anew
-    assert describing._work((5, 0, str(tmp_path), "these")) == first
+    monkeypatch.setattr(pool, "_worker_model", model)
+    first = pool._work((describing._described, 5, 0, str(tmp_path), "these"))
+    monkeypatch.setattr(pool, "_worker_model", None)  # nobody could describe it anew
+    assert pool._work((describing._described, 5, 0, str(tmp_path), "these")) == first
     with pytest.raises(AssertionError):
-        describing._work((5, 0, str(tmp_path), "others"))
+        pool._work((describing._described, 5, 0, str(tmp_path), "others"))
+    with pytest.raises(AssertionError):
+        pool._work((grouping._superpoints, 5, 0, str(tmp_path), "these"))
 
 
 def test_a_run_may_begin_with_the_weights_of_another(tmp_path):

@@ -229,7 +229,8 @@ def _eval(commands: Any) -> None:
 def _train(commands: Any) -> None:
     parser = _command(
         commands, "train", ("workshop", "train"),
-        "Train weights on simulated scenes. First the network (instances), then the alignment with language.\n\n"
+        "Train weights on simulated scenes. First the network (embeddings), then what joins superpoints (instances),\n"
+        "then the alignment with language.\n\n"
         "The model card says with which options the shipped weights were trained. The first\n"
         "stage, which is the long one, goes on with --resume.",
         "  segvec3d train --output runs/a\n"
@@ -238,7 +239,7 @@ def _train(commands: Any) -> None:
         "  segvec3d train --output runs/a --stage alignment",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
-    stages = ("segmentation", "clustering", "alignment", "all")
+    stages = ("segmentation", "clustering", "grouping", "alignment", "all")
     parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
@@ -248,10 +249,11 @@ def _train(commands: Any) -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="peak of the first stage's schedule")
     parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of the first stage, at most")
-    parser.add_argument("--alignment-scenes", type=int, metavar="N", help="scenes of the second stage")
-    parser.add_argument("--alignment-steps", type=int, metavar="N", help="optimiser steps of the second stage")
+    for stage in ("grouping", "alignment"):
+        parser.add_argument(f"--{stage}-scenes", type=int, metavar="N", help=f"scenes of the {stage} stage")
+        parser.add_argument(f"--{stage}-steps", type=int, metavar="N", help=f"optimiser steps of the {stage} stage")
     parser.add_argument(
-        "--without", metavar="NOUNS", help="categories that the second stage never sees, by commas: hammer,teapot"
+        "--without", metavar="NOUNS", help="categories that the alignment never sees, by commas: hammer,teapot"
     )
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(

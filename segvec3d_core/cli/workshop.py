@@ -20,8 +20,8 @@ def train(args: Namespace) -> int:
     """Train weights; see ``segvec3d_core.train``."""
     from segvec3d_core.train import run
 
-    counts = ("steps", "scenes", "max_voxels", "alignment_steps", "alignment_scenes", "validation_scenes", "threads")
-    for name in counts:
+    later = (f"{stage}_{count}" for stage in ("grouping", "alignment") for count in ("scenes", "steps"))
+    for name in ("steps", "scenes", "max_voxels", *later, "validation_scenes", "threads"):
         if getattr(args, name) is not None:
             at_least(f"--{name.replace('_', '-')}", getattr(args, name), 1)
     at_least("--workers", args.workers, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,7 @@ class AlignmentTraining:
         scenes: training scenes whose instances are described; validation_scenes: as many others for calibration,
             and none of those on which the clustering was tuned.
         steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak.
-        workers: processes that run the backbone; one for each core, up to eight, if that is more, for this stage does
-            nothing else at the same time.
+        workers: processes that run the backbone, see ``look_at_scenes``.
         looks, paper: form of the alignment, see ``AlignmentConfig``.
         without: categories that are left out, to see how they are named by weights that never saw one.
     """
@@ -65,15 +63,14 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
-    workers = max(plan.workers, min(os.cpu_count() or 1, 8))
-    scenes = describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, workers, "describing scenes")
+    scenes = describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "describing scenes")
     rows = [row for scene in scenes for row in scene.instances if not _left_out(row, plan.without)]
     text = TextEncoder(remembered=200_000)  # all captions there are: each is encoded once
     lesson = Lesson(rows, text, plan)
     history = lesson.learn()
     first = plan.validation_scenes
     seed, indices = plan.seed + VALIDATION_SEED_OFFSET, range(first, 2 * first)
-    held_out = list(describe_scenes(weights, seed, indices, plan.cache, workers, "validation scenes"))
+    held_out = list(describe_scenes(weights, seed, indices, plan.cache, plan.workers, "validation scenes"))
     model.alignment = lesson.alignment.eval()
     instances = [row for scene in held_out for row in scene.instances]
     model.threshold, figures = calibrate(model.alignment, text, instances, np.random.default_rng([plan.seed, 4]))

@@ -294,7 +294,7 @@ def prepare(
     viewpoint, workspace."""
     base, reach, turn = 0.01, 1.5, None
     if augment:
-        sample = _augmented(sample, rng)
+        sample = augmented(sample, rng)
         base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.014))))
         reach = float(np.exp(rng.uniform(np.log(1.0), np.log(2.2))))
         max_voxels = int(rng.uniform(0.5, 1.0) * max_voxels)
@@ -334,7 +334,7 @@ def prepare(
     )
 
 
-def _augmented(sample: Sample, rng: np.random.Generator) -> Sample:
+def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
     """A sample as another robot might have met it: cropped, scaled, without viewpoint, without up or with a tilted
     one."""
     if rng.random() < 0.45:

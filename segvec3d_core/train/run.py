@@ -19,6 +19,7 @@ from ..config import NetworkConfig
 from ..pipeline import SegVec3D
 from .alignment import AlignmentTraining, train_alignment
 from .data import use_threads
+from .grouping import GroupingTraining, train_grouping
 from .segmentation import SegmentationTraining, train_segmentation
 from .tuning import tune_clustering
 from .weak import Supervision
@@ -69,14 +70,15 @@ def run(args: Namespace) -> int:
 
     Args:
         args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
-            stage, labels, alignment_scenes, alignment_steps, validation_scenes, without; None stands for the default.
+            stage, labels, grouping_scenes, grouping_steps,
+            alignment_scenes, alignment_steps, validation_scenes, without; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``.
-        FileNotFoundError: the second stage without the first.
+        FileNotFoundError: a later stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
@@ -106,11 +108,16 @@ def run(args: Namespace) -> int:
         scenes = args.validation_scenes or AlignmentTraining(output).validation_scenes
         constants, story = tune_clustering(trained.network, args.seed, scenes, cache)
         trained.with_clustering(constants).save(backbone, {**load_checkpoint(backbone).record, "clustering": story})
+    if args.stage in ("grouping", "all"):
+        base = load_checkpoint(backbone)
+        second = GroupingTraining(**common, **_given(scenes=args.grouping_scenes, steps=args.grouping_steps))
+        model, story = train_grouping(second, backbone)
+        model.save(backbone, {**base.record, "grouping": story})
     if args.stage in ("alignment", "all"):
         base = load_checkpoint(backbone)
         options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=without)
-        second = AlignmentTraining(**common, **options)
-        model, story = train_alignment(second, backbone)
+        last = AlignmentTraining(**common, **options)
+        model, story = train_alignment(last, backbone)
         model.save(weights, {**base.record, "alignment": story})
         log.info("weights written to %s", weights)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,11 +89,7 @@ def smoothed(scores: list[float]) -> NDArray[np.float64]:
 def tune_clustering(
     network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int | None = None
 ) -> tuple[ClusteringConfig, dict[str, float]]:
-    """Choose the constants of ``GRID`` by coordinate search, one after the other, the best of ``smoothed`` values.
-
-    Returns:
-        the best constants found, and the quality before and after.
-    """
+    """Choose the constants of ``GRID``, see ``choose``."""
     rows = embed_scenes(network, seed, scenes, cache, max_voxels)
 
     @functools.cache
@@ -102,10 +99,21 @@ def tune_clustering(
     def reach(config: ClusteringConfig) -> float:
         return float(np.mean([of_scene(k, config.for_cloud(row.is_scan)) for k, row in enumerate(rows)]))
 
-    best = ClusteringConfig()
+    return choose(ClusteringConfig(), GRID, reach, rounds)
+
+
+def choose(
+    best: ClusteringConfig, grid: Mapping[str, Sequence[float]], reach: Callable[[ClusteringConfig], float],
+    rounds: int = 2,
+) -> tuple[ClusteringConfig, dict[str, float]]:  # fmt: skip
+    """Coordinate search from ``best`` on: of each constant of ``grid`` in turn the best of ``smoothed`` values.
+
+    Returns:
+        the best constants found, and what they ``reach`` before and after.
+    """
     before = reach(best)
     for _ in range(rounds):
-        for name, values in GRID.items():
+        for name, values in grid.items():
             tried = [replace(best, **{name: value}) for value in values]  # type: ignore[arg-type]
             best = tried[int(np.argmax(smoothed([reach(config) for config in tried])))]
     reached = reach(best)

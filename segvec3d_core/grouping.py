@@ -1,0 +1,215 @@
+"""Superpoints to instances: a small graph network judges which belong together and which lie on surfaces.
+
+An addition to the paper. Equation (8) makes an instance's embeddings near each other, voxel by voxel; whether two
+pieces are one table is seen from the pieces as wholes: their sizes, how they touch, what stands around them. The
+network is a graph transformer over the superpoints of one cloud, whose attention knows of each pair what
+``find_superpoints`` says.
+
+S superpoints, P pairs, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .clustering import ClusteringConfig, Embeddings, Labels, absorb_fragments, drop_small
+from .kernels.agglomeration import average_linkage
+from .superpoints import PAIR_FEATURES, Superpoints, node_features
+
+JUDGED = 8.0
+"""Logits beyond this count as this much."""
+OUTLIER = 6.0
+"""Features beyond so many standard deviations count as this much."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingConfig:
+    """Shape of the network.
+
+    Attributes:
+        features, embedding: d_f and d_e of the backbone.
+        width: D; heads, layers: of the attention; dropout: share of the inputs and outputs left out in training.
+    """
+
+    features: int = 96
+    embedding: int = 16
+    width: int = 64
+    heads: int = 4
+    layers: int = 3
+    dropout: tuple[float, float] = (0.3, 0.1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> GroupingConfig:
+        return cls(**{**values, "dropout": tuple(values["dropout"])})
+
+
+class _Attention(nn.Module):
+    """A layer: attention over the superpoints that each is paired with, and the mean of all in the scene."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.ask = nn.Linear(width, 3 * width)
+        self.pair_score, self.pair_value = nn.Linear(width, heads), nn.Linear(width, width)
+        self.out, self.context = nn.Linear(width, width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, x: Tensor, ends: Tensor, pair: Tensor, scene: Tensor, scenes: int) -> Tensor:
+        """(S, D) -> (S, D).
+
+        Args:
+            ends: (2, 2 P) both ends of each pair, seen from both; pair: (2 P, D); scene: (S,) number of the scene.
+        """
+        (count, width), heads = x.shape, (self.heads, x.shape[1] // self.heads)
+        i, j = ends
+        known = self.norm(x)
+        q, k, v = self.ask(known).view(count, 3, *heads).unbind(1)
+        score = (q[i] * k[j]).sum(2) * heads[1] ** -0.5 + self.pair_score(pair)
+        weight = score.clamp(-15, 15).exp()
+        value = (v[j] + self.pair_value(pair).view(len(j), *heads)) * weight[:, :, None]
+        total = x.new_full((count, self.heads), 1e-3).index_add(0, i, weight)
+        heard = x.new_zeros(count, *heads).index_add(0, i, value) / total[:, :, None]
+        rows = x.new_zeros(scenes).index_add(0, scene, x.new_ones(count))
+        around = x.new_zeros(scenes, width).index_add(0, scene, known) / rows.clamp_min(1)[:, None]
+        x = x + self.out(heard.reshape(count, width)) + self.context(around)[scene]
+        return cast(Tensor, x + self.mlp(x))
+
+
+class _Standard(nn.Module):
+    """Inputs with mean 0 and deviation 1 over the training scenes, without outliers; unknown ones are the mean."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def learn(self, rows: Tensor) -> None:
+        self.mean.copy_(rows.mean(0))
+        self.scale.copy_(1 / rows.std(0).clamp_min(1e-4))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return ((rows - self.mean) * self.scale).clamp(-OUTLIER, OUTLIER).nan_to_num(0.0)
+
+
+class SuperpointNetwork(nn.Module):
+    """Judges superpoints: which pairs are of one instance, and which lie on surfaces."""
+
+    def __init__(self, config: GroupingConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or GroupingConfig()
+        nodes, d = node_features(config.features, config.embedding), config.width
+        self.standard_node, self.standard_edge = _Standard(nodes), _Standard(PAIR_FEATURES)
+        self.drop_in, self.drop_out = (nn.Dropout(share) for share in config.dropout)
+        self.enter = nn.Sequential(nn.Linear(nodes, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
+        self.enter_pair = nn.Sequential(nn.Linear(PAIR_FEATURES, d), nn.GELU(), nn.Linear(d, d))
+        self.layers = nn.ModuleList(_Attention(d, config.heads) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(d)
+        self.same = nn.Sequential(nn.Linear(4 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, 1))
+        self.surface = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, 1))
+
+    def standardise(self, nodes: Tensor, edges: Tensor) -> None:
+        """Learn mean and scale of the inputs from those of training."""
+        self.standard_node.learn(nodes)
+        self.standard_edge.learn(edges)
+
+    def forward(self, nodes: Tensor, pairs: Tensor, edges: Tensor, scene: Tensor, scenes: int) -> tuple[Tensor, Tensor]:
+        """Judge the superpoints of one or more scenes.
+
+        Args:
+            nodes: (S, .), pairs: (P, 2) and edges: (P, 16) as in ``Superpoints``; scene: (S,) int64 number of each
+                one's scene; scenes: how many.
+
+        Returns:
+            (P,) logits that a pair is of one instance, (S,) logits that a superpoint lies on a surface.
+        """
+        x = self.drop_out(self.enter(self.drop_in(self.standard_node(nodes))))
+        pair = self.drop_out(self.enter_pair(self.standard_edge(edges)))
+        ends, both = torch.cat([pairs, pairs.flip(1)]).T, torch.cat([pair, pair])
+        for layer in self.layers:
+            x = layer(x, ends, both, scene, scenes)
+        x = self.drop_out(self.norm(x))
+        a, b = x[pairs[:, 0]], x[pairs[:, 1]]
+        same = self.same(torch.cat([a + b, (a - b).abs(), a * b, pair], 1))
+        return same.squeeze(1), self.surface(x).squeeze(1)
+
+    def judge(self, superpoints: Superpoints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """``forward`` for one scene: (P,) and (S,) float32 logits."""
+        device = next(self.parameters()).device
+        nodes, pairs, edges = (
+            torch.from_numpy(values).to(device) for values in (superpoints.nodes, superpoints.pairs, superpoints.edges)
+        )
+        scene = torch.zeros(len(nodes), dtype=torch.int64, device=device)
+        same, surface = self(nodes, pairs, edges, scene, 1)
+        return same.float().cpu().numpy(), surface.float().cpu().numpy()
+
+
+def group_superpoints(
+    superpoints: Superpoints,
+    same: NDArray[np.float32],
+    on_surface: NDArray[np.float32],
+    e: Embeddings,
+    surface: NDArray[np.float32],
+    config: ClusteringConfig,
+) -> tuple[Labels, Labels, NDArray[np.float32], NDArray[np.float32]]:
+    """Join superpoints by average linkage of what was judged of their pairs; a group as a whole is a surface or not.
+
+    Args:
+        same: (P,), on_surface: (S,) logits from ``SuperpointNetwork.judge``; e: (V, d_e); surface: (V,) probability.
+
+    Returns:
+        objects (V,) and surfaces (V,) int64: instance of each voxel, -1 for none; (V,) float32 probability to lie on
+        a surface, as judged of the group; (V, 2) float32 how surely its group is one thing and no part of another: mean
+        logit of the pairs inside, and the highest of those to another group, 0 for voxels of none.
+    """
+    count, sizes = len(superpoints.sizes), superpoints.sizes.astype(np.float64)
+    low, high = superpoints.pairs.T
+    weight = np.sqrt(np.minimum(sizes[low], sizes[high]))
+    sums = np.clip(same, -JUDGED, JUDGED) * weight
+    least = np.log(config.join_threshold / (1 - config.join_threshold))
+    joined = average_linkage(low.copy(), high.copy(), sums.copy(), weight.copy(), count, least)
+    kinds = np.bincount(joined, np.clip(on_surface, -JUDGED, JUDGED) * sizes, count).astype(np.float64)
+    mean = kinds / np.maximum(np.bincount(joined, sizes, count), 1)
+    at = superpoints.of_voxel
+    inside = at >= 0
+    group = np.where(inside, np.append(joined, -1)[at], -1)
+    p = np.where(inside, np.append(1 / (1 + np.exp(-mean[joined])), 0.0)[at], surface).astype(np.float32)
+    top = p > config.kind_threshold
+    surfaces = drop_small(np.where(top, group, -1), config.min_surface_voxels)
+    objects = absorb_fragments(e, np.where(top, -1, group), ~top, config)
+    doubts = np.append(_doubts(joined, low, high, sums, weight), np.zeros((1, 2)), 0)
+    return objects, surfaces, p, doubts[at].astype(np.float32)
+
+
+def _doubts(
+    joined: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], sums: NDArray[np.float64],
+    weight: NDArray[np.float64],
+) -> NDArray[np.float64]:  # fmt: skip
+    """(S, 2) of each superpoint's group: weighted mean of the pairs' logits inside, and the highest of the means to
+    other groups; ``JUDGED`` and ``-JUDGED`` where there are none."""
+    count = len(joined)
+    a, b = joined[low], joined[high]
+    own, rest = a == b, a != b
+    total = np.bincount(a[own], weight[own], count)
+    inside = np.full(count, JUDGED)
+    np.divide(np.bincount(a[own], sums[own], count), total, out=inside, where=total > 0)
+    keys, at = np.unique(np.minimum(a, b)[rest] * count + np.maximum(a, b)[rest], return_inverse=True)
+    between = np.bincount(at, sums[rest], len(keys)) / np.bincount(at, weight[rest], len(keys))
+    across = np.full(count, -JUDGED)
+    for ends in (keys // max(count, 1), keys % max(count, 1)):
+        np.maximum.at(across, ends, between)
+    return np.stack([inside, across], 1)[joined]

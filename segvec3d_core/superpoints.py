@@ -1,0 +1,224 @@
+"""Superpoints: pieces that surely belong to one instance, and what can be said of each and of two of them.
+
+Growing along bonds stops early, so that a piece holds one thing, though a thing may be many pieces. What belongs
+together is then judged piece by piece (``grouping.py``), where a whole table leg is seen at once. The pieces are the
+superpoints of Landrieu and Simonovsky (2018), found by learned bonds in place of an energy.
+
+S superpoints, P pairs of them, V voxels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .clustering import BOND_BOUND, drop_small, grow
+from .hierarchy import canonical_rotation
+from .kernels.agglomeration import contacts, mutual
+from .kernels.grid import mean_by_cell
+from .kernels.superpoints import mean_and_largest, outermost
+from .voxels import VoxelGrid
+
+BOND_THRESHOLD = 0.0
+"""Superpoints are grown along bonds that are more likely than not."""
+MIN_VOXELS = 6
+"""What is smaller is left to be adopted."""
+NEAREST = 6
+"""So many others with the nearest embeddings are compared with each superpoint, beside those that it touches."""
+RIM_SECTORS = 64
+"""The view's rim is looked at in so many directions."""
+UNDERSIDE = 0.06
+"""What lies so far below a superpoint's top, metres, is not the top itself."""
+PAIR_FEATURES = 16
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedVoxels:
+    """V voxels as the network leaves them.
+
+    Attributes:
+        neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
+        features: (V, d_f) F, on the model's device; embeddings: (V, d_e) float32; surface: (V,) float32, probability;
+        bonds: (V, k) float32, logit of each edge to stay within an instance.
+    """
+
+    neighbors: NDArray[np.int64]
+    normals: Array
+    features: torch.Tensor
+    embeddings: Array
+    surface: Array
+    bonds: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Superpoints:
+    """The superpoints of a cloud, and what is known of them.
+
+    Attributes:
+        of_voxel: (V,) int64 superpoint of each voxel, -1 where none is large enough; sizes: (S,) int64 voxels.
+        nodes: (S, ``node_features``) float32, of each, nan where a cloud does not tell; pairs: (P, 2) int64, lower
+            first, of those that touch or embed near each other; edges: (P, 16) float32, of each pair.
+    """
+
+    of_voxel: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    nodes: Array
+    pairs: NDArray[np.int64]
+    edges: Array
+
+
+def node_features(features: int, embedding: int) -> int:
+    """Width of ``Superpoints.nodes`` for d_f and d_e."""
+    return 2 * features + embedding + 25
+
+
+def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array | None, up: Array | None) -> Superpoints:
+    """Grow superpoints and describe them.
+
+    Args:
+        voxels: of ``grid``; viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
+    """
+    bonds = mutual(voxels.bonds, voxels.neighbors, np.float32(BOND_BOUND))
+    of_voxel = drop_small(grow(bonds, voxels.neighbors, BOND_THRESHOLD), MIN_VOXELS)
+    count = int(of_voxel.max(initial=-1)) + 1
+    seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
+    pieces = _Pieces.of(voxels, grid, of_voxel, count, canonical_rotation(grid.centroids, seen_from, up))
+    low, high, sums, touching = contacts(of_voxel, voxels.neighbors, bonds)
+    pairs, rows = _pairs(low, high, pieces.embedding)
+    total, edges = np.zeros((2, len(pairs)))
+    total[rows], edges[rows] = sums, touching
+    scene = np.array([seen_from is not None, up is not None, np.log(max(count, 1))], np.float32)
+    nodes = np.concatenate(
+        [pieces.nodes(len(grid)), _rim(grid, of_voxel, count, seen_from)[:, None], np.tile(scene, (count, 1))], 1
+    )
+    return Superpoints(of_voxel, pieces.sizes, nodes, pairs, pieces.compare(pairs, total, edges))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    """Means and extents of S superpoints, places in the frame in which the network looks at the cloud, metres."""
+
+    sizes: NDArray[np.int64]
+    mean_features: Array
+    peak_features: Array
+    embedding: Array
+    spread: Array
+    surface: Array
+    logit: Array
+    place: Array
+    axes: Array
+    normal: Array
+    facing: Array
+    color: Array
+    edge: Array
+    low: Array
+    high: Array
+    underside: Array
+    floor: float
+    ceiling: float
+    distance: Array
+
+    @classmethod
+    def of(
+        cls, voxels: EmbeddedVoxels, grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, turn: Array
+    ) -> _Pieces:
+        points, normals = grid.centroids @ turn.T, voxels.normals @ turn.T
+        mean_features, peak_features = mean_and_largest(voxels.features.float().cpu().numpy(), of_voxel, count)
+        p = np.clip(voxels.surface, 1e-6, 1 - 1e-6)
+        colors = np.full_like(points, np.nan) if grid.colors is None else grid.colors
+        products = (points[:, :, None] * points[:, None]).reshape(-1, 9)
+        columns = {
+            "embedding": voxels.embeddings, "surface": p[:, None], "logit": np.log(p / (1 - p))[:, None],
+            "place": points, "normal": normals, "facing": np.abs(normals), "color": colors,
+            "edge": grid.scale.edges[:, None], "products": products,
+        }  # fmt: skip
+        means, sizes = mean_by_cell(np.concatenate(list(columns.values()), 1, dtype=np.float32), of_voxel, count)
+        ends = np.cumsum([column.shape[1] for column in columns.values()])
+        mean = dict(zip(columns, np.split(means, ends[:-1], axis=1), strict=True))
+        place = mean["place"]
+        products = mean["products"].reshape(-1, 3, 3) - place[:, :, None] * place[:, None]
+        axes = np.sqrt(np.clip(np.linalg.eigvalsh(products), 1e-8, None)).astype(np.float32)
+        height = points[:, 2:]
+        high, low = np.split(mean_and_largest(np.concatenate([height, -height], 1), of_voxel, count)[1] * [1, -1], 2, 1)
+        rows = np.maximum(of_voxel, 0)
+        below = np.zeros((len(points), 2), np.float32)
+        if count:
+            below[:, 0] = height[:, 0] < high[rows, 0] - UNDERSIDE
+            below[:, 1] = np.square(voxels.embeddings - mean["embedding"][rows]).sum(1)
+        below, _ = mean_by_cell(below, of_voxel, count)
+        floor, ceiling = np.percentile(points[:, 2], [1, 99])
+        eye = None if grid.scale.fovea is None else turn @ grid.scale.fovea.eye
+        distance = np.zeros(count) if eye is None else np.linalg.norm(place - eye, axis=1)
+        return cls(
+            sizes.astype(np.int64), mean_features, peak_features, mean["embedding"],
+            below[:, 1:], mean["surface"], mean["logit"], place, axes, mean["normal"], mean["facing"], mean["color"],
+            mean["edge"], low, high, below[:, :1], float(floor), float(ceiling), distance.astype(np.float32),
+        )  # fmt: skip
+
+    @property
+    def radius(self) -> Array:
+        """(S,) root mean square distance from the centre, metres."""
+        return np.asarray(np.sqrt(np.square(self.axes).sum(1)))
+
+    def nodes(self, voxels: int) -> Array:
+        """(S, .) what is known of each by itself, in a scene of so many voxels."""
+        sizes = self.sizes[:, None].astype(np.float32)
+        columns = (
+            self.mean_features, self.peak_features, self.embedding[:, 3:], self.spread, self.logit, self.surface,
+            np.log(sizes), np.sqrt(sizes / max(voxels, 1)), np.log(self.radius + 1e-3)[:, None], np.log(self.axes),
+            self.normal, self.facing, self.color, np.log(self.edge / 0.01), self.high - self.low,
+            np.clip(self.low - self.floor, -4, 4), np.clip(self.ceiling - self.high, -4, 4), self.underside,
+            np.log1p(self.distance)[:, None],
+        )  # fmt: skip
+        return np.concatenate(columns, 1, dtype=np.float32)
+
+    def compare(self, pairs: NDArray[np.int64], bonds: NDArray[np.float64], edges: NDArray[np.float64]) -> Array:
+        """(P, 16) what is known of two of them: ``bonds`` (P,) summed over ``edges`` (P,) from one to the other."""
+        i, j = pairs.T
+        apart, away = self.embedding[i] - self.embedding[j], self.place[i] - self.place[j]
+        distance = np.linalg.norm(away, axis=1)
+        less, more = np.minimum(self.sizes[i], self.sizes[j]), np.maximum(self.sizes[i], self.sizes[j])
+        columns = (
+            np.linalg.norm(apart, axis=1), np.linalg.norm(apart[:, :3], axis=1), np.linalg.norm(apart[:, 3:], axis=1),
+            bonds / np.maximum(edges, 1), edges > 0, np.log1p(edges), np.minimum(edges / less, 16), np.log(more),
+            np.log(less), distance / (self.radius[i] + self.radius[j] + 0.01), np.log(distance + 0.01),
+            np.abs(away[:, 2]), (self.normal[i] * self.normal[j]).sum(1),
+            np.linalg.norm(self.color[i] - self.color[j], axis=1), np.abs(self.logit[i] - self.logit[j])[:, 0],
+            (np.maximum(self.low[i], self.low[j]) - np.minimum(self.high[i], self.high[j]))[:, 0],
+        )  # fmt: skip
+        return np.stack(columns, 1, dtype=np.float32)
+
+
+def _pairs(
+    low: NDArray[np.int64], high: NDArray[np.int64], embedding: Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs (P, 2) that touch or embed near each other, and the rows of those that touch among them."""
+    count = len(embedding)
+    touch = low * count + high
+    near = np.zeros(0, np.int64)
+    if count > 1:
+        k = min(NEAREST + 1, count)
+        i = np.repeat(np.arange(count), k)
+        j = cKDTree(embedding).query(embedding, k)[1].ravel()
+        near = (np.minimum(i, j) * count + np.maximum(i, j))[i != j]
+    keys = np.union1d(touch, near)
+    return np.stack([keys // max(count, 1), keys % max(count, 1)], 1), np.searchsorted(keys, touch)
+
+
+def _rim(grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, seen_from: Array | None) -> Array:
+    """(S,) share of the view's rim that each superpoint covers: of ``RIM_SECTORS`` directions from the middle of the
+    view, in how many it is the outermost; 0 without a viewpoint. A wall covers much of it, a mug nothing."""
+    if seen_from is None:
+        return np.zeros(count, np.float32)
+    rays = grid.centroids - seen_from
+    middle = (rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)).mean(0, keepdims=True)
+    turn = canonical_rotation(middle, np.zeros(3, np.float32), None)  # z from the scene to the sensor
+    rows = outermost(rays @ turn.T, RIM_SECTORS)
+    found = of_voxel[rows[rows >= 0]]
+    return (np.bincount(found[found >= 0], minlength=count) / RIM_SECTORS).astype(np.float32)

@@ -1,0 +1,257 @@
+"""Superpoints learn which of them belong together, on a frozen backbone; then the grouping's constants are chosen."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from ..clustering import ClusteringConfig
+from ..config import SegmentationConfig
+from ..grouping import GroupingConfig, SuperpointNetwork, group_superpoints
+from ..inference import single_thread
+from ..metrics import score_frame
+from ..pipeline import SegVec3D
+from ..superpoints import Superpoints, find_superpoints
+from ..voxels import Fovea, voxelize
+from .data import Sample, augmented, load_sample, majority
+from .pool import look_at_scenes
+from .segmentation import VALIDATION_SEED_OFFSET
+from .tuning import choose
+
+log = logging.getLogger(__name__)
+
+GRID: dict[str, tuple[float, ...]] = {
+    "join_threshold": (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8),
+    "kind_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "adopt_radius": (0.0, 0.3, 0.5, 1.0, 1.5),
+    "min_voxels": (6, 8, 12, 18, 25),
+}
+"""Values tried for each constant, one constant after the other."""
+WEIGHTIEST = 900.0
+"""A pair weighs as the root of the smaller one's voxels, and no more than that of so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingTraining:
+    """One run of this stage.
+
+    Attributes:
+        output: folder; cache: folder of scenes; seed: of everything random.
+        scenes: training scenes; validation_scenes: on which the constants are chosen.
+        steps: optimiser steps; batch: scenes in each; learning_rate: peak of a one-cycle schedule.
+        workers: processes that run the backbone, see ``look_at_scenes``.
+    """
+
+    output: Path
+    cache: Path | None = None
+    seed: int = 0
+    scenes: int = 6_000
+    validation_scenes: int = 100
+    steps: int = 6_000
+    batch: int = 16
+    learning_rate: float = 2e-3
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedScene:
+    """What one scene teaches: its superpoints, and the truth of each.
+
+    Attributes:
+        nodes (S, .), edges (P, 16) float16; pairs (P, 2) int64; sizes (S,) int64 voxels.
+        instance: (S,) int64, the most frequent among a superpoint's voxels, or -1; share: (S,) float32, of it.
+        is_surface: (S,) bool, of that instance.
+    """
+
+    nodes: Tensor
+    pairs: Tensor
+    edges: Tensor
+    sizes: Tensor
+    instance: Tensor
+    share: Tensor
+    is_surface: Tensor
+
+
+def judged_scene(sample: Sample, superpoints: Superpoints, truth: NDArray[np.int64]) -> JudgedScene:
+    """Superpoints beside the truth (V,) of their voxels, -1 where nobody knows."""
+    count, entities = len(superpoints.sizes), len(sample.is_surface)
+    inside = superpoints.of_voxel >= 0
+    key = superpoints.of_voxel[inside] * (entities + 1) + truth[inside] + 1
+    votes = np.bincount(key, minlength=count * (entities + 1)).reshape(count, entities + 1)
+    instance = votes.argmax(1) - 1
+    share = (votes.max(1) / superpoints.sizes).astype(np.float32)
+    is_surface = (instance >= 0) & np.append(sample.is_surface, False)[instance]
+    return JudgedScene(
+        torch.from_numpy(superpoints.nodes).half(), torch.from_numpy(superpoints.pairs),
+        torch.from_numpy(superpoints.edges).half(), torch.from_numpy(superpoints.sizes),
+        torch.from_numpy(instance), torch.from_numpy(share), torch.from_numpy(is_surface),
+    )  # fmt: skip
+
+
+def _superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
+    """A training scene's ``JudgedScene`` in plain values; None of a scene with next to nothing in it."""
+    sample = augmented(sample, rng)
+    if len(sample.points) < 500:
+        return None
+    budget = SegmentationConfig()
+    most = budget.max_voxels if sample.viewpoint is not None else budget.max_scan_voxels
+    base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.013))))
+    fovea = None if sample.viewpoint is None else Fovea(sample.viewpoint, rng.uniform(1.2, 1.9))
+    grid = voxelize(sample.points, base, sample.colors, max_voxels=int(most * rng.uniform(0.5, 1.0)), fovea=fovea)
+    voxels = model.embed_voxels(grid, sample.viewpoint, sample.up)
+    superpoints = find_superpoints(voxels, grid, sample.viewpoint, sample.up)
+    if len(superpoints.sizes) == 0:
+        return None
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    row = judged_scene(sample, superpoints, truth)
+    return row.nodes, row.pairs, row.edges, row.sizes, row.instance, row.share, row.is_surface
+
+
+def collate(rows: list[JudgedScene]) -> tuple[JudgedScene, Tensor]:
+    """Several scenes as one, whose instances stay apart, and the (S,) number of each superpoint's scene."""
+    counts = torch.tensor([len(row.nodes) for row in rows])
+    first = torch.cumsum(counts, 0) - counts
+    scene = torch.repeat_interleave(torch.arange(len(rows)), counts)
+    instance = torch.cat([row.instance for row in rows])
+    together = JudgedScene(
+        torch.cat([row.nodes for row in rows]).float(),
+        torch.cat([row.pairs + start for row, start in zip(rows, first.tolist(), strict=True)]),
+        torch.cat([row.edges for row in rows]).float(),
+        torch.cat([row.sizes for row in rows]),
+        torch.where(instance >= 0, instance + (scene << 32), -1),
+        torch.cat([row.share for row in rows]),
+        torch.cat([row.is_surface for row in rows]),
+    )
+    return together, scene
+
+
+def losses(same: Tensor, on_surface: Tensor, truth: JudgedScene) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the pairs, and of the kinds. What is larger weighs more, what is of several things less.
+
+    Args:
+        same: (P,), on_surface: (S,) logits from ``SuperpointNetwork``.
+    """
+    i, j = truth.pairs.T
+    sizes, known = truth.sizes.float(), (truth.instance >= 0) * truth.share
+    weight = torch.minimum(sizes[i], sizes[j]).clamp_max(WEIGHTIEST).sqrt() * torch.minimum(known[i], known[j])
+    target = (truth.instance[i] == truth.instance[j]).float()
+    pair = functional.binary_cross_entropy_with_logits(same, target, weight, reduction="sum")
+    own = sizes.sqrt() * known
+    kind = functional.binary_cross_entropy_with_logits(on_surface, truth.is_surface.float(), own, reduction="sum")
+    return pair / weight.sum().clamp_min(1), kind / own.sum().clamp_min(1)
+
+
+def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTraining) -> SuperpointNetwork:
+    """Train the network on judged scenes."""
+    torch.manual_seed(plan.seed)
+    rng = np.random.default_rng([plan.seed, 6])
+    network = SuperpointNetwork(config)
+    some = [rows[k] for k in rng.permutation(len(rows))[:1_000]]
+    network.standardise(torch.cat([row.nodes for row in some]).float(), torch.cat([row.edges for row in some]).float())
+    optimizer = torch.optim.AdamW(network.parameters(), plan.learning_rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
+    progress = tqdm(range(plan.steps), desc="superpoints", unit="step", mininterval=5)
+    mean = np.zeros(2)
+    with single_thread():  # a few hundred rows a step
+        for step in progress:
+            batch, scene = collate([rows[k] for k in rng.integers(0, len(rows), plan.batch)])
+            same, on_surface = network(batch.nodes, batch.pairs, batch.edges, scene, plan.batch)
+            pair, kind = losses(same, on_surface, batch)
+            optimizer.zero_grad(set_to_none=True)
+            (pair + kind).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            mean += (np.array([pair.item(), kind.item()]) - mean) / min(step + 1, 100)
+            progress.set_postfix(pair=f"{mean[0]:.3f}", kind=f"{mean[1]:.3f}", refresh=False)
+    return network.eval()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedVoxels:
+    """A validation scene after the network: what the grouping reads, and the truth.
+
+    Attributes:
+        superpoints, same, on_surface, e, surface: see ``group_superpoints``.
+        truth: (V,) int64, true object of each voxel from 1 up, 0 for surfaces, -1 where nobody knows.
+    """
+
+    superpoints: Superpoints
+    same: NDArray[np.float32]
+    on_surface: NDArray[np.float32]
+    e: NDArray[np.float32]
+    surface: NDArray[np.float32]
+    truth: NDArray[np.int64]
+
+    def quality(self, config: ClusteringConfig) -> float:
+        """What ``tuning.quality`` measures of the clustering."""
+        objects, *_ = group_superpoints(self.superpoints, self.same, self.on_surface, self.e, self.surface, config)
+        score = score_frame(objects[None] + 1, self.truth[None], ignore=-1)
+        return (score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3
+
+
+@torch.inference_mode()
+def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) -> Iterator[JudgedVoxels]:
+    """Validation scenes as the pipeline sees them: frames without ``up``, its own voxel budgets."""
+    budget = SegmentationConfig()
+    for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
+        sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
+        viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
+        most = budget.max_scan_voxels if viewpoint is None else budget.max_voxels
+        fovea = None if viewpoint is None else Fovea(viewpoint, budget.fovea)
+        grid = voxelize(sample.points, 0.01, sample.colors, max_voxels=most, fovea=fovea)
+        voxels = model.embed_voxels(grid, viewpoint, up)
+        superpoints = find_superpoints(voxels, grid, viewpoint, up)
+        truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+        on_object = np.where(truth < 0, -1, np.where(np.append(sample.is_surface, False)[truth], 0, truth + 1))
+        judged = model.grouping.judge(superpoints)
+        yield JudgedVoxels(superpoints, *judged, voxels.embeddings, voxels.surface, on_object)
+
+
+def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
+    """Train the network that judges superpoints on a frozen backbone, then choose the constants of ``GRID``.
+
+    Args:
+        weights: checkpoint of the first stage.
+
+    Returns:
+        the model with its trained network and constants, and a record for the model card.
+
+    Raises:
+        ValueError: bonds so weak that no scene has a superpoint.
+    """
+    started = time.perf_counter()
+    model = SegVec3D.load(weights, device="cpu")
+    looks = look_at_scenes(
+        _superpoints, weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "superpoints of scenes"
+    )
+    rows = [JudgedScene(*look) for look in looks if look is not None]
+    if not rows:
+        raise ValueError(
+            f"grouping: no superpoint in {plan.scenes} scenes: train the backbone for longer, see {weights}"
+        )
+    model.grouping = learn(rows, model.grouping.config, plan)
+    validation = list(judge_scenes(model, plan.seed, plan.validation_scenes, plan.cache))
+
+    @functools.cache
+    def reach(config: ClusteringConfig) -> float:
+        return float(np.mean([row.quality(config) for row in validation]))
+
+    constants, figures = choose(model.clustering, GRID, reach)
+    record = {
+        "scenes": plan.scenes, "superpoints": sum(len(row.nodes) for row in rows), "steps": plan.steps,
+        "seconds": round(time.perf_counter() - started), **figures,
+    }  # fmt: skip
+    return model.with_clustering(constants), record

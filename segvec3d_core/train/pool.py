@@ -1,0 +1,76 @@
+"""What a trained model makes of many scenes, made by all cores and kept on disk for a second run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..pipeline import SegVec3D
+from .data import Sample, load_sample, use_one_thread
+
+Look = Callable[[SegVec3D, Sample, int, np.random.Generator], Any]
+"""Reads a scene, given its number: a function of a module, whose answer ``torch.load`` takes for plain."""
+
+_worker_model: SegVec3D | None = None
+
+
+def _start_worker(weights: str) -> None:
+    global _worker_model
+    use_one_thread(0)
+    _worker_model = SegVec3D.load(weights, device="cpu")
+
+
+def _fingerprint(weights: Path) -> str:
+    """What an answer depends on: the weights and the package's sources."""
+    package = Path(__file__).parents[1]
+    files = [weights, *sorted(package.rglob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def _work(task: tuple[Look, int, int, str | None, str]) -> bytes:
+    """Look at one scene in a worker; the answer travels as bytes, which need no shared memory."""
+    look, seed, index, cache, maker = task
+    kept = None if cache is None else Path(cache) / f"{look.__name__}-{maker}-{seed}-{index}.pt"
+    if kept is not None and kept.exists():
+        return kept.read_bytes()
+    assert _worker_model is not None
+    rng = np.random.default_rng([seed, 2, index])
+    sample = load_sample(seed, index, None if cache is None else Path(cache))
+    buffer = io.BytesIO()
+    torch.save(look(_worker_model, sample, index, rng), buffer)
+    if kept is not None:
+        partial = kept.with_suffix(f".{os.getpid()}.part")
+        partial.write_bytes(buffer.getvalue())
+        partial.replace(kept)
+    return buffer.getvalue()
+
+
+def look_at_scenes(
+    look: Look, weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
+) -> Iterator[Any]:
+    """What ``look`` says of many scenes, in order.
+
+    Args:
+        cache: folder for the scenes and for what is said of them, for a second run over the same weights.
+        workers: processes; one for each core, up to eight, if that is more.
+    """
+    maker = _fingerprint(weights)
+    tasks = [(look, seed, index, None if cache is None else str(cache), maker) for index in indices]
+    with ProcessPoolExecutor(
+        max(workers, min(os.cpu_count() or 1, 8)), get_context("spawn"), initializer=_start_worker,
+        initargs=(str(weights),),
+    ) as pool:  # fmt: skip
+        for blob in tqdm(
+            pool.map(_work, tasks, chunksize=4), total=len(tasks), desc=title, unit="scene", mininterval=5
+        ):
+            yield torch.load(io.BytesIO(blob), weights_only=True)

@@ -1,0 +1,266 @@
+"""Superpoints hold one thing each, and what was judged of them is what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from segvec3d_core.clustering import ClusteringConfig
+from segvec3d_core.config import NetworkConfig
+from segvec3d_core.grouping import JUDGED, GroupingConfig, SuperpointNetwork, group_superpoints
+from segvec3d_core.kernels.superpoints import mean_and_largest, outermost
+from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.superpoints import MIN_VOXELS, EmbeddedVoxels, Superpoints, find_superpoints, node_features
+from segvec3d_core.train.data import Sample, majority, simulate_sample
+from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, collate, judged_scene, learn, losses
+from segvec3d_core.voxels import Fovea, VoxelGrid, voxelize
+
+SMALL = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
+CONSTANTS = ClusteringConfig(min_voxels=1, min_surface_voxels=1, adopt_radius=0.0)
+
+
+def seen(index: int) -> tuple[Sample, VoxelGrid, EmbeddedVoxels, NDArray[np.int64]]:
+    """A simulated scene as a random network sees it, but for bonds, which are true; and the truth of its voxels."""
+    sample = simulate_sample(21, index)
+    fovea = None if sample.viewpoint is None else Fovea(sample.viewpoint, 1.5)
+    grid = voxelize(sample.points, 0.01, sample.colors, max_voxels=6_000, fovea=fovea)
+    voxels = SegVec3D.untrained(0, SMALL, "cpu").embed_voxels(grid, sample.viewpoint, None)
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    bonds = np.where(truth[voxels.neighbors] == truth[:, None], 4, -4).astype(np.float32)
+    return sample, grid, replace(voxels, bonds=bonds), truth
+
+
+@pytest.fixture(scope="module")
+def scene() -> tuple[Sample, VoxelGrid, EmbeddedVoxels, NDArray[np.int64], Superpoints]:
+    sample, grid, voxels, truth = seen(0)
+    return sample, grid, voxels, truth, find_superpoints(voxels, grid, sample.viewpoint, None)
+
+
+@pytest.fixture(scope="module")
+def lessons() -> list[JudgedScene]:
+    rows = []
+    for index in range(4):
+        sample, grid, voxels, truth = seen(index)
+        rows.append(judged_scene(sample, find_superpoints(voxels, grid, sample.viewpoint, None), truth))
+    return rows
+
+
+def made(sizes: list[int], pairs: list[tuple[int, int]]) -> Superpoints:
+    """Superpoints one after the other, of so many voxels each; the last voxel belongs to none."""
+    of_voxel = np.append(np.repeat(np.arange(len(sizes)), sizes), -1)
+    return Superpoints(
+        of_voxel, np.array(sizes), np.zeros((len(sizes), 1), np.float32), np.array(pairs).reshape(-1, 2),
+        np.zeros((len(pairs), 1), np.float32),
+    )  # fmt: skip
+
+
+def grouped(
+    superpoints: Superpoints, same: list[float], on_surface: list[float], constants: ClusteringConfig = CONSTANTS
+) -> tuple[list[int], list[int], NDArray[np.float32]]:
+    """Object and surface of each superpoint's first voxel, and the probability of each voxel to lie on a surface."""
+    count = len(superpoints.of_voxel)
+    objects, surfaces, p, _ = group_superpoints(
+        superpoints, np.array(same, np.float32), np.array(on_surface, np.float32),
+        np.arange(count, dtype=np.float32)[:, None] * 9, np.full(count, 0.25, np.float32), constants,
+    )  # fmt: skip
+    first = np.cumsum(superpoints.sizes) - superpoints.sizes
+    return objects[first].tolist(), surfaces[first].tolist(), p
+
+
+def test_with_true_bonds_a_superpoint_holds_one_thing(scene):
+    *_, truth, superpoints = scene
+    assert superpoints.sizes.min() >= MIN_VOXELS
+    assert np.array_equal(np.bincount(superpoints.of_voxel[superpoints.of_voxel >= 0]), superpoints.sizes)
+    for k in range(len(superpoints.sizes)):
+        _, votes = np.unique(truth[superpoints.of_voxel == k], return_counts=True)
+        assert votes.max() / votes.sum() > 0.98
+    assert (superpoints.of_voxel >= 0).mean() > 0.95
+
+
+def test_what_is_known_of_superpoints_is_finite_and_of_the_told_width(scene):
+    _, _, voxels, _, superpoints = scene
+    width = node_features(SMALL.features, SMALL.embedding)
+    assert superpoints.nodes.shape == (len(superpoints.sizes), width)
+    assert superpoints.edges.shape == (len(superpoints.pairs), 16)
+    assert np.isfinite(superpoints.nodes).all()
+    assert np.isfinite(superpoints.edges).all()
+    inside = superpoints.of_voxel == 0
+    features = voxels.features.numpy()[inside]
+    assert superpoints.nodes[0, :32] == pytest.approx(features.mean(0), abs=1e-4)
+    assert superpoints.nodes[0, 32:64] == pytest.approx(features.max(0), abs=1e-6)
+
+
+def test_all_that_touch_are_pairs_and_every_pair_is_told_once(scene):
+    _, _, voxels, _, superpoints = scene
+    of_voxel, pairs = superpoints.of_voxel, superpoints.pairs
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    assert len(np.unique(pairs, axis=0)) == len(pairs)
+    own, other = np.broadcast_to(of_voxel[:, None], voxels.neighbors.shape), of_voxel[voxels.neighbors]
+    across = (own != other) & (own >= 0) & (other >= 0)
+    touching = np.unique(np.sort(np.stack([own[across], other[across]], 1), 1), axis=0)
+    assert len(touching) > 0
+    told = {tuple(pair) for pair in pairs[superpoints.edges[:, 4] > 0]}
+    assert told == {tuple(pair) for pair in touching}
+
+
+def test_the_rim_of_a_view_belongs_to_what_surrounds_it():
+    """A plate in front of a wall: the wall is the outermost in every direction."""
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-0.6, 0.6, 0.01), np.arange(-0.6, 0.6, 0.01)))
+    middle = np.maximum(abs(x), abs(y)) < 0.15
+    points = np.stack([x, y, np.where(middle, 1.0, 1.3)], 1).astype(np.float32)
+    grid = voxelize(points, 0.01)
+    truth = majority(grid.inverse, middle.astype(np.int64), len(grid), 2)
+    eye = np.zeros(3, np.float32)
+    voxels = SegVec3D.untrained(0, SMALL, "cpu").embed_voxels(grid, eye, None)
+    bonds = np.where(truth[voxels.neighbors] == truth[:, None], 4, -4).astype(np.float32)
+    found = find_superpoints(replace(voxels, bonds=bonds), grid, eye, None)
+    rim = found.nodes[:, -4]
+    assert rim.sum() == pytest.approx(1)
+    for k, share in enumerate(rim):
+        assert truth[found.of_voxel == k].mean() < 0.1 or share == 0
+    assert find_superpoints(replace(voxels, bonds=bonds), grid, None, None).nodes[:, -4].max() == 0
+
+
+def test_a_cloud_too_small_for_a_superpoint_has_none_and_is_judged():
+    points = np.random.default_rng(0).uniform(0, 5, (4, 3)).astype(np.float32)
+    model = SegVec3D.untrained(0, SMALL, "cpu")
+    grid = voxelize(points, 0.01)
+    found = find_superpoints(model.embed_voxels(grid, None, None), grid, None, None)
+    assert found.nodes.shape == (0, node_features(SMALL.features, SMALL.embedding))
+    assert found.pairs.shape == (0, 2)
+    with torch.inference_mode():
+        same, on_surface = model.grouping.judge(found)
+    assert len(same) == len(on_surface) == 0
+    assert model.part(model.embed_voxels(grid, None, None), grid, None, None, "graph") == []
+
+
+def test_pieces_judged_to_be_one_are_one_though_they_do_not_touch():
+    objects, surfaces, _ = grouped(made([30, 20, 40], [(0, 1), (0, 2), (1, 2)]), [-3, 3, -3], [-4, -4, -4])
+    assert objects[0] == objects[2] != objects[1]
+    assert surfaces == [-1, -1, -1]
+
+
+def test_how_likely_two_pieces_must_be_of_one_thing_is_a_constant():
+    pair = made([30, 30], [(0, 1)])
+    for threshold, things in ((0.6, 1), (0.8, 2)):
+        objects, *_ = grouped(pair, [np.log(0.7 / 0.3)], [-4, -4], replace(CONSTANTS, join_threshold=threshold))
+        assert len(set(objects)) == things
+
+
+def test_the_larger_pieces_of_an_instance_decide_its_kind():
+    objects, surfaces, p = grouped(made([90, 10], [(0, 1)]), [5], [2, -3])
+    assert objects == [-1, -1]
+    assert surfaces == [0, 0]
+    assert p[:-1] == pytest.approx(1 / (1 + np.exp(-1.5)), abs=1e-5)
+    assert p[-1] == 0.25, "a voxel without a superpoint keeps what the surface head says"
+    objects, surfaces, _ = grouped(made([90, 10], [(0, 1)]), [5], [2, -3], replace(CONSTANTS, kind_threshold=0.9))
+    assert objects == [0, 0]
+    assert surfaces == [-1, -1]
+
+
+def test_judgements_do_not_hang_on_the_order_of_superpoints_or_on_other_scenes(lessons):
+    torch.manual_seed(1)
+    network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
+    (both, scene), (alone, zero) = collate(lessons[:2]), collate(lessons[:1])
+    with torch.inference_mode():
+        together = network(both.nodes, both.pairs, both.edges, scene, 2)
+        same, on_surface = network(alone.nodes, alone.pairs, alone.edges, zero, 1)
+        order = torch.randperm(len(alone.nodes))
+        turned = network(alone.nodes[order], torch.argsort(order)[alone.pairs].flip(1), alone.edges, zero, 1)
+    assert torch.allclose(together[0][: len(same)], same, atol=1e-4)
+    assert torch.allclose(together[1][: len(on_surface)], on_surface, atol=1e-4)
+    assert torch.allclose(turned[0], same, atol=1e-4)
+    assert torch.allclose(turned[1], on_surface[order], atol=1e-4)
+
+
+def test_what_nobody_labelled_teaches_nothing(lessons):
+    batch, _ = collate(lessons[:1])
+    same, on_surface = torch.zeros(len(batch.pairs)), torch.zeros(len(batch.nodes))
+    pair, kind = losses(same, on_surface, batch)
+    assert pair.item() == pytest.approx(np.log(2), rel=0.01)
+    assert kind.item() == pytest.approx(np.log(2), rel=0.01)
+    nobody = replace(batch, instance=torch.full_like(batch.instance, -1))
+    assert [loss.item() for loss in losses(same, on_surface, nobody)] == [0, 0]
+
+
+def test_the_network_learns_which_superpoints_are_one_thing(lessons, tmp_path: Path):
+    """On four scenes whose truth it has seen: nearly all right, where a coin would be right in half."""
+    plan = GroupingTraining(tmp_path, steps=120, batch=4)
+    network = learn(lessons, GroupingConfig(SMALL.features, SMALL.embedding), plan)
+    batch, scene = collate(lessons)
+    with torch.inference_mode():
+        same, on_surface = network(batch.nodes, batch.pairs, batch.edges, scene, len(lessons))
+    i, j = batch.pairs.T
+    known = (batch.instance[i] >= 0) & (batch.instance[j] >= 0)
+    one = batch.instance[i] == batch.instance[j]
+    assert one[known].any(), "an occluder cuts something in two"
+    assert ((same > 0) == one)[known].float().mean() > 0.95
+    assert ((on_surface > 0) == batch.is_surface)[batch.instance >= 0].float().mean() > 0.95
+
+
+def test_mean_and_largest_are_what_they_are_called():
+    rng = np.random.default_rng(0)
+    values, owner = rng.normal(size=(200, 3)).astype(np.float32), rng.integers(-1, 6, 200)
+    mean, largest = mean_and_largest(values, owner, 7)
+    for k in range(6):
+        assert mean[k] == pytest.approx(values[owner == k].mean(0), abs=1e-6)
+        assert np.array_equal(largest[k], values[owner == k].max(0))
+    assert (mean[6] == 0).all()
+    assert (largest[6] == -np.inf).all()
+
+
+def test_the_outermost_of_each_direction_is_the_farthest_from_the_middle_of_the_view():
+    rng = np.random.default_rng(1)
+    points = rng.uniform([-1, -1, -3], [1, 1, -1], (500, 3)).astype(np.float32)
+    rows = outermost(points, 16)
+    x, y = (points[:, :2] / -points[:, 2:]).T
+    sector = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * 16).astype(int)
+    for k, row in enumerate(rows):
+        assert sector[row] == k
+        assert np.hypot(x, y)[row] == np.hypot(x, y)[sector == k].max()
+    assert (outermost(points[:1], 16) >= 0).sum() == 1
+
+
+def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():
+    pairs = made([40, 40, 30, 30], [(0, 1), (1, 2), (0, 2)])
+    *_, doubts = group_superpoints(
+        pairs, np.array([2, -1, -3], np.float32), np.full(4, -4, np.float32), np.zeros((141, 1), np.float32),
+        np.zeros(141, np.float32), CONSTANTS,
+    )  # fmt: skip
+    assert doubts[0] == pytest.approx([2, -2]), "two pairs lead from the first group to its neighbour"
+    assert doubts[80] == pytest.approx([JUDGED, -2])
+    assert doubts[110] == pytest.approx([JUDGED, -JUDGED]), "nothing to be compared with"
+    assert doubts[140] == pytest.approx([0, 0])
+
+
+def test_what_a_cloud_does_not_tell_counts_as_the_mean(lessons):
+    """A scan without colour is judged as one of middling colours, not as a black one."""
+    batch, scene = collate(lessons)
+    network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
+    network.standardise(batch.nodes, batch.edges)
+    unknown = batch.nodes.clone()
+    unknown[:, 100:103] = torch.nan
+    mean = batch.nodes.clone()
+    mean[:, 100:103] = batch.nodes[:, 100:103].mean(0)
+    with torch.inference_mode():
+        same, on_surface = network(unknown, batch.pairs, batch.edges, scene, len(lessons))
+        expected = network(mean, batch.pairs, batch.edges, scene, len(lessons))
+    assert torch.allclose(same, expected[0], atol=1e-4)
+    assert torch.allclose(on_surface, expected[1], atol=1e-4)
+
+
+def test_a_cloud_without_colour_is_grouped(scene):
+    sample, grid, voxels, _, superpoints = scene
+    bare = find_superpoints(voxels, replace(grid, colors=None), sample.viewpoint, None)
+    assert np.array_equal(bare.pairs, superpoints.pairs)
+    unknown = np.isnan(bare.nodes)
+    assert (unknown.sum(1) == 3).all(), "red, green, blue"
+    assert np.array_equal(bare.nodes[~unknown], superpoints.nodes[~unknown])
+    model = SegVec3D.untrained(0, SMALL, "cpu")
+    with torch.inference_mode():
+        assert all(np.isfinite(judged).all() for judged in model.grouping.judge(bare))
