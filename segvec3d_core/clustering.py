@@ -42,7 +42,7 @@ class ClusteringConfig:
         adopt_radius: a fragment joins the nearest object within this.
         join_threshold: superpoints whose pairs are on average more likely of one instance than this are one.
         kind_threshold: an instance of superpoints that is more likely a surface than this is one.
-        min_voxels: smaller segments are fragments.
+        min_voxels: smaller segments are fragments; this and ``adopt_radius`` suit the grouping of superpoints best.
         min_surface_voxels: smaller surfaces are dropped.
         radius: of mean-shift and fixed-radius; DBSCAN, which chains, links within half of it.
     """

@@ -99,8 +99,8 @@ class _Standard(nn.Module):
         self.register_buffer("scale", torch.ones(width))
 
     def learn(self, rows: Tensor) -> None:
-        self.mean.copy_(rows.mean(0))
-        self.scale.copy_(1 / rows.std(0).clamp_min(1e-4))
+        self.mean.copy_(rows.nanmean(0).nan_to_num(0.0))
+        self.scale.copy_(1 / (rows - self.mean).square().nanmean(0).sqrt().nan_to_num(1.0).clamp_min(1e-4))
 
     def forward(self, rows: Tensor) -> Tensor:
         return ((rows - self.mean) * self.scale).clamp(-OUTLIER, OUTLIER).nan_to_num(0.0)
@@ -147,6 +147,7 @@ class SuperpointNetwork(nn.Module):
         same = self.same(torch.cat([a + b, (a - b).abs(), a * b, pair], 1))
         return same.squeeze(1), self.surface(x).squeeze(1)
 
+    @torch.inference_mode()
     def judge(self, superpoints: Superpoints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """``forward`` for one scene: (P,) and (S,) float32 logits."""
         device = next(self.parameters()).device

@@ -39,6 +39,7 @@ class ScoreModel:
 
     Attributes:
         weights: one for each of ``SCORE_FEATURES``; bias: their offset.
+        typical: what stands for a feature that is nan: clustering by embeddings does not tell the last two.
 
     Raises:
         ValueError: another number of weights.
@@ -46,13 +47,16 @@ class ScoreModel:
 
     weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.0, 0.5, 0.5, 0.0, 0.0)
     bias: float = -2.0
+    typical: tuple[float, ...] | list[float] = (0.0,) * len(SCORE_FEATURES)
 
     def __post_init__(self) -> None:
-        if len(self.weights) != len(SCORE_FEATURES):
-            raise ValueError(f"score: expected weights of {', '.join(SCORE_FEATURES)}, got {len(self.weights)} numbers")
+        for numbers in (self.weights, self.typical):
+            if len(numbers) != len(SCORE_FEATURES):
+                raise ValueError(f"score: expected one number for each of {', '.join(SCORE_FEATURES)}, got {numbers}")
 
     def __call__(self, features: NDArray[np.float64]) -> float:
-        return float(1 / (1 + np.exp(-(np.dot(self.weights, features) + self.bias))))
+        known = np.where(np.isnan(features), self.typical, features)
+        return float(1 / (1 + np.exp(-(np.dot(self.weights, known) + self.bias))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def find_segments(
             # A sofa's embeddings lie wider apart than a cup's and are no worse for it.
             radius = float(np.sqrt(grid.centroids[voxels].var(0).sum()))
             size = np.log(len(voxels)), np.log(radius + 1e-3)
-            joined, across_groups = (0.0, 0.0) if judged is None else judged[voxels].mean(0)
+            joined, across_groups = (np.nan, np.nan) if judged is None else judged[voxels].mean(0)
             features = np.array([certainty, -spread, gap, *size, cohesion, contrast, joined, -across_groups])
             points = int(grid.counts[voxels].sum())
             sure = score(features) if kind == "object" else certainty

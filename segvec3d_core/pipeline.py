@@ -112,7 +112,7 @@ class SegVec3D:
             threshold = float(checkpoint.config["threshold"])
             grouping = SuperpointNetwork(GroupingConfig.from_dict(checkpoint.config["grouping"]))
             grouping.load_state_dict(checkpoint.part("grouping"))
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
         model = cls(network, alignment, clustering, score, threshold, device, grouping=grouping)
         about = {"weights": file.name, "fingerprint": fingerprint(file), "parameters": model.parameter_count()}
@@ -126,8 +126,7 @@ class SegVec3D:
             torch.manual_seed(seed)
             network = PointAttention(config)
             alignment = Alignment(AlignmentConfig(features=network.config.features))
-            grouping = _ungrouped(network.config)
-        return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"}, grouping=grouping)
+        return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
 
     def with_untrained_heads(self, seed: int = 0) -> SegVec3D:
         """The same network, but with random weights in the embedding head (7), the bond head and the network that
@@ -139,12 +138,10 @@ class SegVec3D:
             random = PointAttention(self.network.config)
             network.embed.load_state_dict(random.embed.state_dict())
             network.bonds.load_state_dict(random.bonds.state_dict())
-            grouping = _ungrouped(network.config)
         name = f"{self.info.get('weights', 'weights')}, instance heads untrained"
         return SegVec3D(
-            network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name},
-            grouping,
-        )  # fmt: skip
+            network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
+        )
 
     def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
         """The same weights with other clustering constants; shares memory."""
@@ -221,15 +218,16 @@ class SegVec3D:
             clock: takes the time of the stages.
         """
         clock = clock or _Clock()
-        with clock("graph"):
-            hierarchy = build_hierarchy(grid, viewpoint, up, self.network.config)
-        with clock("network"):
-            there = hierarchy.to(self.device)
-            features, e, logits = self.network(there)
-            bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
-            embeddings = e.float().cpu().numpy()
-            surface = logits.float().sigmoid().cpu().numpy()
-        neighbors = hierarchy.levels[0].neighbors.numpy()
+        with KERNEL_LOCK:
+            with clock("graph"):
+                hierarchy = build_hierarchy(grid, viewpoint, up, self.network.config)
+            with clock("network"):
+                there = hierarchy.to(self.device)
+                features, e, logits = self.network(there)
+                bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
+                embeddings = e.float().cpu().numpy()
+                surface = logits.float().sigmoid().cpu().numpy()
+            neighbors = hierarchy.levels[0].neighbors.numpy()
         return EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
 
     def group(
@@ -276,14 +274,15 @@ class SegVec3D:
         constants = (clustering or self.clustering).for_cloud(viewpoint is None)
         e, surface, graph = voxels.embeddings, voxels.surface, (voxels.bonds, voxels.neighbors)
         doubts = None
-        if method == "graph":
-            superpoints = find_superpoints(voxels, grid, viewpoint, up)
-            with single_thread():  # a few hundred rows on CPU
-                judged = self.grouping.judge(superpoints)
-            objects, surfaces, surface, doubts = group_superpoints(superpoints, *judged, e, surface, constants)
-        else:
-            objects, surfaces = cluster(e, surface, *graph, method, constants)
-        return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts)
+        with KERNEL_LOCK:
+            if method == "graph":
+                superpoints = find_superpoints(voxels, grid, viewpoint, up)
+                with single_thread():  # a few hundred rows on CPU
+                    judged = self.grouping.judge(superpoints)
+                objects, surfaces, surface, doubts = group_superpoints(superpoints, *judged, e, surface, constants)
+            else:
+                objects, surfaces = cluster(e, surface, *graph, method, constants)
+            return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts)
 
     @staticmethod
     def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
@@ -390,8 +389,10 @@ class _Clock:
 
 
 def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
-    """A network for the superpoints of such a backbone, with random weights."""
-    return SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding))
+    """A network for the superpoints of such a backbone, with random weights, always the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding))
 
 
 def _device(name: str | torch.device) -> torch.device:

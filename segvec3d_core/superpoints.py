@@ -88,7 +88,8 @@ def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array |
     of_voxel = drop_small(grow(bonds, voxels.neighbors, BOND_THRESHOLD), MIN_VOXELS)
     count = int(of_voxel.max(initial=-1)) + 1
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
-    pieces = _Pieces.of(voxels, grid, of_voxel, count, canonical_rotation(grid.centroids, seen_from, up))
+    turn = canonical_rotation(grid.centroids, seen_from, up)
+    pieces = _Pieces.of(voxels, grid, of_voxel, count, turn, seen_from)
     low, high, sums, touching = contacts(of_voxel, voxels.neighbors, bonds)
     pairs, rows = _pairs(low, high, pieces.embedding)
     total, edges = np.zeros((2, len(pairs)))
@@ -126,8 +127,9 @@ class _Pieces:
 
     @classmethod
     def of(
-        cls, voxels: EmbeddedVoxels, grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, turn: Array
-    ) -> _Pieces:
+        cls, voxels: EmbeddedVoxels, grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, turn: Array,
+        seen_from: Array | None,
+    ) -> _Pieces:  # fmt: skip
         points, normals = grid.centroids @ turn.T, voxels.normals @ turn.T
         mean_features, peak_features = mean_and_largest(voxels.features.float().cpu().numpy(), of_voxel, count)
         p = np.clip(voxels.surface, 1e-6, 1 - 1e-6)
@@ -153,8 +155,7 @@ class _Pieces:
             below[:, 1] = np.square(voxels.embeddings - mean["embedding"][rows]).sum(1)
         below, _ = mean_by_cell(below, of_voxel, count)
         floor, ceiling = np.percentile(points[:, 2], [1, 99])
-        eye = None if grid.scale.fovea is None else turn @ grid.scale.fovea.eye
-        distance = np.zeros(count) if eye is None else np.linalg.norm(place - eye, axis=1)
+        distance = np.zeros(count) if seen_from is None else np.linalg.norm(place - turn @ seen_from, axis=1)
         return cls(
             sizes.astype(np.int64), mean_features, peak_features, mean["embedding"],
             below[:, 1:], mean["surface"], mean["logit"], place, axes, mean["normal"], mean["facing"], mean["color"],

@@ -103,7 +103,7 @@ SPECS: Mapping[str, Spec] = {
         100,
         10_000_000,
     ),
-    "clustering": Spec(_CORE.clustering, f"How embeddings become instances: {', '.join(get_args(ClusteringMethod))}."),
+    "clustering": Spec(_CORE.clustering, f"How voxels become instances: {', '.join(get_args(ClusteringMethod))}."),
     "min_range": Spec(_CORE.min_range, "Ignore points closer to the sensor than this, m.", 0.0, math.inf),
     "max_range": Spec(_CORE.max_range, "Ignore points farther from the sensor than this, m.", 0.0, math.inf),
     "crop_min": Spec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from segvec3d_core.clustering import ClusteringConfig
-from segvec3d_core.config import NetworkConfig
+from segvec3d_core.config import ClusteringMethod, NetworkConfig
 from segvec3d_core.grouping import JUDGED, GroupingConfig, SuperpointNetwork, group_superpoints
+from segvec3d_core.instances import ScoreModel
 from segvec3d_core.kernels.superpoints import mean_and_largest, outermost
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import MIN_VOXELS, EmbeddedVoxels, Superpoints, find_superpoints, node_features
@@ -188,9 +189,9 @@ def test_what_nobody_labelled_teaches_nothing(lessons):
     assert [loss.item() for loss in losses(same, on_surface, nobody)] == [0, 0]
 
 
-def test_the_network_learns_which_superpoints_are_one_thing(lessons, tmp_path: Path):
+def test_the_network_learns_which_superpoints_are_one_thing(lessons):
     """On four scenes whose truth it has seen: nearly all right, where a coin would be right in half."""
-    plan = GroupingTraining(tmp_path, steps=120, batch=4)
+    plan = GroupingTraining(steps=120, batch=4)
     network = learn(lessons, GroupingConfig(SMALL.features, SMALL.embedding), plan)
     batch, scene = collate(lessons)
     with torch.inference_mode():
@@ -264,3 +265,45 @@ def test_a_cloud_without_colour_is_grouped(scene):
     model = SegVec3D.untrained(0, SMALL, "cpu")
     with torch.inference_mode():
         assert all(np.isfinite(judged).all() for judged in model.grouping.judge(bare))
+
+
+@pytest.mark.parametrize("voxel_size", [None, 0.015])
+def test_how_far_a_superpoint_is_from_the_sensor_is_known_whatever_the_voxels(voxel_size):
+    sample = simulate_sample(21, 0)
+    assert sample.viewpoint is not None
+    fovea = Fovea(sample.viewpoint, 1.5) if voxel_size is None else None
+    grid = voxelize(sample.points, voxel_size or 0.01, sample.colors, max_voxels=6_000, fovea=fovea)
+    voxels = SegVec3D.untrained(0, SMALL, "cpu").embed_voxels(grid, sample.viewpoint, None)
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    bonds = np.where(truth[voxels.neighbors] == truth[:, None], 4, -4).astype(np.float32)
+    found = find_superpoints(replace(voxels, bonds=bonds), grid, sample.viewpoint, None)
+    for k in range(len(found.sizes)):
+        place = (grid.centroids + grid.origin)[found.of_voxel == k].mean(0)
+        assert np.expm1(found.nodes[k, -5]) == pytest.approx(np.linalg.norm(place - sample.viewpoint), rel=1e-3)
+
+
+@pytest.mark.parametrize("method", get_args(ClusteringMethod))
+def test_a_method_reads_no_other_constants_than_those_it_names(scene, method: ClusteringMethod):
+    sample, grid, voxels, *_ = scene
+    model = SegVec3D.untrained(0, SMALL, "cpu")
+    base = ClusteringConfig(min_voxels=3, min_surface_voxels=3, surface_threshold=float(np.median(voxels.surface)))
+    others = set(ClusteringConfig.__slots__) - set(ClusteringConfig.of(method))
+    odd = replace(base, **{name: 7 * getattr(base, name) + 1 for name in others})
+    first, second = (
+        [(s.kind, s.voxels.tolist()) for s in model.part(voxels, grid, sample.viewpoint, None, method, constants)]
+        for constants in (base, odd)
+    )
+    assert first == second
+    assert first, "something is found"
+
+
+def test_an_instance_that_nobody_judged_is_scored_by_what_is_typical():
+    weights, typical = (0.0,) * 7 + (1.0, 2.0), (9.0,) * 7 + (0.5, -0.25)
+    score = ScoreModel(weights, 0.3, typical)
+    features = np.zeros(9)
+    features[7:] = np.nan
+    assert score(features) == pytest.approx(1 / (1 + np.exp(-0.3)))
+    features[7:] = 1
+    assert score(features) == pytest.approx(1 / (1 + np.exp(-3.3)))
+    with pytest.raises(ValueError, match="score: expected one number for each of certainty"):
+        ScoreModel(weights[:7])

@@ -405,6 +405,17 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
         run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
 
 
+def test_the_alignment_waits_for_the_grouping(tmp_path):
+    """Its instances would be those of random weights."""
+    save_checkpoint(replace(load_checkpoint(shipped_path()), record={}), tmp_path / "backbone.safetensors")
+    args = Namespace(
+        output=str(tmp_path), cache=None, seed=0, workers=0, threads=1, stage="alignment", validation_scenes=None,
+        without=None, alignment_scenes=1, alignment_steps=1,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="cannot group yet, run --stage grouping first"):
+        run(args)
+
+
 def test_what_is_said_of_a_scene_is_kept_for_a_second_run_over_the_same_weights(tmp_path, monkeypatch):
     model = SegVec3D(PointAttention(SMALL), Alignment(AlignmentConfig(features=SMALL.features)), device="cpu")
     monkeypatch.setattr(pool, "_worker_model", model)

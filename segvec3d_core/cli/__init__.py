@@ -109,7 +109,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument("--model", metavar="FILE", help="weights (default: those that come with the package)")
     group.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto, a GPU if there is one)")
-    group.add_argument("--clustering", choices=get_args(ClusteringMethod), help="how embeddings become instances")
+    group.add_argument("--clustering", choices=get_args(ClusteringMethod), help="how voxels become instances")
     group.add_argument("--voxel-size", type=float, metavar="M", help="voxel edge, metres (default: fits the cloud)")
     group.add_argument("--max-voxels", type=int, metavar="N", help="voxel budget; more is finer and slower")
     group.add_argument("--max-range", type=float, metavar="M", help="drop points farther from the sensor, metres")
@@ -229,8 +229,8 @@ def _eval(commands: Any) -> None:
 def _train(commands: Any) -> None:
     parser = _command(
         commands, "train", ("workshop", "train"),
-        "Train weights on simulated scenes. First the network (embeddings), then what joins superpoints (instances),\n"
-        "then the alignment with language.\n\n"
+        "Train weights on simulated scenes. First the network (embeddings), then the constants of clustering by them,\n"
+        "then what groups superpoints (instances), on scenes of the next seed, then the alignment with language.\n\n"
         "The model card says with which options the shipped weights were trained. The first\n"
         "stage, which is the long one, goes on with --resume.",
         "  segvec3d train --output runs/a\n"
@@ -258,7 +258,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(
         "--labels", default="full", metavar="KIND",
-        help="supervision: full, points:N a scene, one-point, agreement or oversegmentation (default: full)",
+        help="supervision of the first stage: full (default), points:N a scene, one-point, agreement, oversegmentation",
     )  # fmt: skip
     parser.add_argument(
         "--cache", metavar="DIR", help="keep made scenes here, and what is said of them, for further runs"

@@ -66,8 +66,8 @@ def _labelled(path: Path) -> FrameFolder | ScanFolder:
 
 
 def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
-    """The rows of the table: the model, the same with random embedding and bond heads, with random weights
-    throughout, and the baseline."""
+    """The rows of the table: the model, the same with random embedding and bond heads and grouping, with random
+    weights throughout, and the baseline."""
     methods: dict[str, Segmenter] = {MODEL: model}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))

@@ -75,7 +75,7 @@ _ONE_LEVEL: dict[str, Any] = {"channels": (64,), "layers": (4,)}
 _PAPER = {**_ONE_LEVEL, "edge_features": False, "centre_vote": False}
 
 VARIANTS: tuple[Variant, ...] = (
-    Variant(FULL, "network", "the shipped form"),
+    Variant(FULL, "network", "the shipped network"),
     _network("mean", "neighbours weigh alike: no attention, (1)", attention=False),
     _network("one-layer", "one layer a level", layers=(1, 1, 1, 1, 1)),
     _network("four-levels", "without the coarsest level", channels=(32, 64, 128, 128), layers=(2, 2, 3, 2)),

@@ -1,4 +1,4 @@
-"""Second stage: instances and texts meet in one space, equations (9) to (12), on a frozen backbone."""
+"""The last stage: instances and texts meet in one space, equations (9) to (12), on a frozen backbone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .segmentation import VALIDATION_SEED_OFFSET
 
 @dataclass(frozen=True, slots=True)
 class AlignmentTraining:
-    """One run of the second stage.
+    """One run of this stage.
 
     Attributes:
         output: folder; cache: folder of scenes; seed: of everything random.
@@ -56,7 +56,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     """Train the projections on a frozen backbone, then calibrate similarities on validation scenes.
 
     Args:
-        weights: checkpoint of the first stage.
+        weights: checkpoint of the stages before.
 
     Returns:
         the model with its trained alignment, and a record for the model card.

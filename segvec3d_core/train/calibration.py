@@ -40,7 +40,7 @@ def fit_score(scenes: list[SceneRows]) -> ScoreModel:
             hits[kept].mean(),
             kept[hits].mean(),
         )
-    return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]))
+    return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]), tuple(features.mean(0).tolist()))
 
 
 @dataclass(frozen=True, slots=True)

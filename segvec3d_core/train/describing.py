@@ -1,4 +1,4 @@
-"""What the second stage learns from: instances of simulated scenes, as the alignment reads them."""
+"""What the alignment learns from: instances of simulated scenes, as the alignment reads them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Described3D:
 
 @dataclass(frozen=True, slots=True)
 class SceneRows:
-    """What one scene teaches the second stage.
+    """What one scene teaches the alignment.
 
     Attributes:
         instances: its described instances.

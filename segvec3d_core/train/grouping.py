@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,15 +21,13 @@ from ..config import SegmentationConfig
 from ..grouping import GroupingConfig, SuperpointNetwork, group_superpoints
 from ..inference import single_thread
 from ..metrics import score_frame
-from ..pipeline import SegVec3D
+from ..pipeline import BASE_VOXEL, SegVec3D
 from ..superpoints import Superpoints, find_superpoints
 from ..voxels import Fovea, voxelize
 from .data import Sample, augmented, load_sample, majority
 from .pool import look_at_scenes
 from .segmentation import VALIDATION_SEED_OFFSET
-from .tuning import choose
-
-log = logging.getLogger(__name__)
+from .tuning import choose, overall
 
 GRID: dict[str, tuple[float, ...]] = {
     "join_threshold": (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8),
@@ -48,13 +45,13 @@ class GroupingTraining:
     """One run of this stage.
 
     Attributes:
-        output: folder; cache: folder of scenes; seed: of everything random.
+        cache: folder of scenes; seed: of everything random, and of the scenes: another than the backbone's, see
+            docs/method.md.
         scenes: training scenes; validation_scenes: on which the constants are chosen.
         steps: optimiser steps; batch: scenes in each; learning_rate: peak of a one-cycle schedule.
         workers: processes that run the backbone, see ``look_at_scenes``.
     """
 
-    output: Path
     cache: Path | None = None
     seed: int = 0
     scenes: int = 6_000
@@ -196,10 +193,9 @@ class JudgedVoxels:
     truth: NDArray[np.int64]
 
     def quality(self, config: ClusteringConfig) -> float:
-        """What ``tuning.quality`` measures of the clustering."""
+        """``tuning.overall`` of what the constants make of it."""
         objects, *_ = group_superpoints(self.superpoints, self.same, self.on_surface, self.e, self.surface, config)
-        score = score_frame(objects[None] + 1, self.truth[None], ignore=-1)
-        return (score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3
+        return overall(score_frame(objects[None] + 1, self.truth[None], ignore=-1))
 
 
 @torch.inference_mode()
@@ -211,7 +207,7 @@ def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) ->
         viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
         most = budget.max_scan_voxels if viewpoint is None else budget.max_voxels
         fovea = None if viewpoint is None else Fovea(viewpoint, budget.fovea)
-        grid = voxelize(sample.points, 0.01, sample.colors, max_voxels=most, fovea=fovea)
+        grid = voxelize(sample.points, BASE_VOXEL, sample.colors, max_voxels=most, fovea=fovea)
         voxels = model.embed_voxels(grid, viewpoint, up)
         superpoints = find_superpoints(voxels, grid, viewpoint, up)
         truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
@@ -224,7 +220,7 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
     """Train the network that judges superpoints on a frozen backbone, then choose the constants of ``GRID``.
 
     Args:
-        weights: checkpoint of the first stage.
+        weights: checkpoint of the segmentation stage.
 
     Returns:
         the model with its trained network and constants, and a record for the model card.

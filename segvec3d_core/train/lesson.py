@@ -1,4 +1,4 @@
-"""One lesson of the second stage: batches of described instances and captions, and equation (12) on them."""
+"""One lesson of the alignment: batches of described instances and captions, and equation (12) on them."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def run(args: Namespace) -> int:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
-        ValueError: an unknown kind of ``labels``, or of things to train ``without``.
+        ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping.
         FileNotFoundError: a later stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -106,18 +106,26 @@ def run(args: Namespace) -> int:
     if args.stage in ("clustering", "all"):
         trained = SegVec3D.load(backbone, device="cpu")
         scenes = args.validation_scenes or AlignmentTraining(output).validation_scenes
-        constants, story = tune_clustering(trained.network, args.seed, scenes, cache)
+        constants, story = tune_clustering(trained.network, args.seed, scenes, cache, start=trained.clustering)
         trained.with_clustering(constants).save(backbone, {**load_checkpoint(backbone).record, "clustering": story})
     if args.stage in ("grouping", "all"):
         base = load_checkpoint(backbone)
-        second = GroupingTraining(**common, **_given(scenes=args.grouping_scenes, steps=args.grouping_steps))
-        model, story = train_grouping(second, backbone)
+        # On scenes that the backbone learned from its superpoints are too good, so the next seed's are taken.
+        grouping = GroupingTraining(
+            cache, args.seed + 1,
+            **_given(
+                scenes=args.grouping_scenes, steps=args.grouping_steps, validation_scenes=args.validation_scenes,
+                workers=args.workers,
+            ),
+        )  # fmt: skip
+        model, story = train_grouping(grouping, backbone)
         model.save(backbone, {**base.record, "grouping": story})
     if args.stage in ("alignment", "all"):
         base = load_checkpoint(backbone)
+        if "grouping" not in base.record:
+            raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
         options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=without)
-        last = AlignmentTraining(**common, **options)
-        model, story = train_alignment(last, backbone)
+        model, story = train_alignment(AlignmentTraining(**common, **options), backbone)
         model.save(weights, {**base.record, "alignment": story})
         log.info("weights written to %s", weights)
     return 0

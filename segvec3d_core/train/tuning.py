@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..clustering import ClusteringConfig, cluster
 from ..config import SegmentationConfig
+from ..metrics import FrameScore
 from ..network import PointAttention
 from .data import Example, load_sample, prepare
 from .segmentation import VALIDATION_SEED_OFFSET, score_voxels
@@ -74,8 +75,12 @@ def embed_scenes(
 
 
 def quality(row: Embedded, config: ClusteringConfig) -> float:
+    """``overall`` of what the constants make of a scene."""
+    return overall(score_voxels(row.example, row.objects(config)))
+
+
+def overall(score: FrameScore) -> float:
     """Mean of a scene's overlap F, share of objects with F > 0.75 and F-measure of objects at IoU > 0.5."""
-    score = score_voxels(row.example, row.objects(config))
     return (score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3
 
 
@@ -87,9 +92,10 @@ def smoothed(scores: list[float]) -> NDArray[np.float64]:
 
 
 def tune_clustering(
-    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int | None = None
-) -> tuple[ClusteringConfig, dict[str, float]]:
-    """Choose the constants of ``GRID``, see ``choose``."""
+    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int | None = None,
+    start: ClusteringConfig | None = None,
+) -> tuple[ClusteringConfig, dict[str, float]]:  # fmt: skip
+    """Choose the constants of ``GRID``, see ``choose``; the others are those of ``start``, or the default ones."""
     rows = embed_scenes(network, seed, scenes, cache, max_voxels)
 
     @functools.cache
@@ -99,7 +105,7 @@ def tune_clustering(
     def reach(config: ClusteringConfig) -> float:
         return float(np.mean([of_scene(k, config.for_cloud(row.is_scan)) for k, row in enumerate(rows)]))
 
-    return choose(ClusteringConfig(), GRID, reach, rounds)
+    return choose(start or ClusteringConfig(), GRID, reach, rounds)
 
 
 def choose(
@@ -117,5 +123,5 @@ def choose(
             tried = [replace(best, **{name: value}) for value in values]  # type: ignore[arg-type]
             best = tried[int(np.argmax(smoothed([reach(config) for config in tried])))]
     reached = reach(best)
-    log.info("clustering: quality %.3f -> %.3f with %s", before, reached, best)
+    log.info("constants: quality %.3f -> %.3f with %s", before, reached, best)
     return best, {"before": before, "after": reached}
