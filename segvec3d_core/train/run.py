@@ -70,8 +70,8 @@ def run(args: Namespace) -> int:
 
     Args:
         args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
-            stage, labels, grouping_scenes, grouping_steps,
-            alignment_scenes, alignment_steps, validation_scenes, without; None stands for the default.
+            stage, labels, grouping_scenes, grouping_steps, alignment_scenes, alignment_steps, validation_scenes,
+            without; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
@@ -82,50 +82,57 @@ def run(args: Namespace) -> int:
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
-    without = _left_out(args.without)
-    output = Path(args.output)
-    cache = Path(args.cache) if args.cache else None
-    common = {"output": output, "cache": cache, **_given(seed=args.seed, workers=args.workers)}
-    common |= _given(validation_scenes=args.validation_scenes)
-    backbone, weights = output / "backbone.safetensors", output / "segvec3d.safetensors"
-    record: dict[str, Any] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
-    if args.stage in ("segmentation", "all"):
-        plan = SegmentationTraining(
-            **common,
-            **_given(
-                steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels
-            ),
-            start=Path(args.start) if args.start else None,
-            frames=Path(args.frames) if args.frames else None,
-            supervision=Supervision.parse(args.labels),
-        )
-        network, story = train_segmentation(plan, NetworkConfig(), args.resume)
-        model = SegVec3D(network, Alignment(AlignmentConfig(features=network.config.features)), device="cpu")
-        model.save(backbone, {**record, "labels": args.labels, "segmentation": story})
-        log.info("backbone written to %s", backbone)
-    if args.stage in ("clustering", "all"):
-        trained = SegVec3D.load(backbone, device="cpu")
-        scenes = args.validation_scenes or AlignmentTraining(output).validation_scenes
-        constants, story = tune_clustering(trained.network, args.seed, scenes, cache, start=trained.clustering)
-        trained.with_clustering(constants).save(backbone, {**load_checkpoint(backbone).record, "clustering": story})
-    if args.stage in ("grouping", "all"):
-        base = load_checkpoint(backbone)
-        # On scenes that the backbone learned from its superpoints are too good, so the next seed's are taken.
-        grouping = GroupingTraining(
-            cache, args.seed + 1,
-            **_given(
-                scenes=args.grouping_scenes, steps=args.grouping_steps, validation_scenes=args.validation_scenes,
-                workers=args.workers,
-            ),
-        )  # fmt: skip
-        model, story = train_grouping(grouping, backbone)
-        model.save(backbone, {**base.record, "grouping": story})
-    if args.stage in ("alignment", "all"):
-        base = load_checkpoint(backbone)
-        if "grouping" not in base.record:
-            raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
-        options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=without)
-        model, story = train_alignment(AlignmentTraining(**common, **options), backbone)
-        model.save(weights, {**base.record, "alignment": story})
-        log.info("weights written to %s", weights)
+    _left_out(args.without)  # said before hours of training
+    stages = {"segmentation": _segment, "clustering": _cluster, "grouping": _group, "alignment": _align}
+    for name, stage in stages.items():
+        if args.stage in (name, "all"):
+            stage(args, Path(args.output) / "backbone.safetensors")
     return 0
+
+
+def _common(args: Namespace) -> dict[str, Any]:
+    """What all stages are told."""
+    return {"cache": Path(args.cache) if args.cache else None, "seed": args.seed} | _given(
+        workers=args.workers, validation_scenes=args.validation_scenes
+    )
+
+
+def _segment(args: Namespace, backbone: Path) -> None:
+    options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
+    plan = SegmentationTraining(
+        Path(args.output), **_common(args), **options,
+        start=Path(args.start) if args.start else None, frames=Path(args.frames) if args.frames else None,
+        supervision=Supervision.parse(args.labels),
+    )  # fmt: skip
+    record = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
+    network, story = train_segmentation(plan, NetworkConfig(), args.resume)
+    model = SegVec3D(network, Alignment(AlignmentConfig(features=network.config.features)), device="cpu")
+    model.save(backbone, {**record, "labels": args.labels, "segmentation": story})
+    log.info("backbone written to %s", backbone)
+
+
+def _cluster(args: Namespace, backbone: Path) -> None:
+    base, model = load_checkpoint(backbone), SegVec3D.load(backbone, device="cpu")
+    common = _common(args)
+    scenes = args.validation_scenes or AlignmentTraining(Path(args.output)).validation_scenes
+    constants, story = tune_clustering(model.network, args.seed, scenes, common["cache"], start=model.clustering)
+    model.with_clustering(constants).save(backbone, {**base.record, "clustering": story})
+
+
+def _group(args: Namespace, backbone: Path) -> None:
+    """On scenes that the backbone learned from its superpoints are too good, so the next seed's are taken."""
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
+    plan = GroupingTraining(**{**_common(args), "seed": args.seed + 1}, **options)
+    base = load_checkpoint(backbone)
+    model, story = train_grouping(plan, backbone)
+    model.save(backbone, {**base.record, "grouping": {"commit": _commit(), **story}})
+
+
+def _align(args: Namespace, backbone: Path) -> None:
+    base, weights = load_checkpoint(backbone), Path(args.output) / "segvec3d.safetensors"
+    if "grouping" not in base.record:
+        raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
+    options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=_left_out(args.without))
+    model, story = train_alignment(AlignmentTraining(Path(args.output), **_common(args), **options), backbone)
+    model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
+    log.info("weights written to %s", weights)
