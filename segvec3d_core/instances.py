@@ -52,7 +52,9 @@ class ScoreModel:
     def __post_init__(self) -> None:
         for numbers in (self.weights, self.typical):
             if len(numbers) != len(SCORE_FEATURES):
-                raise ValueError(f"score: expected one number for each of {', '.join(SCORE_FEATURES)}, got {numbers}")
+                raise ValueError(
+                    f"score: expected one number for each of {', '.join(SCORE_FEATURES)}, got {len(numbers)}"
+                )
 
     def __call__(self, features: NDArray[np.float64]) -> float:
         known = np.where(np.isnan(features), self.typical, features)

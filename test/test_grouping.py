@@ -134,8 +134,7 @@ def test_a_cloud_too_small_for_a_superpoint_has_none_and_is_judged():
     found = find_superpoints(model.embed_voxels(grid, None, None), grid, None, None)
     assert found.nodes.shape == (0, node_features(SMALL.features, SMALL.embedding))
     assert found.pairs.shape == (0, 2)
-    with torch.inference_mode():
-        same, on_surface = model.grouping.judge(found)
+    same, on_surface = model.grouping.judge(found)
     assert len(same) == len(on_surface) == 0
     assert model.part(model.embed_voxels(grid, None, None), grid, None, None, "graph") == []
 
@@ -263,8 +262,7 @@ def test_a_cloud_without_colour_is_grouped(scene):
     assert (unknown.sum(1) == 3).all(), "red, green, blue"
     assert np.array_equal(bare.nodes[~unknown], superpoints.nodes[~unknown])
     model = SegVec3D.untrained(0, SMALL, "cpu")
-    with torch.inference_mode():
-        assert all(np.isfinite(judged).all() for judged in model.grouping.judge(bare))
+    assert all(np.isfinite(judged).all() for judged in model.grouping.judge(bare))
 
 
 @pytest.mark.parametrize("voxel_size", [None, 0.015])

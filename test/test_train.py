@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_scene import SMALL, generator
 
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment, AlignmentConfig
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
-from segvec3d_core.config import NetworkConfig
 from segvec3d_core.network import PointAttention
 from segvec3d_core.text import TextEncoder
 from segvec3d_core.train import describing, grouping, losses, pool, run
@@ -19,13 +19,11 @@ from segvec3d_core.train.alignment import AlignmentTraining
 from segvec3d_core.train.calibration import ask
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
 from segvec3d_core.train.data import (
-    Example,
     Sample,
     Scenes,
     cropped,
     load_sample,
     prepare,
-    simulate_sample,
 )
 from segvec3d_core.train.describing import Described3D
 from segvec3d_core.train.lesson import Lesson, open_info_nce
@@ -33,22 +31,6 @@ from segvec3d_core.train.muon import Muon, orthogonal
 from segvec3d_core.train.segmentation import Run, SegmentationTraining, begin_with, example_loss, train_segmentation
 from segvec3d_core.train.tuning import smoothed
 from segvec3d_core.train.weak import Supervision
-
-SMALL = NetworkConfig(channels=(32, 32, 32), layers=(1, 1, 1), features=48)
-
-
-@pytest.fixture(scope="module")
-def sample():
-    return next(s for s in (simulate_sample(11, i) for i in range(20)) if s.viewpoint is not None)
-
-
-@pytest.fixture(scope="module")
-def example(sample) -> Example:
-    return prepare(sample, np.random.default_rng(0), SMALL, max_voxels=4_000)
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
 
 
 def test_equation_8_is_zero_for_gathered_instances_a_margin_apart_and_positive_otherwise():

@@ -3,36 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from training_scene import SMALL, generator
 
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.hierarchy import build_hierarchy
 from segvec3d_core.network import PointAttention
 from segvec3d_core.train import data
 from segvec3d_core.train.data import (
-    Example,
     prepare,
     simulate_pair,
-    simulate_sample,
 )
 from segvec3d_core.train.segmentation import example_loss
 from segvec3d_core.train.weak import Supervision, across_frames, creases, mark, oversegment, spread, weaken
 from segvec3d_core.voxels import voxelize
-
-SMALL = NetworkConfig(channels=(32, 32, 32), layers=(1, 1, 1), features=48)
-
-
-@pytest.fixture(scope="module")
-def sample():
-    return next(s for s in (simulate_sample(11, i) for i in range(20)) if s.viewpoint is not None)
-
-
-@pytest.fixture(scope="module")
-def example(sample) -> Example:
-    return prepare(sample, np.random.default_rng(0), SMALL, max_voxels=4_000)
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
 
 
 def test_labels_carried_from_an_earlier_frame_are_those_of_the_same_things(monkeypatch):
