@@ -130,7 +130,8 @@ class SegVec3D:
 
     def with_untrained_heads(self, seed: int = 0) -> SegVec3D:
         """The same network, but with random weights in the embedding head (7), the bond head and the network that
-        joins superpoints: what is known of instances is gone, what the surface head knows is not."""
+        joins superpoints: what is known of instances is gone, what the surface head knows is not. Ask it to cluster
+        by embeddings ("fast"): a random network over superpoints parts nothing."""
         network = PointAttention(self.network.config)
         network.load_state_dict(self.network.state_dict())
         with torch.random.fork_rng(devices=[]):

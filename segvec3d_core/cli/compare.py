@@ -43,7 +43,7 @@ def evaluate(args: Namespace) -> int:
     model, config = load_model(args), configuration(args)
     if isinstance(folder, ScanFolder) and args.min_score is None:
         config = dataclasses.replace(config, min_score=0)  # AP ranks by score: what is dropped could only be missed
-    methods = _methods(model, args.model_only)
+    methods = _methods(model, config, args.model_only)
     model.warm_up()
     result = _Evaluation(folder, model, config, args).run(methods)
     if args.json is not None:
@@ -65,15 +65,19 @@ def _labelled(path: Path) -> FrameFolder | ScanFolder:
     raise ValueError(f"{path}: expected a frame folder or .npz scans, got a {path.suffix or 'bare'} file")
 
 
-def _methods(model: SegVec3D, model_only: bool) -> dict[str, Segmenter]:
-    """The rows of the table: the model, the same with random embedding and bond heads and grouping, with random
-    weights throughout, and the baseline."""
-    methods: dict[str, Segmenter] = {MODEL: model}
+def _methods(
+    model: SegVec3D, config: SegmentationConfig, model_only: bool
+) -> dict[str, tuple[Segmenter, SegmentationConfig]]:
+    """The rows of the table: the model, the same grouped by random embeddings and bonds, with random weights
+    throughout, and the baseline. A random network that joins superpoints would part nothing, so what is random is
+    grouped as the paper groups, by its embeddings."""
+    methods: dict[str, tuple[Segmenter, SegmentationConfig]] = {MODEL: (model, config)}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
-        methods["untrained heads (7)"] = model.with_untrained_heads()
-        methods["untrained weights"] = untrained.with_clustering(model.clustering)
-        methods[BASELINE] = PlaneDbscan()
+        by_embeddings = dataclasses.replace(config, clustering="fast") if config.clustering == "graph" else config
+        methods["untrained heads (7)"] = model.with_untrained_heads(), by_embeddings
+        methods["untrained weights"] = untrained.with_clustering(model.clustering), by_embeddings
+        methods[BASELINE] = PlaneDbscan(), config
     return methods
 
 
@@ -96,7 +100,7 @@ class _Evaluation:
         for index in progress(range(min(len(self.folder), self.args.limit or len(self.folder))), text):
             yield self.folder[index]
 
-    def run(self, methods: dict[str, Segmenter]) -> dict[str, Any]:
+    def run(self, methods: dict[str, tuple[Segmenter, SegmentationConfig]]) -> dict[str, Any]:
         """Measure all that was asked for; the values for the JSON."""
         reports = self._compare(methods)
         result: dict[str, Any] = {"methods": {name: tell.report_values(report) for name, report in reports.items()}}
@@ -117,11 +121,11 @@ class _Evaluation:
             self._draw_worst(reports[MODEL])
         return result
 
-    def _compare(self, methods: dict[str, Segmenter]) -> dict[str, Report]:
+    def _compare(self, methods: dict[str, tuple[Segmenter, SegmentationConfig]]) -> dict[str, Report]:
         """The table: a report of each method."""
         reports: dict[str, Report] = {}
-        for name, method in methods.items():
-            report = reports[name] = evaluate_method(method, self.items(name), self.config, self.folder.tags)
+        for name, (method, config) in methods.items():
+            report = reports[name] = evaluate_method(method, self.items(name), config, self.folder.tags)
             if len(reports) == 1:
                 self._say_what(report)
             for text in tell.report_lines(name, report, parts=name in (MODEL, BASELINE)):

@@ -97,6 +97,12 @@ def _common(args: Namespace) -> dict[str, Any]:
     )
 
 
+def _unseen(args: Namespace) -> dict[str, Any]:
+    """What the stages on a frozen backbone are told: the next seed's scenes, for what it makes of those that it learned
+    from is too good."""
+    return {**_common(args), "seed": args.seed + 1}
+
+
 def _segment(args: Namespace, backbone: Path) -> None:
     options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
     plan = SegmentationTraining(
@@ -120,9 +126,8 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 
 
 def _group(args: Namespace, backbone: Path) -> None:
-    """On scenes that the backbone learned from its superpoints are too good, so the next seed's are taken."""
     options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
-    plan = GroupingTraining(**{**_common(args), "seed": args.seed + 1}, **options)
+    plan = GroupingTraining(**_unseen(args), **options)
     base = load_checkpoint(backbone)
     model, story = train_grouping(plan, backbone)
     model.save(backbone, {**base.record, "grouping": {"commit": _commit(), **story}})
@@ -133,6 +138,6 @@ def _align(args: Namespace, backbone: Path) -> None:
     if "grouping" not in base.record:
         raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
     options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=_left_out(args.without))
-    model, story = train_alignment(AlignmentTraining(Path(args.output), **_common(args), **options), backbone)
+    model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
     log.info("weights written to %s", weights)
