@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from segvec3d_core.cli import main
-from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.cli import compare, main
+from segvec3d_core.config import ClusteringMethod, SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder, write_frame
+from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import Camera
 
 CAMERA = Camera(96, 72, 90.0, 90.0, 47.5, 35.5)
@@ -27,8 +28,6 @@ COMMANDS = ("segment", "find", "eval", "train", "ablate", "simulate", "bench", "
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight file with random weights: commands are tested for what they do, not for how well."""
-    from segvec3d_core.pipeline import SegVec3D
-
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     SegVec3D.untrained(0).save(path, {"data": "none, random weights"})
     return path
@@ -209,6 +208,14 @@ def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
     assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["untrained weights"]["summary"]
     assert len(values["methods"]["SegVec3D"]["frames"]) == 3
     assert len(list(tmp_path.glob("01_f*.png"))) == 1
+
+
+@pytest.mark.parametrize(("asked", "random"), [("graph", "fast"), ("dbscan", "dbscan")])
+def test_random_weights_are_grouped_by_what_they_embed(weights: Path, asked: ClusteringMethod, random: str) -> None:
+    methods = compare._methods(SegVec3D.load(weights, "cpu"), SegmentationConfig(clustering=asked), False)
+    assert {name: config.clustering for name, (_, config) in methods.items()} == {
+        "SegVec3D": asked, "untrained heads (7)": random, "untrained weights": random, "plane removal + DBSCAN": asked,
+    }  # fmt: skip
 
 
 def test_eval_of_scans_prints_average_precision(

@@ -230,7 +230,7 @@ def _train(commands: Any) -> None:
     parser = _command(
         commands, "train", ("workshop", "train"),
         "Train weights on simulated scenes. First the network (embeddings), then the constants of clustering by them,\n"
-        "then what groups superpoints (instances), on scenes of the next seed, then the alignment with language.\n\n"
+        "then what groups superpoints (instances) and the alignment with language, both on scenes of the next seed.\n\n"
         "The model card says with which options the shipped weights were trained. The first\n"
         "stage, which is the long one, goes on with --resume.",
         "  segvec3d train --output runs/a\n"

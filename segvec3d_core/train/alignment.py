@@ -24,7 +24,8 @@ class AlignmentTraining:
     """One run of this stage.
 
     Attributes:
-        output: folder; cache: folder of scenes; seed: of everything random.
+        output: folder; cache: folder of scenes; seed: of everything random, and of the scenes: another than the
+            backbone's, see docs/method.md.
         scenes: training scenes whose instances are described; validation_scenes: as many others for calibration,
             and none of those on which the clustering was tuned.
         steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak.

@@ -98,8 +98,8 @@ def _common(args: Namespace) -> dict[str, Any]:
 
 
 def _unseen(args: Namespace) -> dict[str, Any]:
-    """What the stages on a frozen backbone are told: the next seed's scenes, for what it makes of those that it learned
-    from is too good."""
+    """What the stages on a frozen backbone are told: they take the next seed's scenes, for what the backbone makes of
+    those that it learned from is too good."""
     return {**_common(args), "seed": args.seed + 1}
 
 
