@@ -10,6 +10,7 @@ S superpoints, P pairs, D width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from .clustering import ClusteringConfig, Embeddings, Labels, absorb_fragments, drop_small
 from .kernels.agglomeration import average_linkage
-from .superpoints import PAIR_FEATURES, Superpoints, node_features
+from .superpoints import PAIR_FEATURES, WHOLE_FEATURES, Superpoints, node_features
 
 JUDGED = 8.0
 """Logits beyond this count as this much."""
@@ -106,8 +107,21 @@ class _Standard(nn.Module):
         return ((rows - self.mean) * self.scale).clamp(-OUTLIER, OUTLIER).nan_to_num(0.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What the network says of a cloud's superpoints.
+
+    Attributes:
+        same: (P,) float32 logits that a pair is of one instance.
+        kinds: (S,) int64 group of each superpoint, from 0 up -> (G,) float32 logits that a group is a surface.
+    """
+
+    same: NDArray[np.float32]
+    kinds: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+
 class SuperpointNetwork(nn.Module):
-    """Judges superpoints: which pairs are of one instance, and which lie on surfaces."""
+    """Judges superpoints: which pairs are of one instance; and groups of them: which are surfaces."""
 
     def __init__(self, config: GroupingConfig | None = None) -> None:
         super().__init__()
@@ -121,13 +135,19 @@ class SuperpointNetwork(nn.Module):
         self.norm = nn.LayerNorm(d)
         self.same = nn.Sequential(nn.Linear(4 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, 1))
         self.surface = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, 1))
+        self.standard_whole = _Standard(WHOLE_FEATURES)
+        self.enter_whole = nn.Sequential(nn.Linear(WHOLE_FEATURES, d), nn.GELU(), nn.Linear(d, d))
+        self.kind = nn.Sequential(nn.Linear(2 * d, d), nn.GELU(), nn.Linear(d, 1))
 
-    def standardise(self, nodes: Tensor, edges: Tensor) -> None:
+    def standardise(self, nodes: Tensor, edges: Tensor, wholes: Tensor) -> None:
         """Learn mean and scale of the inputs from those of training."""
         self.standard_node.learn(nodes)
         self.standard_edge.learn(edges)
+        self.standard_whole.learn(wholes)
 
-    def forward(self, nodes: Tensor, pairs: Tensor, edges: Tensor, scene: Tensor, scenes: int) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, nodes: Tensor, pairs: Tensor, edges: Tensor, scene: Tensor, scenes: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Judge the superpoints of one or more scenes.
 
         Args:
@@ -135,7 +155,8 @@ class SuperpointNetwork(nn.Module):
                 one's scene; scenes: how many.
 
         Returns:
-            (P,) logits that a pair is of one instance, (S,) logits that a superpoint lies on a surface.
+            (P,) logits that a pair is of one instance, (S,) logits that a superpoint lies on a surface, and what
+            ``kinds`` reads further: (S, D).
         """
         x = self.drop_out(self.enter(self.drop_in(self.standard_node(nodes))))
         pair = self.drop_out(self.enter_pair(self.standard_edge(edges)))
@@ -145,24 +166,47 @@ class SuperpointNetwork(nn.Module):
         x = self.drop_out(self.norm(x))
         a, b = x[pairs[:, 0]], x[pairs[:, 1]]
         same = self.same(torch.cat([a + b, (a - b).abs(), a * b, pair], 1))
-        return same.squeeze(1), self.surface(x).squeeze(1)
+        return same.squeeze(1), self.surface(x).squeeze(1), x
+
+    def kinds(self, on_surface: Tensor, x: Tensor, sizes: Tensor, group: Tensor, wholes: Tensor) -> Tensor:
+        """Judge groups of superpoints as wholes.
+
+        Args:
+            on_surface: (S,), x: (S, D) from ``forward``; sizes: (S,) voxels; group: (S,) int64, from 0 up;
+            wholes: (G, 15) from ``Superpoints.wholes``.
+
+        Returns:
+            (G,) logits that a group is a surface.
+        """
+        weight = sizes.to(x.dtype)
+        weight = weight / x.new_zeros(len(wholes)).index_add(0, group, weight)[group]
+        mean = x.new_zeros(len(wholes), x.shape[1]).index_add(0, group, x * weight[:, None])
+        votes = x.new_zeros(len(wholes)).index_add(0, group, on_surface.clamp(-JUDGED, JUDGED) * weight)
+        whole = self.drop_out(self.enter_whole(self.standard_whole(wholes)))
+        return votes + self.kind(torch.cat([mean, whole], 1)).squeeze(1)
 
     @torch.inference_mode()
-    def judge(self, superpoints: Superpoints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """``forward`` for one scene: (P,) and (S,) float32 logits."""
+    def judge(self, superpoints: Superpoints) -> Judged:
+        """``forward`` for one scene, and ``kinds`` for whatever becomes of it."""
         device = next(self.parameters()).device
         nodes, pairs, edges = (
             torch.from_numpy(values).to(device) for values in (superpoints.nodes, superpoints.pairs, superpoints.edges)
         )
         scene = torch.zeros(len(nodes), dtype=torch.int64, device=device)
-        same, surface = self(nodes, pairs, edges, scene, 1)
-        return same.float().cpu().numpy(), surface.float().cpu().numpy()
+        same, surface, x = self(nodes, pairs, edges, scene, 1)
+
+        @torch.inference_mode()
+        def kinds(group: NDArray[np.int64]) -> NDArray[np.float32]:
+            values = (superpoints.sizes, group, superpoints.wholes(group))
+            judged = self.kinds(surface, x, *(torch.from_numpy(value).to(device) for value in values))
+            return np.asarray(judged.float().cpu().numpy())
+
+        return Judged(same.float().cpu().numpy(), kinds)
 
 
 def group_superpoints(
     superpoints: Superpoints,
-    same: NDArray[np.float32],
-    on_surface: NDArray[np.float32],
+    judged: Judged,
     e: Embeddings,
     surface: NDArray[np.float32],
     config: ClusteringConfig,
@@ -170,7 +214,7 @@ def group_superpoints(
     """Join superpoints by average linkage of what was judged of their pairs; a group as a whole is a surface or not.
 
     Args:
-        same: (P,), on_surface: (S,) logits from ``SuperpointNetwork.judge``; e: (V, d_e); surface: (V,) probability.
+        judged: from ``SuperpointNetwork.judge``; e: (V, d_e); surface: (V,) probability.
 
     Returns:
         objects (V,) and surfaces (V,) int64: instance of each voxel, -1 for none; (V,) float32 probability to lie on
@@ -180,15 +224,15 @@ def group_superpoints(
     count, sizes = len(superpoints.sizes), superpoints.sizes.astype(np.float64)
     low, high = superpoints.pairs.T
     weight = np.sqrt(np.minimum(sizes[low], sizes[high]))
-    sums = np.clip(same, -JUDGED, JUDGED) * weight
+    sums = np.clip(judged.same, -JUDGED, JUDGED) * weight
     least = np.log(config.join_threshold / (1 - config.join_threshold))
-    joined = average_linkage(low.copy(), high.copy(), sums.copy(), weight.copy(), count, least)
-    kinds = np.bincount(joined, np.clip(on_surface, -JUDGED, JUDGED) * sizes, count).astype(np.float64)
-    mean = kinds / np.maximum(np.bincount(joined, sizes, count), 1)
+    linked = average_linkage(low.copy(), high.copy(), sums.copy(), weight.copy(), count, least)
+    joined = np.unique(linked, return_inverse=True)[1].astype(np.int64)
+    kinds = np.clip(judged.kinds(joined), -JUDGED, JUDGED).astype(np.float64)
     at = superpoints.of_voxel
     inside = at >= 0
     group = np.where(inside, np.append(joined, -1)[at], -1)
-    p = np.where(inside, np.append(1 / (1 + np.exp(-mean[joined])), 0.0)[at], surface).astype(np.float32)
+    p = np.where(inside, np.append(1 / (1 + np.exp(-kinds[joined])), 0.0)[at], surface).astype(np.float32)
     top = p > config.kind_threshold
     surfaces = drop_small(np.where(top, group, -1), config.min_surface_voxels)
     objects = absorb_fragments(e, np.where(top, -1, group), ~top, config)

@@ -280,7 +280,7 @@ class SegVec3D:
                 superpoints = find_superpoints(voxels, grid, viewpoint, up)
                 with single_thread():  # a few hundred rows on CPU
                     judged = self.grouping.judge(superpoints)
-                objects, surfaces, surface, doubts = group_superpoints(superpoints, *judged, e, surface, constants)
+                    objects, surfaces, surface, doubts = group_superpoints(superpoints, judged, e, surface, constants)
             else:
                 objects, surfaces = cluster(e, surface, *graph, method, constants)
             return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts)

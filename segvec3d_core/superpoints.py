@@ -20,7 +20,7 @@ from .clustering import BOND_BOUND, drop_small, grow
 from .hierarchy import canonical_rotation
 from .kernels.agglomeration import contacts, mutual
 from .kernels.grid import mean_by_cell
-from .kernels.superpoints import mean_and_largest, outermost
+from .kernels.superpoints import extents_of_groups, mean_and_largest, outermost
 from .voxels import VoxelGrid
 
 BOND_THRESHOLD = 0.0
@@ -33,7 +33,12 @@ RIM_SECTORS = 64
 """The view's rim is looked at in so many directions."""
 UNDERSIDE = 0.06
 """What lies so far below a superpoint's top, metres, is not the top itself."""
+DEPTHS = np.array([0.03, UNDERSIDE, 2 * UNDERSIDE, -UNDERSIDE])
+"""Of a group is told how much of it lies so far behind its main plane, or before it, metres."""
+LEAST_SHARE = 0.01
+"""Shares smaller than this are about alike."""
 PAIR_FEATURES = 16
+WHOLE_FEATURES = 15
 
 Array = NDArray[np.float32]
 
@@ -64,6 +69,7 @@ class Superpoints:
         of_voxel: (V,) int64 superpoint of each voxel, -1 where none is large enough; sizes: (S,) int64 voxels.
         nodes: (S, ``node_features``) float32, of each, nan where a cloud does not tell; pairs: (P, 2) int64, lower
             first, of those that touch or embed near each other; edges: (P, 16) float32, of each pair.
+        cloud: what ``wholes`` is read from.
     """
 
     of_voxel: NDArray[np.int64]
@@ -71,6 +77,16 @@ class Superpoints:
     nodes: Array
     pairs: NDArray[np.int64]
     edges: Array
+    cloud: Cloud
+
+    def wholes(self, group: NDArray[np.int64]) -> Array:
+        """(G, 15) float32 what is known of groups of superpoints as wholes, seen point by point and not voxel by voxel,
+        as a camera sees them.
+
+        Args:
+            group: (S,) int64 group of each superpoint, from 0 up.
+        """
+        return self.cloud.wholes(self.of_voxel, group)
 
 
 def node_features(features: int, embedding: int) -> int:
@@ -95,10 +111,54 @@ def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array |
     total, edges = np.zeros((2, len(pairs)))
     total[rows], edges[rows] = sums, touching
     scene = np.array([seen_from is not None, up is not None, np.log(max(count, 1))], np.float32)
-    nodes = np.concatenate(
-        [pieces.nodes(len(grid)), _rim(grid, of_voxel, count, seen_from)[:, None], np.tile(scene, (count, 1))], 1
+    rim = _rim(grid, of_voxel, count, seen_from)
+    nodes = np.concatenate([pieces.nodes(len(grid)), rim[:, None], np.tile(scene, (count, 1))], 1)
+    compared = pieces.compare(pairs, total, edges)
+    cloud = Cloud(
+        grid.centroids @ turn.T, grid.counts, pieces.normal, pieces.place, rim, seen_from is not None, up is not None
     )
-    return Superpoints(of_voxel, pieces.sizes, nodes, pairs, pieces.compare(pairs, total, edges))
+    return Superpoints(of_voxel, pieces.sizes, nodes, pairs, compared, cloud)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cloud:
+    """What a cloud of V voxels says of its S superpoints, so that groups of them can be described as wholes.
+
+    Attributes:
+        points: (V, 3) float32 metres, in the frame in which the network looks at the cloud; counts: (V,) int32 points.
+        normals, places: (S, 3) float32 means; rim: (S,) float32 share of the view's rim.
+        seen, upright: whether the viewpoint and up are known.
+    """
+
+    points: Array
+    counts: NDArray[np.int32]
+    normals: Array
+    places: Array
+    rim: Array
+    seen: bool
+    upright: bool
+
+    def wholes(self, of_voxel: NDArray[np.int64], group: NDArray[np.int64]) -> Array:
+        """See ``Superpoints.wholes``."""
+        count = int(group.max(initial=-1)) + 1
+        per_piece = np.bincount(of_voxel + 1, self.counts, len(group) + 1)[1:]
+        order = np.lexsort((per_piece, group))
+        main = order[np.searchsorted(group[order], np.arange(count), side="right") - 1]  # the largest piece of each
+        length = np.linalg.norm(self.normals[main], axis=1)
+        normal = self.normals[main] / np.maximum(length, 1e-6)[:, None]
+        if not self.seen:  # normals have no sign
+            normal = normal * np.where(normal[:, 2:] < 0, -1, 1).astype(np.float32)
+        total, beyond, below, radius = extents_of_groups(
+            self.points, self.counts, of_voxel, group, self.places[main], normal, DEPTHS, UNDERSIDE, count
+        )
+        shares = np.log(np.concatenate([beyond, below[:, None]], 1) + LEAST_SHARE)
+        columns = (
+            np.log(np.maximum(total, 1)), total / max(self.counts.sum(), 1), length, normal[:, 2],
+            per_piece[main] / np.maximum(total, 1), np.bincount(group, self.rim, count),
+            radius, np.log(np.bincount(group, minlength=count)), np.full(count, self.seen),
+            np.full(count, self.upright),
+        )  # fmt: skip
+        return np.concatenate([shares, np.stack(columns, 1)], 1, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,32 +194,32 @@ class _Pieces:
         mean_features, peak_features = mean_and_largest(voxels.features.float().cpu().numpy(), of_voxel, count)
         p = np.clip(voxels.surface, 1e-6, 1 - 1e-6)
         colors = np.full_like(points, np.nan) if grid.colors is None else grid.colors
-        products = (points[:, :, None] * points[:, None]).reshape(-1, 9)
         columns = {
             "embedding": voxels.embeddings, "surface": p[:, None], "logit": np.log(p / (1 - p))[:, None],
             "place": points, "normal": normals, "facing": np.abs(normals), "color": colors,
-            "edge": grid.scale.edges[:, None], "products": products,
+            "edge": grid.scale.edges[:, None],
         }  # fmt: skip
         means, sizes = mean_by_cell(np.concatenate(list(columns.values()), 1, dtype=np.float32), of_voxel, count)
         ends = np.cumsum([column.shape[1] for column in columns.values()])
         mean = dict(zip(columns, np.split(means, ends[:-1], axis=1), strict=True))
         place = mean["place"]
-        products = mean["products"].reshape(-1, 3, 3) - place[:, :, None] * place[:, None]
-        axes = np.sqrt(np.clip(np.linalg.eigvalsh(products), 1e-8, None)).astype(np.float32)
         height = points[:, 2:]
         high, low = np.split(mean_and_largest(np.concatenate([height, -height], 1), of_voxel, count)[1] * [1, -1], 2, 1)
         rows = np.maximum(of_voxel, 0)
-        below = np.zeros((len(points), 2), np.float32)
-        if count:
-            below[:, 0] = height[:, 0] < high[rows, 0] - UNDERSIDE
-            below[:, 1] = np.square(voxels.embeddings - mean["embedding"][rows]).sum(1)
-        below, _ = mean_by_cell(below, of_voxel, count)
+        around = np.zeros((len(points), 11), np.float32)
+        if count:  # squares of places that are not centred would lose millimetres to float32
+            away = points - place[rows]
+            around[:, :9] = (away[:, :, None] * away[:, None]).reshape(-1, 9)
+            around[:, 9] = height[:, 0] < high[rows, 0] - UNDERSIDE
+            around[:, 10] = np.square(voxels.embeddings - mean["embedding"][rows]).sum(1)
+        around, _ = mean_by_cell(around, of_voxel, count)
+        axes = np.sqrt(np.clip(np.linalg.eigvalsh(around[:, :9].reshape(-1, 3, 3)), 1e-8, None)).astype(np.float32)
         floor, ceiling = np.percentile(points[:, 2], [1, 99])
         distance = np.zeros(count) if seen_from is None else np.linalg.norm(place - turn @ seen_from, axis=1)
         return cls(
             sizes.astype(np.int64), mean_features, peak_features, mean["embedding"],
-            below[:, 1:], mean["surface"], mean["logit"], place, axes, mean["normal"], mean["facing"], mean["color"],
-            mean["edge"], low, high, below[:, :1], float(floor), float(ceiling), distance.astype(np.float32),
+            around[:, 10:], mean["surface"], mean["logit"], place, axes, mean["normal"], mean["facing"], mean["color"],
+            mean["edge"], low, high, around[:, 9:10], float(floor), float(ceiling), distance.astype(np.float32),
         )  # fmt: skip
 
     @property

@@ -117,7 +117,7 @@ def _run(arguments: argparse.Namespace) -> None:
     """The story, from top to bottom."""
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    _isolate(arguments.domain)
+    isolate(arguments.domain)
     begun = time.monotonic()
 
     def tell(text: str) -> None:
@@ -162,7 +162,7 @@ def _run(arguments: argparse.Namespace) -> None:
 # --- the parts ---------------------------------------------------------------------------------------------------
 
 
-def _isolate(domain: int | None) -> None:
+def isolate(domain: int | None) -> None:
     """Keep this process and its children to this machine and to a ROS domain of their own."""
     chosen = 1 + os.getpid() % 100 if domain is None else domain
     for name in (*SOURCED, *FASTDDS_VARIABLES):

@@ -402,7 +402,7 @@ def test_the_demo_stays_in_a_graph_of_its_own_whatever_the_shell_has_sourced(mon
         monkeypatch.setenv(name, "rmw_nowhere_cpp")
     for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", *FASTDDS_VARIABLES):
         monkeypatch.setenv(name, "/my/own")
-    demo._isolate(7)
+    demo.isolate(7)
     assert not [name for name in demo.SOURCED if name in os.environ]
     assert {"RMW_IMPLEMENTATION", "ROS_DISCOVERY_SERVER", "ROS_STATIC_PEERS"} <= set(demo.SOURCED)
     assert (os.environ["ROS_DOMAIN_ID"], os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"]) == ("7", "LOCALHOST")

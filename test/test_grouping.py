@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 
 from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig
-from segvec3d_core.grouping import JUDGED, GroupingConfig, SuperpointNetwork, group_superpoints
+from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, group_superpoints
 from segvec3d_core.instances import ScoreModel
 from segvec3d_core.kernels.superpoints import mean_and_largest, outermost
 from segvec3d_core.pipeline import SegVec3D
-from segvec3d_core.superpoints import MIN_VOXELS, EmbeddedVoxels, Superpoints, find_superpoints, node_features
+from segvec3d_core.superpoints import (
+    LEAST_SHARE,
+    MIN_VOXELS,
+    Cloud,
+    EmbeddedVoxels,
+    Superpoints,
+    find_superpoints,
+    node_features,
+)
 from segvec3d_core.train.data import Sample, majority, simulate_sample
 from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, collate, judged_scene, learn, losses
 from segvec3d_core.voxels import Fovea, VoxelGrid, voxelize
@@ -47,17 +55,34 @@ def lessons() -> list[JudgedScene]:
     rows = []
     for index in range(4):
         sample, grid, voxels, truth = seen(index)
-        rows.append(judged_scene(sample, find_superpoints(voxels, grid, sample.viewpoint, None), truth))
+        superpoints = find_superpoints(voxels, grid, sample.viewpoint, None)
+        rows.append(judged_scene(sample, superpoints, truth, np.random.default_rng(index)))
     return rows
 
 
 def made(sizes: list[int], pairs: list[tuple[int, int]]) -> Superpoints:
     """Superpoints one after the other, of so many voxels each; the last voxel belongs to none."""
     of_voxel = np.append(np.repeat(np.arange(len(sizes)), sizes), -1)
-    return Superpoints(
-        of_voxel, np.array(sizes), np.zeros((len(sizes), 1), np.float32), np.array(pairs).reshape(-1, 2),
-        np.zeros((len(pairs), 1), np.float32),
+    count = len(sizes)
+    places = np.zeros((count, 3), np.float32)
+    cloud = Cloud(
+        np.zeros((len(of_voxel), 3), np.float32), np.ones(len(of_voxel), np.int32), places, places,
+        np.zeros(count, np.float32), True, True,
     )  # fmt: skip
+    return Superpoints(
+        of_voxel, np.array(sizes), np.zeros((count, 1), np.float32), np.array(pairs).reshape(-1, 2),
+        np.zeros((len(pairs), 1), np.float32), cloud,
+    )  # fmt: skip
+
+
+def judged(superpoints: Superpoints, same: list[float], on_surface: list[float]) -> Judged:
+    """What a network might say that takes a group for what its superpoints are, the larger ones counting more."""
+    votes, sizes = np.array(on_surface, np.float64), superpoints.sizes
+
+    def kinds(group: NDArray[np.int64]) -> NDArray[np.float32]:
+        return (np.bincount(group, votes * sizes) / np.bincount(group, sizes)).astype(np.float32)
+
+    return Judged(np.array(same, np.float32), kinds)
 
 
 def grouped(
@@ -66,7 +91,7 @@ def grouped(
     """Object and surface of each superpoint's first voxel, and the probability of each voxel to lie on a surface."""
     count = len(superpoints.of_voxel)
     objects, surfaces, p, _ = group_superpoints(
-        superpoints, np.array(same, np.float32), np.array(on_surface, np.float32),
+        superpoints, judged(superpoints, same, on_surface),
         np.arange(count, dtype=np.float32)[:, None] * 9, np.full(count, 0.25, np.float32), constants,
     )  # fmt: skip
     first = np.cumsum(superpoints.sizes) - superpoints.sizes
@@ -134,8 +159,8 @@ def test_a_cloud_too_small_for_a_superpoint_has_none_and_is_judged():
     found = find_superpoints(model.embed_voxels(grid, None, None), grid, None, None)
     assert found.nodes.shape == (0, node_features(SMALL.features, SMALL.embedding))
     assert found.pairs.shape == (0, 2)
-    same, on_surface = model.grouping.judge(found)
-    assert len(same) == len(on_surface) == 0
+    said = model.grouping.judge(found)
+    assert len(said.same) == len(said.kinds(np.zeros(0, np.int64))) == 0
     assert model.part(model.embed_voxels(grid, None, None), grid, None, None, "graph") == []
 
 
@@ -169,7 +194,7 @@ def test_judgements_do_not_hang_on_the_order_of_superpoints_or_on_other_scenes(l
     (both, scene), (alone, zero) = collate(lessons[:2]), collate(lessons[:1])
     with torch.inference_mode():
         together = network(both.nodes, both.pairs, both.edges, scene, 2)
-        same, on_surface = network(alone.nodes, alone.pairs, alone.edges, zero, 1)
+        same, on_surface, _ = network(alone.nodes, alone.pairs, alone.edges, zero, 1)
         order = torch.randperm(len(alone.nodes))
         turned = network(alone.nodes[order], torch.argsort(order)[alone.pairs].flip(1), alone.edges, zero, 1)
     assert torch.allclose(together[0][: len(same)], same, atol=1e-4)
@@ -178,14 +203,32 @@ def test_judgements_do_not_hang_on_the_order_of_superpoints_or_on_other_scenes(l
     assert torch.allclose(turned[1], on_surface[order], atol=1e-4)
 
 
+def test_groups_are_judged_whatever_their_number_and_in_whatever_scene(lessons):
+    torch.manual_seed(1)
+    network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
+    (both, scene), (alone, zero) = collate(lessons[:2]), collate(lessons[:1])
+
+    def kinds(rows: JudgedScene, scene: torch.Tensor) -> torch.Tensor:
+        _, on_surface, x = network(rows.nodes, rows.pairs, rows.edges, scene, int(scene.max()) + 1)
+        true = torch.unique(rows.groups[0])
+        at = torch.searchsorted(true, rows.groups[0])
+        return network.kinds(on_surface, x, rows.sizes, at, rows.wholes[true])
+
+    with torch.inference_mode():
+        assert torch.allclose(kinds(both, scene)[: int(alone.groups[0].max()) + 1], kinds(alone, zero), atol=1e-4)
+
+
 def test_what_nobody_labelled_teaches_nothing(lessons):
-    batch, _ = collate(lessons[:1])
-    same, on_surface = torch.zeros(len(batch.pairs)), torch.zeros(len(batch.nodes))
-    pair, kind = losses(same, on_surface, batch)
-    assert pair.item() == pytest.approx(np.log(2), rel=0.01)
-    assert kind.item() == pytest.approx(np.log(2), rel=0.01)
+    batch, scene = collate(lessons[:1])
+    network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
+    network.standardise(batch.nodes, batch.edges, batch.wholes)
+    for head in (network.same, network.surface, network.kind):
+        for value in head[-1].parameters():
+            torch.nn.init.zeros_(value)
+    for loss in losses(network, batch, scene):
+        assert loss.item() == pytest.approx(np.log(2), rel=0.01)
     nobody = replace(batch, instance=torch.full_like(batch.instance, -1))
-    assert [loss.item() for loss in losses(same, on_surface, nobody)] == [0, 0]
+    assert [loss.item() for loss in losses(network, nobody, scene)] == [0, 0, 0]
 
 
 def test_the_network_learns_which_superpoints_are_one_thing(lessons):
@@ -194,13 +237,17 @@ def test_the_network_learns_which_superpoints_are_one_thing(lessons):
     network = learn(lessons, GroupingConfig(SMALL.features, SMALL.embedding), plan)
     batch, scene = collate(lessons)
     with torch.inference_mode():
-        same, on_surface = network(batch.nodes, batch.pairs, batch.edges, scene, len(lessons))
+        same, on_surface, x = network(batch.nodes, batch.pairs, batch.edges, scene, len(lessons))
+        true = torch.unique(batch.groups[0])
+        at = torch.searchsorted(true, batch.groups[0])
+        kinds = network.kinds(on_surface, x, batch.sizes, at, batch.wholes[true])
     i, j = batch.pairs.T
     known = (batch.instance[i] >= 0) & (batch.instance[j] >= 0)
     one = batch.instance[i] == batch.instance[j]
     assert one[known].any(), "an occluder cuts something in two"
     assert ((same > 0) == one)[known].float().mean() > 0.95
     assert ((on_surface > 0) == batch.is_surface)[batch.instance >= 0].float().mean() > 0.95
+    assert ((kinds[at] > 0) == batch.is_surface)[batch.instance >= 0].float().mean() > 0.95
 
 
 def test_mean_and_largest_are_what_they_are_called():
@@ -229,8 +276,8 @@ def test_the_outermost_of_each_direction_is_the_farthest_from_the_middle_of_the_
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():
     pairs = made([40, 40, 30, 30], [(0, 1), (1, 2), (0, 2)])
     *_, doubts = group_superpoints(
-        pairs, np.array([2, -1, -3], np.float32), np.full(4, -4, np.float32), np.zeros((141, 1), np.float32),
-        np.zeros(141, np.float32), CONSTANTS,
+        pairs, judged(pairs, [2, -1, -3], [-4] * 4), np.zeros((141, 1), np.float32), np.zeros(141, np.float32),
+        CONSTANTS,
     )  # fmt: skip
     assert doubts[0] == pytest.approx([2, -2]), "two pairs lead from the first group to its neighbour"
     assert doubts[80] == pytest.approx([JUDGED, -2])
@@ -242,13 +289,13 @@ def test_what_a_cloud_does_not_tell_counts_as_the_mean(lessons):
     """A scan without colour is judged as one of middling colours, not as a black one."""
     batch, scene = collate(lessons)
     network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
-    network.standardise(batch.nodes, batch.edges)
+    network.standardise(batch.nodes, batch.edges, batch.wholes)
     unknown = batch.nodes.clone()
     unknown[:, 100:103] = torch.nan
     mean = batch.nodes.clone()
     mean[:, 100:103] = batch.nodes[:, 100:103].mean(0)
     with torch.inference_mode():
-        same, on_surface = network(unknown, batch.pairs, batch.edges, scene, len(lessons))
+        same, on_surface, _ = network(unknown, batch.pairs, batch.edges, scene, len(lessons))
         expected = network(mean, batch.pairs, batch.edges, scene, len(lessons))
     assert torch.allclose(same, expected[0], atol=1e-4)
     assert torch.allclose(on_surface, expected[1], atol=1e-4)
@@ -262,7 +309,46 @@ def test_a_cloud_without_colour_is_grouped(scene):
     assert (unknown.sum(1) == 3).all(), "red, green, blue"
     assert np.array_equal(bare.nodes[~unknown], superpoints.nodes[~unknown])
     model = SegVec3D.untrained(0, SMALL, "cpu")
-    assert all(np.isfinite(judged).all() for judged in model.grouping.judge(bare))
+    said = model.grouping.judge(bare)
+    assert np.isfinite(said.same).all()
+    assert np.isfinite(said.kinds(np.arange(len(bare.sizes)))).all()
+
+
+def table(seen_from: float, leg: float) -> tuple[Superpoints, NDArray[np.int64]]:
+    """A bare table top, 0.6 by 0.6 m, in one piece, a leg of this length in another, and a floor around them, seen from
+    straight above; the height of every point in the z-up frame is its negative depth."""
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-0.6, 0.6, 0.01), np.arange(-0.6, 0.6, 0.01)))
+    top = np.maximum(abs(x), abs(y)) < 0.3
+    ground = np.stack([x, y, np.where(top, seen_from, seen_from + 0.7)], 1)
+    h, w = (axis.ravel() for axis in np.meshgrid(np.arange(0, leg, 0.01), np.arange(-0.3, 0.3, 0.01)))
+    side = np.stack([np.full(h.shape, 0.305), w, seen_from + h], 1)
+    points = np.concatenate([ground, side]).astype(np.float32)
+    what = np.concatenate([np.where(top, 0, 2), np.ones(len(side), int)])
+    grid = voxelize(points, 0.01)
+    truth = majority(grid.inverse, what, len(grid), 3)
+    eye = np.zeros(3, np.float32)
+    voxels = SegVec3D.untrained(0, SMALL, "cpu").embed_voxels(grid, eye, np.array([0, 0, -1], np.float32))
+    bonds = np.where(truth[voxels.neighbors] == truth[:, None], 4, -4).astype(np.float32)
+    found = find_superpoints(replace(voxels, bonds=bonds), grid, eye, np.array([0, 0, -1], np.float32))
+    return found, np.array([np.bincount(truth[found.of_voxel == k]).argmax() for k in range(len(found.sizes))])
+
+
+@pytest.mark.parametrize("leg", [0.1, 0.3])
+def test_of_a_group_is_known_how_much_of_it_lies_below_its_top(leg):
+    found, what = table(1.0, leg)
+    group = np.where(what == 2, 1, 0)
+    whole = found.wholes(group)[0]
+    own = np.isin(found.of_voxel, np.flatnonzero(group == 0))
+    depth = -found.cloud.points[own, 2]
+    weight = found.cloud.counts[own]
+    for column, least in ((0, 0.03), (1, 0.06), (2, 0.12)):
+        below = weight[depth > depth.min() + least].sum() / weight.sum()
+        assert np.exp(whole[column]) - LEAST_SHARE == pytest.approx(below, abs=0.02)
+    assert np.exp(whole[4]) - LEAST_SHARE == pytest.approx(
+        weight[depth > depth.min() + 0.06].sum() / weight.sum(), abs=0.02
+    )
+    assert np.exp(whole[5]) == pytest.approx(weight.sum(), rel=1e-5)
+    assert whole[8] == pytest.approx(1, abs=0.01), "the main plane is the top"
 
 
 @pytest.mark.parametrize("voxel_size", [None, 0.015])

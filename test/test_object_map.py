@@ -168,7 +168,7 @@ def test_one_becomes_two_when_they_are_seen_as_two(robot):
     pair = [Block((0, -0.1, 0), (0.1, 0.18, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.18, 0.1), look=4)]
     robot.watch(pair, groups=[0, 0])
     assert len(robot.objects()) == 1
-    robot.watch(pair, seconds=6.0)
+    robot.watch(pair, seconds=8.0)
     assert len(robot.objects()) == 2
     assert all(len(robot.at(half)) == 1 for half in pair)
 

@@ -269,6 +269,16 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert model.info["segmentation"]["steps"] == 4
     assert model.info["grouping"]["superpoints"] > 0
     assert model.info["alignment"]["instances"] > 0
+    assert run(Namespace(**{**vars(args), "stage": "calibration", "validation_scenes": 3})) == 0
+    again = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
+    kept, before = again.alignment.state_dict(), model.alignment.state_dict()
+    assert all(torch.equal(kept[name], before[name]) for name in kept if name != "calibration")
+    assert again.score != model.score, "fitted on other scenes"
+    assert again.info["alignment"]["instances"] == model.info["alignment"]["instances"]
+    foreign = SegVec3D.untrained(1, model.network.config, "cpu")
+    foreign.save(tmp_path / "backbone.safetensors", {"grouping": {}})
+    with pytest.raises(ValueError, match="reads the features of another network"):
+        run(Namespace(**{**vars(args), "stage": "calibration"}))
     lines = (tmp_path / "segmentation.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 4
     with pytest.raises(ValueError, match=r"resume: .*segmentation\.state belongs to a run of"):

@@ -232,14 +232,15 @@ def _train(commands: Any) -> None:
         "Train weights on simulated scenes. First the network (embeddings), then the constants of clustering by them,\n"
         "then what groups superpoints (instances) and the alignment with language, both on scenes of the next seed.\n\n"
         "The model card says with which options the shipped weights were trained. The first\n"
-        "stage, which is the long one, goes on with --resume.",
+        "stage, which is the long one, goes on with --resume. After another grouping on the same\n"
+        "network, calibration fits the threshold and the scores again and keeps the alignment.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"
         "  segvec3d train --output runs/a --stage alignment",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
-    stages = ("segmentation", "clustering", "grouping", "alignment", "all")
+    stages = ("segmentation", "clustering", "grouping", "alignment", "calibration", "all")
     parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")

@@ -270,7 +270,7 @@ def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
     from segvec3d_core.simulate import simulate_frame
 
     return [
-        simulate_frame(np.random.default_rng([0, number]), "table", width, height).cloud()
+        simulate_frame(np.random.default_rng([0, number]), "table", width, height, whole=0).cloud()
         for number in progress(range(count), "simulating")
     ]
 

@@ -29,10 +29,10 @@ def nouns() -> list[str]:
 
 
 def table_frame(rng: Generator) -> SimulatedFrame:
-    """A table with about 20 things of any kind."""
+    """A table with about 20 things of any kind, seen from near by."""
     from segvec3d_core.simulate import simulate_frame
 
-    return simulate_frame(rng, "table", objects=20)
+    return simulate_frame(rng, "table", objects=20, whole=0)
 
 
 def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> SimulatedFrame:

@@ -60,3 +60,49 @@ def outermost(points, sectors):  # type: ignore[no-untyped-def]
         if distance > farthest[sector]:
             farthest[sector], rows[sector] = distance, i
     return rows
+
+
+@njit(cache=True, nogil=True)
+def extents_of_groups(points, counts, of_voxel, group, places, normals, depths, step, groups):  # type: ignore[no-untyped-def]
+    """How groups of superpoints lie about their main planes, point by point.
+
+    Args:
+        points: (V, 3) float32; counts: (V,) int32 points in each voxel; of_voxel: (V,) int64 superpoint, -1 for none.
+        group: (S,) int64 group of each superpoint; places, normals: (G, 3) float32 of each group's main plane.
+        depths: (L,) float64 metres behind the plane, negative ones before it; step: metres below the top; groups: G.
+
+    Returns:
+        (G,) float64 points; (G, L) share beyond each depth; (G,) share more than ``step`` below the highest point; (G,)
+        root mean square distance from the middle.
+    """
+    total, top, middle = np.zeros(groups), np.full(groups, -np.inf), np.zeros((groups, 3))
+    for i in range(len(points)):
+        if of_voxel[i] < 0:
+            continue
+        g = group[of_voxel[i]]
+        total[g] += counts[i]
+        top[g] = max(top[g], points[i, 2])
+        for axis in range(3):
+            middle[g, axis] += counts[i] * points[i, axis]
+    for g in range(groups):
+        middle[g] /= max(total[g], 1.0)
+    beyond, below, square = np.zeros((groups, len(depths))), np.zeros(groups), np.zeros(groups)
+    for i in range(len(points)):
+        if of_voxel[i] < 0:
+            continue
+        g = group[of_voxel[i]]
+        behind = 0.0
+        for axis in range(3):
+            behind += (places[g, axis] - points[i, axis]) * normals[g, axis]
+            square[g] += counts[i] * (points[i, axis] - middle[g, axis]) ** 2
+        for k in range(len(depths)):
+            if (behind > depths[k]) if depths[k] > 0 else (behind < depths[k]):
+                beyond[g, k] += counts[i]
+        if points[i, 2] < top[g] - step:
+            below[g] += counts[i]
+    for g in range(groups):
+        n = max(total[g], 1.0)
+        beyond[g] /= n
+        below[g] /= n
+        square[g] = math.sqrt(square[g] / n)
+    return total, beyond, below, square

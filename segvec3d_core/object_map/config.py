@@ -36,7 +36,7 @@ class MapConfig:
     max_objects: int = 2000
     min_overlap: float = 0.35
     confirm_seconds: float = 0.4
-    split_seconds: float = 2.5
+    split_seconds: float = 5.0
     merge_seconds: float = 1.5
     gone_seconds: float = 0.8
     doubt_seconds: float = 2.0

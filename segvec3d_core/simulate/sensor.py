@@ -28,6 +28,9 @@ TOP = 0.06
 TABLES = ("table", "coffee table", "desk")
 """Furniture that carries things wherever it stands."""
 
+WHOLE = 0.4
+"""Share of the views of a table that show more of it than its top: is it an object or a surface?"""
+
 SHELL = ("wall", "floor", "ceiling")
 """Always surfaces."""
 
@@ -116,22 +119,28 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
     return View(np.stack([c * sideways + s * down, c * down - s * sideways, forward], 1), eye)
 
 
-def sample_view(rng: Generator, scene: SceneModel) -> View:
-    """Draw where the camera stands for this layout."""
+def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE) -> View:
+    """Draw where the camera stands for this layout; ``whole`` is the share of tables seen as wholes."""
     roll = rng.normal(0, 2.5)
     for _ in range(8):
-        view = _table_view(rng, scene, roll) if scene.layout == "table" else _room_view(rng, scene, roll)
+        view = _table_view(rng, scene, roll, whole) if scene.layout == "table" else _room_view(rng, scene, roll)
         if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
             break
     return view
 
 
-def _table_view(rng: Generator, scene: SceneModel, roll: float) -> View:
-    """Look down at the objects on a table, from 10 to 90 degrees above the horizon."""
+def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float) -> View:
+    """Look down at the objects on a table, from 10 to 90 degrees above the horizon; in a share ``whole`` of the views
+    that are not cropped from so far away that more or less of what lies below its top is seen."""
     pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
     distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), 0.45, 2.0)
     turn = rng.uniform(0, 2 * np.pi)
     target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
+    if scene.workspace is None and whole > 0 and rng.random() < whole:
+        pitch = np.deg2rad(rng.uniform(12, 50))
+        half = float(np.hypot(*scene.entities[0].size[:2])) / 2
+        distance = np.clip(half * rng.uniform(1.0, 2.0) + rng.uniform(0.2, 0.8), 0.6, 3.5)
+        target[2] -= rng.uniform(0, 0.35)
     ray = np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
     eye = target + distance * ray
     if scene.bounds is not None:  # not behind a wall
@@ -239,7 +248,7 @@ def _in_workspace(scene: SceneModel, points: NDArray[np.float32], eye: NDArray[n
 
 def simulate_frame(
     rng: Generator, layout: Layout | None = None, width: int = 640, height: int = 480, sensor: Sensor | None = None,
-    objects: int | None = None,
+    objects: int | None = None, whole: float = WHOLE,
 ) -> SimulatedFrame:  # fmt: skip
     """Draw a scene and a camera, and return the frame that it reads.
 
@@ -251,13 +260,14 @@ def simulate_frame(
         width, height: image size, pixels.
         sensor: noise model; None draws one.
         objects: how many objects to try to place on a table; None draws it.
+        whole: share of the tables that are seen from far enough away to show more than their tops.
 
     Raises:
         ValueError: an unknown layout or sensor.
     """
     scene = sample_scene(rng, layout, objects)
     for _ in range(6):
-        frame = render(rng, scene, sample_view(rng, scene), sample_camera(rng, width, height), sensor)
+        frame = render(rng, scene, sample_view(rng, scene, whole), sample_camera(rng, width, height), sensor)
         visible = frame.instance >= 0
         is_object = np.array([e.kind == "object" for e in frame.entities])
         if visible.mean() > 0.1 and is_object[frame.instance[visible]].sum() > 150 * width / 640:

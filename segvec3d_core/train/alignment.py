@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..alignment import AlignmentConfig
 from ..pipeline import SegVec3D
@@ -69,13 +70,8 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     text = TextEncoder(remembered=200_000)  # all captions there are: each is encoded once
     lesson = Lesson(rows, text, plan)
     history = lesson.learn()
-    first = plan.validation_scenes
-    seed, indices = plan.seed + VALIDATION_SEED_OFFSET, range(first, 2 * first)
-    held_out = list(describe_scenes(weights, seed, indices, plan.cache, plan.workers, "validation scenes"))
     model.alignment = lesson.alignment.eval()
-    instances = [row for scene in held_out for row in scene.instances]
-    model.threshold, figures = calibrate(model.alignment, text, instances, np.random.default_rng([plan.seed, 4]))
-    model.score = fit_score(held_out)
+    figures = _calibrate(model, plan, weights, text)
     record = {
         "scenes": plan.scenes,
         "instances": len(rows),
@@ -88,3 +84,35 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
         "validation": figures,
     }
     return model, record
+
+
+def recalibrate(plan: AlignmentTraining, weights: Path, aligned: Path) -> tuple[SegVec3D, dict[str, float]]:
+    """Keep an alignment where the stages before were trained anew, but not the network whose features it reads: what
+    similarities and the scores of instances mean is fitted again.
+
+    Args:
+        weights: checkpoint of the stages before; aligned: checkpoint with the alignment.
+
+    Returns:
+        the model, and the figures of the calibration.
+
+    Raises:
+        ValueError: the alignment reads the features of another network.
+    """
+    model, other = SegVec3D.load(weights, device="cpu"), SegVec3D.load(aligned, device="cpu")
+    ours, theirs = model.network.state_dict(), other.network.state_dict()
+    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+        raise ValueError(f"calibration: {aligned} reads the features of another network than {weights} has")
+    model.alignment = other.alignment
+    return model, _calibrate(model, plan, weights, TextEncoder(remembered=200_000))
+
+
+def _calibrate(model: SegVec3D, plan: AlignmentTraining, weights: Path, text: TextEncoder) -> dict[str, float]:
+    """Fit threshold and score on validation scenes as ``weights`` describe them; the figures."""
+    first = plan.validation_scenes
+    seed, indices = plan.seed + VALIDATION_SEED_OFFSET, range(first, 2 * first)
+    held_out = list(describe_scenes(weights, seed, indices, plan.cache, plan.workers, "validation scenes"))
+    instances = [row for scene in held_out for row in scene.instances]
+    model.threshold, figures = calibrate(model.alignment, text, instances, np.random.default_rng([plan.seed, 4]))
+    model.score = fit_score(held_out)
+    return figures

@@ -334,10 +334,14 @@ def prepare(
     )
 
 
-def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
+def augmented(sample: Sample, rng: np.random.Generator, crops: float = 0.45) -> Sample:
     """A sample as another robot might have met it: cropped, scaled, without viewpoint, without up or with a tilted
-    one."""
-    if rng.random() < 0.45:
+    one.
+
+    Args:
+        crops: share of the samples that are cropped.
+    """
+    if rng.random() < crops:
         sample = cropped(sample, crop(sample, rng))
     sample = _scaled(sample, np.float32(rng.uniform(0.85, 1.2)))
     viewpoint, up = sample.viewpoint, sample.up

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ..clustering import ClusteringConfig
 from ..config import SegmentationConfig
-from ..grouping import GroupingConfig, SuperpointNetwork, group_superpoints
+from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
 from ..inference import single_thread
 from ..metrics import score_frame
 from ..pipeline import BASE_VOXEL, SegVec3D
@@ -38,6 +38,11 @@ GRID: dict[str, tuple[float, ...]] = {
 """Values tried for each constant, one constant after the other."""
 WEIGHTIEST = 900.0
 """A pair weighs as the root of the smaller one's voxels, and no more than that of so many."""
+CROPS = 0.1
+"""Share of the scenes that are cropped: what is a surface hangs on the whole view."""
+LOST, TAKEN = 0.1, 0.05
+"""How likely a superpoint is missing from its group, and how likely two groups that meet in a pair are one, among the
+groups whose kinds are learned beside the true ones: joining errs, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class JudgedScene:
         nodes (S, .), edges (P, 16) float16; pairs (P, 2) int64; sizes (S,) int64 voxels.
         instance: (S,) int64, the most frequent among a superpoint's voxels, or -1; share: (S,) float32, of it.
         is_surface: (S,) bool, of that instance.
+        groups: (2, S) int64, the true groups and such with errors, numbered one after the other; wholes: (G, 15)
+            float32, what is known of each.
     """
 
     nodes: Tensor
@@ -79,9 +86,13 @@ class JudgedScene:
     instance: Tensor
     share: Tensor
     is_surface: Tensor
+    groups: Tensor
+    wholes: Tensor
 
 
-def judged_scene(sample: Sample, superpoints: Superpoints, truth: NDArray[np.int64]) -> JudgedScene:
+def judged_scene(
+    sample: Sample, superpoints: Superpoints, truth: NDArray[np.int64], rng: np.random.Generator
+) -> JudgedScene:
     """Superpoints beside the truth (V,) of their voxels, -1 where nobody knows."""
     count, entities = len(superpoints.sizes), len(sample.is_surface)
     inside = superpoints.of_voxel >= 0
@@ -90,16 +101,33 @@ def judged_scene(sample: Sample, superpoints: Superpoints, truth: NDArray[np.int
     instance = votes.argmax(1) - 1
     share = (votes.max(1) / superpoints.sizes).astype(np.float32)
     is_surface = (instance >= 0) & np.append(sample.is_surface, False)[instance]
+    true = np.where(instance >= 0, instance, entities + np.arange(count))
+    groups = [
+        np.unique(group, return_inverse=True)[1].astype(np.int64)
+        for group in (true, _with_errors(true, superpoints.pairs, rng))
+    ]
+    wholes = [superpoints.wholes(group) for group in groups]
+    groups[1] += len(wholes[0])
     return JudgedScene(
         torch.from_numpy(superpoints.nodes).half(), torch.from_numpy(superpoints.pairs),
         torch.from_numpy(superpoints.edges).half(), torch.from_numpy(superpoints.sizes),
         torch.from_numpy(instance), torch.from_numpy(share), torch.from_numpy(is_surface),
+        torch.from_numpy(np.stack(groups)), torch.from_numpy(np.concatenate(wholes)),
     )  # fmt: skip
+
+
+def _with_errors(group: NDArray[np.int64], pairs: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """(S,) groups of which some superpoints are missing, and some of which are one."""
+    lost = rng.random(len(group)) < LOST
+    group = np.where(lost, group.max(initial=0) + 1 + np.arange(len(group)), group)
+    for low, high in pairs[rng.random(len(pairs)) < TAKEN]:
+        group[group == group[high]] = group[low]
+    return group
 
 
 def _superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
     """A training scene's ``JudgedScene`` in plain values; None of a scene with next to nothing in it."""
-    sample = augmented(sample, rng)
+    sample = augmented(sample, rng, CROPS)
     if len(sample.points) < 500:
         return None
     budget = SegmentationConfig()
@@ -112,8 +140,8 @@ def _superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Gen
     if len(superpoints.sizes) == 0:
         return None
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
-    row = judged_scene(sample, superpoints, truth)
-    return row.nodes, row.pairs, row.edges, row.sizes, row.instance, row.share, row.is_surface
+    row = judged_scene(sample, superpoints, truth, rng)
+    return tuple(getattr(row, part.name) for part in fields(row))
 
 
 def collate(rows: list[JudgedScene]) -> tuple[JudgedScene, Tensor]:
@@ -122,6 +150,8 @@ def collate(rows: list[JudgedScene]) -> tuple[JudgedScene, Tensor]:
     first = torch.cumsum(counts, 0) - counts
     scene = torch.repeat_interleave(torch.arange(len(rows)), counts)
     instance = torch.cat([row.instance for row in rows])
+    wholes = torch.tensor([len(row.wholes) for row in rows]).cumsum(0)
+    earlier = [0, *wholes.tolist()[:-1]]
     together = JudgedScene(
         torch.cat([row.nodes for row in rows]).float(),
         torch.cat([row.pairs + start for row, start in zip(rows, first.tolist(), strict=True)]),
@@ -130,24 +160,45 @@ def collate(rows: list[JudgedScene]) -> tuple[JudgedScene, Tensor]:
         torch.where(instance >= 0, instance + (scene << 32), -1),
         torch.cat([row.share for row in rows]),
         torch.cat([row.is_surface for row in rows]),
+        torch.cat([row.groups + start for row, start in zip(rows, earlier, strict=True)], 1),
+        torch.cat([row.wholes for row in rows]),
     )
     return together, scene
 
 
-def losses(same: Tensor, on_surface: Tensor, truth: JudgedScene) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of the pairs, and of the kinds. What is larger weighs more, what is of several things less.
+def losses(network: SuperpointNetwork, truth: JudgedScene, scene: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy of the pairs, of the superpoints' kinds, and of the groups' kinds. What is larger weighs more, what
+    is of several things less.
 
     Args:
-        same: (P,), on_surface: (S,) logits from ``SuperpointNetwork``.
+        truth, scene: from ``collate``.
     """
+    scenes = int(scene.max()) + 1
+    same, on_surface, x = network(truth.nodes, truth.pairs, truth.edges, scene, scenes)
     i, j = truth.pairs.T
     sizes, known = truth.sizes.float(), (truth.instance >= 0) * truth.share
     weight = torch.minimum(sizes[i], sizes[j]).clamp_max(WEIGHTIEST).sqrt() * torch.minimum(known[i], known[j])
-    target = (truth.instance[i] == truth.instance[j]).float()
-    pair = functional.binary_cross_entropy_with_logits(same, target, weight, reduction="sum")
-    own = sizes.sqrt() * known
-    kind = functional.binary_cross_entropy_with_logits(on_surface, truth.is_surface.float(), own, reduction="sum")
-    return pair / weight.sum().clamp_min(1), kind / own.sum().clamp_min(1)
+    pair = _entropy(same, (truth.instance[i] == truth.instance[j]).float(), weight)
+    kind = _entropy(on_surface, truth.is_surface.float(), sizes.sqrt() * known)
+    groups = truth.groups.flatten()
+    judged = network.kinds(_twice(on_surface), _twice(x), _twice(sizes), groups, truth.wholes)
+    total, sure, surface = (
+        sizes.new_zeros(len(truth.wholes)).index_add(0, groups, _twice(values))
+        for values in (sizes, sizes * known, sizes * known * truth.is_surface)
+    )
+    share = surface / sure.clamp_min(1)
+    purity = sure / total.clamp_min(1) * (2 * share - 1).abs()
+    return pair, kind, _entropy(judged, (share > 0.5).float(), total.sqrt() * purity)
+
+
+def _twice(values: Tensor) -> Tensor:
+    """For ``JudgedScene.groups``, of which there are two."""
+    return torch.cat([values, values])
+
+
+def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
+    return entropy / weight.sum().clamp_min(1)
 
 
 def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTraining) -> SuperpointNetwork:
@@ -156,23 +207,23 @@ def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTrainin
     rng = np.random.default_rng([plan.seed, 6])
     network = SuperpointNetwork(config)
     some = [rows[k] for k in rng.permutation(len(rows))[:1_000]]
-    network.standardise(torch.cat([row.nodes for row in some]).float(), torch.cat([row.edges for row in some]).float())
+    nodes, edges, wholes = ([getattr(row, name) for row in some] for name in ("nodes", "edges", "wholes"))
+    network.standardise(*(torch.cat(values).float() for values in (nodes, edges, wholes)))
     optimizer = torch.optim.AdamW(network.parameters(), plan.learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
     progress = tqdm(range(plan.steps), desc="superpoints", unit="step", mininterval=5)
-    mean = np.zeros(2)
+    mean = np.zeros(3)
     with single_thread():  # a few hundred rows a step
         for step in progress:
             batch, scene = collate([rows[k] for k in rng.integers(0, len(rows), plan.batch)])
-            same, on_surface = network(batch.nodes, batch.pairs, batch.edges, scene, plan.batch)
-            pair, kind = losses(same, on_surface, batch)
+            loss = torch.stack(losses(network, batch, scene))
             optimizer.zero_grad(set_to_none=True)
-            (pair + kind).backward()
+            loss.sum().backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            mean += (np.array([pair.item(), kind.item()]) - mean) / min(step + 1, 100)
-            progress.set_postfix(pair=f"{mean[0]:.3f}", kind=f"{mean[1]:.3f}", refresh=False)
+            mean += (loss.detach().numpy() - mean) / min(step + 1, 100)
+            progress.set_postfix(pair=f"{mean[0]:.3f}", kind=f"{mean[1]:.3f}", whole=f"{mean[2]:.3f}", refresh=False)
     return network.eval()
 
 
@@ -181,20 +232,19 @@ class JudgedVoxels:
     """A validation scene after the network: what the grouping reads, and the truth.
 
     Attributes:
-        superpoints, same, on_surface, e, surface: see ``group_superpoints``.
+        superpoints, judged, e, surface: see ``group_superpoints``.
         truth: (V,) int64, true object of each voxel from 1 up, 0 for surfaces, -1 where nobody knows.
     """
 
     superpoints: Superpoints
-    same: NDArray[np.float32]
-    on_surface: NDArray[np.float32]
+    judged: Judged
     e: NDArray[np.float32]
     surface: NDArray[np.float32]
     truth: NDArray[np.int64]
 
     def quality(self, config: ClusteringConfig) -> float:
         """``tuning.overall`` of what the constants make of it."""
-        objects, *_ = group_superpoints(self.superpoints, self.same, self.on_surface, self.e, self.surface, config)
+        objects, *_ = group_superpoints(self.superpoints, self.judged, self.e, self.surface, config)
         return overall(score_frame(objects[None] + 1, self.truth[None], ignore=-1))
 
 
@@ -212,8 +262,7 @@ def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) ->
         superpoints = find_superpoints(voxels, grid, viewpoint, up)
         truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
         on_object = np.where(truth < 0, -1, np.where(np.append(sample.is_surface, False)[truth], 0, truth + 1))
-        judged = model.grouping.judge(superpoints)
-        yield JudgedVoxels(superpoints, *judged, voxels.embeddings, voxels.surface, on_object)
+        yield JudgedVoxels(superpoints, model.grouping.judge(superpoints), voxels.embeddings, voxels.surface, on_object)
 
 
 def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:

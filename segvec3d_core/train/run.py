@@ -17,7 +17,7 @@ from ..alignment import Alignment, AlignmentConfig
 from ..checkpoint import load_checkpoint
 from ..config import NetworkConfig
 from ..pipeline import SegVec3D
-from .alignment import AlignmentTraining, train_alignment
+from .alignment import AlignmentTraining, recalibrate, train_alignment
 from .data import use_threads
 from .grouping import GroupingTraining, train_grouping
 from .segmentation import SegmentationTraining, train_segmentation
@@ -77,16 +77,20 @@ def run(args: Namespace) -> int:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
-        ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping.
+        ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
+            calibration of an alignment that reads another network.
         FileNotFoundError: a later stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
     _left_out(args.without)  # said before hours of training
     stages = {"segmentation": _segment, "clustering": _cluster, "grouping": _group, "alignment": _align}
+    backbone = Path(args.output) / "backbone.safetensors"
     for name, stage in stages.items():
         if args.stage in (name, "all"):
-            stage(args, Path(args.output) / "backbone.safetensors")
+            stage(args, backbone)
+    if args.stage == "calibration":
+        _calibrate(args, backbone)
     return 0
 
 
@@ -140,4 +144,12 @@ def _align(args: Namespace, backbone: Path) -> None:
     options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=_left_out(args.without))
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
+    log.info("weights written to %s", weights)
+
+
+def _calibrate(args: Namespace, backbone: Path) -> None:
+    base, weights = load_checkpoint(backbone), Path(args.output) / "segvec3d.safetensors"
+    record = load_checkpoint(weights).record["alignment"]
+    model, figures = recalibrate(AlignmentTraining(Path(args.output), **_unseen(args)), backbone, weights)
+    model.save(weights, {**base.record, "alignment": {**record, "calibrated": _commit(), "validation": figures}})
     log.info("weights written to %s", weights)

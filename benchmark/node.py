@@ -1,0 +1,203 @@
+"""Measure the node over DDS: from the publishing of a cloud to the arrival of its instances, while services are called.
+
+    python benchmark/node.py                                5, 15 and 30 Hz for 20 seconds each
+    python benchmark/node.py --rates 30 --seconds 3600      a soak: does memory grow, does latency drift?
+    python benchmark/node.py --frames ../frames
+
+Clouds of 640 x 480 points are made before and published by this process. What it costs to publish them is part of what
+the machine does meanwhile, and of the latency.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segvec3d_core.cli.common import machine_line
+from segvec3d_ros.demo import isolate, simulate, wait_until_active
+from segvec3d_ros.player import OPTICAL_FRAME, shots
+from segvec3d_ros.processes import Part, Parts
+
+SETTLE = 2.0
+"""Seconds between rates, and for the node's health, told once a second, to be heard."""
+ASK = 0.25
+"""Seconds between two questions; every other one is of words that the node has not read before."""
+COLORS = ("red", "green", "blue", "white", "black", "yellow", "brown", "orange", "pink", "grey")
+NOUNS = ("mug", "box", "bottle", "can", "bowl", "book", "ball", "lamp", "knife", "plate", "shoe", "vase")
+
+
+@dataclass(slots=True)
+class Round:
+    """What was seen at one rate.
+
+    Attributes:
+        published, received, dropped: clouds sent, that came to the node, and that a newer one replaced there.
+        latencies: (time of publishing, seconds until the instances were here) of each cloud that was processed.
+        processor: cores that the node kept busy; memory: MB that it held at the begin and at the end.
+        new, repeated: seconds that questions took.
+    """
+
+    published: int = 0
+    received: int = 0
+    dropped: int = 0
+    latencies: list[tuple[float, float]] = field(default_factory=list)
+    processor: float = 0.0
+    memory: tuple[float, float] = (0.0, 0.0)
+    new: list[float] = field(default_factory=list)
+    repeated: list[float] = field(default_factory=list)
+
+
+def messages(folder: Path) -> list[Any]:
+    """The clouds of a frame folder, as messages without a stamp."""
+    from std_msgs.msg import Header
+
+    from segvec3d_ros.conversions import cloud_message
+
+    made = []
+    for shot in shots(str(folder)):
+        assert shot.cloud.camera is not None  # frames have one
+        size = shot.cloud.camera.width, shot.cloud.camera.height
+        made.append(cloud_message(shot.cloud.points, shot.cloud.colors, Header(frame_id=OPTICAL_FRAME), *size))
+    return made
+
+
+def usage(part: Part) -> tuple[float, float]:
+    """Processor seconds of a part so far, and the MB that it holds."""
+    values = Path(f"/proc/{part.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    pages = int(Path(f"/proc/{part.pid}/statm").read_text().split()[1])
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def health(collector: Any) -> tuple[int, int]:
+    """Clouds that the node has received and dropped so far, as it tells on /diagnostics."""
+    for message in reversed(collector.messages):
+        for status in message.status:
+            values = {pair.key: pair.value for pair in status.values}
+            if "clouds received" in values:
+                return int(values["clouds received"]), int(values["clouds dropped"])
+    raise RuntimeError("the node tells nothing of its health")
+
+
+def asking(stop: threading.Event, phrases: Iterator[str], result: Round) -> None:
+    """Ask for things until told to stop."""
+    from segvec3d_ros.client import Client
+
+    with Client() as client:
+        while not stop.wait(ASK):
+            phrase = next(phrases)
+            for times in (result.new, result.repeated):
+                begun = time.perf_counter()
+                client.find_object(phrase)
+                times.append(time.perf_counter() - begun)
+                stop.wait(ASK)
+
+
+def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: float, seconds: float,
+            phrases: Iterator[str]) -> Round:  # fmt: skip
+    """Publish at ``rate`` Hz for some seconds and watch."""
+    from sensor_msgs.msg import PointCloud2
+
+    from segvec3d_interfaces.msg import InstanceArray
+
+    result = Round()
+
+    def arrived(message: Any) -> None:
+        stamp = message.header.stamp.sec + message.header.stamp.nanosec / 1e9
+        result.latencies.append((stamp, time.time() - stamp))
+
+    import rclpy
+
+    publisher = client.node.create_publisher(PointCloud2, "/points", rclpy.qos.qos_profile_sensor_data)
+    subscription = client.node.create_subscription(InstanceArray, f"{client.node_name}/objects", arrived, 10)
+    time.sleep(SETTLE)
+    before, stop = health(heard), threading.Event()
+    asker = threading.Thread(target=asking, args=(stop, phrases, result), daemon=True)
+    asker.start()
+    (busy, held), begun = usage(node), time.monotonic()
+    while (due := begun + result.published / rate) < begun + seconds:
+        time.sleep(max(0.0, due - time.monotonic()))
+        message = clouds[result.published % len(clouds)]
+        message.header.stamp = client.node.get_clock().now().to_msg()
+        publisher.publish(message)
+        result.published += 1
+    busy_now, held_now = usage(node)
+    result.processor, result.memory = (busy_now - busy) / (time.monotonic() - begun), (held, held_now)
+    stop.set()
+    asker.join()
+    time.sleep(SETTLE)
+    client.node.destroy_publisher(publisher)
+    client.node.destroy_subscription(subscription)
+    received, dropped = (now - then for now, then in zip(health(heard), before, strict=True))
+    result.received, result.dropped = received, dropped
+    return result
+
+
+def line(rate: float, result: Round) -> str:
+    """A row of the table."""
+    p50, p95 = 1e3 * np.percentile([seconds for _, seconds in result.latencies], [50, 95])
+    new, repeated = (1e3 * np.percentile(times, [50, 95]) for times in (result.new, result.repeated))
+    return (
+        f"{rate:5g} {result.published:9d} {result.received:8d} {result.dropped:8d} {len(result.latencies):9d} "
+        f"{p50:8.0f} {p95:6.0f} {result.processor:7.2f} {result.memory[0]:7.0f} {result.memory[1]:6.0f} "
+        f"{new[0]:8.0f} {new[1]:5.0f} {repeated[0]:8.1f} {repeated[1]:5.1f}"
+    )
+
+
+def drift(result: Round, parts: int = 6) -> str:
+    """Median latency of each part of a long round."""
+    latencies = np.array([seconds for _, seconds in result.latencies])
+    return " ".join(f"{1e3 * np.median(part):.0f}" for part in np.array_split(latencies, parts))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Latency, losses and load of the node over DDS.")
+    parser.add_argument("--rates", type=float, nargs="+", default=[5.0, 15.0, 30.0], help="clouds a second")
+    parser.add_argument("--seconds", type=float, default=20.0, help="at each rate (default: 20)")
+    parser.add_argument("--frames", type=Path, help="frame folder (default: eight simulated frames of a table)")
+    parser.add_argument("--model", type=Path, help="weight file (default: the weights that come with the package)")
+    args = parser.parse_args(argv)
+    options = [] if args.model is None else ["--ros-args", "-p", f"model:={args.model}"]
+    with ExitStack() as stack:
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        isolate(None)
+        frames = args.frames or logs / "frames"
+        if args.frames is None:
+            simulate(frames)
+        from diagnostic_msgs.msg import DiagnosticArray
+
+        from segvec3d_ros.client import Client
+
+        parts = stack.enter_context(Parts(logs))
+        node = parts.start("node", "segvec3d_ros.node", *options)
+        client = stack.enter_context(Client())
+        heard = client.collect(DiagnosticArray, "/diagnostics", keep=20)
+        wait_until_active(client, parts)
+        clouds, phrases = messages(frames), (f"the {a} {b} {k}" for k, a, b in product(range(1000), COLORS, NOUNS))
+        print(machine_line())
+        print(f"{len(clouds)} clouds of {clouds[0].width} x {clouds[0].height} points in turn; milliseconds")
+        print(
+            "   Hz published received replaced processed  latency    p95   cores  MB then    now"
+            "  new p50   p95  again p50   p95"
+        )
+        for rate in args.rates:
+            result = measure(client, heard, node, clouds, rate, args.seconds, phrases)
+            parts.check()
+            print(line(rate, result), flush=True)
+            print(f"      median latency in six parts of the time: {drift(result)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
