@@ -41,7 +41,7 @@ def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> Simula
     A kind that is rare, or too large for a table, is then seen as often as any other.
     """
     from segvec3d_core import simulate
-    from segvec3d_core.simulate.placing import HeightMap, make_body, settle, yaw
+    from segvec3d_core.simulate.placing import HeightMap, make_body, settle, stable_rotation, yaw
     from segvec3d_core.simulate.rooms import add_shell
     from segvec3d_core.simulate.scenes import Builder
 
@@ -53,8 +53,10 @@ def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> Simula
     for among in rng.permutation(np.arange(len(families) + others)):
         choice = families[among] if among < len(families) else fillers
         model = simulate.make_object(rng, choice[int(rng.integers(len(choice)))])
-        for _ in range(12):
-            body = make_body(model.mesh, yaw(rng.uniform(0, 360)), heights.cell)
+        for attempt in range(24):
+            # What does not stand, as a hammer does not, lies.
+            lying = np.eye(3) if attempt < 12 else stable_rotation(rng, model.mesh)
+            body = make_body(model.mesh, yaw(rng.uniform(0, 360)) @ lying, heights.cell)
             x, y = rng.uniform(-SQUARE / 2, SQUARE / 2, 2)
             found = settle(heights, model.mesh, body, x, y, 0.004)
             if found is not None:
