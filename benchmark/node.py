@@ -43,7 +43,7 @@ class Round:
 
     Attributes:
         published, received, dropped: clouds sent, that came to the node, and that a newer one replaced there.
-        latencies: (time of publishing, seconds until the instances were here) of each cloud that was processed.
+        latencies: seconds from publishing until the instances were here, of each cloud that was processed, in order.
         processor: cores that the node kept busy; memory: MB that it held at the begin and at the end.
         new, repeated: seconds that questions took.
     """
@@ -51,7 +51,7 @@ class Round:
     published: int = 0
     received: int = 0
     dropped: int = 0
-    latencies: list[tuple[float, float]] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
     processor: float = 0.0
     memory: tuple[float, float] = (0.0, 0.0)
     new: list[float] = field(default_factory=list)
@@ -106,6 +106,7 @@ def asking(stop: threading.Event, phrases: Iterator[str], result: Round) -> None
 def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: float, seconds: float,
             phrases: Iterator[str]) -> Round:  # fmt: skip
     """Publish at ``rate`` Hz for some seconds and watch."""
+    from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import PointCloud2
 
     from segvec3d_interfaces.msg import InstanceArray
@@ -114,11 +115,9 @@ def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: fl
 
     def arrived(message: Any) -> None:
         stamp = message.header.stamp.sec + message.header.stamp.nanosec / 1e9
-        result.latencies.append((stamp, time.time() - stamp))
+        result.latencies.append(time.time() - stamp)
 
-    import rclpy
-
-    publisher = client.node.create_publisher(PointCloud2, "/points", rclpy.qos.qos_profile_sensor_data)
+    publisher = client.node.create_publisher(PointCloud2, "/points", qos_profile_sensor_data)
     subscription = client.node.create_subscription(InstanceArray, f"{client.node_name}/objects", arrived, 10)
     time.sleep(SETTLE)
     before, stop = health(heard), threading.Event()
@@ -145,7 +144,7 @@ def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: fl
 
 def line(rate: float, result: Round) -> str:
     """A row of the table."""
-    p50, p95 = 1e3 * np.percentile([seconds for _, seconds in result.latencies], [50, 95])
+    p50, p95 = 1e3 * np.percentile(result.latencies, [50, 95])
     new, repeated = (1e3 * np.percentile(times, [50, 95]) for times in (result.new, result.repeated))
     return (
         f"{rate:5g} {result.published:9d} {result.received:8d} {result.dropped:8d} {len(result.latencies):9d} "
@@ -156,8 +155,7 @@ def line(rate: float, result: Round) -> str:
 
 def drift(result: Round, parts: int = 6) -> str:
     """Median latency of each part of a long round."""
-    latencies = np.array([seconds for _, seconds in result.latencies])
-    return " ".join(f"{1e3 * np.median(part):.0f}" for part in np.array_split(latencies, parts))
+    return " ".join(f"{1e3 * np.median(part):.0f}" for part in np.array_split(result.latencies, parts) if len(part))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -105,7 +105,8 @@ def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array |
     count = int(of_voxel.max(initial=-1)) + 1
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     turn = canonical_rotation(grid.centroids, seen_from, up)
-    pieces = _Pieces.of(voxels, grid, of_voxel, count, turn, seen_from)
+    points = grid.centroids @ turn.T
+    pieces = _Pieces.of(voxels, grid, points, of_voxel, count, turn, seen_from)
     low, high, sums, touching = contacts(of_voxel, voxels.neighbors, bonds)
     pairs, rows = _pairs(low, high, pieces.embedding)
     total, edges = np.zeros((2, len(pairs)))
@@ -114,9 +115,7 @@ def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array |
     rim = _rim(grid, of_voxel, count, seen_from)
     nodes = np.concatenate([pieces.nodes(len(grid)), rim[:, None], np.tile(scene, (count, 1))], 1)
     compared = pieces.compare(pairs, total, edges)
-    cloud = Cloud(
-        grid.centroids @ turn.T, grid.counts, pieces.normal, pieces.place, rim, seen_from is not None, up is not None
-    )
+    cloud = Cloud(points, grid.counts, pieces.normal, pieces.place, rim, seen_from is not None, up is not None)
     return Superpoints(of_voxel, pieces.sizes, nodes, pairs, compared, cloud)
 
 
@@ -187,10 +186,10 @@ class _Pieces:
 
     @classmethod
     def of(
-        cls, voxels: EmbeddedVoxels, grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, turn: Array,
-        seen_from: Array | None,
+        cls, voxels: EmbeddedVoxels, grid: VoxelGrid, points: Array, of_voxel: NDArray[np.int64], count: int,
+        turn: Array, seen_from: Array | None,
     ) -> _Pieces:  # fmt: skip
-        points, normals = grid.centroids @ turn.T, voxels.normals @ turn.T
+        normals = voxels.normals @ turn.T
         mean_features, peak_features = mean_and_largest(voxels.features.float().cpu().numpy(), of_voxel, count)
         p = np.clip(voxels.surface, 1e-6, 1 - 1e-6)
         colors = np.full_like(points, np.nan) if grid.colors is None else grid.colors

@@ -29,7 +29,7 @@ TABLES = ("table", "coffee table", "desk")
 """Furniture that carries things wherever it stands."""
 
 WHOLE = 0.4
-"""Share of the views of a table that show more of it than its top: is it an object or a surface?"""
+"""Share of the uncropped views of a table that may show more of it than its top: is it an object or a surface?"""
 
 SHELL = ("wall", "floor", "ceiling")
 """Always surfaces."""
@@ -120,7 +120,7 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
 
 
 def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE) -> View:
-    """Draw where the camera stands for this layout; ``whole`` is the share of tables seen as wholes."""
+    """Draw where the camera stands for this layout; ``whole`` is the share of uncropped tables seen as wholes."""
     roll = rng.normal(0, 2.5)
     for _ in range(8):
         view = _table_view(rng, scene, roll, whole) if scene.layout == "table" else _room_view(rng, scene, roll)
@@ -260,7 +260,7 @@ def simulate_frame(
         width, height: image size, pixels.
         sensor: noise model; None draws one.
         objects: how many objects to try to place on a table; None draws it.
-        whole: share of the tables that are seen from far enough away to show more than their tops.
+        whole: share of the uncropped tables that are seen from far enough away to show more than their tops.
 
     Raises:
         ValueError: an unknown layout or sensor.

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..alignment import AlignmentConfig
+from ..alignment import Alignment, AlignmentConfig
+from ..checkpoint import load_checkpoint
 from ..pipeline import SegVec3D
 from ..text import TextEncoder
 from .calibration import calibrate, fit_score
@@ -99,11 +100,12 @@ def recalibrate(plan: AlignmentTraining, weights: Path, aligned: Path) -> tuple[
     Raises:
         ValueError: the alignment reads the features of another network.
     """
-    model, other = SegVec3D.load(weights, device="cpu"), SegVec3D.load(aligned, device="cpu")
-    ours, theirs = model.network.state_dict(), other.network.state_dict()
+    model, other = SegVec3D.load(weights, device="cpu"), load_checkpoint(aligned)
+    ours, theirs = model.network.state_dict(), other.part("network")
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
         raise ValueError(f"calibration: {aligned} reads the features of another network than {weights} has")
-    model.alignment = other.alignment
+    model.alignment = Alignment(AlignmentConfig.from_dict(other.config["alignment"])).eval()
+    model.alignment.load_state_dict(other.part("alignment"))
     return model, _calibrate(model, plan, weights, TextEncoder(remembered=200_000))
 
 
