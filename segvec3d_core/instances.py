@@ -16,6 +16,8 @@ from .config import SegmentationConfig
 from .geometry import oriented_box
 from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows
+from .kernels.labels import point_labels
+from .superpoints import EmbeddedVoxels
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
@@ -67,7 +69,8 @@ class Segment:
 
     Attributes:
         kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) what the score was read from.
-        point_count: points in the voxels; box, centroid, color: None until described.
+        point_count: points in the voxels, before those at its borders go where they belong.
+        box, centroid, color: None until described.
     """
 
     kind: Kind
@@ -79,10 +82,11 @@ class Segment:
     centroid: NDArray[np.float32] | None = None
     color: NDArray[np.uint8] | None = None
 
-    def to_object(self, embedding: NDArray[np.float32]) -> SceneObject:
+    def to_object(self, embedding: NDArray[np.float32], points: int) -> SceneObject:
+        """As the scene tells it, with so many points."""
         assert self.box is not None
         assert self.centroid is not None
-        return SceneObject(self.kind, self.score, self.box, self.centroid, embedding, self.color, self.point_count)
+        return SceneObject(self.kind, self.score, self.box, self.centroid, embedding, self.color, points)
 
 
 def _members(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -243,3 +247,24 @@ def alignment_input(
         torch.from_numpy(np.stack(statistics)).to(device),
         torch.from_numpy(np.concatenate(colors).astype(np.float32)).to(device),
     )
+
+
+def label_points(
+    segments: list[Segment], points: NDArray[np.float32], grid: VoxelGrid, voxels: EmbeddedVoxels, least: int
+) -> NDArray[np.int32]:
+    """Which segment each of a cloud's points belongs to -> (N,) int32, -1 for none.
+
+    Where voxels of several segments meet, neighbours vote for each point (``kernels.labels``), unless a segment would
+    keep less than half of its points, or fewer than ``least``: what is no wider than a voxel is all border.
+    """
+    of_voxel = np.full(len(grid), -1, np.int32)
+    for k, segment in enumerate(segments):
+        of_voxel[segment.voxels] = k
+    graph = voxels.neighbors, grid.centroids, voxels.normals, grid.scale.edges
+    labels = point_labels(points, grid.inverse, of_voxel, *graph, grid.origin)
+    kept = np.bincount(labels + 1, minlength=len(segments) + 1)[1:]
+    thin = [k for k, segment in enumerate(segments) if kept[k] < max(segment.point_count / 2, least)]
+    if thin:
+        plain = np.append(of_voxel, np.int32(-1))[grid.inverse]
+        labels = np.where(np.isin(plain, thin), plain, labels)
+    return labels

@@ -22,7 +22,7 @@ from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from .grouping import GroupingConfig, SuperpointNetwork, group_superpoints
 from .hierarchy import build_hierarchy
 from .inference import single_thread
-from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, vertical_of
+from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
 from .matching import answer
 from .network import PointAttention
@@ -260,7 +260,8 @@ class SegVec3D:
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
             with clock("labels"):
                 vertical = vertical_of(segments, voxels.normals, embedded.up)
-                return self._scene(embedded.cloud, grid, segments, v, vertical, clock.seconds)
+                labels = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
+                return self._scene(embedded.cloud, labels, segments, v, vertical, clock.seconds)
 
     @torch.inference_mode()
     def part(
@@ -297,14 +298,11 @@ class SegVec3D:
 
     @staticmethod
     def _scene(
-        cloud: PointCloud, grid: VoxelGrid, segments: list[Segment], v: NDArray[np.float32],
+        cloud: PointCloud, labels: NDArray[np.int32], segments: list[Segment], v: NDArray[np.float32],
         vertical: NDArray[np.float32] | None, seconds: dict[str, float],
     ) -> Scene:  # fmt: skip
-        of_voxel = np.full(len(grid) + 1, -1, np.int32)  # one more row, so that inverse -1 reads -1
-        for k, segment in enumerate(segments):
-            of_voxel[segment.voxels] = k
-        labels = of_voxel[grid.inverse]
-        objects = tuple(segment.to_object(v[k]) for k, segment in enumerate(segments))
+        counts = np.bincount(labels + 1, minlength=len(segments) + 1)[1:]
+        objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
         if vertical is None and cloud.camera is not None:  # cameras are held upright
             vertical = np.array([0, -1, 0], np.float32)
         return Scene(labels, objects, seconds, cloud.viewpoint, vertical)

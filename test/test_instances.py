@@ -5,7 +5,11 @@ import pytest
 import torch
 
 from segvec3d_core.config import SegmentationConfig
-from segvec3d_core.instances import Segment, alignment_input, describe_segments
+from segvec3d_core.instances import Segment, alignment_input, describe_segments, label_points
+from segvec3d_core.kernels.labels import ACROSS, ALONG, point_labels
+from segvec3d_core.kernels.shape import local_shape
+from segvec3d_core.neighbors import nearest_neighbors
+from segvec3d_core.superpoints import EmbeddedVoxels
 from segvec3d_core.types import Box
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
@@ -60,3 +64,68 @@ def test_the_alignment_reads_no_flying_pixels():
     described = describe_segments([segment], grid, normals, UP, EVERYTHING)
     x = alignment_input(described, torch.zeros(len(grid), 4), grid, normals, UP)
     assert x.geometry[:, :3].abs().max() < 1.5
+
+
+# Points at borders ------------------------------------------------------------------------------------------------
+
+
+def parted(points: np.ndarray, truth: np.ndarray) -> tuple[list[Segment], VoxelGrid, EmbeddedVoxels]:
+    """Each label's voxels as a segment; a voxel belongs to whom most of its points belong."""
+    grid = voxelize(points, 0.01)
+    neighbors, found = nearest_neighbors(grid.centroids, grid.scale, 16)
+    normals = local_shape(grid.centroids, neighbors, found, grid.size)[0]
+    shares = np.zeros((truth.max() + 1, len(grid)), int)
+    seen = grid.inverse >= 0
+    np.add.at(shares, (truth[seen], grid.inverse[seen]), 1)
+    of_voxel = shares.argmax(0)
+    segments = [
+        Segment("object", np.flatnonzero(of_voxel == k), 1.0, np.zeros(9), int(grid.counts[of_voxel == k].sum()))
+        for k in range(truth.max() + 1)
+    ]
+    nothing = np.zeros((len(grid), 1), np.float32)
+    return segments, grid, EmbeddedVoxels(neighbors, normals, torch.empty(0), nothing, nothing[:, 0], nothing)
+
+
+def test_a_border_that_runs_through_voxels_has_no_steps_of_voxels():
+    rng = np.random.default_rng(0)
+    points = rng.uniform([0, 0, 0], [0.3, 0.3, 0.001], (60_000, 3)).astype(np.float32)
+    truth = (points[:, 0] + 0.4 * points[:, 1] > 0.2137).astype(int)
+    segments, grid, voxels = parted(points, truth)
+    labels = label_points(segments, points, grid, voxels, 1)
+    by_voxel = np.zeros(len(grid), int)
+    by_voxel[segments[1].voxels] = 1
+    wrong, wrong_by_voxel = (labels != truth).sum(), (by_voxel[grid.inverse] != truth).sum()
+    assert 0 < wrong < 0.6 * wrong_by_voxel
+
+
+def test_a_point_is_given_to_the_nearest_planes_as_written_down():
+    rng = np.random.default_rng(1)
+    points = rng.uniform(0, 0.05, (3_000, 3)).astype(np.float32)
+    segments, grid, voxels = parted(points, rng.integers(3, size=len(points)))
+    of_voxel = np.full(len(grid), -1, np.int32)
+    for k, segment in enumerate(segments[:2]):  # the third is nothing, and is voted for like the others
+        of_voxel[segment.voxels] = k
+    graph = voxels.neighbors, grid.centroids, voxels.normals, grid.scale.edges
+    labels = point_labels(points, grid.inverse, of_voxel, *graph, grid.origin)
+    for i in range(0, len(points), 50):
+        around = voxels.neighbors[grid.inverse[i]]
+        away = points[i] - grid.origin - grid.centroids[around]
+        across = (away * voxels.normals[around]).sum(1)
+        along = (away**2).sum(1) - across**2
+        votes = np.exp(-((across / (ACROSS * grid.size)) ** 2 + along / (ALONG * grid.size) ** 2) / 2)
+        totals = [votes[of_voxel[around] == k].sum() for k in (-1, 0, 1)]
+        assert labels[i] == np.argmax(totals) - 1
+
+
+def test_points_of_no_voxel_have_no_label_and_what_is_thin_keeps_its_points():
+    rng = np.random.default_rng(2)
+    top = rng.uniform([0, 0, 0], [0.3, 0.3, 0], (40_000, 3))
+    wire = rng.uniform([0.1, 0.152, 0.004], [0.2, 0.153, 0.006], (500, 3))
+    points = np.concatenate([top, wire, [[np.nan] * 3]]).astype(np.float32)
+    truth = np.repeat([0, 1, 0], [len(top), len(wire), 1])
+    grid = voxelize(points, 0.01)
+    on_wire = np.unique(grid.inverse[truth == 1])
+    segments, grid, voxels = parted(points, np.where(np.isin(grid.inverse, on_wire), 1, 0))
+    labels = label_points(segments, points, grid, voxels, 1)
+    assert labels[-1] == -1
+    assert (labels == 1).sum() >= segments[1].point_count / 2

@@ -54,7 +54,7 @@ def reference(
 
 
 @njit(cache=True, nogil=True, inline="always", fastmath=True)
-def _exp(x):  # type: ignore[no-untyped-def]
+def exponential(x):  # type: ignore[no-untyped-def]
     """exp(x) for x <= 0 to 2e-5 relative, in a form that compiles to vector instructions."""
     y = max(x, np.float32(-80.0)) * np.float32(1.44269504)
     n = np.int32(y - np.float32(0.5))
@@ -83,7 +83,7 @@ def _weights(q, k, u, edges, neighbors, i, heads, w):  # type: ignore[no-untyped
             top = max(top, w[h, p])
         total = np.float32(0)
         for p in range(many):
-            w[h, p] = _exp(w[h, p] - top)
+            w[h, p] = exponential(w[h, p] - top)
             total += w[h, p]
         total = np.float32(1) / total
         for p in range(many):

@@ -16,12 +16,12 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .vectors import LANES, Writer
+from .vectors import WIDE, Writer
 
-TILE = 6
-"""Rows of a tile: 6 rows of two registers are twelve sums, as many as sixteen registers can keep at work."""
-PANEL = 2 * LANES
-"""Columns of a tile."""
+PANEL = 16
+"""Columns of a tile: two registers of eight, or one of sixteen (AVX-512)."""
+TILE = 12 * WIDE // PANEL
+"""Rows of a tile, for twelve sums, as many as sixteen registers can keep at work."""
 BLOCK = 96
 """Most rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
 
@@ -49,33 +49,33 @@ def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
 
 @intrinsic
 def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
-    """Rows i to i + 6 and columns 16 p to 16 p + 16 of the linear map, the sums kept in registers throughout.
+    """Rows i to i + ``TILE`` and columns 16 p to 16 p + 16 of the linear map, the sums kept in registers throughout.
 
     Written out for LLVM, because a compiler does not find this form in loops. It is the inner kernel of Goto and
-    van de Geijn (2008): for each k, two registers of weights and six broadcast inputs feed twelve sums.
+    van de Geijn (2008): for each k, a row of weights and ``TILE`` broadcast inputs feed twelve sums.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = Writer(context, builder, signature, args)
+        to = Writer(context, builder, signature, args, WIDE)
         x, i, packed, p, out = to.arrays
         x_width, out_width, depth = to.shape(x)[1], to.shape(out)[1], to.shape(packed)[1]
-        halves = (0, LANES)
+        parts = range(0, PANEL, WIDE)
         panel = builder.mul(builder.mul(p, to.number(PANEL)), depth)
-        bias = [to.load(packed, to.at(panel, half)) for half in halves]
+        bias = [to.load(packed, to.at(panel, part)) for part in parts]
         sums = [[to.variable(start) for start in bias] for _ in range(TILE)]
         inputs = [builder.mul(to.at(i, r), x_width) for r in range(TILE)]
         weights = to.at(panel, PANEL)
         with cgutils.for_range(builder, builder.sub(depth, to.number(1))) as loop:
             at = to.at(weights, loop.index, PANEL)
-            columns = [to.load(packed, to.at(at, half)) for half in halves]
+            columns = [to.load(packed, to.at(at, part)) for part in parts]
             for row, start in zip(sums, inputs, strict=True):
                 value = to.broadcast(to.scalar(x, builder.add(start, loop.index)))
                 for one, column in zip(row, columns, strict=True):
                     builder.store(to.multiply_add(value, column, builder.load(one)), one)
         for r, row in enumerate(sums):
             at = to.at(builder.mul(to.at(i, r), out_width), p, PANEL)
-            for one, half in zip(row, halves, strict=True):
-                to.store(builder.load(one), out, to.at(at, half))
+            for one, part in zip(row, parts, strict=True):
+                to.store(builder.load(one), out, to.at(at, part))
         return context.get_dummy_value()
 
     return types.void(x, types.intp, packed, types.intp, out), generate

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 
 LANES = 8
 """Numbers in a vector register (AVX2); narrower processors split it."""
+WIDE = 16 if binding.get_host_cpu_features().get("avx512f") else LANES
+"""Numbers in the widest vector register of this processor."""
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 Value = Any
 """A value in the code that is being written."""
@@ -21,10 +23,11 @@ class Writer:
 
     Attributes:
         builder: of llvmlite; arrays: the intrinsic's arguments, those that are arrays opened.
+        vector: type of the vectors, of ``lanes`` numbers.
     """
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
-        self.builder = builder
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, lanes: int = LANES) -> None:
+        self.builder, self.lanes, self.vector = builder, lanes, ir.VectorType(ir.FloatType(), lanes)
         self.arrays = [
             context.make_array(kind)(context, builder, value) if hasattr(kind, "ndim") else value
             for kind, value in zip(signature.args, args, strict=True)
@@ -49,19 +52,19 @@ class Writer:
         return self.builder.load(self.builder.gep(array.data, [offset]))
 
     def load(self, array: Value, offset: Value) -> Value:
-        """Eight numbers from a flat offset on."""
+        """A vector from a flat offset on."""
         return self.builder.load(self._pointer(array, offset), align=4)
 
     def store(self, value: Value, array: Value, offset: Value) -> None:
         self.builder.store(value, self._pointer(array, offset), align=4)
 
     def _pointer(self, array: Value, offset: Value) -> Value:
-        return self.builder.bitcast(self.builder.gep(array.data, [offset]), VECTOR.as_pointer())
+        return self.builder.bitcast(self.builder.gep(array.data, [offset]), self.vector.as_pointer())
 
     def broadcast(self, value: Value) -> Value:
         """One number in all lanes."""
-        undefined, first = ir.Constant(VECTOR, ir.Undefined), ir.Constant(ir.IntType(32), 0)
-        return self.shuffle(self.builder.insert_element(undefined, value, first), undefined, [0] * LANES)
+        undefined, first = ir.Constant(self.vector, ir.Undefined), ir.Constant(ir.IntType(32), 0)
+        return self.shuffle(self.builder.insert_element(undefined, value, first), undefined, [0] * self.lanes)
 
     def variable(self, value: Value) -> Value:
         """Room for a vector that changes; LLVM keeps it in a register."""
@@ -71,7 +74,7 @@ class Writer:
 
     def filled(self, value: float) -> Value:
         """A constant in all lanes."""
-        return ir.Constant(VECTOR, [value] * LANES)
+        return ir.Constant(self.vector, [value] * self.lanes)
 
     def zero(self) -> Value:
         return self.filled(0.0)
