@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.grid import BAND_BIT, group_points, mean_colors
+from .kernels.grid import BAND_BIT, count_voxels, group_points, mean_colors
 
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
-SAMPLE_STRIDE = 7
-"""Every seventh point tells how many voxels a cloud will fill; prime, so that an image's columns are all met."""
+BITS = 16
+"""Bits to a voxel of the budget, with which voxels are counted: off by a few in a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +143,11 @@ def voxelize(
     keep = np.zeros(0, bool) if mask is None else mask
     origin = _origin(points, keep, size)
     eye, reach = (np.zeros(3), np.inf) if fovea is None else (fovea.eye.astype(np.float64), fovea.reach)
-    if max_voxels is not None and len(points) > SAMPLE_STRIDE * max_voxels:
-        few, few_kept = points[::SAMPLE_STRIDE], keep[::SAMPLE_STRIDE]
-        while (count := _estimate_voxels(few, few_kept, origin, size, eye, reach)) > max_voxels:
-            size *= _growth(count, max_voxels)
+    if max_voxels is not None and len(points) > max_voxels:
+        bits = 1 << (BITS * max_voxels - 1).bit_length()
+        size = _fitting(
+            lambda edge: count_voxels(points, keep, FARTHEST, origin, edge, eye, reach, bits), size, 0.99 * max_voxels
+        )
     while True:
         inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size, eye, reach)
         if max_voxels is None or len(coords) <= max_voxels:
@@ -158,21 +160,33 @@ def voxelize(
     return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size), bands, fovea)
 
 
-def _growth(count: float, most: int) -> float:
+def _growth(count: float, most: float) -> float:
     """By how much an edge must grow: surfaces fill voxels by area, so with the square root of the excess."""
-    return max(1.03, 1.01 * (count / most) ** 0.5)
+    return max(1.01, (count / most) ** 0.5)
 
 
-def _estimate_voxels(
-    few: NDArray[np.float32], keep: NDArray[np.bool_], origin: NDArray[np.float64], size: float,
-    eye: NDArray[np.float64], reach: float,
-) -> float:  # fmt: skip
-    """How many voxels a whole cloud fills, from some of its points: those met, and those missed, whose number the
-    voxels met once or twice tell (Chao 1984, lower bound)."""
-    counts = group_points(few, keep, FARTHEST, origin, size, eye, reach)[3]
-    once, twice = (counts == 1).sum(), (counts == 2).sum()
-    missed = once * (once - 1) / (2 * (twice + 1))
-    return float(min(len(counts) + missed, SAMPLE_STRIDE * len(few)))
+def _fitting(count: Callable[[float], float], size: float, most: float) -> float:
+    """The edge from ``size`` up with which there are at most ``most`` voxels, and few fewer.
+
+    Args:
+        count: tells how many voxels there are with an edge.
+    """
+    small, many = size, count(size)
+    if many <= most:
+        return size
+    large = small * _growth(many, most)
+    while (few := count(large)) > most:
+        small, many, large = large, few, large * _growth(few, most)
+    for _ in range(4):
+        if few > 0.98 * most:
+            break
+        middle = small * (large / small) ** (np.log(many / (0.99 * most)) / np.log(many / few))
+        between = count(middle)
+        if between > most:
+            small, many = middle, between
+        else:
+            large, few = middle, between
+    return float(large)
 
 
 def _origin(points: NDArray[np.float32], keep: NDArray[np.bool_], size: float) -> NDArray[np.float64]:

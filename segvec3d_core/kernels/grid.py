@@ -123,6 +123,15 @@ PARTS = 8
 any processor."""
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _cell_of(px, py, pz, origin, size, eye, reach):  # type: ignore[no-untyped-def]
+    """Coordinates of the voxel that holds a point, the band in z."""
+    band = _band(px - eye[0], py - eye[1], pz - eye[2], reach)
+    edge = size * (1 << band)
+    x, y = np.int64(np.floor((px - origin[0]) / edge)), np.int64(np.floor((py - origin[1]) / edge))
+    return x, y, np.int64(np.floor((pz - origin[2]) / edge)) + (np.int64(band) << BAND_BIT)
+
+
 @njit(cache=True, nogil=True)
 def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coords, sums, counts):  # type: ignore[no-untyped-def]
     """``group_points`` of a run of points into the four arrays, each as long as the run -> the number of voxels.
@@ -138,11 +147,7 @@ def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coord
         px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
         if not (abs(px) < farthest and abs(py) < farthest and abs(pz) < farthest):
             continue
-        band = _band(px - eye[0], py - eye[1], pz - eye[2], reach)
-        edge = size * (1 << band)
-        px, py, pz = px - origin[0], py - origin[1], pz - origin[2]
-        x, y, z = np.int64(np.floor(px / edge)), np.int64(np.floor(py / edge)), np.int64(np.floor(pz / edge))
-        z += np.int64(band) << BAND_BIT
+        x, y, z = _cell_of(px, py, pz, origin, size, eye, reach)
         if last < 0 or coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z:
             s, last = _lookup(x, y, z, coords, table)
             if last == EMPTY:
@@ -155,9 +160,9 @@ def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coord
                 sums[last], counts[last] = 0.0, 0
                 count += 1
         inverse[i] = last
-        sums[last, 0] += px
-        sums[last, 1] += py
-        sums[last, 2] += pz
+        sums[last, 0] += px - origin[0]
+        sums[last, 1] += py - origin[1]
+        sums[last, 2] += pz - origin[2]
         counts[last] += 1
     return count
 
@@ -225,6 +230,58 @@ def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ign
             if inverse[i] != EMPTY:
                 inverse[i] = numbers[before + inverse[i]]
     return inverse, coords[:count].copy(), sums[:count].copy(), counts[:count].copy()
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mixed(x, y, z):  # type: ignore[no-untyped-def]
+    """A hash of three integers that fills all bits alike (the finalizer of MurmurHash3)."""
+    h = np.uint64(x) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(y) * np.uint64(0xC2B2AE3D27D4EB4F)
+    h += np.uint64(z) * np.uint64(0x165667B19E3779F9)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return np.int64((h ^ (h >> np.uint64(33))) >> np.uint64(1))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ones(word):  # type: ignore[no-untyped-def]
+    """How many bits of a uint64 are set."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def count_voxels(points, keep, farthest, origin, size, eye, reach, bits):  # type: ignore[no-untyped-def]
+    """How many voxels ``group_points`` would find, nearly: by linear counting (Whang, Vander-Zanden and Taylor 1990).
+
+    Each voxel sets the bit that its hash names; how many bits stay clear tells how many voxels there are. Nothing is
+    stored of a voxel, so that a size can be tried in a fraction of the time.
+
+    Args:
+        bits: a power of two, at least 64; the rest as in ``group_points``.
+    """
+    n, spots = len(points), np.zeros((PARTS, bits // 64), np.uint64)
+    for part in prange(PARTS):
+        mine, last = spots[part], np.int64(-1)
+        for i in range(part * n // PARTS, (part + 1) * n // PARTS):
+            if len(keep) > 0 and not keep[i]:
+                continue
+            px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+            if not (abs(px) < farthest and abs(py) < farthest and abs(pz) < farthest):
+                continue
+            x, y, z = _cell_of(px, py, pz, origin, size, eye, reach)
+            h = _mixed(x, y, z) & np.int64(bits - 1)
+            if h != last:
+                mine[h >> 6] |= np.uint64(1) << np.uint64(h & 63)
+                last = h
+    clear = 0
+    for word in range(bits // 64):
+        together = np.uint64(0)
+        for part in range(PARTS):
+            together |= spots[part, word]
+        clear += 64 - _ones(together)
+    return bits * np.log(bits / max(clear, 1))
 
 
 @njit(cache=True, nogil=True)
