@@ -26,7 +26,16 @@ from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, 
 from segvec3d_core.pointcloud2 import fit_camera
 from segvec3d_core.types import Matches, PointCloud, Scene
 
-__all__ = ["iter_bag_clouds", "read_cloud", "read_labelled_scan", "scene_to_dict", "write_cloud", "write_scene_json"]
+__all__ = [
+    "cloud_files",
+    "is_cloud_folder",
+    "iter_bag_clouds",
+    "read_cloud",
+    "read_labelled_scan",
+    "scene_to_dict",
+    "write_cloud",
+    "write_scene_json",
+]
 
 SCENE_VERSION = 1
 """Version of the JSON of a scene; docs/scene.schema.json describes it."""
@@ -92,6 +101,27 @@ def read_cloud(
         return readers[suffix](path)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
+
+
+def is_cloud_folder(path: str | Path) -> bool:
+    """Whether clouds lie side by side in a folder, the pieces of one scan."""
+    folder = Path(path)
+    return folder.is_dir() and not is_bag(folder) and not (folder / "depth").is_dir()
+
+
+def cloud_files(folder: str | Path) -> list[Path]:
+    """The clouds of a folder, by name.
+
+    Raises:
+        ValueError: there are none.
+    """
+    files = sorted(file for file in Path(folder).iterdir() if file.suffix.lower() in SCAN_FORMATS)
+    if not files:
+        raise ValueError(f"{folder}: expected clouds ({', '.join(SCAN_FORMATS)}), got none")
+    return files
 
 
 def _read_bag(path: Path, index: int, topic: str | None) -> PointCloud:

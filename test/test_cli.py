@@ -175,6 +175,31 @@ def test_segment_writes_a_picture_json_and_the_labelled_cloud(
     assert again["objects"] == values["objects"], "the same input and weights, another output"
 
 
+def test_a_scan_in_pieces_is_segmented_in_tiles(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from segvec3d_core.io import read_cloud, write_cloud
+    from segvec3d_core.types import PointCloud
+
+    pieces = tmp_path / "building"
+    pieces.mkdir()
+    for k, name in enumerate(("a.ply", "b.ply")):
+        cloud = read_cloud(frames / f"depth/f{k}.png")
+        moved = PointCloud(cloud.points[:, [0, 2, 1]] + np.float32(3 * k), cloud.colors)
+        write_cloud(pieces / name, moved)
+    arguments = ["segment", "--model", str(weights), "--output", str(tmp_path), "--tiles", "2", "--query", "the mug"]
+    assert main([*arguments, str(pieces)]) == 0
+    assert "instances of 13,824 points" in capsys.readouterr().out
+    assert json.loads((tmp_path / "building.json").read_text())["query"]["text"] == "the mug"
+    assert len(read_cloud(tmp_path / "a_labelled.ply")) == len(read_cloud(tmp_path / "b_labelled.ply")) == 6912
+    assert main([*arguments, str(pieces / "a.ply")]) == 0
+    assert "instances of 6,912 points" in capsys.readouterr().out
+    assert Image.open(tmp_path / "a.png").mode == "RGB"
+    assert "tiles: expected a margin" in error_of(capsys, *arguments[:-4], "--tiles", "-1", str(pieces))
+    (tmp_path / "empty").mkdir()
+    assert "expected clouds" in error_of(capsys, *arguments, str(tmp_path / "empty"))
+
+
 def test_find_tells_by_its_exit_code_whether_there_was_anything(
     frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,10 +136,15 @@ def _segment(commands: Any) -> None:
         '  segvec3d segment office.ply --query "the chair"\n'
         "  segvec3d segment frames/depth/0.png --output out\n"
         "  segvec3d segment depth.png --color color.png --camera camera.json\n"
+        "  segvec3d segment building.ply --tiles\n"
         "  segvec3d segment drive.mcap --topic /camera/points --index 5 --json -",
     )  # fmt: skip
     _add_input(parser)
     parser.add_argument("--query", metavar="TEXT", help="also find this, and show it")
+    parser.add_argument(
+        "--tiles", type=float, nargs="?", const=4.0, metavar="M",
+        help="a scan of any size, in tiles of so many metres (default: 4); INPUT may be a folder of clouds, its pieces",
+    )  # fmt: skip
     parser.add_argument("--labels", metavar="A,B,...", help="words to name objects with (default: a household's)")
     parser.add_argument(
         "--output", metavar="DIR", default="segvec3d_output", help="folder of the results (default: segvec3d_output)"

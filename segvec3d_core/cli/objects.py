@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from segvec3d_core.cli.common import configuration, load_model
+from segvec3d_core.cli.common import configuration, load_model, progress
 from segvec3d_core.config import DEFAULT_VOCABULARY
-from segvec3d_core.io import read_cloud, scene_to_dict, write_cloud, write_json, write_scene_json
+from segvec3d_core.io import (
+    cloud_files,
+    is_cloud_folder,
+    read_cloud,
+    scene_to_dict,
+    write_cloud,
+    write_json,
+    write_scene_json,
+)
 from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.tiles import MARGIN, Tiling, segment_tiles
 from segvec3d_core.types import Matches, PointCloud, Scene
 from segvec3d_core.view import save_picture
 
@@ -23,26 +33,66 @@ def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
     return model, cloud, model.segment(cloud, configuration(args))
 
 
-def segment(args: Namespace) -> int:
-    """Part a cloud into instances; print them and write picture, JSON and labelled cloud."""
-    labels = _vocabulary(args.labels)
-    model, cloud, scene = _segmented(args)
+def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) -> Scene:
+    """What ``--tiles`` asks for."""
+    tiling = Tiling(args.tiles, min(MARGIN, args.tiles / 2))
+    return segment_tiles(model, chunks, tiling, configuration(args), watch=progress)
+
+
+def _segment_folder(args: Namespace) -> int:
+    """Part a scan that lies in several files; print the instances and write JSON and each file with its labels."""
+    labels, files = _vocabulary(args.labels), cloud_files(args.input)
+    model = load_model(args)
+    scene = _in_tiles(args, model, map(read_cloud, files))
     names = model.name(scene, labels)
     matches = model.find(scene, args.query) if args.query is not None else None
     result = scene_to_dict(scene, str(args.input), names, args.query, matches)
+    written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
+    write_json(written[0], result)
+    first = 0
+    for file in files:
+        cloud = read_cloud(file)
+        written.append(Path(args.output) / f"{file.stem}_labelled.ply")
+        write_cloud(written[-1], cloud, scene.labels[first : first + len(cloud)])
+        first += len(cloud)
+    _tell(args, result, scene, names, matches, written)
+    return 0
+
+
+def _tell(
+    args: Namespace, result: dict[str, Any], scene: Scene, names: Names, matches: Matches | None, written: list[Path]
+) -> None:
+    """Print what was found and written, or JSON alone where that goes to standard output."""
     quiet = args.json == "-"
     if args.json is not None:
         write_json(args.json, result)
-    base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
-    written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
-    save_picture(written[0], cloud, scene, names, matches, args.query or Path(args.input).name)
-    write_json(written[1], result)
-    write_cloud(written[2], cloud, scene.labels)
     if not quiet:
         print_scene(scene, names)
         if matches is not None:
             print_matches(args.query, matches, names)
     print("written: " + ", ".join(map(str, written)), file=sys.stderr if quiet else sys.stdout)
+
+
+def segment(args: Namespace) -> int:
+    """Part a cloud into instances; print them and write picture, JSON and labelled cloud."""
+    labels = _vocabulary(args.labels)
+    if args.tiles is None:
+        model, cloud, scene = _segmented(args)
+    elif is_cloud_folder(args.input):
+        return _segment_folder(args)
+    else:
+        cloud = read_cloud(args.input, args.color, args.camera, args.index, args.topic)
+        model = load_model(args)
+        scene = _in_tiles(args, model, [cloud])
+    names = model.name(scene, labels)
+    matches = model.find(scene, args.query) if args.query is not None else None
+    result = scene_to_dict(scene, str(args.input), names, args.query, matches)
+    base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
+    written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
+    save_picture(written[0], cloud, scene, names, matches, args.query or Path(args.input).name)
+    write_json(written[1], result)
+    write_cloud(written[2], cloud, scene.labels)
+    _tell(args, result, scene, names, matches, written)
     return 0
 
 

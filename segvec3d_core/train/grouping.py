@@ -21,7 +21,7 @@ from ..config import SegmentationConfig
 from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
 from ..inference import single_thread
 from ..metrics import score_frame
-from ..pipeline import BASE_VOXEL, SegVec3D
+from ..pipeline import BASE_VOXEL, SCAN_VOXEL, SegVec3D
 from ..superpoints import Superpoints, find_superpoints
 from ..voxels import Fovea, voxelize
 from .data import Sample, augmented, load_sample, majority
@@ -255,9 +255,9 @@ def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) ->
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
         viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
-        most = budget.max_scan_voxels if viewpoint is None else budget.max_voxels
+        edge, most = (SCAN_VOXEL, budget.max_scan_voxels) if viewpoint is None else (BASE_VOXEL, budget.max_voxels)
         fovea = None if viewpoint is None else Fovea(viewpoint, budget.fovea)
-        grid = voxelize(sample.points, BASE_VOXEL, sample.colors, max_voxels=most, fovea=fovea)
+        grid = voxelize(sample.points, edge, sample.colors, max_voxels=most, fovea=fovea)
         voxels = model.embed_voxels(grid, viewpoint, up)
         superpoints = find_superpoints(voxels, grid, viewpoint, up)
         truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))

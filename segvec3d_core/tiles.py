@@ -1,0 +1,368 @@
+"""Scans of any size: part by part in bounded memory, instances stitched where the parts overlap.
+
+A scan is cut into square tiles of the horizontal plane. A tile is segmented together with a margin around it, so that
+what stands on its border is seen by both sides; instances that two tiles find at the same points are one. The tile in
+whose square a point lies has the last word about it. Points wait on disk, tile by tile: memory holds a chunk of the
+scan, a tile or two, and one label for each point.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import SegmentationConfig
+from .geometry import oriented_box
+from .metrics import contingency
+from .pipeline import SegVec3D
+from .types import Box, Float32, PointCloud, Scene, SceneObject
+from .voxels import usable
+
+RECORD = np.dtype([("point", "<f4", 3), ("color", "u1", 3), ("index", "<i8")])
+"""How a point waits on disk."""
+SHARED = 0.5
+"""Instances of two tiles are one where their IoU over the points that both tiles see is more than this."""
+SHARED_POINTS = 20
+"""They share at least so many points."""
+DIRECTIONS = 32
+"""Horizontal directions in which an instance's outermost points are kept for the box around all its parts."""
+
+MARGIN = 0.75
+"""How far a tile looks beyond its edges, metres, unless told otherwise."""
+
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a scan is cut.
+
+    Attributes:
+        edge: of a tile, metres. The budget of voxels holds for each tile, so smaller tiles are seen finer.
+        margin: how far a tile looks beyond its edges, metres.
+
+    Raises:
+        ValueError: a margin of no width, or more than half the edge: then a tile would meet more than its neighbours.
+    """
+
+    edge: float = 4.0
+    margin: float = MARGIN
+
+    def __post_init__(self) -> None:
+        if not 0 < 2 * self.margin <= self.edge < float("inf"):
+            raise ValueError(
+                f"tiles: expected a margin of more than 0 and at most half the edge, "
+                f"got an edge of {self.edge} m and a margin of {self.margin} m"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """An instance as one tile sees it.
+
+    Attributes:
+        object: as ``SegVec3D.segment`` tells it.
+        outermost: (M, 3) float32, its outermost points, metres.
+        own: how many of its points lie in the tile itself; total: (3,) float64, their sum, metres.
+    """
+
+    object: SceneObject
+    outermost: Float32
+    own: int
+    total: NDArray[np.float64]
+
+
+class Result(Protocol):
+    """What a submitted task becomes: ``concurrent.futures.Future``, and what Ray's ``ObjectRef.future()`` gives."""
+
+    def result(self) -> Any: ...
+
+
+Submit = Callable[..., Result]
+"""``submit(function, argument)``: have it done elsewhere, as ``concurrent.futures.Executor.submit`` does."""
+
+
+def segment_tiles(
+    model: SegVec3D | str | Path,
+    chunks: Iterable[PointCloud],
+    tiling: Tiling | None = None,
+    config: SegmentationConfig | None = None,
+    scratch: str | Path | None = None,
+    submit: Submit | None = None,
+    ahead: int = 4,
+    watch: Callable[[Iterable[Any], str, int], Iterable[Any]] | None = None,
+) -> Scene:
+    """Part a scan of any size into instances.
+
+    Args:
+        model: the network; a weight file where others do the work, who load it themselves.
+        chunks: the scan, N points in all, in pieces that each fit in memory; they share ``up`` (z where they tell
+            none) and have colours either all or none. Where the sensor stood is not used.
+        tiling, config: how to cut, and limits as for ``SegVec3D.segment``.
+        scratch: folder for the points meanwhile, some 45 bytes each; None for the system's.
+        submit: has tiles segmented by others, ``ahead`` at a time (``ray_submit``, or an executor's ``submit``); None
+            does one after the other here.
+        watch: wraps the tiles, to show progress: called with them, "tiles" and their number.
+
+    Returns:
+        a scene with one label per point, in the order of the chunks. An instance of several parts is described,
+        coloured and scored as its largest part is; its box holds them all.
+
+    Raises:
+        ValueError: chunks that do not belong together.
+    """
+    tiling, config = tiling or Tiling(), config or SegmentationConfig()
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="segvec3d-tiles-", dir=scratch) as folder:
+        cut = _Cut(Path(folder), tiling)
+        for chunk in chunks:
+            cut.add(chunk)
+        done_cutting = time.perf_counter()
+        work = partial(_segment_tile, model, config, tiling, cut.up, bool(cut.colored))
+        keys = sorted(cut.sizes)
+        tasks = ((key, cut.records(key)) for key in keys)
+        results = map(work, tasks) if submit is None else _in_order(partial(submit, work), tasks, ahead)
+        parts: dict[Key, list[Part]] = {}
+        for key, labels, found in results if watch is None else watch(results, "tiles", len(keys)):
+            np.save(cut.label_file(key), labels)
+            parts[key] = found
+        done_segmenting = time.perf_counter()
+        scene = _stitched(cut, parts, config)
+    times = {
+        "cutting": done_cutting - started,
+        "tiles": done_segmenting - done_cutting,
+        "stitching": time.perf_counter() - done_segmenting,
+    }
+    return replace(scene, timings=times)
+
+
+def ray_submit(address: str | None = None) -> Submit:
+    """Have tiles segmented by the workers of a Ray cluster, with two cores each; they need SegVec3D installed.
+
+    Args:
+        address: of the cluster, "auto" for the one that this machine belongs to; None starts one here.
+
+    Raises:
+        ModuleNotFoundError: Ray is not installed.
+    """
+    import ray
+
+    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
+    run: Any = ray.remote(num_cpus=2)(lambda function, argument: function(argument))
+    return lambda function, argument: run.remote(function, argument).future()
+
+
+def _in_order(submit: Callable[[Any], Result], tasks: Iterable[Any], ahead: int) -> Iterator[Any]:
+    """Results in the order of the tasks, of which no more than ``ahead`` are under way."""
+    waiting: deque[Result] = deque()
+    for task in tasks:
+        waiting.append(submit(task))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+# Cutting -----------------------------------------------------------------------------------------------------------
+
+
+def _level(up: Float32) -> Float32:
+    """Two unit vectors across ``up``, (2, 3): x and y where up is z."""
+    level = np.empty((2, 3), np.float32)
+    level[0] = np.cross([0.0, 1.0, 0.0] if abs(up[1]) < 0.9 else [0.0, 0.0, 1.0], up)
+    level[0] /= np.linalg.norm(level[0])
+    level[1] = np.cross(up, level[0])
+    return level
+
+
+def _places(points: Float32, tiling: Tiling, up: Float32) -> Float32:
+    """(N, 2) horizontal coordinates of (N, 3) points, in tiles. Written out: a matrix product rounds as it likes."""
+    x, y, z = points.T
+    across = [x * a + y * b + z * c for a, b, c in _level(up)]
+    return np.asarray(np.stack(across, 1) / np.float32(tiling.edge), np.float32)
+
+
+class _Cut:
+    """The points of a scan on disk, tile by tile."""
+
+    def __init__(self, folder: Path, tiling: Tiling) -> None:
+        self.folder, self.tiling = folder, tiling
+        self.count, self.sizes = 0, dict[Key, int]()
+        self.up = np.array([0, 0, 1], np.float32)
+        self.colored: bool | None = None
+
+    def add(self, chunk: PointCloud) -> None:
+        """Put the points of a chunk with the tiles that see them."""
+        up = np.array([0, 0, 1], np.float32) if chunk.up is None else chunk.up
+        if self.colored is None:
+            self.up, self.colored = up, chunk.colors is not None
+        elif self.colored is not (chunk.colors is not None) or not np.allclose(up, self.up, atol=1e-3):
+            raise ValueError("chunks: expected colours in all of them or in none, and one direction up")
+        records = np.zeros(len(chunk), RECORD)
+        records["point"], records["index"] = chunk.points, np.arange(self.count, self.count + len(chunk))
+        if chunk.colors is not None:
+            records["color"] = chunk.colors
+        self.count += len(chunk)
+        records = records[usable(chunk.points)]
+        places = _places(records["point"], self.tiling, self.up)
+        squares = np.floor(places).astype(np.int64)
+        within, margin = places - squares, self.tiling.margin / self.tiling.edge
+        for dx in (-1, 0, 1):
+            for dy in (-1, 0, 1):
+                seen = np.ones(len(records), bool)
+                for axis, step in enumerate((dx, dy)):
+                    if step:
+                        seen &= within[:, axis] < margin if step < 0 else within[:, axis] >= 1 - margin
+                self._append(squares[seen] + (dx, dy), records[seen], inside=dx == dy == 0)
+
+    def _append(self, keys: NDArray[np.int64], records: NDArray[Any], inside: bool) -> None:
+        distinct, owner = np.unique(keys, axis=0, return_inverse=True)
+        order = np.argsort(owner.reshape(-1), kind="stable")
+        bounds = np.searchsorted(owner.reshape(-1)[order], np.arange(len(distinct) + 1))
+        for k, key in enumerate(map(tuple, distinct.tolist())):
+            mine = records[order[bounds[k] : bounds[k + 1]]]
+            with self._file(key).open("ab") as file:
+                mine.tofile(file)
+            if inside:  # a square that others' margins see, but that holds no point itself, is no tile
+                self.sizes[key] = self.sizes.get(key, 0) + len(mine)
+
+    def records(self, key: Key) -> NDArray[Any]:
+        """Points that a tile sees, ascending by index."""
+        found = np.fromfile(self._file(key), RECORD)
+        return found[np.argsort(found["index"], kind="stable")]
+
+    def label_file(self, key: Key) -> Path:
+        return self.folder / f"{key[0]}_{key[1]}.npy"
+
+    def _file(self, key: Key) -> Path:
+        return self.folder / f"{key[0]}_{key[1]}.points"
+
+
+# A tile ------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: str) -> SegVec3D:
+    return SegVec3D.load(path)
+
+
+def _segment_tile(
+    model: SegVec3D | str | Path, config: SegmentationConfig, tiling: Tiling, up: Float32, colored: bool,
+    task: tuple[Key, NDArray[Any]],
+) -> tuple[Key, NDArray[np.int32], list[Part]]:  # fmt: skip
+    """A tile's label for each of its points, and its instances."""
+    key, records = task
+    if not isinstance(model, SegVec3D):
+        model = _loaded(str(model))
+    points = np.ascontiguousarray(records["point"])
+    colors = np.ascontiguousarray(records["color"]) if colored else None
+    scene = model.segment(PointCloud(points, colors, up=up), config)
+    inside = _inside(points, key, tiling, up)
+    angles = np.pi * np.arange(DIRECTIONS) / (DIRECTIONS / 2)
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32) @ _level(up)
+    directions = np.concatenate([directions, up[None], -up[None]])
+    order = np.argsort(scene.labels, kind="stable")
+    bounds = np.searchsorted(scene.labels[order], np.arange(len(scene) + 1))
+    parts = []
+    for k, item in enumerate(scene.objects):
+        rows = order[bounds[k] : bounds[k + 1]]
+        mine = points[rows]
+        held = mine[_within(item.box, mine)]
+        outermost = held[np.unique((held @ directions.T).argmax(0))] if len(held) else item.box.corners()
+        own = mine[inside[rows]]
+        parts.append(Part(item, outermost, len(own), own.sum(0, dtype=np.float64)))
+    return key, scene.labels, parts
+
+
+def _inside(points: Float32, key: Key, tiling: Tiling, up: Float32) -> NDArray[np.bool_]:
+    """(N,) bool: points of the tile itself, not of its margin."""
+    return np.asarray((np.floor(_places(points, tiling, up)).astype(np.int64) == key).all(1))
+
+
+def _within(box: Box, points: Float32) -> NDArray[np.bool_]:
+    """(N,) bool: points in a box. What lies outside was taken for stray when the box was made."""
+    return np.asarray((np.abs((points - box.center) @ box.rotation) <= box.size / 2 + np.float32(1e-4)).all(1))
+
+
+# Stitching ---------------------------------------------------------------------------------------------------------
+
+
+def _stitched(cut: _Cut, parts: dict[Key, list[Part]], config: SegmentationConfig) -> Scene:
+    """The scene of all tiles."""
+    first: dict[Key, int] = {}
+    everything: list[Part] = []
+    for key, found in parts.items():
+        first[key] = len(everything)
+        everything += found
+    group = _groups(cut, parts, first, len(everything))
+    members: dict[int, list[Part]] = {}
+    for part, at in zip(everything, group, strict=True):
+        members.setdefault(int(at), []).append(part)
+    whole = {at: _joined(some, cut.up) for at, some in members.items()}
+    kept = [at for at, item in whole.items() if item.point_count >= config.min_points]
+    kept.sort(key=lambda at: (whole[at].kind != "object", -whole[at].point_count, at))
+    number = np.full(len(everything) + 1, -1, np.int32)
+    number[kept] = np.arange(len(kept))
+    of_part = number[np.append(group, len(everything))]
+    labels = np.full(cut.count, -1, np.int32)
+    for key in parts:
+        records, local = cut.records(key), np.load(cut.label_file(key))
+        inside = _inside(records["point"], key, cut.tiling, cut.up)
+        at = np.where(local >= 0, first[key] + local, len(everything))
+        labels[records["index"][inside]] = of_part[at[inside]]
+    return Scene(labels, tuple(whole[at] for at in kept), up=cut.up)
+
+
+def _groups(cut: _Cut, parts: dict[Key, list[Part]], first: dict[Key, int], count: int) -> NDArray[np.int64]:
+    """Which of ``count`` parts are one instance -> (count,) int64, the least part of each."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    joined: list[tuple[int, int]] = []
+    for key, found in parts.items():
+        for step in ((1, -1), (1, 0), (1, 1), (0, 1)):
+            other = (key[0] + step[0], key[1] + step[1])
+            if other not in parts:
+                continue
+            for a, b in _same(cut, key, other):
+                if found[a].object.kind == parts[other][b].object.kind:
+                    joined.append((first[key] + a, first[other] + b))
+    ends = np.array(joined, np.int64).reshape(-1, 2).T
+    graph = coo_matrix((np.ones(len(joined), bool), (ends[0], ends[1])), (count, count))
+    component = connected_components(graph, directed=False)[1]
+    return np.unique(component, return_index=True)[1][component]
+
+
+def _same(cut: _Cut, one: Key, other: Key) -> Iterator[tuple[int, int]]:
+    """Instances of two tiles that hold the same of the points that both see."""
+    a, b = (cut.records(key)["index"] for key in (one, other))
+    _, rows_a, rows_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    if len(rows_a) == 0:
+        return
+    labels_a, labels_b = np.load(cut.label_file(one))[rows_a], np.load(cut.label_file(other))[rows_b]
+    names_a, names_b, shared = contingency(labels_a, labels_b)
+    iou = shared / (shared.sum(1, keepdims=True) + shared.sum(0) - shared)
+    for i, j in zip(*np.nonzero((iou > SHARED) & (shared >= SHARED_POINTS)), strict=True):
+        if names_a[i] >= 0 and names_b[j] >= 0:
+            yield int(names_a[i]), int(names_b[j])
+
+
+def _joined(parts: Sequence[Part], up: Float32) -> SceneObject:
+    """One instance of all its parts."""
+    count = sum(part.own for part in parts)
+    largest = max(parts, key=lambda part: part.own).object
+    total = np.sum([part.total for part in parts], 0)
+    center = (total / count).astype(np.float32) if count else largest.centroid
+    box = largest.box
+    if len(parts) > 1:
+        box = oriented_box(np.concatenate([part.outermost for part in parts]), up)
+    return replace(largest, box=box, centroid=center, point_count=count)
