@@ -73,6 +73,8 @@ setup(
         ],
         # Shape sets that are published as HDF5, for eval --classify.
         "hdf5": ["h5py>=3.10"],
+        # Tiles of large scans spread over machines, see segvec3d_core/tiles.py.
+        "ray": ["ray>=2.9"],
         "test": [
             "h5py>=3.10",
             "pytest>=8",

@@ -38,3 +38,10 @@ def test_the_node_is_measured_over_dds() -> None:
     assert 0 < processed <= received <= published
     assert replaced <= received - 1
     assert 0 < p50 <= p95
+
+
+def test_a_building_is_measured() -> None:
+    said = lines("benchmark/building.py", "--points", "30000", "60000")
+    rows = [line.split() for line in said if line.split()[0] in ("30,000", "60,000")]
+    assert len(rows) == 2
+    assert all(int(instances) > 0 and float(seconds) > 0 for _, _, instances, seconds, *_ in rows)

@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from segvec3d_core import PointCloud, SegVec3D
+from segvec3d_core.checkpoint import shipped_path
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.metrics import adjusted_rand_index, contingency
 from segvec3d_core.simulate.scan import simulate_scan
-from segvec3d_core.tiles import Tiling, segment_tiles
+from segvec3d_core.tiles import Tiling, ray_submit, segment_tiles
 from segvec3d_core.types import Kind, Scene, SceneObject
 
 
@@ -86,6 +87,13 @@ def test_others_may_do_the_work_and_the_direction_up_is_the_scans(blocks):
     assert adjusted_rand_index(scene.labels, value) == 1
     assert scene.up == pytest.approx([0, 1, 0])
     assert sorted(o.point_count for o in scene.objects) == sorted(o.point_count for o in plain.objects)
+
+
+def test_a_ray_cluster_may_do_the_work(room):
+    pytest.importorskip("ray", reason="ray is missing: pip install 'segvec3d[ray]'")
+    cloud, _ = room
+    here, there = segment_tiles(shipped_path(), [cloud]), segment_tiles(shipped_path(), [cloud], submit=ray_submit())
+    np.testing.assert_array_equal(here.labels, there.labels)
 
 
 def test_points_that_are_none_belong_to_nothing_and_an_empty_scan_is_empty(blocks):
