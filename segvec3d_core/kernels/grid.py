@@ -124,6 +124,13 @@ any processor."""
 
 
 @njit(cache=True, nogil=True, inline="always")
+def _counts(point, i, keep, farthest):  # type: ignore[no-untyped-def]
+    """Whether point i is kept, finite and near enough."""
+    near = abs(point[0]) < farthest and abs(point[1]) < farthest and abs(point[2]) < farthest
+    return near and (len(keep) == 0 or keep[i])
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _cell_of(px, py, pz, origin, size, eye, reach):  # type: ignore[no-untyped-def]
     """Coordinates of the voxel that holds a point, the band in z."""
     band = _band(px - eye[0], py - eye[1], pz - eye[2], reach)
@@ -142,11 +149,9 @@ def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coord
     count, last = 0, -1
     for i in range(len(points)):
         inverse[i] = EMPTY
-        if len(keep) > 0 and not keep[i]:
+        if not _counts(points[i], i, keep, farthest):
             continue
         px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
-        if not (abs(px) < farthest and abs(py) < farthest and abs(pz) < farthest):
-            continue
         x, y, z = _cell_of(px, py, pz, origin, size, eye, reach)
         if last < 0 or coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z:
             s, last = _lookup(x, y, z, coords, table)
@@ -265,11 +270,9 @@ def count_voxels(points, keep, farthest, origin, size, eye, reach, bits):  # typ
     for part in prange(PARTS):
         mine, last = spots[part], np.int64(-1)
         for i in range(part * n // PARTS, (part + 1) * n // PARTS):
-            if len(keep) > 0 and not keep[i]:
+            if not _counts(points[i], i, keep, farthest):
                 continue
             px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
-            if not (abs(px) < farthest and abs(py) < farthest and abs(pz) < farthest):
-                continue
             x, y, z = _cell_of(px, py, pz, origin, size, eye, reach)
             h = _mixed(x, y, z) & np.int64(bits - 1)
             if h != last:
