@@ -40,7 +40,8 @@ __all__ = [
 SCENE_VERSION = 1
 """Version of the JSON of a scene; docs/scene.schema.json describes it."""
 
-FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt", ".png", *BAG_SUFFIXES)
+SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
+FORMATS = (*SCAN_FORMATS, ".png", *BAG_SUFFIXES)
 
 _PLY_SIZES = {
     "char": 1, "int8": 1, "uchar": 1, "uint8": 1, "short": 2, "int16": 2, "ushort": 2, "uint16": 2,
@@ -101,9 +102,6 @@ def read_cloud(
         return readers[suffix](path)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
 
 
 def is_cloud_folder(path: str | Path) -> bool:

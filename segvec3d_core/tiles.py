@@ -128,7 +128,7 @@ def segment_tiles(
             cut.add(chunk)
         done_cutting = time.perf_counter()
         work = partial(_segment_tile, model, config, tiling, cut.up, bool(cut.colored))
-        keys = sorted(cut.sizes)
+        keys = sorted(cut.keys)
         tasks = ((key, cut.records(key)) for key in keys)
         results = map(work, tasks) if submit is None else _in_order(partial(submit, work), tasks, ahead)
         parts: dict[Key, list[Part]] = {}
@@ -196,7 +196,7 @@ class _Cut:
 
     def __init__(self, folder: Path, tiling: Tiling) -> None:
         self.folder, self.tiling = folder, tiling
-        self.count, self.sizes = 0, dict[Key, int]()
+        self.count, self.keys = 0, set[Key]()
         self.up = np.array([0, 0, 1], np.float32)
         self.colored: bool | None = None
 
@@ -233,7 +233,7 @@ class _Cut:
             with self._file(key).open("ab") as file:
                 mine.tofile(file)
             if inside:  # a square that others' margins see, but that holds no point itself, is no tile
-                self.sizes[key] = self.sizes.get(key, 0) + len(mine)
+                self.keys.add(key)
 
     def records(self, key: Key) -> NDArray[Any]:
         """Points that a tile sees, ascending by index."""

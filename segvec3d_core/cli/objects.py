@@ -30,6 +30,8 @@ Names = Sequence[tuple[str, float]]
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
     cloud = read_cloud(args.input, args.color, args.camera, args.index, args.topic)
     model = load_model(args)
+    if getattr(args, "tiles", None) is not None:
+        return model, cloud, _in_tiles(args, model, [cloud])
     return model, cloud, model.segment(cloud, configuration(args))
 
 
@@ -44,9 +46,7 @@ def _segment_folder(args: Namespace) -> int:
     labels, files = _vocabulary(args.labels), cloud_files(args.input)
     model = load_model(args)
     scene = _in_tiles(args, model, map(read_cloud, files))
-    names = model.name(scene, labels)
-    matches = model.find(scene, args.query) if args.query is not None else None
-    result = scene_to_dict(scene, str(args.input), names, args.query, matches)
+    names, matches, result = _said(args, model, scene, labels)
     written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
     write_json(written[0], result)
     first = 0
@@ -57,6 +57,15 @@ def _segment_folder(args: Namespace) -> int:
         first += len(cloud)
     _tell(args, result, scene, names, matches, written)
     return 0
+
+
+def _said(
+    args: Namespace, model: SegVec3D, scene: Scene, labels: Sequence[str]
+) -> tuple[Names, Matches | None, dict[str, Any]]:
+    """Names, the answer to --query, and both with the scene as JSON has them."""
+    names = model.name(scene, labels)
+    matches = model.find(scene, args.query) if args.query is not None else None
+    return names, matches, scene_to_dict(scene, str(args.input), names, args.query, matches)
 
 
 def _tell(
@@ -75,18 +84,11 @@ def _tell(
 
 def segment(args: Namespace) -> int:
     """Part a cloud into instances; print them and write picture, JSON and labelled cloud."""
-    labels = _vocabulary(args.labels)
-    if args.tiles is None:
-        model, cloud, scene = _segmented(args)
-    elif is_cloud_folder(args.input):
+    if args.tiles is not None and is_cloud_folder(args.input):
         return _segment_folder(args)
-    else:
-        cloud = read_cloud(args.input, args.color, args.camera, args.index, args.topic)
-        model = load_model(args)
-        scene = _in_tiles(args, model, [cloud])
-    names = model.name(scene, labels)
-    matches = model.find(scene, args.query) if args.query is not None else None
-    result = scene_to_dict(scene, str(args.input), names, args.query, matches)
+    labels = _vocabulary(args.labels)
+    model, cloud, scene = _segmented(args)
+    names, matches, result = _said(args, model, scene, labels)
     base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
     written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
     save_picture(written[0], cloud, scene, names, matches, args.query or Path(args.input).name)
