@@ -20,7 +20,7 @@ from .clustering import BOND_BOUND, drop_small, grow
 from .hierarchy import canonical_rotation
 from .kernels.agglomeration import contacts, mutual
 from .kernels.grid import mean_by_cell
-from .kernels.superpoints import extents_of_groups, mean_and_largest, outermost
+from .kernels.superpoints import extents_of_groups, mean_and_largest, rim_shares
 from .voxels import VoxelGrid
 
 BOND_THRESHOLD = 0.0
@@ -29,7 +29,7 @@ MIN_VOXELS = 6
 """What is smaller is left to be adopted."""
 NEAREST = 6
 """So many others with the nearest embeddings are compared with each superpoint, beside those that it touches."""
-RIM_SECTORS = 64
+RIM_SECTORS = 128
 """The view's rim is looked at in so many directions."""
 UNDERSIDE = 0.06
 """What lies so far below a superpoint's top, metres, is not the top itself."""
@@ -272,13 +272,11 @@ def _pairs(
 
 
 def _rim(grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, seen_from: Array | None) -> Array:
-    """(S,) share of the view's rim that each superpoint covers: of ``RIM_SECTORS`` directions from the middle of the
-    view, in how many it is the outermost; 0 without a viewpoint. A wall covers much of it, a mug nothing."""
+    """(S,) share of the view's rim that each superpoint covers; 0 without a viewpoint. A wall covers much of it, a mug
+    nothing."""
     if seen_from is None:
         return np.zeros(count, np.float32)
     rays = grid.centroids - seen_from
     middle = (rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)).mean(0, keepdims=True)
     turn = canonical_rotation(middle, np.zeros(3, np.float32), None)  # z from the scene to the sensor
-    rows = outermost(rays @ turn.T, RIM_SECTORS)
-    found = of_voxel[rows[rows >= 0]]
-    return (np.bincount(found[found >= 0], minlength=count) / RIM_SECTORS).astype(np.float32)
+    return np.asarray(rim_shares(rays @ turn.T, of_voxel, count, RIM_SECTORS))

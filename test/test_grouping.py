@@ -14,7 +14,7 @@ from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig
 from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, group_superpoints
 from segvec3d_core.instances import ScoreModel
-from segvec3d_core.kernels.superpoints import mean_and_largest, outermost
+from segvec3d_core.kernels.superpoints import mean_and_largest, rim_shares
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import (
     LEAST_SHARE,
@@ -261,16 +261,20 @@ def test_mean_and_largest_are_what_they_are_called():
     assert (largest[6] == -np.inf).all()
 
 
-def test_the_outermost_of_each_direction_is_the_farthest_from_the_middle_of_the_view():
-    rng = np.random.default_rng(1)
-    points = rng.uniform([-1, -1, -3], [1, 1, -1], (500, 3)).astype(np.float32)
-    rows = outermost(points, 16)
-    x, y = (points[:, :2] / -points[:, 2:]).T
-    sector = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * 16).astype(int)
-    for k, row in enumerate(rows):
-        assert sector[row] == k
-        assert np.hypot(x, y)[row] == np.hypot(x, y)[sector == k].max()
-    assert (outermost(points[:1], 16) >= 0).sum() == 1
+def test_the_rim_is_shared_by_length_wherever_the_middle_of_the_view_lies():
+    """An image twice as wide as high, seen a little from its left: things of its border have shares of its length."""
+    side, flat = np.linspace(-0.2, 0.2, 400), np.full(400, 0.1)
+    left, right, top, bottom = (
+        np.stack(row, 1) for row in ((flat * -2, side / 2), (flat * 2, side / 2), (side, flat), (side, -flat))
+    )
+    border = np.concatenate([left, right, top, bottom, 0.5 * top])
+    points = np.column_stack([border + [0.03, 0.0], np.full(len(border), -1.0)]).astype(np.float32)
+    owner = np.repeat([0, 1, 2, -1, 3], 400)
+    shares = rim_shares(points, owner, 4, 128)
+    assert shares[:3] == pytest.approx([1 / 6, 1 / 6, 1 / 3], abs=0.02), "the bottom, 1 / 3, is of none"
+    assert shares[3] == 0
+    assert rim_shares(points[:1], owner[:1], 4, 128) == pytest.approx(0), "a point has no length"
+    assert rim_shares(points[:0], owner[:0], 4, 128) == pytest.approx(0)
 
 
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():

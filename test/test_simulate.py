@@ -24,6 +24,7 @@ from segvec3d_core.simulate import (
 from segvec3d_core.simulate.meshes import Mesh
 from segvec3d_core.simulate.placing import HeightMap, make_body, settle, stable_rotation
 from segvec3d_core.simulate.raster import plan
+from segvec3d_core.simulate.scenes import Workspace
 from segvec3d_core.simulate.shapes_food import package
 from segvec3d_core.simulate.tables import table_model, table_scene
 from segvec3d_core.types import Camera
@@ -180,12 +181,24 @@ def test_perfect_depth_of_a_table_is_the_distance_to_its_plane() -> None:
 
 
 def test_a_table_is_a_surface_when_only_its_top_is_seen_and_an_object_as_a_whole() -> None:
-    scene = replace(table_scene(np.random.default_rng(3), 0, background=False), workspace=None)
+    scene = replace(table_scene(np.random.default_rng(1), 0, background=True), workspace=None)
     camera = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
-    for eye, target, kind in (([0.0, 0.01, 0.8], [0.0, 0, 0], "surface"), ([0.0, -4.0, 0.4], [0, 0, -0.3], "object")):
+    for eye, target, kind in (([0.0, 0.01, 0.8], [0.0, 0, 0], "surface"), ([0.0, -1.9, 0.6], [0, 0, -0.3], "object")):
         view = look_at(np.array(eye), np.array(target, float), 0.0)
         frame = render(np.random.default_rng(0), scene, view, camera, "ideal")
         assert frame.entities[0].kind == kind
+
+
+def test_a_table_that_is_all_that_a_robot_keeps_is_what_things_stand_on() -> None:
+    """Seen as a whole it is an object; with all cut off that lies around it, it is what bounds the view."""
+    scene = replace(table_scene(np.random.default_rng(1), 0, background=True), workspace=None)
+    camera = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
+    view = look_at(np.array([0.0, -1.9, 0.6]), np.array([0.0, 0.0, -0.3]), 0.0)
+    kinds = []
+    for workspace in (None, Workspace((-2.0, -0.9), (2.0, 0.9), -0.5, 3.0)):
+        frame = render(np.random.default_rng(0), replace(scene, workspace=workspace), view, camera, "ideal")
+        kinds.append(frame.entities[0].kind)
+    assert kinds == ["object", "surface"]
 
 
 def test_a_frame_as_data_set_labels_objects_from_one_and_surfaces_zero(frames: list[SimulatedFrame]) -> None:
@@ -238,7 +251,7 @@ def test_a_table_may_be_seen_from_far_enough_away_to_be_an_object() -> None:
     def tables_as_objects(whole: float) -> int:
         frames = [
             simulate_frame(np.random.default_rng([5, seed]), "table", 96, 72, "ideal", objects=3, whole=whole)
-            for seed in range(24)
+            for seed in range(48)
         ]
         return sum(frame.entities[0].kind == "object" for frame in frames)
 

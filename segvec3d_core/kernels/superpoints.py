@@ -39,27 +39,43 @@ def mean_and_largest(values, of_voxel, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def outermost(points, sectors):  # type: ignore[no-untyped-def]
-    """Which point is the farthest from the middle of the view in each direction.
+def rim_shares(points, of_voxel, count, sectors):  # type: ignore[no-untyped-def]
+    """How much of the view's rim each superpoint covers.
+
+    The rim runs through the point that is the farthest from the middle of the view in each of many directions; a point
+    counts as much as the rim is long on both sides of it, halfway to the next.
 
     Args:
         points: (V, 3) float32 as the sensor sees them, z pointing back from the middle of the view;
-        sectors: number of directions.
+        of_voxel: (V,) int64 from 0 to ``count`` - 1, negative ones are of none; sectors: number of directions.
 
     Returns:
-        (sectors,) int64 rows, -1 where there is nothing.
+        (count,) float32, which sum to 1 where every point of the rim is of a superpoint.
     """
     farthest, rows = np.full(sectors, -1.0), np.full(sectors, -1, np.int64)
     for i in range(len(points)):
         x, y, z = points[i]
-        length = max(math.sqrt(x * x + y * y + z * z), 1e-6)
-        ahead = max(-z / length, 1e-3)
-        x, y = x / length / ahead, y / length / ahead
+        angle = math.atan2(math.sqrt(x * x + y * y), -z)
         sector = int((math.atan2(y, x) / (2 * math.pi) + 0.5) * sectors) % sectors
-        distance = x * x + y * y
-        if distance > farthest[sector]:
-            farthest[sector], rows[sector] = distance, i
-    return rows
+        if angle > farthest[sector]:
+            farthest[sector], rows[sector] = angle, i
+    rows, farthest = rows[rows >= 0], farthest[rows >= 0]
+    shares = np.zeros(count, np.float32)
+    if len(rows) == 0:
+        return shares
+    u, v = np.empty(len(rows)), np.empty(len(rows))
+    for k in range(len(rows)):
+        x, y = points[rows[k], 0], points[rows[k], 1]
+        across = max(math.sqrt(x * x + y * y), 1e-9)
+        u[k], v[k] = x / across * farthest[k], y / across * farthest[k]
+    total = 0.0
+    for k in range(len(rows)):
+        length = math.hypot(u[k] - u[k - 1], v[k] - v[k - 1]) / 2
+        total += 2 * length
+        for s in (of_voxel[rows[k]], of_voxel[rows[k - 1]]):
+            if s >= 0:
+                shares[s] += length
+    return shares / np.float32(max(total, 1e-9))
 
 
 @njit(cache=True, nogil=True)

@@ -218,10 +218,10 @@ def _kinds(
     """The entities' kinds in this view: walls, floors, ceilings and bare tops are surfaces, all else objects.
 
     A table, or whatever things were set down on, is a surface where less than a tenth of what is seen of it lies below
-    its top, or where it covers a fifth of the image's border; any other piece of furniture where both hold.
+    its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture where both hold.
     """
     kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
-    border = np.concatenate([instance[0], instance[-1], instance[:, 0], instance[:, -1]])
+    rim = _rim(instance)
     height = points[..., 2].ravel()[source]
     for k, entity in enumerate(scene.entities):
         if entity.info.category in SHELL or entity.size.max() <= FURNITURE_SIZE:
@@ -231,10 +231,22 @@ def _kinds(
         carries = entity.kind == "surface" and scene.layout == "table"
         top = 0.0 if carries else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
         top_alone = not seen.any() or bool((height[seen] < top - TOP).mean() <= 0.1)
-        cut = float((border == k).mean()) >= 0.2
+        cut = bool((rim == k).mean() >= 0.2) if len(rim) else False
         support = entity.kind == "surface" or entity.info.category in TABLES
         kinds[k] = "surface" if (top_alone or cut if support else top_alone and cut) else "object"
     return kinds
+
+
+def _rim(instance: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(M,) what lies at the rim of what is seen: at the first and the last pixel of each row and column that returned
+    anything. That is the image's border, or the outline of what is left where a robot cut the rest off."""
+    ends = []
+    for lines in (instance, instance.T):
+        returned = lines >= 0
+        lines, returned = lines[returned.any(1)], returned[returned.any(1)]
+        rows = np.arange(len(lines))
+        ends += [lines[rows, returned.argmax(1)], lines[rows, -1 - returned[:, ::-1].argmax(1)]]
+    return np.concatenate(ends)
 
 
 def _in_workspace(scene: SceneModel, points: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.bool_]:

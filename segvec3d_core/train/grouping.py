@@ -40,6 +40,8 @@ WEIGHTIEST = 900.0
 """A pair weighs as the root of the smaller one's voxels, and no more than that of so many."""
 CROPS = 0.1
 """Share of the scenes that are cropped: what is a surface hangs on the whole view."""
+LOOKS = 2
+"""So often each scene is looked at: the same table in voxels a little larger falls into other superpoints."""
 LOST, TAKEN = 0.1, 0.05
 """How likely a superpoint is missing from its group, and how likely two groups that meet in a pair are one, among the
 groups whose kinds are learned beside the true ones: joining errs, too."""
@@ -126,7 +128,13 @@ def _with_errors(group: NDArray[np.int64], pairs: NDArray[np.int64], rng: np.ran
 
 
 def _superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
-    """A training scene's ``JudgedScene`` in plain values; None of a scene with next to nothing in it."""
+    """What a training scene teaches in each of several looks at it, see ``_look``."""
+    return [_look(model, sample, rng) for _ in range(LOOKS)]
+
+
+def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator) -> Any:
+    """A scene's ``JudgedScene`` in plain values, as another robot might have met it and in voxels of another size; None
+    of a scene with next to nothing in it."""
     sample = augmented(sample, rng, CROPS)
     if len(sample.points) < 500:
         return None
@@ -282,7 +290,7 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
     looks = look_at_scenes(
         _superpoints, weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "superpoints of scenes"
     )
-    rows = [JudgedScene(*look) for look in looks if look is not None]
+    rows = [JudgedScene(*look) for scene in looks for look in scene if look is not None]
     if not rows:
         raise ValueError(
             f"grouping: no superpoint in {plan.scenes} scenes: train the backbone for longer, see {weights}"
