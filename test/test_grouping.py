@@ -268,7 +268,7 @@ def test_the_rim_is_shared_by_length_wherever_the_middle_of_the_view_lies():
         np.stack(row, 1) for row in ((flat * -2, side / 2), (flat * 2, side / 2), (side, flat), (side, -flat))
     )
     border = np.concatenate([left, right, top, bottom, 0.5 * top])
-    points = np.column_stack([border + [0.03, 0.0], np.full(len(border), -1.0)]).astype(np.float32)
+    points = np.insert(border + np.array([0.03, 0.0]), 2, -1.0, axis=1).astype(np.float32)
     owner = np.repeat([0, 1, 2, -1, 3], 400)
     shares = rim_shares(points, owner, 4, 128)
     assert shares[:3] == pytest.approx([1 / 6, 1 / 6, 1 / 3], abs=0.02), "the bottom, 1 / 3, is of none"
