@@ -177,14 +177,10 @@ def _solid(segment: Segment, grid: VoxelGrid) -> NDArray[np.int64]:
 
 
 def describe_segments(
-    segments: list[Segment],
-    grid: VoxelGrid,
-    normals: NDArray[np.float32],
-    up: NDArray[np.float32] | None,
-    config: SegmentationConfig,
+    segments: list[Segment], grid: VoxelGrid, vertical: NDArray[np.float32] | None, config: SegmentationConfig
 ) -> list[Segment]:
-    """Give each segment its box, centroid and colour, and drop those outside the configured limits."""
-    vertical = vertical_of(segments, normals, up)
+    """Give each segment its box, which stands along ``vertical``, centroid and colour, and drop those outside the
+    configured limits."""
     described = []
     for segment in segments:
         if segment.point_count < config.min_points:
@@ -251,8 +247,8 @@ def alignment_input(
 
 def label_points(
     segments: list[Segment], points: NDArray[np.float32], grid: VoxelGrid, voxels: EmbeddedVoxels, least: int
-) -> NDArray[np.int32]:
-    """Which segment each of a cloud's points belongs to -> (N,) int32, -1 for none.
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Which segment each of a cloud's points belongs to -> (N,) int32, -1 for none, and (K,) int64 points of each.
 
     Where voxels of several segments meet, neighbours vote for each point (``kernels.labels``), unless a segment would
     keep less than half of its points, or fewer than ``least``: what is no wider than a voxel is all border.
@@ -261,10 +257,10 @@ def label_points(
     for k, segment in enumerate(segments):
         of_voxel[segment.voxels] = k
     graph = voxels.neighbors, grid.centroids, voxels.normals, grid.scale.edges
-    labels = point_labels(points, grid.inverse, of_voxel, *graph, grid.origin)
-    kept = np.bincount(labels + 1, minlength=len(segments) + 1)[1:]
+    labels, kept = point_labels(points, grid.inverse, of_voxel, len(segments), *graph, grid.origin)
     thin = [k for k, segment in enumerate(segments) if kept[k] < max(segment.point_count / 2, least)]
     if thin:
         plain = np.append(of_voxel, np.int32(-1))[grid.inverse]
         labels = np.where(np.isin(plain, thin), plain, labels)
-    return labels
+        kept = np.bincount(labels + 1, minlength=len(segments) + 1)[1:]
+    return labels, kept

@@ -256,16 +256,16 @@ class SegVec3D:
                 viewpoint = embedded.cloud.viewpoint
                 segments = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
             with clock("boxes"):
-                segments = describe_segments(segments, grid, voxels.normals, embedded.up, config)
+                vertical = vertical_of(segments, voxels.normals, embedded.up)
+                segments = describe_segments(segments, grid, vertical, config)
             with clock("alignment"), single_thread():  # a handful of rows on CPU; on a GPU it makes no difference
                 v = np.zeros((0, self.alignment.config.width), np.float32)
                 if segments:
                     inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
             with clock("labels"):
-                vertical = vertical_of(segments, voxels.normals, embedded.up)
-                labels = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
-                return self._scene(embedded.cloud, labels, segments, v, vertical, clock.seconds)
+                labels, counts = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
+                return self._scene(embedded.cloud, labels, counts, segments, v, vertical, clock.seconds)
 
     @torch.inference_mode()
     def part(
@@ -302,10 +302,9 @@ class SegVec3D:
 
     @staticmethod
     def _scene(
-        cloud: PointCloud, labels: NDArray[np.int32], segments: list[Segment], v: NDArray[np.float32],
-        vertical: NDArray[np.float32] | None, seconds: dict[str, float],
+        cloud: PointCloud, labels: NDArray[np.int32], counts: NDArray[np.int64], segments: list[Segment],
+        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, seconds: dict[str, float],
     ) -> Scene:  # fmt: skip
-        counts = np.bincount(labels + 1, minlength=len(segments) + 1)[1:]
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
         if vertical is None and cloud.camera is not None:  # cameras are held upright
             vertical = np.array([0, -1, 0], np.float32)

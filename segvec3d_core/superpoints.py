@@ -19,8 +19,7 @@ from scipy.spatial import cKDTree
 from .clustering import BOND_BOUND, drop_small, grow
 from .hierarchy import canonical_rotation
 from .kernels.agglomeration import contacts, mutual
-from .kernels.grid import mean_by_cell
-from .kernels.superpoints import extents_of_groups, mean_and_largest, rim_shares
+from .kernels.superpoints import extents_of_groups, mean_and_largest, mean_direction, moments, rim_shares
 from .voxels import VoxelGrid
 
 BOND_THRESHOLD = 0.0
@@ -189,36 +188,22 @@ class _Pieces:
         cls, voxels: EmbeddedVoxels, grid: VoxelGrid, points: Array, of_voxel: NDArray[np.int64], count: int,
         turn: Array, seen_from: Array | None,
     ) -> _Pieces:  # fmt: skip
-        normals = voxels.normals @ turn.T
+        colors = np.zeros((0, 3), np.float32) if grid.colors is None else grid.colors
+        sizes, means, ends, spread, further = moments(
+            points, voxels.normals @ turn.T, colors, voxels.surface, grid.scale.edges, voxels.embeddings, of_voxel,
+            count, UNDERSIDE,
+        )  # fmt: skip
+        embedding, surface, logit, place, normal, facing, color, edge = np.split(
+            means, voxels.embeddings.shape[1] + np.array([0, 1, 2, 5, 8, 11, 14]), axis=1
+        )
         mean_features, peak_features = mean_and_largest(voxels.features.float().cpu().numpy(), of_voxel, count)
-        p = np.clip(voxels.surface, 1e-6, 1 - 1e-6)
-        colors = np.full_like(points, np.nan) if grid.colors is None else grid.colors
-        columns = {
-            "embedding": voxels.embeddings, "surface": p[:, None], "logit": np.log(p / (1 - p))[:, None],
-            "place": points, "normal": normals, "facing": np.abs(normals), "color": colors,
-            "edge": grid.scale.edges[:, None],
-        }  # fmt: skip
-        means, sizes = mean_by_cell(np.concatenate(list(columns.values()), 1, dtype=np.float32), of_voxel, count)
-        ends = np.cumsum([column.shape[1] for column in columns.values()])
-        mean = dict(zip(columns, np.split(means, ends[:-1], axis=1), strict=True))
-        place = mean["place"]
-        height = points[:, 2:]
-        high, low = np.split(mean_and_largest(np.concatenate([height, -height], 1), of_voxel, count)[1] * [1, -1], 2, 1)
-        rows = np.maximum(of_voxel, 0)
-        around = np.zeros((len(points), 11), np.float32)
-        if count:  # squares of places that are not centred would lose millimetres to float32
-            away = points - place[rows]
-            around[:, :9] = (away[:, :, None] * away[:, None]).reshape(-1, 9)
-            around[:, 9] = height[:, 0] < high[rows, 0] - UNDERSIDE
-            around[:, 10] = np.square(voxels.embeddings - mean["embedding"][rows]).sum(1)
-        around, _ = mean_by_cell(around, of_voxel, count)
-        axes = np.sqrt(np.clip(np.linalg.eigvalsh(around[:, :9].reshape(-1, 3, 3)), 1e-8, None)).astype(np.float32)
+        axes = np.sqrt(np.clip(np.linalg.eigvalsh(spread), 1e-8, None)).astype(np.float32)
         floor, ceiling = np.percentile(points[:, 2], [1, 99])
         distance = np.zeros(count) if seen_from is None else np.linalg.norm(place - turn @ seen_from, axis=1)
         return cls(
-            sizes.astype(np.int64), mean_features, peak_features, mean["embedding"],
-            around[:, 10:], mean["surface"], mean["logit"], place, axes, mean["normal"], mean["facing"], mean["color"],
-            mean["edge"], low, high, around[:, 9:10], float(floor), float(ceiling), distance.astype(np.float32),
+            sizes, mean_features, peak_features, embedding, further[:, 1:], surface, logit, place, axes, normal, facing,
+            color, edge, ends[:, :1], ends[:, 1:], further[:, :1], float(floor), float(ceiling),
+            distance.astype(np.float32),
         )  # fmt: skip
 
     @property
@@ -277,6 +262,6 @@ def _rim(grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, seen_from: Ar
     if seen_from is None:
         return np.zeros(count, np.float32)
     rays = grid.centroids - seen_from
-    middle = (rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)).mean(0, keepdims=True)
-    turn = canonical_rotation(middle, np.zeros(3, np.float32), None)  # z from the scene to the sensor
+    # z points from the scene to the sensor
+    turn = canonical_rotation(mean_direction(rays)[None], np.zeros(3, np.float32), None)
     return np.asarray(rim_shares(rays @ turn.T, of_voxel, count, RIM_SECTORS))

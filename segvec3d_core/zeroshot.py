@@ -61,7 +61,7 @@ def classify(
     grid, voxels = embedded.grid, embedded.voxels
     assert voxels is not None
     whole = Segment("object", np.arange(len(grid)), 1.0, np.zeros(4), len(points))
-    described = describe_segments([whole], grid, voxels.normals, embedded.up, config)
+    described = describe_segments([whole], grid, embedded.up, config)
     x = alignment_input(described, voxels.features, grid, voxels.normals, embedded.up)
     t = torch.from_numpy(classes).to(model.device)
     best = torch.zeros(len(classes), device=model.device)

@@ -33,7 +33,7 @@ def whole(points: np.ndarray, kind: str = "object") -> tuple[Segment, VoxelGrid]
 
 def box_of(points: np.ndarray, kind: str = "object") -> Box:
     segment, grid = whole(points, kind)
-    (described,) = describe_segments([segment], grid, np.tile(UP, (len(grid), 1)), UP, EVERYTHING)
+    (described,) = describe_segments([segment], grid, UP, EVERYTHING)
     assert described.box is not None
     return described.box
 
@@ -61,7 +61,7 @@ def test_the_alignment_reads_no_flying_pixels():
     behind = np.linspace([0, 0.06, 0.05], [0, 0.6, 0.05], 40).astype(np.float32)
     segment, grid = whole(np.concatenate([cube(), behind]))
     normals = np.tile(UP, (len(grid), 1))
-    described = describe_segments([segment], grid, normals, UP, EVERYTHING)
+    described = describe_segments([segment], grid, UP, EVERYTHING)
     x = alignment_input(described, torch.zeros(len(grid), 4), grid, normals, UP)
     assert x.geometry[:, :3].abs().max() < 1.5
 
@@ -91,7 +91,7 @@ def test_a_border_that_runs_through_voxels_has_no_steps_of_voxels():
     points = rng.uniform([0, 0, 0], [0.3, 0.3, 0.001], (60_000, 3)).astype(np.float32)
     truth = (points[:, 0] + 0.4 * points[:, 1] > 0.2137).astype(int)
     segments, grid, voxels = parted(points, truth)
-    labels = label_points(segments, points, grid, voxels, 1)
+    labels, _ = label_points(segments, points, grid, voxels, 1)
     by_voxel = np.zeros(len(grid), int)
     by_voxel[segments[1].voxels] = 1
     wrong, wrong_by_voxel = (labels != truth).sum(), (by_voxel[grid.inverse] != truth).sum()
@@ -106,7 +106,8 @@ def test_a_point_is_given_to_the_nearest_planes_as_written_down():
     for k, segment in enumerate(segments[:2]):  # the third is nothing, and is voted for like the others
         of_voxel[segment.voxels] = k
     graph = voxels.neighbors, grid.centroids, voxels.normals, grid.scale.edges
-    labels = point_labels(points, grid.inverse, of_voxel, *graph, grid.origin)
+    labels, counts = point_labels(points, grid.inverse, of_voxel, 2, *graph, grid.origin)
+    assert counts.tolist() == [(labels == k).sum() for k in (0, 1)]
     for i in range(0, len(points), 50):
         around = voxels.neighbors[grid.inverse[i]]
         away = points[i] - grid.origin - grid.centroids[around]
@@ -126,9 +127,10 @@ def test_points_of_no_voxel_have_no_label_and_what_is_thin_keeps_its_points():
     grid = voxelize(points, 0.01)
     on_wire = np.unique(grid.inverse[truth == 1])
     segments, grid, voxels = parted(points, np.where(np.isin(grid.inverse, on_wire), 1, 0))
-    labels = label_points(segments, points, grid, voxels, 1)
+    labels, counts = label_points(segments, points, grid, voxels, 1)
     assert labels[-1] == -1
     voted = (labels == 1).sum()
+    assert counts.tolist() == [(labels == 0).sum(), voted]
     assert segments[1].point_count / 2 <= voted < segments[1].point_count
-    kept = label_points(segments, points, grid, voxels, int(voted) + 1)  # too few left: it keeps what its voxels hold
-    assert (kept == 1).sum() >= segments[1].point_count
+    kept, counts = label_points(segments, points, grid, voxels, int(voted) + 1)
+    assert counts[1] == (kept == 1).sum() >= segments[1].point_count, "too few left: it keeps what its voxels hold"

@@ -40,7 +40,7 @@ def _votes(x, y, z, row, neighbors, centroids, normals, edge, votes):  # type: i
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def point_labels(points, inverse, of_voxel, neighbors, centroids, normals, edges, origin):  # type: ignore[no-untyped-def]
+def point_labels(points, inverse, of_voxel, groups, neighbors, centroids, normals, edges, origin):  # type: ignore[no-untyped-def]
     """The label of each point's voxel; where voxels of several labels meet, the one that most of them vote for.
 
     A voxel at a border holds points of both sides. There each neighbour votes for its own label, by how near the point
@@ -48,11 +48,12 @@ def point_labels(points, inverse, of_voxel, neighbors, centroids, normals, edges
 
     Args:
         points: (N, 3) float32, metres; inverse: (N,) int64, the voxel of each or -1.
-        of_voxel: (V,) int32 labels; neighbors: (V, K) int64; centroids: (V, 3) float32, metres relative to ``origin``;
-        normals: (V, 3) float32, unit vectors; edges: (V,) float32, metres; origin: (3,) float64.
+        of_voxel: (V,) int32 labels from 0 to ``groups`` - 1, or -1; neighbors: (V, K) int64.
+        centroids: (V, 3) float32, metres relative to ``origin``; normals: (V, 3) float32, unit vectors.
+        edges: (V,) float32, metres; origin: (3,) float64.
 
     Returns:
-        (N,) int32 labels, -1 for points of no voxel.
+        (N,) int32 labels, -1 for points of no voxel; (``groups``,) int64 points of each.
     """
     count, many = neighbors.shape
     first, plain = np.empty((count, many), np.int64), np.empty(count, np.bool_)
@@ -60,13 +61,14 @@ def point_labels(points, inverse, of_voxel, neighbors, centroids, normals, edges
         for v in range(part * count // PARTS, (part + 1) * count // PARTS):
             plain[v] = _alike(v, neighbors, of_voxel, first[v])
     n = len(points)
-    labels = np.empty(n, np.int32)
+    labels, counts = np.empty(n, np.int32), np.zeros((PARTS, groups + 1), np.int64)
     for part in prange(PARTS):
         votes, totals = np.empty(many, np.float32), np.empty(many, np.float32)
         for i in range(part * n // PARTS, (part + 1) * n // PARTS):
             v = inverse[i]
             if v < 0 or plain[v]:
                 labels[i] = -1 if v < 0 else of_voxel[v]
+                counts[part, labels[i]] += 1  # those of none are counted last
                 continue
             x, y = np.float32(points[i, 0] - origin[0]), np.float32(points[i, 1] - origin[1])
             z = np.float32(points[i, 2] - origin[2])
@@ -79,4 +81,5 @@ def point_labels(points, inverse, of_voxel, neighbors, centroids, normals, edges
                 if totals[q] > totals[best]:
                     best = q
             labels[i] = of_voxel[neighbors[v, best]]
-    return labels
+            counts[part, labels[i]] += 1
+    return labels, counts[:, :groups].sum(0)

@@ -39,6 +39,79 @@ def mean_and_largest(values, of_voxel, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count, step):  # type: ignore[no-untyped-def]
+    """What S = ``count`` superpoints are like on average and how they spread, in two passes over the voxels.
+
+    Args:
+        points, normals: (V, 3) float32, z up where up is known; colors: (V, 3) float32, (0, 3) where there are none.
+        surface: (V,) float32 probability; edges: (V,) float32 metres; embeddings: (V, d_e) float32.
+        of_voxel: (V,) int64 from 0 to ``count`` - 1; voxels of negative ones are left out.
+        step: metres below the highest point.
+
+    Returns:
+        (S,) int64 voxels; (S, d_e + 15) float32 means of the embedding, the probability, its logit, the place, the
+        normal, its magnitudes, the colour and the edge; (S, 2) lowest and highest place; (S, 3, 3) covariance of the
+        places; (S, 2) share of voxels more than ``step`` below the highest, mean squared distance of the embeddings
+        from their mean.
+    """
+    width = embeddings.shape[1]
+    voxels, sums = np.zeros(count, np.int64), np.zeros((count, width + 15))
+    ends = np.empty((count, 2), np.float32)
+    ends[:, 0], ends[:, 1] = np.inf, -np.inf
+    for i in range(len(of_voxel)):
+        s = of_voxel[i]
+        if s < 0:
+            continue
+        voxels[s] += 1
+        for c in range(width):
+            sums[s, c] += embeddings[i, c]
+        p = min(max(surface[i], np.float32(1e-6)), np.float32(1 - 1e-6))
+        sums[s, width] += p
+        sums[s, width + 1] += math.log(p / (1 - p))
+        for axis in range(3):
+            sums[s, width + 2 + axis] += points[i, axis]
+            sums[s, width + 5 + axis] += normals[i, axis]
+            sums[s, width + 8 + axis] += abs(normals[i, axis])
+            sums[s, width + 11 + axis] += colors[i, axis] if len(colors) else np.nan
+        sums[s, width + 14] += edges[i]
+        ends[s, 0], ends[s, 1] = min(ends[s, 0], points[i, 2]), max(ends[s, 1], points[i, 2])
+    means = np.empty(sums.shape, np.float32)
+    for s in range(count):
+        means[s] = sums[s] / max(voxels[s], 1)
+    spread, further = np.zeros((count, 3, 3)), np.zeros((count, 2))
+    away = np.empty(3)
+    for i in range(len(of_voxel)):
+        s = of_voxel[i]
+        if s < 0:
+            continue
+        for axis in range(3):  # squares of places that are not centred would lose millimetres
+            away[axis] = points[i, axis] - means[s, width + 2 + axis]
+        for a in range(3):
+            for b in range(3):
+                spread[s, a, b] += away[a] * away[b]
+        further[s, 0] += points[i, 2] < ends[s, 1] - step
+        for c in range(width):
+            further[s, 1] += (embeddings[i, c] - means[s, c]) ** 2
+    for s in range(count):
+        spread[s] /= max(voxels[s], 1)
+        further[s] /= max(voxels[s], 1)
+    return voxels, means, ends, spread.astype(np.float32), further.astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def mean_direction(rays):  # type: ignore[no-untyped-def]
+    """Mean of (V, 3) float32 rays as if all were of length 1 -> (3,) float32."""
+    total = np.zeros(3)
+    for i in range(len(rays)):
+        x, y, z = rays[i]
+        length = max(math.sqrt(x * x + y * y + z * z), 1e-6)
+        total[0] += x / length
+        total[1] += y / length
+        total[2] += z / length
+    return (total / max(len(rays), 1)).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
 def rim_shares(points, of_voxel, count, sectors):  # type: ignore[no-untyped-def]
     """How much of the view's rim each superpoint covers.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..alignment import InstanceInput
 from ..config import SegmentationConfig
-from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments
+from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments, vertical_of
 from ..pipeline import SegVec3D
 from ..voxels import Fovea, voxelize
 from .data import Sample, majority
@@ -82,10 +82,8 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
             voxels = np.flatnonzero(mask)
             best = Segment("object", voxels, 1.0, np.zeros(len(SCORE_FEATURES)), int(grid.counts[voxels].sum()))
         chosen.append((best, entity))
-    surfaces_only = [s for s in found if s.kind == "surface"]
-    everything = SegmentationConfig(min_points=1, min_score=0)
-    described = describe_segments([s for s, _ in chosen] + surfaces_only, grid, normals, up, everything)
-    described = described[: len(chosen)]
+    vertical = vertical_of(found, normals, up)
+    described = describe_segments([s for s, _ in chosen], grid, vertical, SegmentationConfig(min_points=1, min_score=0))
     rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
         x = alignment_input([segment], features, grid, normals, up)
