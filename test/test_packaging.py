@@ -361,3 +361,36 @@ print(connected(np.zeros((2, 1), np.float32), np.array([[1], [0]]), np.ones(2, b
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=110)
     assert done.stdout.strip() == "[0, 0]", done.stderr
     assert list((tmp_path / "temporary").rglob("*connected*.nbi"))
+
+
+KERNEL = """
+import os
+import numba
+import numpy as np
+from segvec3d_core.kernels.agglomeration import mutual
+def run():
+    return mutual(np.zeros((2, 1), np.float32), np.array([[1], [0]]), np.float32(1)).tolist()
+run()
+print(numba.threading_layer(), os.environ.get("OMP_WAIT_POLICY"), flush=True)
+child = os.fork()
+if not child:
+    print(run(), flush=True)
+    os._exit(0)
+print("ended by", os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [(None, "omp None\nended by 15"), ("workqueue", "workqueue None\n[[0.0], [0.0]]\nended by 0")],
+    ids=["openmp", "portable"],
+)
+def test_what_kernels_share_their_work_over_can_be_chosen(chosen: str | None, told: str) -> None:
+    """A process forked from one with OpenMP's threads ends, instead of waiting for ever."""
+    if chosen is None and not check_system.loads("libgomp.so.1"):
+        pytest.skip("GNU OpenMP (libgomp1) is not installed here")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_WAIT", "NUMBA_THR"))}
+    environment |= {} if chosen is None else {"NUMBA_THREADING_LAYER": chosen}
+    command = [sys.executable, "-c", KERNEL]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=110)
+    assert done.stdout.strip() == told, done.stderr

@@ -15,8 +15,9 @@ import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# Debian package -> shared library that Open3D loads when it is imported.
+# Debian package -> shared library that Open3D loads when it is imported; the kernels use the first, too.
 LIBRARIES = {
+    "libgomp1": "libgomp.so.1",
     "libusb-1.0-0": "libusb-1.0.so.0",
     "libgl1": "libGL.so.1",
     "libegl1": "libEGL.so.1",

@@ -1,7 +1,9 @@
 """Fused CPU kernels (numba) with a plain reference beside each.
 
-numba's portable thread pool must not be entered from two threads at once, so callers hold ``KERNEL_LOCK``
-around a run of kernels; ``SegVec3D.segment`` does.
+They share their work over OpenMP's threads where the system has GNU OpenMP, else over numba's portable pool, which
+must not be entered from two threads at once: callers hold ``KERNEL_LOCK`` around a run of kernels, as
+``SegVec3D.segment`` does. A process that is forked from one with OpenMP's threads ends at its first kernel:
+multiprocessing should spawn, or ``NUMBA_THREADING_LAYER=workqueue`` choose the portable pool.
 """
 
 import os
@@ -12,7 +14,7 @@ from pathlib import Path
 import numba
 from numba.misc.appdirs import user_cache_dir
 
-numba.config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]  # type: ignore[attr-defined]
 KERNEL_LOCK = threading.RLock()
 
 
@@ -40,3 +42,22 @@ if not numba.config.CACHE_DIR and not (  # type: ignore[attr-defined]
     _writable(Path(__file__).parent / "__pycache__") or _writable(Path(user_cache_dir("numba", appauthor=False)))
 ):
     numba.config.CACHE_DIR = str(_last_resort())  # type: ignore[attr-defined]
+
+
+def _start_threads() -> None:
+    """Start numba's threads such that they sleep between kernels, unless the environment says otherwise.
+
+    A frame is some 70 short kernels with other work in between. By default OpenMP's threads would wait for the next one
+    spinning, all processors busy for as long as a frame takes, and no sooner done. The portable pool wakes one thread
+    more than there are processors for each kernel: five times as many changes from thread to thread as with OpenMP.
+    """
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # GNU OpenMP reads them when it is loaded
+    chosen = any(name in os.environ for name in names)
+    if not chosen:
+        os.environ[names[0]] = "passive"
+    numba.get_num_threads()
+    if not chosen:
+        del os.environ[names[0]]
+
+
+_start_threads()
