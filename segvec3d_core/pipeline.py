@@ -308,7 +308,8 @@ class SegVec3D:
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
         if vertical is None and cloud.camera is not None:  # cameras are held upright
             vertical = np.array([0, -1, 0], np.float32)
-        return Scene(labels, objects, seconds, cloud.viewpoint, vertical)
+        axes = None if cloud.camera is None else np.eye(3, dtype=np.float32)
+        return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes)
 
     # Section 4.3: instances meet language -------------------------------------------------------------------------
 

@@ -22,6 +22,9 @@ MARGIN = 0.02
 """Footprints are widened by so much when one is sought within another, metres."""
 NEAR = 0.1
 """Things with at most this gap are next to each other, metres; larger things may be farther apart."""
+STEEP = 0.94
+"""A camera that looks down or up within 20 degrees of the vertical has things on all sides, and left and right are
+directions of its picture. A cosine."""
 _SAMPLES = np.stack(np.meshgrid(*[np.linspace(-0.45, 0.45, 5)] * 2), -1).reshape(-1, 2)
 
 
@@ -57,16 +60,28 @@ class View:
 
     @classmethod
     def of_camera(cls, scene: Scene) -> View | None:
-        """From the scene's viewpoint towards its objects; None where viewpoint, up or objects are missing."""
+        """From the scene's viewpoint the way its camera looks, where that is not known towards its objects; None where
+        viewpoint, up or objects are missing."""
         if scene.viewpoint is None or scene.up is None or not len(scene):
             return None
         origin, up = scene.viewpoint.astype(np.float64), scene.up.astype(np.float64)
-        forward = np.mean([o.centroid for o in scene.objects], 0) - origin
-        forward -= (forward @ up) * up
-        length = np.linalg.norm(forward)
+        perspective = True
+        if scene.camera_axes is None:
+            ahead = np.mean([o.centroid for o in scene.objects], 0) - origin
+        else:
+            right, _, ahead = scene.camera_axes.T.astype(np.float64)
+            perspective = bool(abs(ahead @ up) < STEEP)
+            if abs(right @ up) < STEEP:  # else it is held on its side
+                ahead = np.cross(up, right)
+        ahead = ahead - (ahead @ up) * up
+        length = np.linalg.norm(ahead)
         if length < 1e-6:  # straight from above
             return None
-        return cls(origin, forward / length, up, True)
+        return cls(origin, ahead / length, up, perspective)
+
+    def axes(self) -> NDArray[np.float64]:
+        """(3, 3) the viewer's right, down and forward as columns, as ``Scene.camera_axes`` has them."""
+        return np.stack([np.cross(self.forward, self.up), -self.up, self.forward], 1)
 
 
 class Layout:

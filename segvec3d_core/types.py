@@ -205,6 +205,8 @@ class Scene:
         timings: seconds per stage, in the order in which they ran.
         viewpoint: (3,) float32, where the sensor stood, metres, or None: "left of" is then undecided.
         up: (3,) float32 unit vector against gravity, told or read off the largest surface, or None.
+        camera_axes: (3, 3) float32, the camera's right, down and forward as columns, or None where there is none: "left
+            of" is then as seen on the way from the viewpoint to the objects.
     """
 
     labels: NDArray[np.int32]
@@ -212,6 +214,7 @@ class Scene:
     timings: dict[str, float] = field(default_factory=dict)
     viewpoint: Float32 | None = None
     up: Float32 | None = None
+    camera_axes: Float32 | None = None
 
     def __post_init__(self) -> None:
         labels = _array("labels", self.labels, np.int32, (None,))

@@ -58,7 +58,7 @@ SINGULAR_S = (
 )  # fmt: skip
 DETAILS = re.compile(
     r" (?:with|without|not|of|on|in|inside|under|below|above|over|next|beside|behind|near|nearest|closest|between|left"
-    r"|right|to|for|that|which|and|made|standing|lying|farthest|furthest|at|by)\b"
+    r"|right|to|for|that|which|and|made|standing|lying|farthest|furthest|at|by|except|but|other than)\b"
 )
 ONE = re.compile(r"\b ?ones?$")
 OF_THE = re.compile(r"^ ?(?:one )?of (?:all |these |those )?(?:the )?")

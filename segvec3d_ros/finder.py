@@ -27,6 +27,9 @@ from segvec3d_ros.transforms import TransformError, Transforms, transform_box, t
 LOADING = "is loading its model"
 """In the message of INACTIVE as long as the node will be active by itself."""
 
+UPRIGHT = 0.5
+"""Cosine of the steepest slope, 60 degrees, on which a frame of reference may stand."""
+
 POLL = 0.02
 """Seconds between two looks for a fresher cloud or transform."""
 
@@ -105,6 +108,7 @@ class Finder:
         view = None
         if request.reference_frame:
             view = View.of_frame(np.linalg.inv(await self._lookup(request.reference_frame, result, patience)))
+            _require_upright(view, request.reference_frame, result)
         matches = self._search(request, result, view)
         response.interpretation = matches.interpretation
         if not matches:
@@ -210,6 +214,17 @@ def object_match(
         colors = None if result.cloud.colors is None else result.cloud.colors[mine]
         answer.cloud = cloud_message(points if T is None else transform_points(T, points), colors, header)
     return answer
+
+
+def _require_upright(view: View, frame: str, result: Result) -> None:
+    """Refuse a frame of reference that lies on its side: left and right of it would be something else."""
+    up = result.scene.up
+    if up is not None and view.up @ up < UPRIGHT:
+        raise Refusal(
+            FindObject.Response.INVALID_REQUEST,
+            f"reference_frame: expected a frame whose z axis points up, as base_link, got {frame!r}; an optical frame "
+            "has it pointing forward",
+        )
 
 
 def _remembered(matches: Matches, result: Result) -> str:

@@ -62,8 +62,14 @@ class MapTracker:
         self.gaps = self.late = self.jumps = 0
 
     def embedded_by(self, info: Mapping[str, Any]) -> None:
-        """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded."""
-        self.map.weights = str(info.get("fingerprint") or info.get("weights", ""))
+        """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded, and
+        one that was loaded before is forgotten."""
+        weights = str(info.get("fingerprint") or info.get("weights", ""))
+        with self._lock:
+            if self.map.weights not in ("", weights):
+                made = f"the map was made with the weights {self.map.weights!r}, not {weights!r}"
+                self._begin(self.map.frame, made)
+            self.map.weights = weights
 
     def configure(self, settings: MapSettings) -> bool:
         """Go on with other settings; another frame begins anew. Returns whether it did."""
@@ -113,10 +119,11 @@ class MapTracker:
 
     def known(self, header: Header) -> Result:
         """Everything in the map at the time of ``header``, without names."""
-        snapshot = self.map.snapshot()
+        with self._lock:
+            snapshot, frame = self.map.snapshot(), self.map.frame
         cloud = snapshot.cloud()
         tracks = tuple(Track(t.id, t.first_seen, t.last_seen, t.state == "visible") for t in snapshot)
-        placed = Header(stamp=header.stamp, frame_id=self.map.frame or header.frame_id)
+        placed = Header(stamp=header.stamp, frame_id=frame or header.frame_id)
         return Result(placed, len(cloud), 1, cloud, snapshot.scene(), (), tracks)
 
     def save(self, path: str) -> str:

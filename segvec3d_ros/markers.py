@@ -25,18 +25,19 @@ class MarkerBoard:
 
     def __init__(self) -> None:
         self._shown: set[int] = set()
+        self._header = Header()
 
     def update(self, result: Result) -> MarkerArray:
         """Add or move the markers of ``result``, delete those of instances that have gone."""
         ids = {track.id for track in result.tracks}
         gone = [_deletion(result.header, kind, i) for i in sorted(self._shown - ids) for kind in (BOXES, LABELS)]
-        self._shown = ids
+        self._shown, self._header = ids, result.header
         shown = [marker for k in range(len(result.scene)) for marker in _markers(result, k)]
         return MarkerArray(markers=gone + shown)
 
-    def clear(self, header: Header) -> MarkerArray:
+    def clear(self) -> MarkerArray:
         """Delete every marker that is up."""
-        gone = [_deletion(header, kind, i) for i in sorted(self._shown) for kind in (BOXES, LABELS)]
+        gone = [_deletion(self._header, kind, i) for i in sorted(self._shown) for kind in (BOXES, LABELS)]
         self._shown = set()
         return MarkerArray(markers=gone)
 

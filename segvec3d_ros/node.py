@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -38,7 +39,7 @@ from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
 from segvec3d_ros.lifetime import run_node
 from segvec3d_ros.map_services import MapServices
-from segvec3d_ros.mapping import MapTracker, map_settings
+from segvec3d_ros.mapping import JUMP, MapTracker, map_settings
 from segvec3d_ros.model import Loading, Model, Namer, load_segvec3d, release_memory
 from segvec3d_ros.outputs import Outputs
 from segvec3d_ros.share import use_large_messages
@@ -91,6 +92,9 @@ class SegVec3DNode(LifecycleNode):
         self._complete = False
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
         self._given_tracker = tracker is not None
+        self._stamp = 0  # of the latest cloud that was taken into work
+        self._forgotten = 0  # how often the map became another one than the clouds had made
+        self._result_lock = threading.Lock()
         parameters.declare(self)
         self._apply_parameters()
         self._transforms = make_transforms(self) if transforms is None else transforms
@@ -212,8 +216,8 @@ class SegVec3DNode(LifecycleNode):
         self._intake.close()
         if not self._worker.stop(STOP_LIMIT):
             self.get_logger().warning(f"a cloud is in work for more than {STOP_LIMIT:g} s: its result will be dropped")
-        if self._result is not None and self.context.ok():
-            self._outputs.clear(self._result.header)
+        if self.context.ok():
+            self._outputs.clear()
         self._result = None
         if self.map is None:
             self._tracker.reset()
@@ -248,6 +252,9 @@ class SegVec3DNode(LifecycleNode):
         values, config = self._values, self._config
         clock = _StageClock()
         stamp, frame = nanoseconds(message.header.stamp), message.header.frame_id
+        if self._stamp - stamp > JUMP * 1e9:
+            self._transforms.clear()
+        self._stamp = stamp
         level = values["gravity_frames"]
         cloud = to_cloud(message, up_in(frame, stamp, level, self._transforms), frame not in level)
         clock.lap("convert")
@@ -263,6 +270,7 @@ class SegVec3DNode(LifecycleNode):
         untracked, clock = work
         if not self.context.ok():
             return
+        forgotten = self._forgotten
         tracks = self._tracker.update(untracked.scene, untracked.cloud, untracked.stamp, untracked.header.frame_id)
         clock.lap("track")
         if not self._worker.wanted:  # stopped while it waited for a transform
@@ -270,7 +278,10 @@ class SegVec3DNode(LifecycleNode):
         result = replace(untracked, tracks=tracks)
         known = self._named(result if self.map is None else self.map.known(result.header))
         clock.lap("name")
-        self._result = known
+        with self._result_lock:
+            if forgotten != self._forgotten:  # the map is another one by now
+                return
+            self._result = known
         self._outputs.publish(result, known)
         clock.lap("publish")
         clock.timings["total"] = sum(clock.timings[stage] for stage in STAGES)
@@ -309,8 +320,10 @@ class SegVec3DNode(LifecycleNode):
         return self._named(self.map.known(Header(stamp=time_message(self.map.map.stamp_ns or 0))))
 
     def forget_result(self) -> None:
-        """Wait for the next cloud before anything is found."""
-        self._result = None
+        """Wait for the next cloud before anything is found; what comes of the one in work is not kept."""
+        with self._result_lock:
+            self._forgotten += 1
+            self._result = None
 
     def _named(self, result: Result) -> Result:
         if (namer := self._namer) is None:

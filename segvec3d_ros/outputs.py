@@ -10,7 +10,6 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import PointCloud2
-from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from segvec3d_interfaces.msg import InstanceArray
@@ -58,9 +57,9 @@ class Outputs:
         if self._vision_msgs is not None and self._detections.get_subscription_count():
             self._detections.publish(detection_array(instance_array(known), self._vision_msgs))
 
-    def clear(self, header: Header) -> None:
+    def clear(self) -> None:
         """Take down all markers, and see to it that this arrives: it may be the node's last word."""
-        markers = self._board.clear(header)
+        markers = self._board.clear()
         if markers.markers:
             self._markers.publish(markers)
             self._markers.wait_for_all_acked(LAST_WORD)

@@ -179,6 +179,10 @@ def refusal(values: Mapping[str, Any]) -> str:
     device = values["device"]
     if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdigit()):
         return f"device: expected auto, cpu, cuda or cuda:N, got {device!r}"
+    try:
+        segmentation_config(values), map_config(values)
+    except ValueError as error:
+        return str(error)
     return _vocabulary_refusal(values["vocabulary"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -14,17 +15,20 @@ class SideNode:
     Args:
         owner: the node in whose name this happens: its namespace, its context, its log.
         purpose: one word for its name and its thread's.
+        topics: absolute names of topics that it takes under the names that its owner was told to take them under.
 
     Attributes:
         node: on which to subscribe.
     """
 
-    def __init__(self, owner: Node, purpose: str) -> None:
+    def __init__(self, owner: Node, purpose: str, topics: Sequence[str] = ()) -> None:
         self._owner = owner
+        rules = [f"{topic}:={owner.resolve_topic_name(topic)}" for topic in topics]
         self.node = Node(
             f"_{owner.get_name()}_{purpose}",
             namespace=owner.get_namespace(),
             context=owner.context,
+            cli_args=["--ros-args", *(word for rule in rules for word in ("-r", rule))] if rules else None,
             use_global_arguments=False,  # a remapped node name would name this one too
             start_parameter_services=False,
             enable_rosout=False,

@@ -44,6 +44,10 @@ class Transforms(Protocol):
         """
         ...
 
+    def clear(self) -> None:
+        """Forget what was heard of times to come: time was set back."""
+        ...
+
     def close(self) -> None:
         """Listen no more."""
         ...
@@ -57,6 +61,9 @@ class NoTransforms:
         raise TransformError(
             "unavailable", "tf2_ros is not installed: apt install ros-$ROS_DISTRO-tf2-ros-py, or ask without a frame"
         )
+
+    def clear(self) -> None:
+        """Nothing was heard."""
 
     def close(self) -> None:
         """Nothing was listened to."""
@@ -77,8 +84,12 @@ class Tf2Transforms:
 
         self._tf2 = tf2_ros
         self._buffer = tf2_ros.Buffer()
-        self._side = SideNode(node, "tf")
+        self._side = SideNode(node, "tf", ("/tf", "/tf_static"))
         self._listener = tf2_ros.TransformListener(self._buffer, self._side.node)
+
+    def clear(self) -> None:
+        """Forget all but static transforms: tf2 refuses those that are older than what it holds by 10 s."""
+        self._buffer.clear()
 
     def close(self) -> None:
         """Listen no more."""

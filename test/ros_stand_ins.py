@@ -142,6 +142,10 @@ class StandInTransforms:
         self.table: dict[tuple[str, str], np.ndarray] = {}
         self.failure: Condition = "lookup"
         self.asked: list[tuple[str, str, int | None]] = []
+        self.cleared = 0
+
+    def clear(self) -> None:
+        self.cleared += 1
 
     def lookup(self, target: str, source: str, stamp: int | None) -> np.ndarray:
         self.asked.append((target, source, stamp))

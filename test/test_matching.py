@@ -188,6 +188,42 @@ def test_directions_do_not_hang_on_where_the_cloud_lies():
         assert ask(text, there) == ask(text)
 
 
+def cubes(*places: tuple[float, float, float]) -> tuple[SceneObject, ...]:
+    boxes = [Box(np.array(p, np.float32), np.eye(3, dtype=np.float32), np.full(3, 0.08, np.float32)) for p in places]
+    return tuple(SceneObject("object", 0.9, box, box.center, np.zeros(4, np.float32), None, 9) for box in boxes)
+
+
+def looking(*axes: tuple[float, float, float]) -> np.ndarray:
+    """A camera's right, down and forward as columns."""
+    return np.array(axes, np.float32).T
+
+
+def test_what_is_remembered_behind_the_camera_does_not_turn_left_and_right_round():
+    """Two mugs before a robot that looks along x, and five other things behind its back."""
+    behind = [(-2.0, 0.2 * k - 0.5, 0.5) for k in range(5)]
+    objects = cubes((1.0, 0.21, 0.5), (1.0, -0.21, 0.5), *behind)
+    axes = looking((0, -1, 0), (0, 0, -1), (1, 0, 0))
+    there = Scene(np.zeros(0, np.int32), objects, {}, np.array([0, 0, 1], np.float32), UP, axes)
+
+    def first(text: str) -> int:
+        mugs = np.array([0.9, 0.9, 0, 0, 0, 0, 0], np.float32)
+        found = answer(interpret(text), there, lambda texts: np.repeat(mugs[:, None], len(texts), 1), 0.5)
+        return int(found.order[0])
+
+    assert (first("the mug on the left"), first("the mug on the right")) == (0, 1)
+    assert (first("the leftmost mug"), first("the rightmost mug")) == (0, 1)
+    assert Layout(there).degree("left of")[0, 1] > 0.9 > Layout(there).degree("left of")[1, 0]
+
+
+def test_a_camera_that_looks_straight_down_has_the_left_and_the_top_of_its_picture():
+    objects = cubes((-0.2, 0.1, 0), (0.2, 0.1, 0), (0.0, -0.2, 0))
+    axes = looking((1, 0, 0), (0, -1, 0), (0, 0, -1))
+    layout = Layout(Scene(np.zeros(0, np.int32), objects, {}, np.array([0, 0, 1], np.float32), UP, axes))
+    left, away = layout.lateral_depth("left of")
+    assert left[0, 1] == pytest.approx(0.4)
+    assert away[0, 2] == pytest.approx(0.3)
+
+
 def test_who_asks_for_one_means_an_anchor_beside_which_there_is_one():
     """Two trays, the likelier one with two boxes to its left, the other, far behind, with one."""
     places = [(0.0, 0.0), (-0.3, 0.0), (-0.6, 0.0), (0.0, 6.0), (-0.3, 6.0)]

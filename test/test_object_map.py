@@ -332,6 +332,7 @@ def test_directions_in_the_map_are_those_of_the_latest_view(robot):
         mug, can = ([thing.id for thing in snapshot].index(*robot.at(block)) for block in (MUG, CAN))
         x, _ = Layout(scene).lateral_depth("left of")
         assert (x[can, mug] > 0) == (leftmost is CAN)
+        assert scene.camera_axes == pytest.approx(T[:3, :3], abs=1e-5)
 
 
 def test_an_object_that_was_seen_without_colours_has_none(robot, tmp_path):

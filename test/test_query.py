@@ -55,6 +55,10 @@ from segvec3d_core.relations import MEASURES, RELATIONS
         ("on the table", "on the table", 1),
         ("left", "left", 1),
         ("0 mugs", "mugs", 1),
+        ("everything except the mug", "", None),
+        ("mugs but not the red one", "mugs", None),
+        ("boxes other than the red one", "boxes", None),
+        ("anything but the banana", "", 1),
     ],
 )
 def test_politeness_articles_and_numbers_are_read(text, phrase, count):

@@ -17,19 +17,23 @@ from ros_stand_ins import (
     StandInModel,
     StandInTransforms,
     active_robot,
+    change,
     frame_message,
     until,
 )
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
 from rclpy.parameter import Parameter
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 
+from segvec3d_core.object_map import MapConfig
 from segvec3d_core.types import PointCloud
 from segvec3d_interfaces.msg import Instance, InstanceArray
 from segvec3d_interfaces.srv import ClearMap, FindObject, ListObjects, MapFile
 from segvec3d_ros.map_services import NO_MAP
+from segvec3d_ros.mapping import MapSettings, MapTracker
 
 SECOND = 1_000_000_000
 NOTHING = PointCloud(np.full((CAMERA.width * CAMERA.height, 3), np.nan, np.float32))
@@ -121,11 +125,13 @@ def test_a_looping_bag_begins_the_map_anew_and_a_late_cloud_does_not() -> None:
         robot.publish(frame_message(round(100.2 * SECOND)))
         until(lambda: robot.node._health.failed == 1, "a late cloud")
         assert "newer one is in the map" in robot.log[-1]
+        assert robot.transforms.cleared == 0
         look(robot, 1.0, 1.5)
         assert any("time was set back by 99.500 s: the map of 3 objects begins anew" in line for line in robot.log)
         after = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
         assert len(after) == 3
         assert not before & after
+        assert robot.transforms.cleared == 1  # tf2 would refuse what comes now
 
 
 def test_a_saved_map_outlives_the_node(tmp_path: Path) -> None:
@@ -173,6 +179,62 @@ def test_a_cleared_map_knows_nothing() -> None:
         assert robot.call(ClearMap, "clear_map").message == "3 objects forgotten"
         assert robot.call(ListObjects, "list_objects").message == "0 objects, 0 of them remembered"
         assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
+
+
+def test_a_cloud_in_work_does_not_bring_back_a_map_that_was_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        named = robot.node._named
+
+        def cleared_meanwhile(result: Any) -> Any:
+            assert robot.node.map is not None
+            robot.node.map.reset()
+            robot.node.forget_result()
+            return named(result)
+
+        monkeypatch.setattr(robot.node, "_named", cleared_meanwhile)
+        done = robot.node._worker.received
+        robot.publish(frame_message(2 * SECOND))
+        until(lambda: robot.node._worker.received == done + 1 and not robot.node._worker.busy, "the cloud's end")
+        monkeypatch.undo()
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
+        assert robot.call(ListObjects, "list_objects").message == "0 objects, 0 of them remembered"
+
+
+def test_markers_are_taken_down_after_the_map_was_cleared() -> None:
+    with mapping_robot() as robot:
+        markers = robot.listen(MarkerArray, "markers")
+        look(robot, 1.0, 1.5)
+        until(lambda: any(message.markers for message in markers), "markers")
+        robot.call(ClearMap, "clear_map")
+        assert change(robot, Transition.TRANSITION_DEACTIVATE)
+        until(lambda: all(m.action == Marker.DELETE for m in markers[-1].markers), "their end")
+        assert len({(m.ns, m.id) for m in markers[-1].markers}) == 6
+
+
+def test_a_map_that_was_loaded_before_the_model_must_fit_it(tmp_path: Path) -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.call(MapFile, "save_map", path=str(tmp_path / "map.npz"))
+    told: list[str] = []
+    for fingerprint, kept in (("stand-in", 3), ("others", 0)):
+        tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig()), told.append)
+        tracker.load(str(tmp_path / "map.npz"))
+        tracker.embedded_by({"fingerprint": fingerprint})
+        assert (len(tracker.map), tracker.map.weights) == (kept, fingerprint)
+    assert told == ["the map was made with the weights 'stand-in', not 'others': the map of 3 objects begins anew"]
+
+
+def test_directions_are_not_those_of_a_frame_that_lies_on_its_side() -> None:
+    with mapping_robot(map_frame="map") as robot:
+        robot.transforms.table[FRAME, "map"] = np.linalg.inv(T_MAP)
+        robot.transforms.table["base", "map"] = np.eye(4)
+        look(robot, 1.0, 1.5)
+        answer = robot.call(FindObject, "find_object", query="mug", reference_frame=FRAME)
+        assert answer.status == FindObject.Response.INVALID_REQUEST
+        assert "z axis points up" in answer.message
+        upright = robot.call(FindObject, "find_object", query="mug", reference_frame="base")
+        assert upright.status == FindObject.Response.SUCCESS
 
 
 def test_the_map_is_kept_while_the_node_is_inactive() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from ros_stand_ins import frame_cloud
 from scipy.spatial.transform import Rotation
-from std_msgs.msg import Header
 from test_conversions import result_of
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -38,8 +37,8 @@ def test_only_what_has_gone_is_deleted() -> None:
     second = board.update(result([3, 4]))
     assert keys(second, Marker.ADD) == {(ns, i) for ns in (BOXES, LABELS) for i in (3, 4)}
     assert keys(second, Marker.DELETE) == {(ns, i) for ns in (BOXES, LABELS) for i in (1, 2)}
-    assert keys(board.clear(Header()), Marker.DELETE) == {(ns, i) for ns in (BOXES, LABELS) for i in (3, 4)}
-    assert board.clear(Header()).markers == []
+    assert keys(board.clear(), Marker.DELETE) == {(ns, i) for ns in (BOXES, LABELS) for i in (3, 4)}
+    assert board.clear().markers == []
 
 
 def test_no_message_deletes_everything_at_once() -> None:

@@ -59,6 +59,7 @@ def test_every_parameter_is_described_through_the_service(node: Robot) -> None:
     ("name", "value", "reason"),
     [
         ("voxel_size", -0.1, "range"),
+        ("voxel_size", 0.00005, "voxel_size: expected"),
         ("max_voxels", 0, "range"),
         ("min_score", 1.5, "range"),
         ("min_range", math.nan, "range"),

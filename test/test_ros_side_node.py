@@ -51,3 +51,17 @@ def test_it_hears_while_its_owner_is_busy(owner: Node) -> None:
     thread.join()
     side.destroy()
     executor.shutdown()
+
+
+def test_it_takes_topics_under_the_names_that_its_owner_was_given() -> None:
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    owner = Node("robot", context=context, cli_args=["--ros-args", "-r", "/tf:=/robot1/tf", "-r", "__node:=renamed"])
+    side = SideNode(owner, "tf", ("/tf", "/tf_static"))
+    try:
+        assert [side.node.resolve_topic_name(name) for name in ("/tf", "/tf_static")] == ["/robot1/tf", "/tf_static"]
+        assert side.node.get_name() == "_renamed_tf"
+    finally:
+        side.destroy()
+        owner.destroy_node()
+        rclpy.shutdown(context=context)

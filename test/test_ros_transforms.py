@@ -55,11 +55,15 @@ def tf2(monkeypatch: pytest.MonkeyPatch) -> Any:
             raise module.outcome
         return SimpleNamespace(transform=module.outcome)
 
-    module.Buffer = type("Buffer", (), {"lookup_transform": lookup})
+    module.cleared = []
+    module.Buffer = type(
+        "Buffer", (), {"lookup_transform": lookup, "clear": lambda buffer: module.cleared.append(buffer)}
+    )
     module.TransformListener = lambda buffer, node: module.heard_by.append(node)
     module.heard_by = []
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
-    monkeypatch.setattr("segvec3d_ros.transforms.SideNode", lambda owner, purpose: SimpleNamespace(node=purpose))
+    side = "segvec3d_ros.transforms.SideNode"
+    monkeypatch.setattr(side, lambda owner, purpose, topics: SimpleNamespace(node=(purpose, topics)))
     return module
 
 
@@ -90,8 +94,10 @@ def test_tf2_is_asked_at_the_stamp_and_answers_with_a_matrix(tf2: Any) -> None:
 
 
 def test_transforms_are_heard_beside_the_node_that_services_may_hold_up(tf2: Any) -> None:
-    make_transforms(object())
-    assert tf2.heard_by == ["tf"]
+    transforms = make_transforms(object())
+    assert tf2.heard_by == [("tf", ("/tf", "/tf_static"))]
+    transforms.clear()
+    assert len(tf2.cleared) == 1
 
 
 def test_without_tf2_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

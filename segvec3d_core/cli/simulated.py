@@ -89,7 +89,8 @@ def known_things(frame: SimulatedFrame) -> tuple[PointCloud, list[Known], Scene]
             objects.append(SceneObject(kind, 1.0, box, points.mean(0), np.zeros(0, np.float32), None, len(points)))
             if kind == "object":
                 things.append(_known(entity, int(pixels[k]), mask))
-    truth = Scene(np.full(len(cloud), -1, np.int32), tuple(objects), {}, cloud.viewpoint, frame.up)
+    labels, axes = np.full(len(cloud), -1, np.int32), np.eye(3, dtype=np.float32)
+    truth = Scene(labels, tuple(objects), {}, cloud.viewpoint, frame.up, axes)
     return cloud, things, truth
 
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..relations import View
 from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
 from . import fusing, looking, storage
 from .alignment import correction
@@ -68,6 +69,7 @@ class ObjectMap:
             self._origin, self._anchored = np.zeros(3), False
             self._up = np.array([0.0, 0.0, 1.0])
             self._viewpoint: NDArray[np.float64] | None = None
+            self._camera_axes: NDArray[np.float64] | None = None
             self._colored = False
             self._stamp: int | None = None
 
@@ -109,7 +111,7 @@ class ObjectMap:
                 self._origin, self._anchored = np.floor(T[:3, 3]), True
             self._stamp = stamp_ns
             self._note_up(scene, cloud, T)
-            self._viewpoint = None if cloud.viewpoint is None else T[:3, :3] @ cloud.viewpoint + T[:3, 3]
+            self._note_view(scene, cloud, T)
             self._colored |= cloud.colors is not None
             T[:3, 3] -= self._origin
             return self._update(scene, cloud, T, stamp_ns, seconds)
@@ -146,6 +148,13 @@ class ObjectMap:
         elif scene.objects:  # the boxes of a frame without gravity stand on its largest surface
             self._up = T[:3, :3] @ scene.objects[0].box.rotation[:, 2].astype(np.float64)
         self._up /= np.linalg.norm(self._up)
+
+    def _note_view(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
+        """Where from, and which way, this cloud was seen: what is remembered must not turn left and right round."""
+        self._viewpoint = None if cloud.viewpoint is None else T[:3, :3] @ cloud.viewpoint + T[:3, 3]
+        view = View.of_camera(scene)
+        axes = np.eye(3) if cloud.camera is not None else None if view is None else view.axes()
+        self._camera_axes = None if axes is None else T[:3, :3] @ axes
 
     def _in_view(self, camera: Camera, T: NDArray[np.float64]) -> list[Entry]:
         """The entries before a camera at pose ``T``."""
@@ -322,8 +331,10 @@ class ObjectMap:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             objects = tuple(self._describe(entry) for entry in entries)
             clouds = tuple(((e.voxels.xyz + self._origin).astype(np.float32), e.voxels.colors) for e in entries)
-            viewpoint = None if self._viewpoint is None else self._viewpoint.astype(np.float32)
-            return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0, viewpoint)
+            viewpoint, axes = (
+                None if values is None else values.astype(np.float32) for values in (self._viewpoint, self._camera_axes)
+            )
+            return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0, viewpoint, axes)
 
     def first_seen(self) -> dict[int, int]:
         """When each object, told of or not yet, was first seen: nanoseconds by id."""

@@ -42,6 +42,7 @@ class MapSnapshot(Sequence[MapObject]):
         up: (3,) direction against gravity in the map's frame.
         stamp_ns: of the latest cloud.
         viewpoint: (3,) where that was seen from, in the map's frame; None for a scan, and before the first.
+        camera_axes: (3, 3) float32 right, down and forward of who saw it, as columns, in the map's frame, or None.
     """
 
     objects: tuple[MapObject, ...]
@@ -49,6 +50,7 @@ class MapSnapshot(Sequence[MapObject]):
     up: Float32
     stamp_ns: int
     viewpoint: Float32 | None = None
+    camera_axes: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -69,4 +71,5 @@ class MapSnapshot(Sequence[MapObject]):
     def scene(self) -> Scene:
         """The map as one scene: ``scene.objects[k]`` is ``objects[k].object``, labels are those of ``cloud()``."""
         labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.clouds])
-        return Scene(labels, tuple(thing.object for thing in self.objects), viewpoint=self.viewpoint, up=self.up)
+        objects = tuple(thing.object for thing in self.objects)
+        return Scene(labels, objects, {}, self.viewpoint, self.up, self.camera_axes)
