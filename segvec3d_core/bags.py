@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from segvec3d_core.config import GRAVITY_FRAMES
 from segvec3d_core.pointcloud2 import decode, fit_camera
 from segvec3d_core.types import PointCloud
 
@@ -30,7 +31,8 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
 
     Yields:
         (stamp, frame_id, cloud): the header's time in nanoseconds, the frame, and the points. A cloud that a
-        pinhole camera explains carries its intrinsics and the origin as its viewpoint.
+        pinhole camera explains carries its intrinsics. The viewpoint is the origin, but for clouds in one of
+        ``GRAVITY_FRAMES``.
 
     Raises:
         FileNotFoundError, ValueError: no such bag, not a readable one, or no such topic of type PointCloud2.
@@ -57,13 +59,16 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
 
 
 def cloud_of_message(message: Any) -> PointCloud:
-    """The cloud of a PointCloud2 message of any library, with the intrinsics that explain it, if any do."""
+    """The cloud of a PointCloud2 message of any library, with its viewpoint, and the intrinsics that explain it, if any
+    do."""
     width, height = int(message.width), int(message.height)
     cloud = decode(
         message.fields, message.data, width, height, message.point_step, message.row_step, message.is_bigendian
     )
+    if message.header.frame_id in GRAVITY_FRAMES:
+        return cloud
     camera = fit_camera(cloud.points, width, height)
-    return cloud if camera is None else dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
+    return dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
 
 
 def _connections(path: Path, connections: list[Any], topic: str | None) -> list[Any]:

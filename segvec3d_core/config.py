@@ -17,6 +17,10 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 """The words a robot in a home or an office meets most; ``name`` and the node use it until told otherwise."""
 
 
+GRAVITY_FRAMES: tuple[str, ...] = ("map", "odom", "world", "base_footprint", "base_link")
+"""Frames whose z axis points up (REP-105); clouds in any other frame are taken as seen from that frame's origin."""
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentationConfig:
     """How ``SegVec3D.segment`` treats a cloud.

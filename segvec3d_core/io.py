@@ -48,6 +48,7 @@ _PLY_SIZES = {
     "int": 4, "int32": 4, "uint": 4, "uint32": 4, "float": 4, "float32": 4, "double": 8, "float64": 8,
 }  # fmt: skip
 _MAX_HEADER = 1 << 20  # bytes; a header beyond this is not one
+_WIDE = 500.0  # metres; a scan that reaches farther is most likely in millimetres
 _COARSE = 1e-3  # metres; float32 coordinates that lie farther apart than this blur objects
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,7 @@ def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -
     """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre."""
     if points.dtype.kind in "fiu" and points.size:
         _warn_if_coarse(path, points)
+        _warn_if_wide(path, points)
     with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
         return PointCloud(points, *attributes)  # type: ignore[arg-type]
 
@@ -193,6 +195,14 @@ def _warn_if_coarse(path: Path, points: NDArray[Any]) -> None:
             "%s: coordinates reach %.8g m, where float32 has a resolution of %.2g m: subtract an origin before",
             path, largest, resolution,
         )  # fmt: skip
+
+
+def _warn_if_wide(path: Path, points: NDArray[Any]) -> None:
+    some = points[:: max(1, len(points) // 10_000)].astype(np.float64)
+    some = some[np.isfinite(some).all(1)]
+    wide = float(np.ptp(np.percentile(some, [1, 99], axis=0), axis=0).max()) if len(some) else 0.0
+    if wide > _WIDE:
+        log.warning("%s: the points lie %.0f m apart: are these millimetres? Coordinates are metres here", path, wide)
 
 
 def _read_text(path: Path) -> PointCloud:
@@ -211,9 +221,11 @@ def _read_text(path: Path) -> PointCloud:
         return PointCloud(np.empty((0, 3), np.float32))
     if table.shape[1] < 3:
         raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns")
+    if table.shape[1] == 7:
+        raise ValueError("expected lines of x y z [r g b], got 7 columns: r g b may be columns 4 to 6 or 5 to 7")
     colors = table[:, 3:6] if table.shape[1] >= 6 else None
-    if colors is not None and not ((colors >= 0) & (colors <= 255)).all():
-        raise ValueError("expected r g b between 0 and 255 in columns 4 to 6")
+    if colors is not None and not ((colors >= 0) & (colors <= 255) & (colors == np.round(colors))).all():
+        raise ValueError("expected r g b as whole numbers from 0 to 255 in columns 4 to 6")
     return _cloud(path, table[:, :3], None if colors is None else colors.astype(np.uint8))
 
 
@@ -252,7 +264,8 @@ def _read_ply(path: Path) -> PointCloud:
     else:
         needed = sum(count * _ply_size(properties) for _, count, properties in elements)
         _check_bytes(path, start, needed, f"{vertex[1]} vertices")
-    return _read_with_open3d(path, vertex[1])
+    kinds = {words[-1]: words[0] for words in vertex[2]}
+    return _read_with_open3d(path, vertex[1], kinds.get("red", "uchar"))
 
 
 def _ply_size(properties: list[list[str]]) -> int:
@@ -286,7 +299,9 @@ def _read_pcd(path: Path) -> PointCloud:
             file.seek(start)
             packed = int.from_bytes(file.read(8)[:4], "little")
         _check_bytes(path, start, 8 + packed, f"{points} points")
-    cloud = _read_with_open3d(path, points)
+    kinds = dict(zip(fields, zip(header.get("TYPE", []), sizes, strict=False), strict=False))
+    wide = any(kinds.get(axis) == ("F", 8) for axis in "xyz")
+    cloud = _read_wide_pcd(path, points) if wide else _read_with_open3d(path, points)
     camera = fit_camera(cloud.points, width, height)
     return cloud if camera is None else dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
 
@@ -305,8 +320,21 @@ def _check_ascii(path: Path, start: int, needed: int, what: str) -> None:
         raise ValueError(f"truncated: expected {needed} {what} after the header, got {have}")
 
 
-def _read_with_open3d(path: Path, expected: int) -> PointCloud:
-    """Read a file whose header promises ``expected`` points."""
+def _read_wide_pcd(path: Path, expected: int) -> PointCloud:
+    """The same for coordinates of 64 bits, which Open3D's older reader takes for zeros."""
+    import open3d as o3d
+
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        cloud = o3d.t.io.read_point_cloud(path, format="pcd")
+    points = cloud.point.positions.numpy() if "positions" in cloud.point else np.empty((0, 3))
+    if len(points) != expected:
+        raise ValueError(f"broken: expected {expected} points, could read {len(points)}")
+    colors = cloud.point.colors.numpy() if "colors" in cloud.point else None
+    return _cloud(path, points, colors if colors is not None and colors.dtype == np.uint8 else None)
+
+
+def _read_with_open3d(path: Path, expected: int, color_type: str = "uchar") -> PointCloud:
+    """Read a file whose header promises ``expected`` points, and colours of a type of PLY."""
     if expected == 0:
         return PointCloud(np.empty((0, 3), np.float32))
     import open3d as o3d
@@ -316,15 +344,25 @@ def _read_with_open3d(path: Path, expected: int) -> PointCloud:
     if len(cloud.points) != expected:
         raise ValueError(f"broken: expected {expected} points, could read {len(cloud.points)}")
     colors = np.asarray(cloud.colors)
-    rgb = (colors * 255).round().clip(0, 255).astype(np.uint8) if len(colors) == expected else None
+    rgb = _bytes_of(colors * 255, color_type) if len(colors) == expected else None
     return _cloud(path, np.asarray(cloud.points), rgb)
+
+
+def _bytes_of(colors: NDArray[np.float64], kind: str) -> NDArray[np.uint8]:
+    """Colours as a PLY file has them, from 0 to 255, in 16 bits, or as fractions, from 0 to 255."""
+    if kind in ("ushort", "uint16"):
+        colors = colors / 257
+    elif kind in ("float", "float32", "double", "float64") and colors.max(initial=0) <= 1:
+        colors = colors * 255
+    return colors.round().clip(0, 255).astype(np.uint8)
 
 
 def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:
     """Write a cloud, with its labels if given, as .ply (binary) or .npz.
 
     A .ply holds x y z, red green blue where there is colour, and label; rows without a finite point are left out,
-    since viewers stumble over them. An .npz holds points, colors and labels with every row.
+    since viewers stumble over them. An .npz holds points, colors, up, viewpoint and labels with every row.
+    Labels are written as they are; who reads a scan to evaluate on takes 0 for nothing (``read_labelled_scan``).
 
     Raises:
         ValueError: another suffix, or labels of another length.
@@ -338,7 +376,8 @@ def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] |
     path.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".npz":
         arrays: dict[str, NDArray[Any]] = {"points": cloud.points}
-        for name, array in (("colors", cloud.colors), ("labels", labels)):
+        attributes = {"colors": cloud.colors, "up": cloud.up, "viewpoint": cloud.viewpoint, "labels": labels}
+        for name, array in attributes.items():
             if array is not None:
                 arrays[name] = array
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]

@@ -121,7 +121,9 @@ def score_frame(predicted: Ints, true: Ints, ignore: int = IGNORE) -> FrameScore
     return FrameScore(
         overlap=PrecisionRecall.of(matched, p_sizes.sum(), matched, t_sizes.sum()),
         boundary=_boundary(predicted, true, pairs, counted),
-        detected=float((f[rows, columns] > DETECTED).sum() / len(t_labels)) if len(t_labels) else 1.0,
+        detected=float((f[rows, columns] > DETECTED).sum() / len(t_labels))
+        if len(t_labels)
+        else float(not len(p_labels)),
         predicted=len(p_labels),
         true=len(t_labels),
         hits=int((iou > 0.5).sum()),

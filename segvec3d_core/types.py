@@ -19,7 +19,11 @@ Kind = Literal["object", "surface"]
 
 
 def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """Return ``value`` as an array of ``dtype``, checking its shape; None in ``shape`` means any length."""
+    """Return ``value`` as an array of ``dtype``, checking its shape; None in ``shape`` means any length.
+
+    Rows lie one after the other and can be written, by a copy where need be: kernels would be compiled anew for each
+    other way to lie in memory, which takes longer than a hundred frames.
+    """
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -29,7 +33,7 @@ def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) ->
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
-    return array.astype(dtype, copy=False)
+    return np.require(array, dtype, ["C", "W"])
 
 
 def _rgb(name: str, value: Any, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:

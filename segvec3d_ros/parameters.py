@@ -13,7 +13,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from segvec3d_core.config import DEFAULT_VOCABULARY, ClusteringMethod, SegmentationConfig
+from segvec3d_core.config import DEFAULT_VOCABULARY, GRAVITY_FRAMES, ClusteringMethod, SegmentationConfig
 from segvec3d_core.object_map import MapConfig
 from segvec3d_core.text import MAX_CHARACTERS, TEMPLATES
 
@@ -121,7 +121,7 @@ SPECS: Mapping[str, Spec] = {
     "min_points": Spec(_CORE.min_points, "Leave out instances of fewer points.", 1, 10_000_000),
     "min_score": Spec(_CORE.min_score, "Leave out objects of a lower score, 0 to 1; surfaces stay.", 0.0, 1.0),
     "gravity_frames": Spec(
-        ["map", "odom", "world", "base_footprint", "base_link"],
+        list(GRAVITY_FRAMES),
         "Frames whose z axis points up; the first one that TF connects to the cloud tells where up is. A cloud in any "
         "other frame is taken as seen from that frame's origin.",
     ),

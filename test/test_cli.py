@@ -175,6 +175,20 @@ def test_segment_writes_a_picture_json_and_the_labelled_cloud(
     assert again["objects"] == values["objects"], "the same input and weights, another output"
 
 
+def test_a_cloud_without_a_viewpoint_can_be_given_one(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from segvec3d_core.io import read_cloud, write_cloud
+    from segvec3d_core.types import PointCloud
+
+    write_cloud(tmp_path / "cloud.ply", PointCloud(read_cloud(frames / "depth/f0.png").points))
+    arguments = ["find", "--model", str(weights), str(tmp_path / "cloud.ply"), "the thing left of the mug"]
+    assert "the cloud has no viewpoint" in error_of(capsys, *arguments)
+    assert main([*arguments, "--viewpoint", "0", "0", "0", "--up", "0", "-1", "0"]) in (0, 1)
+    assert "seen from the camera" in capsys.readouterr().out
+    assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0")
+
+
 def test_a_scan_in_pieces_is_segmented_in_tiles(
     frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,45 @@ def test_a_ply_leaves_out_the_rows_without_a_point(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_cloud(tmp_path / "cloud.ply").points, points[[0, 3]])
 
 
+def test_an_npz_keeps_where_up_is_and_where_it_was_seen_from(tmp_path: Path) -> None:
+    up, viewpoint = np.array([0, -1, 0], np.float32), np.array([0, 0, 0.5], np.float32)
+    write_cloud(tmp_path / "cloud.npz", PointCloud(some_cloud().points, None, up, viewpoint))
+    back = read_cloud(tmp_path / "cloud.npz")
+    np.testing.assert_array_equal(back.up, up)
+    np.testing.assert_array_equal(back.viewpoint, viewpoint)
+
+
+@pytest.mark.parametrize(("kind", "values"), [("float", (1.0, 0.5, 0.2)), ("ushort", (65535, 32768, 13107))])
+def test_colours_of_a_ply_mean_the_same_in_any_type(tmp_path: Path, kind: str, values: tuple[float, ...]) -> None:
+    names = ("x", "y", "z"), ("red", "green", "blue")
+    properties = [f"property {t} {name}" for t, group in zip(("float", kind), names, strict=True) for name in group]
+    header = ["ply", "format ascii 1.0", "element vertex 1", *properties, "end_header"]
+    (tmp_path / "c.ply").write_text("\n".join([*header, " ".join(map(str, (0, 0, 1, *values)))]) + "\n")
+    colors = read_cloud(tmp_path / "c.ply").colors
+    assert colors is not None
+    np.testing.assert_allclose(colors, [[255, 128, 51]], atol=1)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_pcd_of_64_bits_is_read(tmp_path: Path, compressed: bool) -> None:
+    import open3d as o3d
+
+    points = np.array([[1.0, 9.0, 7.0], [2.0, 9.5, 7.25]])
+    wide = o3d.t.geometry.PointCloud(o3d.core.Tensor.from_numpy(points))
+    o3d.t.io.write_point_cloud(tmp_path / "c.pcd", wide, compressed=compressed)
+    assert b"SIZE 8 8 8" in (tmp_path / "c.pcd").read_bytes()
+    np.testing.assert_array_equal(read_cloud(tmp_path / "c.pcd").points, points)
+
+
+def test_a_cloud_in_millimetres_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    points = some_cloud(200).points
+    for scale, warned in ((1.0, False), (1000.0, True)):
+        write_cloud(tmp_path / "c.npz", PointCloud(points * scale))
+        caplog.clear()
+        read_cloud(tmp_path / "c.npz")
+        assert ("are these millimetres?" in caplog.text) == warned
+
+
 def test_a_scan_keeps_its_labels(tmp_path: Path) -> None:
     labels = np.array([0, 3, 7], np.int32)
     write_cloud(tmp_path / "scan.npz", some_cloud(3), labels)
@@ -280,7 +319,9 @@ FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
     ("words.xyz", _bytes(b"one two three\n"), r"expected lines of x y z \[r g b\]"),
     ("ragged.xyz", _bytes(b"1 2 3\n1 2\n"), r"expected lines of x y z \[r g b\]"),
     ("two.xyz", _bytes(b"1 2\n"), "got 2 columns"),
-    ("rgb.xyz", _bytes(b"1 2 3 0 0 256\n"), "r g b between 0 and 255"),
+    ("normals.xyz", _bytes(b"1 2 3 0 0.6 0.8\n"), "r g b as whole numbers"),
+    ("seven.xyz", _bytes(b"1 2 3 9 0 0 255\n"), "got 7 columns"),
+    ("rgb.xyz", _bytes(b"1 2 3 0 0 256\n"), "r g b as whole numbers from 0 to 255"),
     ("noise.xyz", _bytes(b"\xff\xfe\x00\x81"), r"expected lines of x y z \[r g b\]"),
     ("noise.mcap", _bytes(b"not an mcap at all"), "not a readable bag"),
     ("noise.db3", _bytes(b"not a database at all"), "not a readable bag"),

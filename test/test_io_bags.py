@@ -21,8 +21,10 @@ def frame(number: int) -> PointCloud:
     return PointCloud.from_depth(depth, CAMERA)
 
 
-def write_bag(path: Path, storage: StoragePlugin, topics: dict[str, list[PointCloud]]) -> None:
-    """Record organised x y z clouds, one a second, and a string beside them."""
+def write_bag(
+    path: Path, storage: StoragePlugin, topics: dict[str, list[PointCloud]], frame_id: str = "camera", rows: int = 12
+) -> None:
+    """Record x y z clouds of so many rows, one a second, and a string beside them."""
     header, time = TYPES.types["std_msgs/msg/Header"], TYPES.types["builtin_interfaces/msg/Time"]
     field = TYPES.types["sensor_msgs/msg/PointField"]
     cloud_type, text_type = TYPES.types["sensor_msgs/msg/PointCloud2"], TYPES.types["std_msgs/msg/String"]
@@ -34,8 +36,9 @@ def write_bag(path: Path, storage: StoragePlugin, topics: dict[str, list[PointCl
             connection = writer.add_connection(topic, "sensor_msgs/msg/PointCloud2", typestore=TYPES)
             for second, cloud in enumerate(clouds):
                 message = cloud_type(
-                    header=header(stamp=time(sec=second, nanosec=5), frame_id="camera"),
-                    height=12, width=16, fields=fields, is_bigendian=False, point_step=12, row_step=192,
+                    header=header(stamp=time(sec=second, nanosec=5), frame_id=frame_id),
+                    height=rows, width=192 // rows, fields=fields, is_bigendian=False, point_step=12,
+                    row_step=2304 // rows,
                     data=np.frombuffer(cloud.points.tobytes(), np.uint8), is_dense=False,
                 )  # fmt: skip
                 raw = TYPES.serialize_cdr(message, "sensor_msgs/msg/PointCloud2")
@@ -54,6 +57,14 @@ def test_every_cloud_of_a_bag_comes_back_in_order(tmp_path: Path, storage: Stora
         assert cloud.viewpoint is not None
     file = next(path for path in (tmp_path / "bag").iterdir() if path.suffix in (".mcap", ".db3"))
     np.testing.assert_array_equal(read_cloud(file, index=2).points, clouds[2].points)
+
+
+def test_a_cloud_without_rows_is_seen_from_its_frame_unless_that_stands_upright(tmp_path: Path) -> None:
+    for name, seen in (("camera", True), ("map", False)):
+        write_bag(tmp_path / name, StoragePlugin.MCAP, {"/points": [frame(0)]}, name, rows=1)
+        cloud = read_cloud(tmp_path / name)
+        assert cloud.camera is None
+        assert (cloud.viewpoint is not None) == seen
 
 
 def test_a_topic_can_be_chosen_and_is_named_when_it_is_not_there(tmp_path: Path) -> None:

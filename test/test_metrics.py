@@ -83,7 +83,7 @@ def test_a_border_is_hit_within_the_tolerance(shift: int, boundary: float | None
 
 @pytest.mark.parametrize(
     ("found", "true", "precision", "recall", "detected"),
-    [(0, 0, 1, 1, 1), (0, 1, 1, 0, 0), (1, 0, 0, 1, 1)],
+    [(0, 0, 1, 1, 1), (0, 1, 1, 0, 0), (1, 0, 0, 1, 0)],
 )
 def test_nothing_predicted_and_nothing_there(
     found: int, true: int, precision: float, recall: float, detected: float

@@ -111,3 +111,19 @@ def test_a_match_is_found_again_among_the_matches():
     assert stranger not in matches
     assert (matches.index(second), matches.count(second), matches.count(stranger)) == (1, 1, 0)
     assert matches == Matches((first, second), "two things")
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.asfortranarray(POINTS),
+        np.concatenate([POINTS, POINTS], 1)[:, :3],
+        np.frombuffer(POINTS.tobytes(), np.float32),
+    ],
+    ids=["columns", "a part of a table", "read only"],
+)
+def test_points_lie_in_memory_as_kernels_are_compiled_for(points: np.ndarray) -> None:
+    cloud = PointCloud(points.reshape(-1, 3))
+    np.testing.assert_array_equal(cloud.points, POINTS)
+    assert cloud.points.flags.c_contiguous
+    assert cloud.points.flags.writeable

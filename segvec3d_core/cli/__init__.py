@@ -112,8 +112,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--clustering", choices=get_args(ClusteringMethod), help="how voxels become instances")
     group.add_argument("--voxel-size", type=float, metavar="M", help="voxel edge, metres (default: fits the cloud)")
     group.add_argument("--max-voxels", type=int, metavar="N", help="voxel budget; more is finer and slower")
-    group.add_argument("--max-range", type=float, metavar="M", help="drop points farther from the sensor, metres")
-    group.add_argument("--min-score", type=float, metavar="S", help="drop instances scored lower, 0 to 1")
+    group.add_argument(
+        "--max-range", type=float, metavar="M", help="drop points farther from the sensor (a scan's origin), m"
+    )
+    group.add_argument("--min-score", type=float, metavar="S", help="drop objects scored lower, 0 to 1; surfaces stay")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +129,11 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--camera", metavar="FILE", help="intrinsics of a depth image, JSON")
     group.add_argument("--index", type=int, default=0, metavar="N", help="which cloud of a bag or folder (default: 0)")
     group.add_argument("--topic", help="PointCloud2 topic of a bag (default: the first by name)")
+    for name, text in (
+        ("--viewpoint", "where the sensor stood; 0 0 0 for a cloud in a camera's own frame"),
+        ("--up", "direction against gravity (default: z for a cloud without a viewpoint)"),
+    ):
+        group.add_argument(name, type=float, nargs=3, metavar=("X", "Y", "Z"), help=text)
 
 
 def _segment(commands: Any) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from segvec3d_core.cli.common import configuration, load_model, progress
 from segvec3d_core.config import DEFAULT_VOCABULARY
@@ -29,6 +32,10 @@ Names = Sequence[tuple[str, float]]
 
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
     cloud = read_cloud(args.input, args.color, args.camera, args.index, args.topic)
+    if args.viewpoint is not None:
+        cloud = replace(cloud, viewpoint=np.array(args.viewpoint, np.float32))
+    if args.up is not None:
+        cloud = replace(cloud, up=np.array(args.up, np.float32))
     model = load_model(args)
     if getattr(args, "tiles", None) is not None:
         return model, cloud, _in_tiles(args, model, [cloud])
