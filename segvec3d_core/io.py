@@ -179,7 +179,8 @@ def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path |
 
 
 def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -> PointCloud:
-    """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre."""
+    """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre, or where they seem
+    to be millimetres."""
     if points.dtype.kind in "fiu" and points.size:
         _warn_if_coarse(path, points)
         _warn_if_wide(path, points)

@@ -47,9 +47,10 @@ if not numba.config.CACHE_DIR and not (  # type: ignore[attr-defined]
 def _start_threads() -> None:
     """Start numba's threads such that they sleep between kernels, unless the environment says otherwise.
 
-    A frame is some 70 short kernels with other work in between. By default OpenMP's threads would wait for the next one
-    spinning, all processors busy for as long as a frame takes, and no sooner done. The portable pool wakes one thread
-    more than there are processors for each kernel: five times as many changes from thread to thread as with OpenMP.
+    A frame is dozens of short kernels with other work in between. By default OpenMP's threads would wait for the next
+    one spinning, all processors busy for as long as a frame takes, and no sooner done. The portable pool wakes one
+    thread more than there are processors for each kernel: five times as many changes from thread to thread as with
+    OpenMP.
     """
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # GNU OpenMP reads them when it is loaded
     chosen = any(name in os.environ for name in names)
