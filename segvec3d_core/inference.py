@@ -78,7 +78,7 @@ class FusedNetwork:
         h, peak = self._concatenate(outputs, hierarchy)
         z = self._context(torch.from_numpy(peak))  # (5)
         fuse_in = self._fuse_in.copy()
-        fuse_in[:, 0] += (self._fuse_scene @ z).numpy().reshape(-1, PANEL)
+        fuse_in[:, 0].view(np.float32)[:] += (self._fuse_scene @ z).numpy().reshape(-1, PANEL)
         count = len(hierarchy.levels[0].inputs)
         f, e, logits = np.empty_like(h), padded(count, self._config.embedding), np.empty(count, np.float32)
         finish(blocks(count), h, fuse_in, self._fuse_out, *self._heads, f, e, logits)

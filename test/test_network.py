@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from segvec3d_core import SegVec3D
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.hierarchy import build_hierarchy, canonical_rotation
 from segvec3d_core.inference import FusedNetwork
+from segvec3d_core.kernels import amx
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
 from segvec3d_core.kernels.bonds import reference as bonds_reference
-from segvec3d_core.kernels.dense import TILE, dense, fold, gelu, pack, standardize
+from segvec3d_core.kernels.dense import PANEL, TILE, dense, fold, gelu, pack, standardize
 from segvec3d_core.network import PointAttention, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
+on_matrix_unit = pytest.mark.skipif(
+    not amx.available(), reason="the processor has no matrix unit (AMX), or the system does not lend it"
+)
 PAPER = NetworkConfig(channels=(32,), layers=(3,), edge_features=False, centre_vote=False)
 
 
@@ -58,7 +63,14 @@ def test_attention_weights_of_equation_1_sum_to_one():
     assert torch.allclose(out, ones, atol=1e-4)
 
 
+@pytest.fixture
+def float32(monkeypatch):
+    """All maps in float32, whatever the processor has."""
+    monkeypatch.setenv(amx.VARIABLE, "0")
+
+
 @pytest.mark.parametrize("k", [16, 11])
+@pytest.mark.usefixtures("float32")
 def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by_one(k):
     torch.manual_seed(1)
     network, x = PointAttention(NetworkConfig(neighbors=k)), hierarchy(NetworkConfig(neighbors=k))
@@ -75,6 +87,7 @@ def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by
 
 
 @pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
+@pytest.mark.usefixtures("float32")
 def test_a_packed_map_after_a_standardised_row_is_linear_after_layer_norm(depth, width):
     torch.manual_seed(depth)
     norm, linear = torch.nn.LayerNorm(depth), torch.nn.Linear(depth, width)
@@ -87,6 +100,54 @@ def test_a_packed_map_after_a_standardised_row_is_linear_after_layer_norm(depth,
     dense(normal, packed, out)
     assert np.allclose(out[:, :width], linear(norm(x)).detach().numpy(), atol=1e-4)
     assert (out[:, width:] == 0).all()
+
+
+@pytest.mark.parametrize("depth", [3, 32, 100])
+def test_weights_for_the_matrix_unit_are_rounded_as_torch_rounds(depth):
+    weight = torch.randn(depth + 1, 2, PANEL, generator=torch.Generator().manual_seed(depth))
+    packed = amx.pack(weight.numpy())
+    pairs = torch.from_numpy(packed[:, 1:].view(np.int16).reshape(2, -1, PANEL, 2)).view(torch.bfloat16)
+    rows = pairs.permute(1, 3, 0, 2).reshape(-1, 2, PANEL)
+    assert np.array_equal(packed[:, 0].view(np.float32), weight[0].numpy())
+    assert torch.equal(rows[:depth], weight[1:].bfloat16())
+    assert len(rows) % amx.DEPTH == 0
+    assert (rows[depth:] == 0).all()
+
+
+@pytest.mark.skipif(
+    not amx.available(), reason="the processor has no matrix unit (AMX), or the system does not lend it"
+)
+@pytest.mark.parametrize("tiles", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
+def test_the_matrix_unit_adds_up_products_of_rounded_numbers(depth, width, tiles):
+    torch.manual_seed(depth)
+    linear, x = torch.nn.Linear(depth, width), torch.randn(tiles * amx.ROWS, depth)
+    packed = pack(linear.weight, linear.bias)
+    assert packed.dtype == np.uint32
+    out = np.full((len(x), packed.shape[0] * packed.shape[2]), np.nan, np.float32)
+    dense(x.numpy(), packed, out)
+    rounded = torch.nn.functional.linear(x.bfloat16().float(), linear.weight.bfloat16().float(), linear.bias)
+    assert np.allclose(out[:, :width], rounded.detach().numpy(), atol=1e-5)
+    assert (out[:, width:] == 0).all()
+
+
+@pytest.mark.skipif(
+    not amx.available(), reason="the processor has no matrix unit (AMX), or the system does not lend it"
+)
+def test_the_network_says_nearly_the_same_on_the_matrix_unit(monkeypatch):
+    model = SegVec3D.load()
+    x = hierarchy(model.network.config)
+    answers = []
+    for chosen in "10":
+        monkeypatch.setenv(amx.VARIABLE, chosen)
+        network = PointAttention(model.network.config)
+        network.load_state_dict(model.network.state_dict())
+        with torch.inference_mode():
+            f, e, surface = network(x)
+            answers.append((f, e, surface, network.bonds(f, x.levels[0])))
+    for ours, exact in zip(*answers, strict=True):
+        assert (ours - exact).abs().mean() < 0.01 * exact.abs().mean()
+        assert not torch.equal(ours, exact)
 
 
 def test_the_fast_gelu_is_gelu():
@@ -107,6 +168,7 @@ def test_the_fast_gelu_is_gelu():
     ],
     ids=["shipped", "another size", "paper", "mean", "recomputed"],
 )
+@pytest.mark.usefixtures("float32")
 def test_without_gradient_the_network_says_the_same(config):
     """The fused kernels beside plain torch; forms that they do not know stay with torch."""
     torch.manual_seed(1)
@@ -121,6 +183,7 @@ def test_without_gradient_the_network_says_the_same(config):
     assert FusedNetwork.fits(network) is (config.edge_features and config.attention and not config.recompute)
 
 
+@pytest.mark.usefixtures("float32")
 def test_without_gradient_the_network_follows_its_weights():
     torch.manual_seed(0)
     network, x = PointAttention(), hierarchy(NetworkConfig())

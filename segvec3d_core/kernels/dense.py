@@ -12,23 +12,24 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from . import amx
 from .vectors import WIDE, Writer
 
 PANEL = 16
 """Columns of a tile: two registers of eight, or one of sixteen (AVX-512)."""
-TILE = 12 * WIDE // PANEL
-"""Rows of a tile, for twelve sums, as many as sixteen registers can keep at work."""
+TILE = 6 if WIDE < PANEL else PANEL
+"""Rows of a tile: twelve sums in sixteen registers, or sixteen in thirty-two."""
 BLOCK = 96
 """Most rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
 
 
-Packed = NDArray[np.float32]
+Packed = NDArray[np.float32] | NDArray[np.uint32]
 """A linear map (K -> M) laid out for ``dense``: (P, 1 + K, 16) float32, 16 output columns to a panel, the last one
-padded with zeros; the first row of each panel is the bias."""
+padded with zeros; the first row of each panel is the bias. For the matrix unit uint32, see ``amx.pack``."""
 
 
 def pack(weight: Tensor, bias: Tensor) -> Packed:
@@ -38,7 +39,8 @@ def pack(weight: Tensor, bias: Tensor) -> Packed:
     columns = np.zeros((1 + depth, panels * PANEL), np.float32)
     columns[0, :outputs] = bias.detach().numpy()
     columns[1:, :outputs] = weight.detach().T.numpy()
-    return np.ascontiguousarray(columns.reshape(1 + depth, panels, PANEL).transpose(1, 0, 2))
+    tiled = columns.reshape(1 + depth, panels, PANEL)
+    return amx.pack(tiled) if amx.available() else np.ascontiguousarray(tiled.transpose(1, 0, 2))
 
 
 def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
@@ -82,16 +84,33 @@ def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _in_registers(x, packed, out):  # type: ignore[no-untyped-def]
+    for i in range(0, len(x), TILE):
+        for p in range(len(packed)):
+            _tile(x, i, packed, p, out)  # type: ignore[call-arg]
+
+
+def _map(x, packed, out):  # type: ignore[no-untyped-def]
+    """As ``packed`` is laid out: in the vector registers or on the matrix unit."""
+
+
+@overload(_map)
+def _choose(x, packed, out):  # type: ignore[no-untyped-def]
+    if packed.dtype == types.uint32:
+        return lambda x, packed, out: amx.linear(x, packed, out)
+    return lambda x, packed, out: _in_registers(x, packed, out)
+
+
+@njit(cache=True, nogil=True)
 def dense(x, packed, out):  # type: ignore[no-untyped-def]
     """The linear map of each row.
 
     Args:
-        x: (R, >= K) float32, R a multiple of ``TILE``, of which the first K columns are read; packed: from ``pack``.
+        x: (R, >= K) float32, R a multiple of ``TILE``, of which the first K columns are read and what lies beyond is
+            finite; packed: from ``pack``.
         out: (R, 16 P) float32 to write.
     """
-    for i in range(0, len(x), TILE):
-        for p in range(len(packed)):
-            _tile(x, i, packed, p, out)  # type: ignore[call-arg]
+    _map(x, packed, out)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -1,0 +1,182 @@
+"""Linear maps on the processor's matrix unit (Intel AMX, servers from 2023 on): bfloat16 in, float32 sums out.
+
+The unit multiplies tiles of 16 x 32 numbers at several times the rate of the vector registers. Weights and inputs keep
+8 bits of mantissa there, as in training with bfloat16; what is between the maps stays float32.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import config, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+VARIABLE = "SEGVEC3D_BF16"
+"""Environment variable; 0 keeps all maps in float32."""
+ROWS = 16
+"""Rows of a tile."""
+DEPTH = 32
+"""Inputs that one instruction multiplies."""
+ASK_PERMISSION, TILE_DATA = 0x1023, 18
+"""Of the system call ``arch_prctl``: a process must ask Linux before it uses the tiles' registers."""
+ARCH_PRCTL = 158
+
+_SHAPES = np.zeros(64, np.uint8)
+_SHAPES[0] = 1  # palette
+_SHAPES[16:32].view(np.uint16)[:] = 64  # bytes of a row of each of the eight tiles
+_SHAPES[48:56] = ROWS
+
+
+@functools.cache
+def _supported() -> bool:
+    """Whether processor, compiler and system have the tiles."""
+    features = binding.get_host_cpu_features()
+    if not (features.get("amx-bf16") and features.get("amx-tile") and features.get("avx512f")):
+        return False
+    if config.CPU_NAME or config.CPU_FEATURES or platform.system() != "Linux":  # type: ignore[attr-defined]
+        return False
+    return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, ASK_PERMISSION, TILE_DATA) == 0)
+
+
+def available() -> bool:
+    """Whether linear maps run on the matrix unit in this process."""
+    return os.environ.get(VARIABLE, "1") != "0" and _supported()
+
+
+def _call(builder: Any, name: str, *arguments: Any) -> None:
+    kinds = [argument.type for argument in arguments]
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), kinds), f"llvm.x86.{name}")
+    builder.call(function, arguments)
+
+
+def _bytes(builder: Any, array: Any, offset: Any) -> Any:
+    return builder.bitcast(builder.gep(array.data, [offset]), cgutils.voidptr_t)
+
+
+def _configure(typingctx: Any, shapes: Any) -> Any:
+    """Give the eight tiles their shapes."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        _call(builder, "ldtilecfg", builder.bitcast(array.data, cgutils.voidptr_t))
+        return context.get_dummy_value()
+
+    return types.void(shapes), generate
+
+
+def _release(typingctx: Any) -> Any:
+    """Give the tiles back, so that the system need not keep them where threads change."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _call(builder, "tilerelease")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def _tiles(many: int) -> Any:
+    """An intrinsic for ``many`` tiles of rows, at most three, under each other, and one panel: sums in tiles 0 to 2,
+    rows in 3 to 5, weights in 7. Three sums at once hide how long one takes."""
+
+    @intrinsic
+    def tiles(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, i, packed, p, out = (
+                context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else value
+                for kind, value in zip(signature.args, args, strict=True)
+            )
+
+            def number(value: int) -> Any:
+                return context.get_constant(types.intp, value)
+
+            def tile(index: int) -> Any:
+                return ir.Constant(ir.IntType(8), index)
+
+            x_width, out_width, depth = (cgutils.unpack_tuple(builder, array.shape)[1] for array in (x, out, packed))
+            rows = [builder.add(i, number(r * ROWS)) for r in range(many)]
+            panel = builder.mul(builder.mul(p, number(ROWS)), depth)
+            for r in range(many):  # a stride of nothing: the bias in every row
+                _call(builder, "tileloadd64", tile(r), _bytes(builder, packed, panel), number(0))
+            steps = builder.sdiv(builder.sub(depth, number(1)), number(ROWS))
+            with cgutils.for_range(builder, steps) as loop:
+                weights = builder.add(panel, builder.mul(number(ROWS), builder.add(
+                    number(1), builder.mul(loop.index, number(ROWS)))))  # fmt: skip
+                _call(builder, "tileloadd64", tile(7), _bytes(builder, packed, weights), number(4 * ROWS))
+                for r, row in enumerate(rows):
+                    at = builder.add(builder.mul(row, x_width), builder.mul(loop.index, number(DEPTH)))
+                    stride = builder.mul(x_width, number(2))
+                    _call(builder, "tileloadd64", tile(3 + r), _bytes(builder, x, at), stride)
+                    _call(builder, "tdpbf16ps", tile(r), tile(3 + r), tile(7))
+            for r, row in enumerate(rows):
+                at = builder.add(builder.mul(row, out_width), builder.mul(p, number(ROWS)))
+                _call(builder, "tilestored64", tile(r), _bytes(builder, out, at), builder.mul(out_width, number(4)))
+            return context.get_dummy_value()
+
+        return types.void(x, types.intp, packed, types.intp, out), generate
+
+    return tiles
+
+
+_begin: Any = intrinsic(_configure)
+_end: Any = intrinsic(_release)
+_one, _two, _three = _tiles(1), _tiles(2), _tiles(3)
+
+
+@njit(cache=True, nogil=True)
+def _round(x, rounded):  # type: ignore[no-untyped-def]
+    """The first columns of a float32 block as bfloat16, rounded to the nearest and to even; zeros where it is not as
+    wide."""
+    bits, width = x.view(np.uint32), min(x.shape[1], rounded.shape[1])
+    for i in range(len(x)):
+        row, to = bits[i], rounded[i]
+        for c in range(width):
+            odd = (row[c] >> np.uint32(16)) & np.uint32(1)
+            to[c] = np.uint16((row[c] + np.uint32(0x7FFF) + odd) >> np.uint32(16))
+        to[width:] = np.uint16(0)
+
+
+@njit(cache=True, nogil=True)
+def linear(x, packed, out):  # type: ignore[no-untyped-def]
+    """``dense.dense`` on the matrix unit.
+
+    Args:
+        x: (R, .) float32, R a multiple of ``ROWS``, whatever lies beyond the K columns finite; packed: from ``pack``.
+        out: (R, 16 P) float32 to write.
+    """
+    rounded = np.empty((len(x), 2 * (packed.shape[1] - 1)), np.uint16)
+    _round(x, rounded)
+    _begin(_SHAPES)
+    i = 0
+    while i + 3 * ROWS <= len(x):
+        for p in range(len(packed)):
+            _three(rounded, i, packed, p, out)
+        i += 3 * ROWS
+    if i + 2 * ROWS <= len(x):
+        for p in range(len(packed)):
+            _two(rounded, i, packed, p, out)
+    elif i < len(x):
+        for p in range(len(packed)):
+            _one(rounded, i, packed, p, out)
+    _end()
+
+
+def pack(columns: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """A (1 + K, P, 16) float32 map, the first row being the bias, for ``linear``.
+
+    Returns:
+        (P, 1 + K / 2, 16) uint32, K filled up with zeros to a multiple of ``DEPTH``: the bits of the bias, then the
+        weights of two inputs at a time as bfloat16.
+    """
+    weights = columns[1:]
+    weights = np.concatenate([weights, np.zeros((-len(weights) % DEPTH, *weights.shape[1:]), np.float32)])
+    rounded = np.empty(weights.shape, np.uint16)
+    _round(weights.reshape(len(weights), -1), rounded.reshape(len(weights), -1))
+    pairs = rounded[0::2].astype(np.uint32) | rounded[1::2].astype(np.uint32) << np.uint32(16)
+    return np.ascontiguousarray(np.concatenate([columns[:1].view(np.uint32), pairs]).transpose(1, 0, 2))
