@@ -1,7 +1,8 @@
 """How good is an object map on sequences whose things are known: identities, duplicates, ghosts, boxes, retrieval.
 
 The truth at a time is what could be known then: of every thing that is there, the surface that was in view since it was
-last put down. A map's object and a thing share space where points of one lie within ``NEAR`` of the other's; from the
+last put down, as it is and not as the sensor read it: after a minute, what a stereo camera misread around a small thing
+is many times the thing. A map's object and a thing share space where points of one lie within ``NEAR`` of the other's; from the
 share of each, P and R, follows the intersection over union, 1 / (1/P + 1/R - 1). What left its place unseen, what has
 hardly been in view, and table tops, surface in one view and object in another, count neither way.
 """
@@ -72,6 +73,8 @@ class SequenceFrame(Protocol):
     def T_true(self) -> NDArray[np.float64]: ...
     @property
     def instance(self) -> NDArray[np.int32]: ...
+    @property
+    def surface(self) -> NDArray[np.float32]: ...
     @property
     def things(self) -> Sequence[Thing]: ...
 
@@ -229,7 +232,6 @@ class SequenceScorer:
 
     def _observe(self, frame: SequenceFrame) -> None:
         """Gather what each thing shows, and drop what is seen to have gone."""
-        T = frame.T_true.astype(np.float32)
         order = np.argsort(frame.instance, kind="stable")
         starts = np.searchsorted(frame.instance[order], np.arange(len(frame.things) + 1))
         time = frame.stamp_ns / 1e9
@@ -248,7 +250,7 @@ class SequenceScorer:
             clear = len(pixels) >= CLEAR_SHARE * len(frame.instance)
             self._note_view(known, clear, time)
             if len(pixels):
-                seen = frame.cloud.points[pixels[:: max(1, len(pixels) // 3000)]] @ T[:3, :3].T + T[:3, 3]
+                seen = frame.surface[pixels[:: max(1, len(pixels) // 3000)]]
                 known.points = _thin(np.concatenate([known.points, seen]))
                 known.clear += clear
         self._stale = [left for points in self._stale if len(left := _unseen(points, frame)) > 0.3 * len(points)]

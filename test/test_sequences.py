@@ -62,6 +62,15 @@ def test_points_of_a_thing_lie_in_its_true_box():
         assert np.percentile(local.max(1), 80) < 0.02
 
 
+@pytest.mark.parametrize("seed", [0, 6], ids=["kinect", "stereo"])
+def test_the_true_surface_of_a_thing_lies_in_its_box_however_noisy_the_depth(seed):
+    for frame in frames(replace(SEQUENCES[seed], width=160, height=120, seconds=1.0)):
+        assert np.array_equal(np.isfinite(frame.surface).all(1), frame.instance >= 0)
+        for thing in (t for t in frame.things if t.counted):
+            local = (frame.surface[frame.instance == thing.identity] - thing.box.center) @ thing.box.rotation
+            assert (np.abs(local) <= thing.box.size / 2 + 1e-3).all()
+
+
 def test_the_light_stays_as_it_is():
     light = [sequences._SteadyLight(np.random.default_rng(1), np.random.default_rng(k)) for k in (2, 3)]
     a, b = (sample_light(cast(np.random.Generator, rng)) for rng in light)

@@ -61,6 +61,8 @@ class SimulatedFrame:
         color: (H, W, 3) uint8 RGB.
         depth: (H, W) float32 metres along z, NaN without return.
         instance: (H, W) int32, index into ``entities``, -1 without return.
+        surface: (H, W, 3) float32 metres, the place that each pixel shows, without noise, in the scene's frame; NaN
+            without return.
         entities: the things of the scene, centres in the optical frame; those out of view included.
         camera: intrinsics.
         up: (3,) float32 unit vector against gravity in the optical frame.
@@ -70,6 +72,7 @@ class SimulatedFrame:
     color: NDArray[np.uint8]
     depth: NDArray[np.float32]
     instance: NDArray[np.int32]
+    surface: NDArray[np.float32]
     entities: tuple[Entity, ...]
     camera: Camera
     up: NDArray[np.float32]
@@ -204,12 +207,13 @@ def render(
         read = np.where(_in_workspace(scene, points, view.eye).ravel()[source], read, np.float32(np.nan))
     instance = np.where(np.isfinite(read), instance, -1).astype(np.int32)
     read = np.where(instance >= 0, read, np.float32(np.nan))
+    surface = np.where((instance >= 0)[..., None], points.reshape(-1, 3)[source], np.float32(np.nan))
     kinds = _kinds(scene, instance, points, source)
     entities = tuple(
         replace(e, kind=kind, center=((e.center - view.eye) @ view.rotation).astype(np.float32))
         for e, kind in zip(scene.entities, kinds, strict=True)
     )
-    return SimulatedFrame(color, read, instance, entities, camera, view.up, sensor)
+    return SimulatedFrame(color, read, instance, surface, entities, camera, view.up, sensor)
 
 
 def _kinds(

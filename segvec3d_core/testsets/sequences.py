@@ -114,6 +114,7 @@ class SequenceFrame:
         cloud: N points, organised, in the optical frame, with colours, camera and ``up`` as the told pose has it.
         T_map_camera: (4, 4) told to the map, with noise; T_true: (4, 4) without.
         instance: (N,) int32, identity of each point, -1 for none.
+        surface: (N, 3) float32, where in the map's frame lies what each pixel shows, without noise; NaN for none.
         things: what is true, by identity.
     """
 
@@ -122,6 +123,7 @@ class SequenceFrame:
     T_map_camera: NDArray[np.float64]
     T_true: NDArray[np.float64]
     instance: NDArray[np.int32]
+    surface: NDArray[np.float32]
     things: tuple[Thing, ...]
 
 
@@ -174,7 +176,7 @@ def _frame(
     T[:3, :3] = Rotation.from_rotvec(error[3:]).as_matrix() @ view.rotation
     cloud = PointCloud.from_depth(seen.depth, camera, seen.color, up=T[2, :3].astype(np.float32))
     stamp = 1_000_000_000 + round(index / spec.rate * 1e9)
-    return SequenceFrame(stamp, cloud, T, T_true, seen.instance.ravel(), world.things())
+    return SequenceFrame(stamp, cloud, T, T_true, seen.instance.ravel(), seen.surface.reshape(-1, 3), world.things())
 
 
 class _SteadyLight:
