@@ -2,9 +2,9 @@
 
 The truth at a time is what could be known then: of every thing that is there, the surface that was in view since it was
 last put down, as it is and not as the sensor read it: after a minute, what a stereo camera misread around a small thing
-is many times the thing. A map's object and a thing share space where points of one lie within ``NEAR`` of the other's; from the
-share of each, P and R, follows the intersection over union, 1 / (1/P + 1/R - 1). What left its place unseen, what has
-hardly been in view, and table tops, surface in one view and object in another, count neither way.
+is many times the thing. A map's object and a thing share space where points of one lie within ``NEAR`` of the other's;
+from the share of each, P and R, follows the intersection over union, 1 / (1/P + 1/R - 1). What left its place unseen,
+what has hardly been in view, and table tops, surface in one view and object in another, count neither way.
 """
 
 from __future__ import annotations

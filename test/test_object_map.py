@@ -8,6 +8,7 @@ import pytest
 from boxes import AWAY, CAMERA, CAN, FRONT, MUG, SECOND, SIDE, Block, Robot, look, pose, see
 
 from segvec3d_core.object_map import MapConfig, ObjectMap
+from segvec3d_core.object_map.anchor import Anchor
 from segvec3d_core.relations import Layout
 from segvec3d_core.types import Match, Matches, PointCloud, Scene
 
@@ -201,11 +202,13 @@ def test_what_the_border_cuts_waits_longer():
     assert len(cut.objects()) == 1
 
 
+WALL = Block((-0.3, 0, 0), (0.2, 0.4, 0.3), look=3)
+
+
 def test_an_error_of_the_pose_does_not_inflate_boxes():
     robot, rng = Robot(), np.random.default_rng(0)
-    blocks = [MUG, CAN, Block((-0.3, 0, 0), (0.2, 0.4, 0.3), look=3)]
     for _ in range(40):
-        scene, cloud = see(blocks, FRONT)
+        scene, cloud = see([MUG, CAN, WALL], FRONT)
         T = FRONT.copy()
         T[:3, 3] += rng.normal(0, 0.01 / 3**0.5, 3)
         robot.stamp += SECOND // 5
@@ -213,6 +216,52 @@ def test_an_error_of_the_pose_does_not_inflate_boxes():
     sizes = [thing.object.box.size.max() for thing in robot.objects().values()]
     assert len(sizes) == 3
     assert max(sizes) < 0.44
+
+
+def test_the_map_lies_where_poses_are_told_on_the_average_and_not_where_the_first_was():
+    rng, first = np.random.default_rng(0), _motion(2.0, (0.03, -0.02, 0.01))
+    anchor = Anchor(np.array([40.0, -7.0, 0.0]))
+    for _ in range(400):  # drawn as the first pose was told, seen by later ones that are right on the average
+        true = pose(tuple(rng.normal((1.0, 0.0, 0.7), 0.3)))
+        told = _motion(rng.normal(0, 0.5), rng.normal(0, 0.005, 3)) @ true
+        told[:3, 3] += anchor.origin
+        anchor.note(told, first @ true, 0.5)
+    points = rng.uniform(-1, 1, (50, 3)).astype(np.float32)
+    drawn = (points @ first[:3, :3].T + first[:3, 3]).astype(np.float32)
+    assert np.linalg.norm(drawn - points, axis=1).max() > 0.04
+    assert np.linalg.norm(anchor.place(drawn) - anchor.origin - points, axis=1).max() < 0.005
+    assert np.allclose(anchor.turn(first[:3, :3]), np.eye(3), atol=0.003)
+
+
+def test_a_cloud_that_fits_badly_does_not_move_the_map(robot):
+    robot.watch([MUG, CAN])
+    before = robot.map.snapshot()[2].object.centroid
+    robot.watch([CAN, Block(MUG.at, (0.17, 0.17, 0.21), look=8)], seconds=5.0)
+    moved = robot.map.snapshot()[2].object.centroid - before
+    assert np.linalg.norm(moved[:2]) < 0.003
+
+
+def test_boxes_and_clouds_lie_in_the_same_place_wherever_the_map_lies():
+    robot, rng = Robot(), np.random.default_rng(0)
+    for _ in range(20):
+        T = _motion(rng.normal(0, 1), rng.normal(0, 0.01, 3)) @ FRONT
+        robot.stamp += SECOND // 5
+        robot.map.update(*see([MUG, CAN, WALL], FRONT), T, robot.stamp)
+    snapshot = robot.map.snapshot()
+    assert not np.allclose(robot.map._anchor.T, np.eye(4), atol=1e-4)
+    assert np.allclose(snapshot.up, [0, 0, 1], atol=1e-3)
+    for thing, (points, _) in zip(snapshot, snapshot.clouds, strict=True):
+        assert np.allclose(points.mean(0), thing.object.centroid, atol=1e-4)
+        assert np.allclose(thing.object.box.rotation[:, 2], snapshot.up, atol=1e-3)
+        local = np.abs((points - thing.object.box.center) @ thing.object.box.rotation)
+        assert (local < thing.object.box.size / 2 + 0.02).mean() > 0.95
+
+
+def _motion(degrees: float, shift) -> np.ndarray:
+    """(4, 4) turned about the vertical, then shifted by metres."""
+    T, a = np.eye(4), np.deg2rad(degrees)
+    T[:2, :2], T[:3, 3] = [[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]], shift
+    return T
 
 
 def test_ids_are_never_used_again(robot):

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from boxes import CAN, MUG, Block, Robot
+from boxes import CAN, FRONT, MUG, SECOND, Block, Robot, see
 
 from segvec3d_core.object_map import ObjectMap, storage
 
@@ -30,6 +30,28 @@ def test_a_saved_map_comes_back(robot, tmp_path):
         assert np.allclose(a.object.embedding, b.object.embedding)
     assert other.watch([MUG, CAN]) == ids
     assert max(other.watch([MUG, CAN, Block((0.3, 0, 0), look=9)])) > max(ids)
+
+
+def test_a_map_comes_back_where_it_was_said_to_lie(tmp_path):
+    robot, rng = Robot(), np.random.default_rng(0)
+    for _ in range(20):
+        T = FRONT.copy()
+        T[:3, 3] += rng.normal(0, 0.01, 3)
+        robot.stamp += SECOND // 5
+        robot.map.update(*see([MUG, CAN], FRONT), T, robot.stamp)
+    before = robot.map.snapshot()
+    robot.map.save(tmp_path / "map.npz")
+    other, former = ObjectMap(), ObjectMap()
+    other.load(tmp_path / "map.npz")
+    assert np.allclose(other.snapshot().cloud().points, before.cloud().points, atol=1e-5)
+    with np.load(tmp_path / "map.npz") as file:  # as version 1 had it
+        arrays = {name: file[name] for name in file.files if name != "anchor"}
+    about = json.loads(str(arrays["about"])) | {"version": 1}
+    del about["anchored"]
+    np.savez(tmp_path / "former.npz", **arrays | {"about": np.array(json.dumps(about))})
+    former.load(tmp_path / "former.npz")
+    moved = np.linalg.norm(former.snapshot().cloud().points - before.cloud().points, axis=1)
+    assert 1e-4 < moved.max() < 0.05
 
 
 def test_an_empty_map_can_be_saved(tmp_path):
@@ -87,7 +109,7 @@ def _mixed_up(path):
         (lambda path: path.write_text("hello"), "not an object map, or a damaged one"),
         (lambda path: np.save(path.open("wb"), np.zeros(3)), "not an object map, or a damaged one"),
         (lambda path: np.savez(path, points=np.zeros(3)), "not an object map, or a damaged one"),
-        (_older, f"expected an object map of version {storage.VERSION}, got version 0"),
+        (_older, f"expected an object map of version 1 or {storage.VERSION}, got version 0"),
         (_mixed_up, "a damaged object map"),
     ],
 )

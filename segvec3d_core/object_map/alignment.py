@@ -21,6 +21,9 @@ POINTS = 3000
 STEPS = 6
 """Iterations."""
 
+COARSE_STEPS = 2
+"""Those in which what lies far off pulls, too; then it is taken for another thing."""
+
 SETTLED = 2e-4
 """A step of less, radians and metres, is the last."""
 
@@ -34,8 +37,8 @@ LARGEST_TURN = np.deg2rad(4.0)
 """A larger correction in orientation is taken for a mistake."""
 
 PULL = 0.8
-"""Share of a correction that is made. The rest lets the told poses, whose errors average out, pull the map to where it
-belongs; made in full, the error of the first pose would stay for good."""
+"""Share of a correction that is made. The rest lets told poses, whose errors average out, straighten what earlier
+clouds have bent; where the map lies as a whole is ``Anchor``'s."""
 
 
 def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float) -> NDArray[np.float64] | None:
@@ -82,8 +85,8 @@ def align(xyz, T, camera, width, height, points, reach):  # type: ignore[no-unty
         reach: farthest along the ray that a pair lies apart, metres.
     """
     T, pairs = T.copy(), 0
-    for _ in range(STEPS):
-        A, b, pairs = _normal_equations(xyz, T, camera, width, height, points, reach)
+    for step_number in range(STEPS):
+        A, b, pairs = _normal_equations(xyz, T, camera, width, height, points, reach, step_number >= COARSE_STEPS)
         if pairs < FEWEST_PAIRS:
             break
         ballast = 0.01 * (A[3, 3] + A[4, 4] + A[5, 5]) / 3 + 1e-9
@@ -133,7 +136,7 @@ def _solve(A, b):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True, nogil=True)
-def _normal_equations(xyz, T, camera, width, height, points, reach):  # type: ignore[no-untyped-def]  # compiled
+def _normal_equations(xyz, T, camera, width, height, points, reach, strict):  # type: ignore[no-untyped-def]  # compiled
     """A (6, 6) and b (6,) of the least squares for a small motion (rotation vector, then translation), and the number
     of pairs in them."""
     A, b = np.zeros((6, 6)), np.zeros(6)
@@ -168,7 +171,9 @@ def _normal_equations(xyz, T, camera, width, height, points, reach):  # type: ig
         residual = nx * (seen[0] - x) + ny * (seen[1] - y) + nz * (seen[2] - z)
         # The sensor's error grows with the square of the distance.
         weight = 1.0 / (1.0 + z * z) ** 2
-        if abs(residual) > 0.01:
+        if strict:
+            weight /= (1.0 + (residual / 0.01) ** 2) ** 2
+        elif abs(residual) > 0.01:
             weight *= 0.01 / abs(residual)
         row[0], row[1], row[2] = y * nz - z * ny, z * nx - x * nz, x * ny - y * nx
         row[3], row[4], row[5] = nx, ny, nz

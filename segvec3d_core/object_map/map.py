@@ -15,6 +15,7 @@ from ..relations import View
 from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
 from . import fusing, looking, storage
 from .alignment import correction
+from .anchor import Anchor
 from .association import Evidence, Sight, checked, gather, match_by_space
 from .config import MapConfig
 from .entry import WEIGHT_CAP, Entry, Stack, Voxels
@@ -66,7 +67,7 @@ class ObjectMap:
         with self._lock:
             self._entries: list[Entry] = []
             self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
-            self._origin, self._anchored = np.zeros(3), False
+            self._anchor: Anchor | None = None
             self._up = np.array([0.0, 0.0, 1.0])
             self._viewpoint: NDArray[np.float64] | None = None
             self._camera_axes: NDArray[np.float64] | None = None
@@ -107,23 +108,26 @@ class ObjectMap:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")
             seconds = 0.0 if self._stamp is None else min((stamp_ns - self._stamp) / 1e9, LONGEST_STEP)
-            if not self._anchored:
-                self._origin, self._anchored = np.floor(T[:3, 3]), True
+            anchor = self._anchor = self._anchor or Anchor(np.floor(T[:3, 3]))
             self._stamp = stamp_ns
-            self._note_up(scene, cloud, T)
             self._note_view(scene, cloud, T)
             self._colored |= cloud.colors is not None
-            T[:3, 3] -= self._origin
-            return self._update(scene, cloud, T, stamp_ns, seconds)
+            return self._update(scene, cloud, T, anchor, stamp_ns, seconds)
 
     def _update(
-        self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64], stamp: int, seconds: float
+        self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64], anchor: Anchor, stamp: int, seconds: float
     ) -> tuple[int, ...]:
+        T = anchor.own(told)
+        self._note_up(scene, cloud, T)
         if cloud.camera is not None:
             candidates = self._in_view(cloud.camera, T)
             stack = Stack.of(candidates)
-            corrected = correction(stack, cloud, T, self.config.max_correction) if self.config.correct_pose else None
-            sight = Sight.of(scene, cloud, T if corrected is None else corrected)
+            if self.config.correct_pose:
+                corrected = correction(stack, cloud, anchor.near(told), self.config.max_correction)
+                if corrected is not None:
+                    T = corrected
+                    anchor.note(told, T, seconds)
+            sight = Sight.of(scene, cloud, T)
         else:
             sight = Sight.of(scene, cloud, T)
             candidates = self._near(sight.xyz)
@@ -329,25 +333,26 @@ class ObjectMap:
         """The objects as they are now, by id."""
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
-            objects = tuple(self._describe(entry) for entry in entries)
-            clouds = tuple(((e.voxels.xyz + self._origin).astype(np.float32), e.voxels.colors) for e in entries)
+            anchor = self._anchor or Anchor(np.zeros(3))
+            objects = tuple(self._describe(entry, anchor) for entry in entries)
+            clouds = tuple((anchor.place(e.voxels.xyz), e.voxels.colors) for e in entries)
             viewpoint, axes = (
                 None if values is None else values.astype(np.float32) for values in (self._viewpoint, self._camera_axes)
             )
-            return MapSnapshot(objects, clouds, self._up.astype(np.float32), self._stamp or 0, viewpoint, axes)
+            return MapSnapshot(objects, clouds, anchor.turn(self._up), self._stamp or 0, viewpoint, axes)
 
     def first_seen(self) -> dict[int, int]:
         """When each object, told of or not yet, was first seen: nanoseconds by id."""
         with self._lock:
             return {entry.id: entry.first_seen for entry in self._entries}
 
-    def _describe(self, entry: Entry) -> MapObject:
+    def _describe(self, entry: Entry, anchor: Anchor) -> MapObject:
         box, (centroid, color) = entry.box(self._up), entry.middle()
         thing = SceneObject(
             entry.kind,
             entry.score,
-            Box((box.center + self._origin).astype(np.float32), box.rotation, box.size),
-            (centroid + self._origin).astype(np.float32),
+            Box(anchor.place(box.center), anchor.turn(box.rotation), box.size),
+            anchor.place(centroid),
             entry.look(),
             color if self._colored else None,
             len(entry.voxels),
@@ -383,8 +388,11 @@ class ObjectMap:
         """
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
-            place = self._origin.copy(), self._up.copy()
-            saved = storage.Saved(entries, self._next_id, *place, self._stamp, self.frame, self._colored, self.weights)
+            anchor = self._anchor or Anchor(np.zeros(3))
+            saved = storage.Saved(
+                entries, self._next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds, self._up.copy(),
+                self._stamp, self.frame, self._colored, self.weights,
+            )  # fmt: skip
         storage.write(Path(path), saved)
         return len(entries)
 
@@ -409,11 +417,11 @@ class ObjectMap:
             raise ValueError(f"{path}: expected a map {made}: what they embed cannot be compared")
         with self._lock:
             self.clear()
-            self._entries, self._origin, self._up = saved.entries, saved.origin, saved.up
+            self._entries, self._up = saved.entries, saved.up
+            self._anchor = Anchor(saved.origin, saved.anchor, saved.anchored)
             self.frame, self._colored = saved.frame, saved.colored
             self.weights = self.weights or saved.weights
             self._next_id = max(self._next_id, saved.next_id)
-            self._anchored = True
             for entry in self._entries:
                 entry.measure()
         return len(saved.entries)

@@ -16,22 +16,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .anchor import FIRST
 from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
-VERSION = 1
+VERSION = 2
+"""Version 1 had no anchor: its objects lie where they are in the map's own coordinates."""
 
 _TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "sightings", "seen", "missed", "doubted")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saved:
-    """What a file holds: the confirmed objects, and what names and places them; ``frame`` is the name of theirs,
-    ``colored`` says whether their colours have been seen, and ``weights`` which ones embedded them, "" for unknown."""
+    """What a file holds: the confirmed objects, and what names and places them.
+
+    Attributes:
+        origin: (3,), anchor: (4, 4), anchored: seconds, see ``Anchor``; up: (3,) in the map's own coordinates.
+        frame: name of the frame that poses are told in; colored: whether colours have been seen; weights: which ones
+            embedded the objects, "" for unknown.
+    """
 
     entries: list[Entry]
     next_id: int
     origin: NDArray[np.float64]
+    anchor: NDArray[np.float64]
+    anchored: float
     up: NDArray[np.float64]
     stamp: int | None
     frame: str = ""
@@ -51,6 +60,7 @@ def write(path: Path, saved: Saved) -> None:
         "version": VERSION,
         "next_id": saved.next_id,
         "stamp": saved.stamp,
+        "anchored": saved.anchored,
         "frame": saved.frame,
         "colored": saved.colored,
         "weights": saved.weights,
@@ -59,6 +69,7 @@ def write(path: Path, saved: Saved) -> None:
     arrays: dict[str, Any] = {
         "about": np.array(json.dumps(about)),
         "origin": saved.origin,
+        "anchor": saved.anchor,
         "up": saved.up,
         "lengths": np.array([len(entry.voxels) for entry in saved.entries], np.int64),
         "embeddings": _joined([entry.embedding[None] for entry in saved.entries], (0, 0), np.float32),
@@ -102,13 +113,17 @@ def read(path: Path) -> Saved:
         raise ValueError(f"{path}: not an object map, or a damaged one: {error}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"{path}: expected an object map, got another file")
-    if about.get("version") != VERSION:
-        raise ValueError(f"{path}: expected an object map of version {VERSION}, got version {about.get('version')}")
+    if about.get("version") not in (1, VERSION):
+        raise ValueError(
+            f"{path}: expected an object map of version 1 or {VERSION}, got version {about.get('version')}"
+        )
     try:
         return Saved(
             _entries(about, arrays),
             int(about["next_id"]),
             arrays["origin"],
+            arrays.get("anchor", np.eye(4)),
+            float(about.get("anchored", FIRST)),
             arrays["up"],
             about["stamp"],
             about["frame"],
