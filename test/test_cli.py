@@ -210,6 +210,9 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
     assert "instances of 6,912 points" in capsys.readouterr().out
     assert Image.open(tmp_path / "a.png").mode == "RGB"
     assert "tiles: expected a margin" in error_of(capsys, *arguments[:-4], "--tiles", "-1", str(pieces))
+    for scan in (pieces, pieces / "a.ply"):
+        assert "viewpoint: not used" in error_of(capsys, *arguments, "--viewpoint", "0", "0", "0", "--", str(scan))
+        assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0", "--", str(scan))
     (tmp_path / "empty").mkdir()
     assert "expected clouds" in error_of(capsys, *arguments, str(tmp_path / "empty"))
 

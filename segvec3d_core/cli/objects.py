@@ -30,12 +30,16 @@ from segvec3d_core.view import save_picture
 Names = Sequence[tuple[str, float]]
 
 
+def _as_told(args: Namespace, cloud: PointCloud) -> PointCloud:
+    """The cloud with what ``--viewpoint`` and ``--up`` say of it."""
+    told: dict[str, Any] = {
+        name: np.array(value, np.float32) for name in ("viewpoint", "up") if (value := getattr(args, name))
+    }
+    return replace(cloud, **told)
+
+
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
-    cloud = read_cloud(args.input, args.color, args.camera, args.index, args.topic)
-    if args.viewpoint is not None:
-        cloud = replace(cloud, viewpoint=np.array(args.viewpoint, np.float32))
-    if args.up is not None:
-        cloud = replace(cloud, up=np.array(args.up, np.float32))
+    cloud = _as_told(args, read_cloud(args.input, args.color, args.camera, args.index, args.topic))
     model = load_model(args)
     if getattr(args, "tiles", None) is not None:
         return model, cloud, _in_tiles(args, model, [cloud])
@@ -43,7 +47,13 @@ def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
 
 
 def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) -> Scene:
-    """What ``--tiles`` asks for."""
+    """What ``--tiles`` asks for.
+
+    Raises:
+        ValueError: a viewpoint: a scan of any size has many.
+    """
+    if args.viewpoint is not None:
+        raise ValueError("viewpoint: not used with --tiles, expected none")
     tiling = Tiling(args.tiles, min(MARGIN, args.tiles / 2))
     return segment_tiles(model, chunks, tiling, configuration(args), watch=progress)
 
@@ -52,7 +62,7 @@ def _segment_folder(args: Namespace) -> int:
     """Part a scan that lies in several files; print the instances and write JSON and each file with its labels."""
     labels, files = _vocabulary(args.labels), cloud_files(args.input)
     model = load_model(args)
-    scene = _in_tiles(args, model, map(read_cloud, files))
+    scene = _in_tiles(args, model, (_as_told(args, read_cloud(file)) for file in files))
     names, matches, result = _said(args, model, scene, labels)
     written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
     write_json(written[0], result)
