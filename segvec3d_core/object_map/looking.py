@@ -29,14 +29,15 @@ def pick(points, labels, count, limit, every=1):  # type: ignore[no-untyped-def]
     for k in range(count):
         starts[k + 1] = starts[k] + -(-total[k] // step[k])
     chosen = np.empty(starts[count], np.int64)
-    passed, filled = np.zeros(count, np.int64), starts[:count].copy()
+    wait, filled = np.zeros(count, np.int64), starts[:count].copy()
     for i in range(0, len(labels), every):
         k = labels[i]
         if k >= 0:
-            if passed[k] % step[k] == 0:
+            if wait[k] == 0:
                 chosen[filled[k]] = i
                 filled[k] += 1
-            passed[k] += 1
+                wait[k] = step[k]
+            wait[k] -= 1
     m = 0
     for k in range(count):
         begin, end = starts[k], filled[k]
