@@ -233,12 +233,10 @@ def test_the_map_lies_where_poses_are_told_on_the_average_and_not_where_the_firs
     assert np.allclose(anchor.turn(first[:3, :3]), np.eye(3), atol=0.003)
 
 
-def test_a_cloud_that_fits_badly_does_not_move_the_map(robot):
+def test_clouds_that_fit_badly_do_not_move_the_map(robot):
     robot.watch([MUG, CAN])
-    before = robot.map.snapshot()[2].object.centroid
     robot.watch([CAN, Block(MUG.at, (0.17, 0.17, 0.21), look=8)], seconds=5.0)
-    moved = robot.map.snapshot()[2].object.centroid - before
-    assert np.linalg.norm(moved[:2]) < 0.003
+    assert 0 < np.linalg.norm(robot.map._anchor.T[:3, 3]) < 0.002
 
 
 def test_boxes_and_clouds_lie_in_the_same_place_wherever_the_map_lies():
