@@ -215,6 +215,11 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
         assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0", "--", str(scan))
     (tmp_path / "empty").mkdir()
     assert "expected clouds" in error_of(capsys, *arguments, str(tmp_path / "empty"))
+    for scan in (pieces, pieces / "a.ply"):
+        find = ["find", "--model", str(weights), str(scan), "the mug", "--min-similarity", "0", "--tiles", "2"]
+        assert main(find) == 0
+        assert '"the mug": 1 found' in capsys.readouterr().out
+    assert "picture: cannot be drawn" in error_of(capsys, *find[:3], str(pieces), *find[4:], "--picture", "a.png")
 
 
 def test_find_tells_by_its_exit_code_whether_there_was_anything(

@@ -134,6 +134,10 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         ("--up", "direction against gravity (default: z for a cloud without a viewpoint)"),
     ):
         group.add_argument(name, type=float, nargs=3, metavar=("X", "Y", "Z"), help=text)
+    group.add_argument(
+        "--tiles", type=float, nargs="?", const=4.0, metavar="M",
+        help="a scan of any size, in tiles of so many metres (default: 4); INPUT may be a folder of clouds, its pieces",
+    )  # fmt: skip
 
 
 def _segment(commands: Any) -> None:
@@ -148,10 +152,6 @@ def _segment(commands: Any) -> None:
     )  # fmt: skip
     _add_input(parser)
     parser.add_argument("--query", metavar="TEXT", help="also find this, and show it")
-    parser.add_argument(
-        "--tiles", type=float, nargs="?", const=4.0, metavar="M",
-        help="a scan of any size, in tiles of so many metres (default: 4); INPUT may be a folder of clouds, its pieces",
-    )  # fmt: skip
     parser.add_argument("--labels", metavar="A,B,...", help="words to name objects with (default: a household's)")
     parser.add_argument(
         "--output", metavar="DIR", default="segvec3d_output", help="folder of the results (default: segvec3d_output)"
@@ -166,6 +166,7 @@ def _find(commands: Any) -> None:
         f"Find objects by words. Exit code 1 when nothing is found.\n\n{INPUTS}",
         '  segvec3d find office.ply "the chair"\n'
         '  segvec3d find frames "mugs" --index 3 --picture mugs.png\n'
+        '  segvec3d find building.ply "the sink" --tiles\n'
         '  segvec3d find office.ply "a lamp" --min-similarity 0.3 --json -',
     )  # fmt: skip
     _add_input(parser)

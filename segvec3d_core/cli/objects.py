@@ -41,7 +41,7 @@ def _as_told(args: Namespace, cloud: PointCloud) -> PointCloud:
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
     cloud = _as_told(args, read_cloud(args.input, args.color, args.camera, args.index, args.topic))
     model = load_model(args)
-    if getattr(args, "tiles", None) is not None:
+    if args.tiles is not None:
         return model, cloud, _in_tiles(args, model, [cloud])
     return model, cloud, model.segment(cloud, configuration(args))
 
@@ -58,11 +58,20 @@ def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) ->
     return segment_tiles(model, chunks, tiling, configuration(args), watch=progress)
 
 
+def _lies_in_pieces(args: Namespace) -> bool:
+    """Whether the input is a scan that lies in several files."""
+    return args.tiles is not None and is_cloud_folder(args.input)
+
+
+def _of_pieces(args: Namespace, model: SegVec3D, files: Iterable[Path]) -> Scene:
+    return _in_tiles(args, model, (_as_told(args, read_cloud(file)) for file in files))
+
+
 def _segment_folder(args: Namespace) -> int:
     """Part a scan that lies in several files; print the instances and write JSON and each file with its labels."""
     labels, files = _vocabulary(args.labels), cloud_files(args.input)
     model = load_model(args)
-    scene = _in_tiles(args, model, (_as_told(args, read_cloud(file)) for file in files))
+    scene = _of_pieces(args, model, files)
     names, matches, result = _said(args, model, scene, labels)
     written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
     write_json(written[0], result)
@@ -101,7 +110,7 @@ def _tell(
 
 def segment(args: Namespace) -> int:
     """Part a cloud into instances; print them and write picture, JSON and labelled cloud."""
-    if args.tiles is not None and is_cloud_folder(args.input):
+    if _lies_in_pieces(args):
         return _segment_folder(args)
     labels = _vocabulary(args.labels)
     model, cloud, scene = _segmented(args)
@@ -119,12 +128,19 @@ def find(args: Namespace) -> int:
     """Find objects by words; 1 when there are none."""
     if not args.query.strip():
         raise ValueError("TEXT: expected words, got an empty text")
-    model, cloud, scene = _segmented(args)
+    cloud: PointCloud | None = None
+    if _lies_in_pieces(args):
+        if args.picture is not None:
+            raise ValueError("picture: cannot be drawn of a scan in several files")
+        model = load_model(args)
+        scene = _of_pieces(args, model, cloud_files(args.input))
+    else:
+        model, cloud, scene = _segmented(args)
     matches = model.find(scene, args.query, args.top_k, args.min_similarity)
     names = model.name(scene, DEFAULT_VOCABULARY)
     if args.json is not None:
         write_scene_json(args.json, scene, source=str(args.input), names=names, query=args.query, matches=matches)
-    if args.picture is not None:
+    if args.picture is not None and cloud is not None:
         save_picture(args.picture, cloud, scene, names, matches, args.query)
     if args.json != "-":
         print_matches(args.query, matches, names)
