@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from .kernels.attention import EDGE_DIM, spread
 from .kernels.bonds import WIDTH, bond_logits
-from .kernels.dense import PANEL, Packed, fold, pack
-from .kernels.forward import blocks, descend, enter, finish, layer, padded, padded_rows, pool, three_layers
+from .kernels.dense import PANEL, Packed, fold, pack, tiled
+from .kernels.forward import blocks, descend, enter, finish, layer, padded, pool, three_layers
 
 if TYPE_CHECKING:
     from .hierarchy import Hierarchy, Level
@@ -136,7 +136,7 @@ class _Room:
 
     def __call__(self, name: str, count: int, width: int) -> NDArray[np.float32]:
         """A ``padded`` array for ``count`` rows; it holds whatever the last of that name held."""
-        size = padded_rows(count) * width
+        size = tiled(count) * width
         memory = self._kept.get(name, np.empty(0, np.float32))
         if len(memory) < size:
             memory = np.empty(size + size // 4, np.float32)

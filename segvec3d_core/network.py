@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .config import NetworkConfig
 from .hierarchy import VOXEL_FEATURES, Hierarchy, Level
 from .inference import FusedNetwork, fused_bonds, single_thread
+from .kernels import amx
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
@@ -230,7 +231,7 @@ class PointAttention(nn.Module):
             return None
         weights = tuple(self.parameters())
         tells = not any(p.is_inference() for p in weights)  # others do not tell when they change
-        state = tuple((p.data_ptr(), p._version) for p in weights) if tells else None
+        state = (amx.available(), *((p.data_ptr(), p._version) for p in weights)) if tells else None
         if self._packed is None or state is None or self._packed[0] != state:
             on_cpu = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in weights)
             if not on_cpu or not FusedNetwork.fits(self):

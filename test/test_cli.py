@@ -213,6 +213,7 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
     for scan in (pieces, pieces / "a.ply"):
         assert "viewpoint: not used" in error_of(capsys, *arguments, "--viewpoint", "0", "0", "0", "--", str(scan))
         assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0", "--", str(scan))
+    assert "index: not used" in error_of(capsys, *arguments, "--index", "1", "--", str(pieces))
     (tmp_path / "empty").mkdir()
     assert "expected clouds" in error_of(capsys, *arguments, str(tmp_path / "empty"))
     for scan in (pieces, pieces / "a.ply"):

@@ -100,9 +100,39 @@ def _mixed_up(path):
     np.savez(path, **arrays | {"lengths": arrays["lengths"][:-1]})
 
 
+def _with(**changes):
+    """Damage by other arrays, and by another time of the anchor."""
+
+    def damage(path):
+        with np.load(path) as file:
+            arrays = dict(file)
+        about = json.loads(str(arrays["about"])) | {k: v for k, v in changes.items() if k == "anchored"}
+        arrays |= {name: value for name, value in changes.items() if name != "anchored"}
+        np.savez(path, **arrays | {"about": np.array(json.dumps(about))})
+
+    return damage
+
+
+def _without_anchor(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    del arrays["anchor"]
+    np.savez(path, **arrays)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (_without_anchor, "a damaged object map: 'anchor'"),
+        (_with(anchor=np.full((4, 4), np.nan)), "anchor: expected .4, 4. finite numbers"),
+        (_with(anchor=np.eye(3)), "anchor: expected .4, 4. finite numbers"),
+        (_with(anchor=2 * np.eye(4)), "anchor: expected a rotation and a translation"),
+        (_with(anchor=np.zeros((4, 4))), "anchor: expected a rotation and a translation"),
+        (_with(up=np.full(3, np.inf)), "up: expected .3,. finite numbers"),
+        (_with(origin=np.array("here")), "a damaged object map"),
+        (_with(anchored=-1.0), "anchored: expected more than 0 seconds"),
+        (_with(anchored=float("nan")), "anchored: expected more than 0 seconds"),
+        (_with(anchored=10**400), "a damaged object map"),
         (_cut, "not an object map, or a damaged one"),
         (_flip, "damaged"),
         (lambda path: path.write_bytes(b""), "not an object map, or a damaged one"),

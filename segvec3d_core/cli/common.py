@@ -103,7 +103,7 @@ def machine_line() -> str:
     """The same in one line, for people."""
     about = machine()
     gpu = f", {about['gpu']}" if about["gpu"] else ""
-    maps = ", linear maps in bfloat16 (AMX)" if about["bfloat16"] else ""
+    maps = ", on CPU linear maps in bfloat16 (AMX)" if about["bfloat16"] else ""
     return (
         f"segvec3d {about['segvec3d']}, {about['cpu']}, {about['cores']} cores{gpu}, "
         f"torch {about['torch']} with {about['threads']} threads{maps}"

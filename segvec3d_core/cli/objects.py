@@ -47,20 +47,24 @@ def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
 
 
 def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) -> Scene:
-    """What ``--tiles`` asks for.
-
-    Raises:
-        ValueError: a viewpoint: a scan of any size has many.
-    """
-    if args.viewpoint is not None:
-        raise ValueError("viewpoint: not used with --tiles, expected none")
+    """What ``--tiles`` asks for."""
     tiling = Tiling(args.tiles, min(MARGIN, args.tiles / 2))
     return segment_tiles(model, chunks, tiling, configuration(args), watch=progress)
 
 
 def _lies_in_pieces(args: Namespace) -> bool:
-    """Whether the input is a scan that lies in several files."""
-    return args.tiles is not None and is_cloud_folder(args.input)
+    """Whether the input is a scan that lies in several files.
+
+    Raises:
+        ValueError: with ``--tiles``, what has no effect then: a scan of any size has many viewpoints.
+    """
+    pieces = args.tiles is not None and is_cloud_folder(args.input)
+    if args.tiles is not None and args.viewpoint is not None:
+        raise ValueError("viewpoint: not used with --tiles, expected none")
+    for name in ("color", "camera", "index", "topic"):
+        if pieces and getattr(args, name):
+            raise ValueError(f"{name}: not used of a scan in several files, expected none")
+    return pieces
 
 
 def _of_pieces(args: Namespace, model: SegVec3D, files: Iterable[Path]) -> Scene:

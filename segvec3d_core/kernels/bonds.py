@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from .attention import EDGE_DIM
-from .dense import TILE, dense, standardize
+from .dense import dense, standardize, tiled
 from .vectors import LANES, Writer
 
 WIDTH = 32
@@ -98,7 +98,7 @@ def bond_logits(bounds, f, both, edges, neighbors, pose, out, ends, logits):  # 
     """
     for b in prange(len(bounds) - 1):
         first, last = bounds[b], bounds[b + 1]
-        _look(f[first:last], both, ends[first : first + (last - first + TILE - 1) // TILE * TILE])
+        _look(f[first:last], both, ends[first : first + tiled(last - first)])
     for b in prange(len(bounds) - 1):
         for i in range(bounds[b], bounds[b + 1]):
             _logits_of(ends, edges, neighbors, pose, out, i, logits)  # type: ignore[call-arg]

@@ -84,6 +84,12 @@ def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def tiled(count):  # type: ignore[no-untyped-def]
+    """``count`` rows and those that fill the last tile."""
+    return (count + TILE - 1) // TILE * TILE
+
+
+@njit(cache=True, nogil=True)
 def _in_registers(x, packed, out):  # type: ignore[no-untyped-def]
     for i in range(0, len(x), TILE):
         for p in range(len(packed)):

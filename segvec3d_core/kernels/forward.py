@@ -13,31 +13,20 @@ from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from .attention import EDGE_DIM, attend, weights_room
-from .dense import BLOCK, TILE, dense, gelu, standardize
+from .dense import BLOCK, dense, gelu, standardize, tiled
 
 
 def blocks(count: int) -> NDArray[np.int64]:
     """Bounds of equal blocks for ``count`` rows -> (B + 1,), B a multiple of the number of threads where it can be."""
     threads = get_num_threads()
     wanted = -(-count // (BLOCK * threads)) * threads
-    rows = -(-count // (wanted * TILE)) * TILE
+    rows = tiled(-(-count // wanted))
     return np.minimum(np.arange(-(-count // rows) + 1) * rows, count)
-
-
-def padded_rows(count: int) -> int:
-    """``count`` and the rows that fill the last tile."""
-    return -(-count // TILE) * TILE
 
 
 def padded(count: int, width: int) -> NDArray[np.float32]:
     """A float32 array for ``count`` rows and those that fill the last tile."""
-    return np.empty((padded_rows(count), width), np.float32)
-
-
-@njit(cache=True, nogil=True)
-def _room(first, last):  # type: ignore[no-untyped-def]
-    """End of the last tile of rows ``first`` to ``last``."""
-    return first + (last - first + TILE - 1) // TILE * TILE
+    return np.empty((tiled(count), width), np.float32)
 
 
 @njit(cache=True, nogil=True)
@@ -52,7 +41,7 @@ def _ask(h, shared, qkvu, x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _enter_block(first, last, inputs, edges, below, stem, shared, qkvu, f, x):  # type: ignore[no-untyped-def]
-    end, many, known = _room(first, last), edges.shape[1], inputs.shape[1]
+    end, many, known = first + tiled(last - first), edges.shape[1], inputs.shape[1]
     parts = np.zeros((end - first, known + EDGE_DIM + below.shape[1]), np.float32)
     share = np.float32(1) / np.float32(many)
     for i in range(first, last):
@@ -84,7 +73,7 @@ def enter(bounds, inputs, edges, below, stem, shared, qkvu, f, x):  # type: igno
 @njit(cache=True, nogil=True)
 def _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outputs, at):  # type: ignore[no-untyped-def]
     """(1) to (3) for a block -> its features, which also go to columns ``at`` and on of ``outputs``."""
-    room, width = _room(first, last) - first, f.shape[1]
+    room, width = tiled(last - first), f.shape[1]
     seen = np.zeros((room, 2 * width), np.float32)
     weights = weights_room(neighbors.shape[1])
     for i in range(first, last):
@@ -112,7 +101,7 @@ def _layer_block(  # type: ignore[no-untyped-def]
 ):
     h = _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outputs, at)
     if more:
-        end = _room(first, last)
+        end = first + tiled(last - first)
         f_next[first:end] = h
         _ask(h, shared, qkvu, x_next[first:end])
 
@@ -151,7 +140,7 @@ def pool(outputs, at, parents, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _refine_block(first, last, outputs, down, parents, offsets, mix, place, norm, linear, h, peak):  # type: ignore[no-untyped-def]
-    end = _room(first, last)
+    end = first + tiled(last - first)
     here = h[first:end]
     dense(outputs[first:end], mix, here)
     width = here.shape[1]
@@ -193,7 +182,7 @@ def descend(bounds, outputs, down, parents, offsets, mix, place, norm, linear, h
 
 @njit(cache=True, nogil=True)
 def _finish_block(first, last, h, fuse_in, fuse_out, both, embed, surface, f, e, logits):  # type: ignore[no-untyped-def]
-    end = _room(first, last)
+    end = first + tiled(last - first)
     here, out, width = h[first:end], f[first:end], h.shape[1]
     normal, hidden = np.empty_like(here), np.empty((len(here), both.shape[0] * both.shape[2]), np.float32)
     dense(here, fuse_in, normal)
@@ -243,5 +232,5 @@ def _three_layers_block(x, first, second, third, out):  # type: ignore[no-untype
 def three_layers(bounds, x, first, second, third, out):  # type: ignore[no-untyped-def]
     """Three packed maps with GELU between them, of x (M, .) into out (M, .), both ``padded``."""
     for b in prange(len(bounds) - 1):
-        end = _room(bounds[b], bounds[b + 1])
+        end = bounds[b] + tiled(bounds[b + 1] - bounds[b])
         _three_layers_block(x[bounds[b] : end], first, second, third, out[bounds[b] : end])

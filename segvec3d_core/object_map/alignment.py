@@ -41,15 +41,17 @@ PULL = 0.8
 clouds have bent; where the map lies as a whole is ``Anchor``'s."""
 
 
-def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float) -> NDArray[np.float64] | None:
-    """The pose at which a cloud fits to the map, by ``PULL`` of the way.
+def correction(
+    stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The pose at which a cloud fits to the map, and that to which it is moved, by ``PULL`` of the way.
 
     Args:
         stack: voxels of the objects in view. cloud: organised, else its pose stays.
         T: (4, 4) from the cloud to the map's coordinates, as told. reach: largest correction, metres.
 
     Returns:
-        (4, 4); None where there is too little to go by, or where it would have to move farther.
+        twice (4, 4); None where there is too little to go by, or where it would have to move farther.
     """
     camera = cloud.camera
     if camera is None or not len(stack.sizes):
@@ -67,13 +69,13 @@ def correction(stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: f
     turn = float(np.arccos(np.clip((np.trace(fitted[:3, :3] @ inverse[:3, :3].T) - 1) / 2, -1, 1)))
     if pairs < LEAST_PAIRS or shift > reach or turn > LARGEST_TURN:
         return None
-    found, result = np.linalg.inv(fitted), T.copy()
+    found, result = np.asarray(np.linalg.inv(fitted), np.float64), T.copy()
     turned = found[:3, :3] @ T[:3, :3].T
     # A small turn's axis is the skew part of its matrix, as long there as the sine of its angle.
     axis = np.array([turned[2, 1] - turned[1, 2], turned[0, 2] - turned[2, 0], turned[1, 0] - turned[0, 1]]) / 2
     result[:3, :3] = rotation(axis * (PULL / np.sinc(turn / np.pi))) @ T[:3, :3]
     result[:3, 3] += PULL * (found[:3, 3] - T[:3, 3])
-    return result
+    return found, result
 
 
 @njit(cache=True, nogil=True)

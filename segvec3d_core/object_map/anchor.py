@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from ..types import Float32
 
 MEMORY = 120.0
-"""Seconds of poses that the place of the map is the mean of; a localisation that drifts takes the map along."""
+"""Seconds of poses that the place of the map is the mean of; a localisation that drifts takes the map along, as long as
+clouds still fit within ``MapConfig.max_correction``."""
 
 FIRST = 4.0
 """Seconds that the first pose counts in that mean: one cloud that was fitted wrongly does not move the map."""
@@ -63,7 +64,7 @@ class Anchor:
         self.T[:3, 3] = self._mean[:3, :3] @ at + self._mean[:3, 3] - self.T[:3, :3] @ at
 
     def turn(self, vectors: NDArray[np.floating]) -> Float32:
-        """(..., 3) directions, or (3, k) of them as columns, from the map's own coordinates to the told frame."""
+        """(3,) a direction, or (3, k) as columns, from the map's own coordinates to the told frame."""
         return np.asarray(self.T[:3, :3] @ vectors, np.float32)
 
     def place(self, points: NDArray[np.floating]) -> Float32:

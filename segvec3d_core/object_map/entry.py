@@ -99,6 +99,7 @@ class Entry:
     low: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     _box: Box | None = None
+    _drawn_along: NDArray[np.float64] | None = None
     _look: Float32 | None = None
     _middle: tuple[Float32, NDArray[np.uint8]] | None = None
 
@@ -142,8 +143,11 @@ class Entry:
         self.sightings += other.sightings
 
     def box(self, up: NDArray[np.float64]) -> Box:
-        """Around the voxels, or those seen more than once where most are; standing along ``up``."""
-        if self._box is not None:
+        """Around the voxels, or those seen more than once where most are; standing along ``up``, within a fifth of a
+        degree."""
+        drawn = self._drawn_along
+        # What is lost has no voxels any more.
+        if self._box is not None and drawn is not None and (not len(self.voxels) or np.abs(up - drawn).max() < 3e-3):
             return self._box
         points = self.voxels.xyz
         firm = self.voxels.weights > 1.5
@@ -152,7 +156,7 @@ class Entry:
         points = points[:: -(-len(points) // BOX_POINTS)]
         center, rotation, size = fusing.upright_box(points, up)
         # A voxel's mean lies half an edge inside the points that it stands for.
-        self._box = Box(center, rotation, size + self.voxels.size / 2)
+        self._box, self._drawn_along = Box(center, rotation, size + self.voxels.size / 2), up.copy()
         return self._box
 
     def middle(self) -> tuple[Float32, NDArray[np.uint8]]:

@@ -125,8 +125,8 @@ class ObjectMap:
             if self.config.correct_pose:
                 corrected = correction(stack, cloud, anchor.near(told), self.config.max_correction)
                 if corrected is not None:
-                    T = corrected
-                    anchor.note(told, T, seconds)
+                    fitted, T = corrected
+                    anchor.note(told, fitted, seconds)
             sight = Sight.of(scene, cloud, T)
         else:
             sight = Sight.of(scene, cloud, T)

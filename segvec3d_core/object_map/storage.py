@@ -117,21 +117,44 @@ def read(path: Path) -> Saved:
         raise ValueError(
             f"{path}: expected an object map of version 1 or {VERSION}, got version {about.get('version')}"
         )
+    if about["version"] == 1:
+        arrays["anchor"], about["anchored"] = np.eye(4), FIRST
     try:
         return Saved(
             _entries(about, arrays),
             int(about["next_id"]),
-            arrays["origin"],
-            arrays.get("anchor", np.eye(4)),
-            float(about.get("anchored", FIRST)),
-            arrays["up"],
+            _finite(arrays, "origin", (3,)),
+            _rigid(_finite(arrays, "anchor", (4, 4))),
+            _seconds(about["anchored"]),
+            _finite(arrays, "up", (3,)),
             about["stamp"],
             about["frame"],
             bool(about["colored"]),
             str(about.get("weights", "")),  # the first files did not tell
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ValueError(f"{path}: a damaged object map: {error}") from None
+
+
+def _finite(arrays: dict[str, NDArray[Any]], name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    values = np.array(arrays[name], np.float64)
+    if values.shape != shape or not np.isfinite(values).all():
+        raise ValueError(f"{name}: expected {shape} finite numbers, got {arrays[name].tolist()}")
+    return values
+
+
+def _rigid(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    turned = np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() < 1e-3 and np.linalg.det(T[:3, :3]) > 0
+    if not (turned and np.array_equal(T[3], [0, 0, 0, 1])):
+        raise ValueError(f"anchor: expected a rotation and a translation, got {T.tolist()}")
+    return T
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 < seconds < np.inf:
+        raise ValueError(f"anchored: expected more than 0 seconds, got {value}")
+    return seconds
 
 
 def _entries(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[Entry]:
