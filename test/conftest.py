@@ -17,6 +17,12 @@ with contextlib.suppress(ImportError):
 
 
 @pytest.fixture
+def float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All linear maps in float32, whatever the processor has."""
+    monkeypatch.setenv("SEGVEC3D_BF16", "0")
+
+
+@pytest.fixture
 def sample() -> Any:
     from training_scene import a_sample  # torch takes its time, and not every test needs it
 

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -254,14 +254,20 @@ class Robot:
         self.publish(frame_message(stamp, **kwargs))
         until(lambda: self.node.result is not None and self.node.result.stamp == stamp, f"the result of {stamp}")
 
-    def call(self, kind: Any, name: str, **fields: Any) -> Any:
-        """Call a service of the node and return its answer."""
+    def call(self, kind: Any, name: str, *, attempts: int = 1, **fields: Any) -> Any:
+        """Call a service of the node and return its answer. An answer to a client that the node does not know yet is
+        lost: with more ``attempts`` one is asked again."""
         client: Any = self.peer.create_client(kind, f"{self.node.get_fully_qualified_name()}/{name}")
         try:
             assert client.wait_for_service(WAIT), f"no service {name}"
-            future = client.call_async(kind.Request(**fields))
-            until(future.done, f"an answer of {name}")
-            return future.result()
+            futures: list[Any] = []
+            while len(futures) < attempts and not any(future.done() for future in futures):
+                futures.append(client.call_async(kind.Request(**fields)))
+                with suppress(AssertionError):
+                    until(lambda: any(future.done() for future in futures), f"an answer of {name}", WAIT / attempts)
+            answers = [future.result() for future in futures if future.done()]
+            assert answers, f"waited {WAIT:g} s for an answer of {name}"
+            return answers[0]
         finally:
             self.peer.destroy_client(client)
 
@@ -319,7 +325,7 @@ def active_robot(**options: Any) -> Iterator[Robot]:
 
 
 def state(robot: Robot) -> str:
-    return str(robot.call(GetState, "get_state").current_state.label)
+    return str(robot.call(GetState, "get_state", attempts=3).current_state.label)
 
 
 def change(robot: Robot, transition: int) -> bool:

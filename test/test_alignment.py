@@ -139,6 +139,7 @@ def test_what_has_no_colour_says_so_instead_of_black():
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.usefixtures("float32")
 def test_without_gradient_the_projection_of_instances_is_the_same(form):
     """The fused kernels beside plain torch."""
     torch.manual_seed(0)

@@ -63,12 +63,6 @@ def test_attention_weights_of_equation_1_sum_to_one():
     assert torch.allclose(out, ones, atol=1e-4)
 
 
-@pytest.fixture
-def float32(monkeypatch):
-    """All maps in float32, whatever the processor has."""
-    monkeypatch.setenv(amx.VARIABLE, "0")
-
-
 @pytest.mark.parametrize("k", [16, 11])
 @pytest.mark.usefixtures("float32")
 def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by_one(k):
