@@ -108,9 +108,7 @@ def test_weights_for_the_matrix_unit_are_rounded_as_torch_rounds(depth):
     assert (rows[depth:] == 0).all()
 
 
-@pytest.mark.skipif(
-    not amx.available(), reason="the processor has no matrix unit (AMX), or the system does not lend it"
-)
+@on_matrix_unit
 @pytest.mark.parametrize("tiles", [1, 2, 3, 5, 6])
 @pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
 def test_the_matrix_unit_adds_up_products_of_rounded_numbers(depth, width, tiles):
@@ -125,9 +123,7 @@ def test_the_matrix_unit_adds_up_products_of_rounded_numbers(depth, width, tiles
     assert (out[:, width:] == 0).all()
 
 
-@pytest.mark.skipif(
-    not amx.available(), reason="the processor has no matrix unit (AMX), or the system does not lend it"
-)
+@on_matrix_unit
 def test_the_network_says_nearly_the_same_on_the_matrix_unit(monkeypatch):
     model = SegVec3D.load()
     x = hierarchy(model.network.config)

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..types import Box, Float32, PointCloud, Scene
 from . import fusing, looking
+from .anchor import is_rigid
 from .entry import Entry, Stack
 
 POINTS = 8_000
@@ -63,8 +64,7 @@ def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequ
     T = np.array(T, np.float64)
     if T.shape != (4, 4):
         raise ValueError(f"T_map_camera: expected shape (4, 4), got {T.shape}")
-    rigid = np.isfinite(T).all() and np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() < 1e-3
-    if not (rigid and np.linalg.det(T[:3, :3]) > 0 and np.abs(T[3] - [0, 0, 0, 1]).max() < 1e-6):
+    if not is_rigid(T):
         raise ValueError(f"T_map_camera: expected a rotation and a translation, got {T.tolist()}")
     return T
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .anchor import FIRST
+from .anchor import FIRST, is_rigid
 from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
@@ -144,8 +144,7 @@ def _finite(arrays: dict[str, NDArray[Any]], name: str, shape: tuple[int, ...]) 
 
 
 def _rigid(T: NDArray[np.float64]) -> NDArray[np.float64]:
-    turned = np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() < 1e-3 and np.linalg.det(T[:3, :3]) > 0
-    if not (turned and np.array_equal(T[3], [0, 0, 0, 1])):
+    if not is_rigid(T):
         raise ValueError(f"anchor: expected a rotation and a translation, got {T.tolist()}")
     return T
 
