@@ -10,7 +10,7 @@ S superpoints, P pairs, D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -204,6 +204,42 @@ class SuperpointNetwork(nn.Module):
         return Judged(same.float().cpu().numpy(), kinds)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ties:
+    """How surely the superpoints of a cloud belong together.
+
+    Attributes:
+        of_voxel: (V,) int64 superpoint of each voxel, -1 for none; pairs: (P, 2) int64; same: (P,) float64 logits that
+            a pair is of one instance; weight: (P,) how much each says of the groups that it joins.
+    """
+
+    of_voxel: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    same: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, superpoints: Superpoints, judged: Judged) -> Ties:
+        """Of a cloud whose superpoints were judged."""
+        sizes = superpoints.sizes.astype(np.float64)
+        weight = np.sqrt(np.minimum(*sizes[superpoints.pairs.T]))
+        return cls(superpoints.of_voxel, superpoints.pairs, np.clip(judged.same, -JUDGED, JUDGED), weight)
+
+    def affinity(self, instances: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+        """How likely two instances, of some of the voxels each, are one after all -> (K, K) float32, symmetric, 0 where
+        none of their superpoints make a pair: the mean by which average linkage has kept them apart."""
+        home, count = np.full(int(self.of_voxel.max(initial=-1)) + 2, -1), len(instances)
+        for k, voxels in enumerate(instances):
+            home[self.of_voxel[voxels]] = k
+        home[-1] = -1  # of voxels that are of none
+        a, b = home[self.pairs.T]
+        meet = (a >= 0) & (b >= 0) & (a != b)
+        key = np.concatenate([a[meet] * count + b[meet], b[meet] * count + a[meet]])
+        total = np.bincount(key, np.tile(self.weight[meet], 2), count * count)
+        mean = np.bincount(key, np.tile((self.same * self.weight)[meet], 2), count * count) / np.maximum(total, 1e-9)
+        return np.where(total > 0, 1 / (1 + np.exp(-mean)), 0.0).reshape(count, count).astype(np.float32)
+
+
 def group_superpoints(
     superpoints: Superpoints,
     judged: Judged,
@@ -221,10 +257,9 @@ def group_superpoints(
         a surface, as judged of the group; (V, 2) float32 how surely its group is one thing and no part of another: mean
         logit of the pairs inside, and the highest of those to another group, 0 for voxels of none.
     """
-    count, sizes = len(superpoints.sizes), superpoints.sizes.astype(np.float64)
-    low, high = superpoints.pairs.T
-    weight = np.sqrt(np.minimum(sizes[low], sizes[high]))
-    sums = np.clip(judged.same, -JUDGED, JUDGED) * weight
+    count, (low, high) = len(superpoints.sizes), superpoints.pairs.T
+    ties = Ties.of(superpoints, judged)
+    weight, sums = ties.weight, ties.same * ties.weight
     least = np.log(config.join_threshold / (1 - config.join_threshold))
     linked = average_linkage(low.copy(), high.copy(), sums.copy(), weight.copy(), count, least)
     joined = np.unique(linked, return_inverse=True)[1].astype(np.int64)

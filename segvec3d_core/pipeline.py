@@ -19,7 +19,7 @@ from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
 from .clustering import ClusteringConfig, cluster
 from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
-from .grouping import GroupingConfig, SuperpointNetwork, group_superpoints
+from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
 from .hierarchy import build_hierarchy
 from .inference import single_thread
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
@@ -254,7 +254,7 @@ class SegVec3D:
         with KERNEL_LOCK, torch.inference_mode():
             with clock("clustering"):
                 viewpoint = embedded.cloud.viewpoint
-                segments = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
+                segments, ties = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
             with clock("boxes"):
                 vertical = vertical_of(segments, voxels.normals, embedded.up)
                 segments = describe_segments(segments, grid, vertical, config)
@@ -265,30 +265,33 @@ class SegVec3D:
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
             with clock("labels"):
                 labels, counts = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
-                return self._scene(embedded.cloud, labels, counts, segments, v, vertical, clock.seconds)
+                affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
+                return self._scene(embedded.cloud, labels, counts, segments, v, vertical, affinity, clock.seconds)
 
     @torch.inference_mode()
     def part(
         self, voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None,
         up: NDArray[np.float32] | None, method: ClusteringMethod, clustering: ClusteringConfig | None = None,
-    ) -> list[Segment]:  # fmt: skip
-        """Group embedded voxels into segments, objects first.
+    ) -> tuple[list[Segment], Ties | None]:  # fmt: skip
+        """Group embedded voxels into segments, objects first; and how surely they were kept apart, where the method
+        tells.
 
         Args:
             voxels, grid, viewpoint, up: as ``embed_voxels`` has them; method: how; clustering: other constants.
         """
         constants = (clustering or self.clustering).for_cloud(viewpoint is None)
         e, surface, graph = voxels.embeddings, voxels.surface, (voxels.bonds, voxels.neighbors)
-        doubts = None
+        doubts = ties = None
         with KERNEL_LOCK:
             if method == "graph":
                 superpoints = find_superpoints(voxels, grid, viewpoint, up)
                 with single_thread():  # a few hundred rows on CPU
                     judged = self.grouping.judge(superpoints)
+                    ties = Ties.of(superpoints, judged)
                     objects, surfaces, surface, doubts = group_superpoints(superpoints, judged, e, surface, constants)
             else:
                 objects, surfaces = cluster(e, surface, *graph, method, constants)
-            return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts)
+            return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts), ties
 
     @staticmethod
     def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
@@ -303,13 +306,14 @@ class SegVec3D:
     @staticmethod
     def _scene(
         cloud: PointCloud, labels: NDArray[np.int32], counts: NDArray[np.int64], segments: list[Segment],
-        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, seconds: dict[str, float],
+        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, affinity: NDArray[np.float32] | None,
+        seconds: dict[str, float],
     ) -> Scene:  # fmt: skip
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
         if vertical is None and cloud.camera is not None:  # cameras are held upright
             vertical = np.array([0, -1, 0], np.float32)
         axes = None if cloud.camera is None else np.eye(3, dtype=np.float32)
-        return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes)
+        return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes, affinity)
 
     # Section 4.3: instances meet language -------------------------------------------------------------------------
 

@@ -211,6 +211,8 @@ class Scene:
         up: (3,) float32 unit vector against gravity, told or read off the largest surface, or None.
         camera_axes: (3, 3) float32, the camera's right, down and forward as columns, or None where there is none: "left
             of" is then as seen on the way from the viewpoint to the objects.
+        affinity: (K, K) float32, 0 to 1: how likely two instances are one after all, 0 for those that do not meet; None
+            where the method of clustering does not tell.
     """
 
     labels: NDArray[np.int32]
@@ -219,12 +221,16 @@ class Scene:
     viewpoint: Float32 | None = None
     up: Float32 | None = None
     camera_axes: Float32 | None = None
+    affinity: Float32 | None = None
 
     def __post_init__(self) -> None:
         labels = _array("labels", self.labels, np.int32, (None,))
         if len(labels) and not (-1 <= int(labels.min()) and int(labels.max()) < len(self.objects)):
             raise ValueError(f"labels: expected -1 to {len(self.objects) - 1}, got {labels.min()} to {labels.max()}")
         object.__setattr__(self, "labels", labels)
+        if self.affinity is not None:
+            shape = len(self.objects), len(self.objects)
+            object.__setattr__(self, "affinity", _array("affinity", self.affinity, np.float32, shape))
 
     def __len__(self) -> int:
         return len(self.objects)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,12 +44,14 @@ def pose(eye: tuple[float, float, float], target: tuple[float, float, float] = (
 
 
 def see(
-    blocks: list[Block], T: NDArray[np.float64], groups: list[int] | None = None, camera: Camera = CAMERA
-) -> tuple[Scene, PointCloud]:
+    blocks: list[Block], T: NDArray[np.float64], groups: list[int] | None = None, camera: Camera = CAMERA,
+    affinity: float | None = None,
+) -> tuple[Scene, PointCloud]:  # fmt: skip
     """What the camera sees of the floor and the blocks, perfectly segmented.
 
     Args:
         groups: number of the instance that each block belongs to, -1 for none; each its own unless told.
+        affinity: how likely any two of the instances are one; not told unless given.
     """
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.shape)], -1).reshape(-1, 3)
@@ -71,7 +73,12 @@ def see(
         [0, *(range(1, len(blocks) + 1) if groups is None else [g + 1 if g >= 0 else -1 for g in groups]), -1]
     )
     labels = of_block[owner]
-    return _scene(labels, cloud, blocks, of_block), cloud
+    scene = _scene(labels, cloud, blocks, of_block)
+    if affinity is not None:
+        objects = np.array([thing.kind == "object" for thing in scene.objects])
+        meet = np.outer(objects, objects) & ~np.eye(len(scene), dtype=bool)
+        scene = replace(scene, affinity=np.where(meet, affinity, 0).astype(np.float32))
+    return scene, cloud
 
 
 def _scene(labels: NDArray[np.int64], cloud: PointCloud, blocks: list[Block], of_block: NDArray[np.int64]) -> Scene:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig
-from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, group_superpoints
+from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, Ties, group_superpoints
 from segvec3d_core.instances import ScoreModel
 from segvec3d_core.kernels.superpoints import mean_and_largest, mean_direction, moments, rim_shares
 from segvec3d_core.pipeline import SegVec3D
@@ -161,7 +161,7 @@ def test_a_cloud_too_small_for_a_superpoint_has_none_and_is_judged():
     assert found.pairs.shape == (0, 2)
     said = model.grouping.judge(found)
     assert len(said.same) == len(said.kinds(np.zeros(0, np.int64))) == 0
-    assert model.part(model.embed_voxels(grid, None, None), grid, None, None, "graph") == []
+    assert model.part(model.embed_voxels(grid, None, None), grid, None, None, "graph")[0] == []
 
 
 def test_pieces_judged_to_be_one_are_one_though_they_do_not_touch():
@@ -319,6 +319,19 @@ def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours()
     assert doubts[140] == pytest.approx([0, 0])
 
 
+def test_how_likely_two_instances_are_one_is_the_mean_that_kept_them_apart():
+    pairs = made([40, 40, 30, 30], [(0, 1), (1, 2), (0, 2)])
+    ties = Ties.of(pairs, judged(pairs, [2, -1, -3], [-4] * 4))
+    instances = np.arange(80), np.arange(80, 110), np.arange(110, 140)
+    affinity = ties.affinity(instances)
+    assert affinity[0, 1] == affinity[1, 0] == pytest.approx(1 / (1 + np.exp(2))), (
+        "two pairs lead from one to the other"
+    )
+    assert affinity[:, 2] == pytest.approx(0), "it meets none of the others"
+    assert affinity.diagonal() == pytest.approx(0)
+    assert Ties.of(pairs, judged(pairs, [2, -1, -3], [-4] * 4)).affinity([]).shape == (0, 0)
+
+
 def test_what_a_cloud_does_not_tell_counts_as_the_mean(lessons):
     """A scan without colour is judged as one of middling colours, not as a black one."""
     batch, scene = collate(lessons)
@@ -408,7 +421,7 @@ def test_a_method_reads_no_other_constants_than_those_it_names(scene, method: Cl
     others = set(ClusteringConfig.__slots__) - set(ClusteringConfig.of(method))
     odd = replace(base, **{name: 7 * getattr(base, name) + 1 for name in others})
     first, second = (
-        [(s.kind, s.voxels.tolist()) for s in model.part(voxels, grid, sample.viewpoint, None, method, constants)]
+        [(s.kind, s.voxels.tolist()) for s in model.part(voxels, grid, sample.viewpoint, None, method, constants)[0]]
         for constants in (base, odd)
     )
     assert first == second

@@ -192,6 +192,21 @@ def test_a_fragment_that_was_seen_for_a_moment_becomes_part_of_the_whole_as_soon
     assert set(robot.objects()) == {whole}
 
 
+@pytest.mark.parametrize(("affinity", "things"), [(None, 2), (0.05, 2), (0.4, 1)])
+def test_two_that_are_parted_only_just_become_one_where_every_third_view_shows_them_as_one(robot, affinity, things):
+    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
+    for _ in range(8):
+        robot.watch(halves, groups=[0, 0], seconds=0.4)
+        robot.watch(halves, affinity=affinity, seconds=0.8)
+    assert len(robot.objects()) == things
+
+
+def test_two_that_are_parted_only_just_in_every_view_stay_two(robot):
+    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
+    robot.watch(halves, affinity=0.45, seconds=60.0)
+    assert len(robot.objects()) == 2
+
+
 def test_what_the_border_cuts_waits_longer():
     beside = pose((1.0, 0, 0.7), (0, 0.84, 0.05))
     cut, free = Robot(), Robot()
@@ -281,7 +296,7 @@ def test_memory_is_bounded():
     assert all(len(entry.voxels) == 0 for entry in robot.map._lost.entries)
     alive = {entry.id for entry in robot.map._entries}
     pairs = robot.map._pairs
-    assert all(set(pair) <= alive for evidence in (pairs._together, pairs._apart) for pair in evidence)
+    assert all(set(pair) <= alive for pair in pairs._seconds)
     tracemalloc.start()
     for _ in range(50):
         robot.watch([MUG, CAN], seconds=0.2)

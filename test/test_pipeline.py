@@ -60,6 +60,16 @@ def test_labels_name_objects_and_points_without_a_return_name_none(frames, scene
         assert counts.tolist() == [o.point_count for o in scene.objects]
 
 
+def test_what_was_kept_apart_is_more_likely_two_than_one(model, scenes):
+    for scene in scenes:
+        assert scene.affinity.shape == (len(scene), len(scene))
+        assert np.array_equal(scene.affinity, scene.affinity.T)
+        objects = [k for k, item in enumerate(scene.objects) if item.kind == "object"]
+        among = scene.affinity[np.ix_(objects, objects)]
+        assert among.max(initial=0) <= model.clustering.join_threshold + 1e-5
+    assert any(scene.affinity.any() for scene in scenes), "some stand close enough to be asked about"
+
+
 def test_boxes_hold_their_points_and_are_rotations(frames, scenes):
     for frame, scene in zip(frames, scenes, strict=True):
         points = frame.cloud().points

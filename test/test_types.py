@@ -80,6 +80,11 @@ def test_labels_must_name_objects_of_the_scene():
         Scene(np.zeros(3, np.int32))
 
 
+def test_an_affinity_is_of_the_scenes_objects():
+    with pytest.raises(ValueError, match=r"affinity: expected shape \(0, 0\), got \(1, 1\)"):
+        Scene(np.zeros(0, np.int32), affinity=np.zeros((1, 1)))
+
+
 def test_box_corners_span_its_size():
     box = Box(np.array([1, 2, 3], np.float32), np.eye(3, dtype=np.float32), np.array([0.2, 0.4, 0.6], np.float32))
     assert np.allclose(np.ptp(box.corners(), axis=0), box.size)

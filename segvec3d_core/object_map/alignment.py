@@ -15,7 +15,7 @@ from ..types import PointCloud
 from . import looking
 from .entry import Stack
 
-POINTS = 3000
+POINTS = 2000
 """Points of the map that are aligned with."""
 
 STEPS = 6

@@ -14,7 +14,7 @@ from . import fusing, looking
 from .anchor import is_rigid
 from .entry import Entry, Stack
 
-POINTS = 8_000
+POINTS = 5_000
 """Points of a cloud that are looked at and fused, which bounds an update's time."""
 
 FEWEST, MOST = 120, 1000
@@ -23,7 +23,7 @@ FEWEST, MOST = 120, 1000
 DENSE = 100_000
 """Points of which every one is looked at; of more only each so-manieth."""
 
-LOOKS, FEWEST_LOOKS = 15_000, 100
+LOOKS, FEWEST_LOOKS = 8_000, 100
 """Voxels that are looked for in the depth image, and of each entry at least; other ones each time."""
 
 HIDDEN_WEIGHT = 0.5
@@ -75,16 +75,14 @@ class Sight:
 
     Attributes:
         scene, cloud: what was seen. T: (4, 4) from the cloud to the map's coordinates.
-        picked: (P,) int64 points that stand for the K instances, one instance after the other.
-        bounds: (K + 1,) where those of each begin. owner: (P,) int32 their instances.
-        xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8.
+        bounds: (K + 1,) where the points that stand for each of the K instances begin; owner: (P,) int32 their
+            instances; xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8, grey where unknown.
         cut: (K,) bool, whether it goes on beyond the picture's border.
     """
 
     scene: Scene
     cloud: PointCloud
     T: NDArray[np.float64]
-    picked: NDArray[np.int64]
     bounds: NDArray[np.int64]
     owner: NDArray[np.int32]
     xyz: Float32
@@ -96,15 +94,14 @@ class Sight:
         """Pick points of each instance and take them to the map."""
         each = int(np.clip(POINTS // max(len(scene), 1), FEWEST, MOST))
         every = max(1, len(cloud) // DENSE)
-        picked, bounds = looking.pick(cloud.points, scene.labels, len(scene), each, every)
+        known = np.empty((0, 3), np.uint8) if cloud.colors is None else cloud.colors
+        xyz, colors, bounds = looking.pick(cloud.points, known, scene.labels, T, len(scene), each, every)
         owner = np.repeat(np.arange(len(scene), dtype=np.int32), np.diff(bounds))
-        colors = np.full((len(picked), 3), 128, np.uint8) if cloud.colors is None else cloud.colors[picked]
-        xyz = (cloud.points[picked].astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
         cut = np.zeros(len(scene), bool)
         if cloud.camera is not None:
             size = cloud.camera.width, cloud.camera.height
             cut = looking.border(cloud.points, scene.labels, *size, len(scene)) >= CUT_LINES
-        return cls(scene, cloud, T, picked, bounds, owner, xyz, colors, cut)
+        return cls(scene, cloud, T, bounds, owner, xyz, colors, cut)
 
     def of_instance(self, k: int) -> slice:
         """The picked points of an instance."""

@@ -9,46 +9,54 @@ OUTSIDE, HIDDEN, THROUGH = -4, -3, -2
 """What ``look`` says of a point that the depth image does not show: out of view or no return there, behind something
 nearer, in front of what is seen. -1 and above: it is seen, and that is its instance."""
 
+COUNTED = 4
+"""Of the points that are looked at, every so-manieth is counted to know how large instances are."""
+
 
 @njit(cache=True, nogil=True)
-def pick(points, labels, count, limit, every=1):  # type: ignore[no-untyped-def]  # compiled
-    """At most ``limit`` points of each of ``count`` instances, evenly.
+def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-untyped-def]  # compiled
+    """At most ``limit`` points of each of ``count`` instances, evenly, taken to where ``T`` puts them.
 
     Args:
-        points: (N, 3) float32; labels: (N,) int32; every: only each so-manieth point is looked at.
+        points: (N, 3) float32; colors: (N, 3) uint8, or (0, 3), which is grey; labels: (N,) int32; T: (4, 4) float64.
+        every: only each so-manieth point is looked at.
 
     Returns:
-        (M,) int64 indices of finite points, one instance after the other; (count + 1,) int64 where each begins.
+        (M, 3) float32 finite points and (M, 3) uint8 their colours, one instance after the other; (count + 1,) int64
+        where each begins.
     """
     total = np.zeros(count, np.int64)
-    for i in range(0, len(labels), every):
+    for i in range(0, len(labels), COUNTED * every):
         if labels[i] >= 0:
-            total[labels[i]] += 1
-    step = np.maximum(1, -(-total // limit))
-    starts = np.zeros(count + 1, np.int64)
-    for k in range(count):
-        starts[k + 1] = starts[k] + -(-total[k] // step[k])
-    chosen = np.empty(starts[count], np.int64)
-    wait, filled = np.zeros(count, np.int64), starts[:count].copy()
+            total[labels[i]] += COUNTED
+    # Counted roughly: some room is left, so that the limit does not cut an instance off.
+    step = np.maximum(1, -(-total * 9 // (8 * limit)))
+    chosen = np.empty((count, limit), np.int64)
+    wait, filled = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for i in range(0, len(labels), every):
         k = labels[i]
         if k >= 0:
-            if wait[k] == 0:
-                chosen[filled[k]] = i
+            if wait[k] == 0 and filled[k] < limit:
+                chosen[k, filled[k]] = i
                 filled[k] += 1
                 wait[k] = step[k]
             wait[k] -= 1
+    starts = np.zeros(count + 1, np.int64)
+    xyz, shades = np.empty((filled.sum(), 3), np.float32), np.full((filled.sum(), 3), 128, np.uint8)
     m = 0
     for k in range(count):
-        begin, end = starts[k], filled[k]
-        starts[k] = m
-        for j in range(begin, end):
-            i = chosen[j]
-            if np.isfinite(points[i, 0] + points[i, 1] + points[i, 2]):
-                chosen[m] = i
-                m += 1
-    starts[count] = m
-    return chosen[:m].copy(), starts
+        for j in range(filled[k]):
+            i = chosen[k, j]
+            x, y, z = points[i]
+            if not np.isfinite(x + y + z):
+                continue
+            for axis in range(3):
+                xyz[m, axis] = T[axis, 0] * x + T[axis, 1] * y + T[axis, 2] * z + T[axis, 3]
+            if len(colors):
+                shades[m] = colors[i]
+            m += 1
+        starts[k + 1] = m
+    return xyz[:m], shades[:m], starts
 
 
 @njit(cache=True, nogil=True)

@@ -135,7 +135,7 @@ class ObjectMap:
         self._turn += 1
         evidence = gather(stack, sight, self._turn)
         matches = match_by_space(candidates, sight, evidence, self.config.min_overlap)
-        self._pairs.note(candidates, evidence, matches, seconds)
+        self._pairs.note(candidates, evidence, matches, scene.affinity, seconds)
         self._fuse(candidates, stack, matches, sight, evidence)
         for k, e in matches.items():
             candidates[e].sight(scene.objects[k], stamp, seconds, bool(sight.cut[k]))

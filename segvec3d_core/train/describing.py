@@ -65,7 +65,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     grid = voxelize(sample.points, base, sample.colors, max_voxels=14_000, fovea=fovea)
     up = sample.up if sample.viewpoint is None or rng.random() < 0.5 else None
     seen = model.embed_voxels(grid, sample.viewpoint, up)
-    found = model.part(seen, grid, sample.viewpoint, up, SegmentationConfig().clustering)
+    found, _ = model.part(seen, grid, sample.viewpoint, up, SegmentationConfig().clustering)
     features, normals = seen.features, seen.normals
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     masks = [truth == entity for entity in range(len(sample.is_surface))]
