@@ -14,6 +14,8 @@ FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
 BITS = 16
 """Bits to a voxel of the budget, with which voxels are counted: off by a few in a thousand."""
+SPARSE, ROOMY = 8, 0.7
+"""Where every so-manieth point lies in at most such a share of the budget, all of them will be within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +145,20 @@ def voxelize(
     keep = np.zeros(0, bool) if mask is None else mask
     origin = _origin(points, keep, size)
     eye, reach = (np.zeros(3), np.inf) if fovea is None else (fovea.eye.astype(np.float64), fovea.reach)
-    if max_voxels is not None and len(points) > max_voxels:
-        bits = 1 << (BITS * max_voxels - 1).bit_length()
-        size = _fitting(
-            lambda edge: count_voxels(points, keep, FARTHEST, origin, edge, eye, reach, bits), size, 0.99 * max_voxels
-        )
+    limit = len(points) if max_voxels is None else max_voxels
+    bits = 1 << (BITS * limit - 1).bit_length()
+
+    def count(edge: float, every: int = 1) -> float:
+        few, kept = (np.ascontiguousarray(values[::every]) for values in (points, keep))
+        return float(count_voxels(few, kept, FARTHEST, origin, edge, eye, reach, bits))
+
+    if len(points) > limit and count(size, SPARSE) > ROOMY * limit:
+        size = _fitting(count, size, 0.99 * limit)
     while True:
         inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size, eye, reach)
-        if max_voxels is None or len(coords) <= max_voxels:
+        if len(coords) <= limit:
             break
-        size *= _growth(len(coords), max_voxels)
+        size = max(size * _growth(len(coords), limit), _fitting(count, size, 0.99 * limit))
     centroids = (sums / counts[:, None]).astype(np.float32)
     voxel_colors = None if colors is None else mean_colors(colors, inverse, counts)
     bands = (coords[:, 2] + (1 << (BAND_BIT - 1))) >> BAND_BIT

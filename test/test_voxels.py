@@ -201,6 +201,12 @@ def test_a_budget_is_kept_and_nearly_used_up_by_large_clouds():
         assert 0.95 * 8_000 < len(grid) <= 8_000
 
 
+def test_a_budget_is_kept_and_nearly_used_up_where_every_point_has_a_voxel_of_its_own():
+    """So few are counted at first that all of them seem to be within it."""
+    points = np.random.default_rng(0).uniform(-3, 3, (40_000, 3)).astype(np.float32)
+    assert 0.95 * 8_000 < len(voxelize(points, 0.01, max_voxels=8_000)) <= 8_000
+
+
 @pytest.mark.parametrize("n", [0, 3, 20_000])
 def test_rows_are_grouped_as_by_a_stable_sort(n):
     owner = np.random.default_rng(n).integers(-1, 50, n)
