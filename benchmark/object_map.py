@@ -68,7 +68,8 @@ def looks(scene: SceneModel, count: int, positions: int = 24) -> list[tuple[Scen
             shown.append(
                 SceneObject(kind, 0.9, bounds, points.mean(0), look / np.linalg.norm(look), None, int(mine.sum()))
             )
-        result.append((Scene(labels, tuple(shown)), cloud, view))
+        unsure = np.random.default_rng(2).uniform(0, 0.3, (len(shown), len(shown))).astype(np.float32)
+        result.append((Scene(labels, tuple(shown), affinity=np.minimum(unsure, unsure.T)), cloud, view))
     return result
 
 

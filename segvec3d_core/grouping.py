@@ -227,7 +227,8 @@ class Ties:
 
     def affinity(self, instances: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         """How likely two instances, of some of the voxels each, are one after all -> (K, K) float32, symmetric, 0 where
-        none of their superpoints make a pair: the mean by which average linkage has kept them apart."""
+        none of their superpoints make a pair: the mean by which average linkage has kept them apart, but for fragments
+        that were adopted."""
         home, count = np.full(int(self.of_voxel.max(initial=-1)) + 2, -1), len(instances)
         for k, voxels in enumerate(instances):
             home[self.of_voxel[voxels]] = k

@@ -258,6 +258,7 @@ class SegVec3D:
             with clock("boxes"):
                 vertical = vertical_of(segments, voxels.normals, embedded.up)
                 segments = describe_segments(segments, grid, vertical, config)
+                affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
             with clock("alignment"), single_thread():  # a handful of rows on CPU; on a GPU it makes no difference
                 v = np.zeros((0, self.alignment.config.width), np.float32)
                 if segments:
@@ -265,7 +266,6 @@ class SegVec3D:
                     v = self.alignment.project_instances(inputs).float().cpu().numpy()
             with clock("labels"):
                 labels, counts = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
-                affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
                 return self._scene(embedded.cloud, labels, counts, segments, v, vertical, affinity, clock.seconds)
 
     @torch.inference_mode()

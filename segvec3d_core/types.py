@@ -212,7 +212,7 @@ class Scene:
         camera_axes: (3, 3) float32, the camera's right, down and forward as columns, or None where there is none: "left
             of" is then as seen on the way from the viewpoint to the objects.
         affinity: (K, K) float32, 0 to 1: how likely two instances are one after all, 0 for those that do not meet; None
-            where the method of clustering does not tell.
+            where nobody told: other methods of clustering, tiles, a map.
     """
 
     labels: NDArray[np.int32]
@@ -231,6 +231,8 @@ class Scene:
         if self.affinity is not None:
             shape = len(self.objects), len(self.objects)
             object.__setattr__(self, "affinity", _array("affinity", self.affinity, np.float32, shape))
+            if not ((self.affinity >= 0) & (self.affinity <= 1)).all():
+                raise ValueError("affinity: expected 0 to 1 throughout")
 
     def __len__(self) -> int:
         return len(self.objects)

@@ -15,7 +15,8 @@ FARTHEST = 1e7
 BITS = 16
 """Bits to a voxel of the budget, with which voxels are counted: off by a few in a thousand."""
 SPARSE, ROOMY = 8, 0.7
-"""Where every so-manieth point lies in at most such a share of the budget, all of them will be within it."""
+"""Where every so-manieth point lies in at most such a share of the budget, all of them are mostly within it; where they
+are not, they are counted after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ def voxelize(
         inverse, coords, sums, counts = group_points(points, keep, FARTHEST, origin, size, eye, reach)
         if len(coords) <= limit:
             break
-        size = max(size * _growth(len(coords), limit), _fitting(count, size, 0.99 * limit))
+        fitting = _fitting(count, size, 0.99 * limit)
+        size = fitting if fitting > size else size * _growth(len(coords), limit)
     centroids = (sums / counts[:, None]).astype(np.float32)
     voxel_colors = None if colors is None else mean_colors(colors, inverse, counts)
     bands = (coords[:, 2] + (1 << (BAND_BIT - 1))) >> BAND_BIT

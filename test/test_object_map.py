@@ -183,6 +183,16 @@ def test_a_flicker_of_the_segmentation_neither_splits_nor_merges(robot):
     assert set(robot.objects()) == set(ids[1:])
 
 
+def test_who_asks_for_longer_before_two_become_one_waits_as_long():
+    robot = Robot(MapConfig(merge_seconds=20.0))
+    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
+    robot.watch(halves, seconds=60.0)
+    robot.watch(halves, groups=[0, 0], seconds=19.0)
+    assert len(robot.objects()) == 2
+    robot.watch(halves, groups=[0, 0], seconds=41.0)
+    assert len(robot.objects()) == 1
+
+
 def test_a_fragment_that_was_seen_for_a_moment_becomes_part_of_the_whole_as_soon(robot):
     halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
     (_, whole) = robot.watch(halves[:1], seconds=3.0)[:2]

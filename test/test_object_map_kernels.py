@@ -108,6 +108,31 @@ def test_every_voxel_has_its_turn():
         assert len(rows) < 130
 
 
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("limit", [120, 251])
+@pytest.mark.parametrize("width", [1, 3, 7, 11, 40])
+def test_points_are_picked_evenly_from_top_to_bottom(width, limit, every):
+    labels = np.full((480, 640), -1, np.int32)
+    labels[100:400, 50 : 50 + width], labels[10:20, 300:310] = 1, 0
+    row, column = np.indices(labels.shape)
+    points = np.stack([column, row, np.ones(labels.shape)], -1).reshape(-1, 3).astype(np.float32)
+    points[150 * 640 + 50] = np.nan
+    colors, T = np.nan_to_num(points % 200).astype(np.uint8), np.eye(4)
+    T[:3, 3] = 0.5
+    xyz, shades, starts = looking.pick(points, colors, labels.ravel(), T, 2, limit, every)
+    mine = xyz[starts[1] :]
+    assert (np.diff(starts) <= limit).all()
+    assert len(mine) >= min(limit / 2, 300 * width / every) - 2
+    assert np.isfinite(mine).all()
+    assert mine[:, 1].min() < 110
+    assert mine[:, 1].max() > 390
+    halves = (mine[:, 1] < 250).mean()
+    assert halves == pytest.approx(0.5, abs=0.05)
+    assert np.array_equal(shades, ((xyz - 0.5) % 200).astype(np.uint8))
+    grey = looking.pick(points, colors[:0], labels.ravel(), T, 2, limit, every)[1]
+    assert (grey == 128).all()
+
+
 def test_what_the_border_cuts_is_told_from_what_stands_free():
     points, labels = np.ones((20 * 30, 3), np.float32), np.full((20, 30), -1, np.int32)
     labels[5:15, 0:8], labels[5:15, 12:18], labels[12:20, 24:27] = 0, 1, 2

@@ -83,6 +83,9 @@ def test_labels_must_name_objects_of_the_scene():
 def test_an_affinity_is_of_the_scenes_objects():
     with pytest.raises(ValueError, match=r"affinity: expected shape \(0, 0\), got \(1, 1\)"):
         Scene(np.zeros(0, np.int32), affinity=np.zeros((1, 1), np.float32))
+    for odd in (np.nan, -0.1, 1.1):
+        with pytest.raises(ValueError, match="affinity: expected 0 to 1"):
+            Scene(np.zeros(0, np.int32), (some_object(),), affinity=np.full((1, 1), odd, np.float32))
 
 
 def test_box_corners_span_its_size():

@@ -9,9 +9,6 @@ OUTSIDE, HIDDEN, THROUGH = -4, -3, -2
 """What ``look`` says of a point that the depth image does not show: out of view or no return there, behind something
 nearer, in front of what is seen. -1 and above: it is seen, and that is its instance."""
 
-COUNTED = 4
-"""Of the points that are looked at, every so-manieth is counted to know how large instances are."""
-
 
 @njit(cache=True, nogil=True)
 def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-untyped-def]  # compiled
@@ -25,22 +22,23 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
         (M, 3) float32 finite points and (M, 3) uint8 their colours, one instance after the other; (count + 1,) int64
         where each begins.
     """
-    total = np.zeros(count, np.int64)
-    for i in range(0, len(labels), COUNTED * every):
-        if labels[i] >= 0:
-            total[labels[i]] += COUNTED
-    # Counted roughly: some room is left, so that the limit does not cut an instance off.
-    step = np.maximum(1, -(-total * 9 // (8 * limit)))
-    chosen = np.empty((count, limit), np.int64)
+    chosen, step = np.empty((count, limit), np.int64), np.ones(count, np.int64)
     wait, filled = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for i in range(0, len(labels), every):
         k = labels[i]
-        if k >= 0:
-            if wait[k] == 0 and filled[k] < limit:
-                chosen[k, filled[k]] = i
-                filled[k] += 1
-                wait[k] = step[k]
-            wait[k] -= 1
+        if k < 0:
+            continue
+        if wait[k] == 0 and filled[k] == limit:  # every second one is enough, from the first on
+            filled[k] = (limit + 1) // 2
+            for j in range(filled[k]):
+                chosen[k, j] = chosen[k, 2 * j]
+            wait[k] = step[k] if limit % 2 == 1 else 0
+            step[k] *= 2
+        if wait[k] == 0:
+            chosen[k, filled[k]] = i
+            filled[k] += 1
+            wait[k] = step[k]
+        wait[k] -= 1
     starts = np.zeros(count + 1, np.int64)
     xyz, shades = np.empty((filled.sum(), 3), np.float32), np.full((filled.sum(), 3), 128, np.uint8)
     m = 0

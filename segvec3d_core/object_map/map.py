@@ -66,7 +66,7 @@ class ObjectMap:
         """Forget everything; ids go on counting, so that no old id names a new thing."""
         with self._lock:
             self._entries: list[Entry] = []
-            self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
+            self._lost, self._pairs, self._turn = Lost(), Pairs(self.config.merge_seconds), 0
             self._anchor: Anchor | None = None
             self._up = np.array([0.0, 0.0, 1.0])
             self._viewpoint: NDArray[np.float64] | None = None

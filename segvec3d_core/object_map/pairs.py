@@ -11,7 +11,7 @@ from .association import Evidence
 from .entry import Entry
 
 MEMORY = 8.0
-"""Seconds for which it is remembered whether two objects were seen as one or as two."""
+"""Seconds of having been seen as one or as two that are remembered of a pair, and twice ``merge_seconds`` at least."""
 
 SURE = 3.0
 """Log odds of being two with which two are held for two for good: as surely as what is seen as one is one."""
@@ -28,9 +28,14 @@ the table."""
 
 
 class Pairs:
-    """For pairs of objects that touch, by their ids: seconds for which they were seen as one, and as two."""
+    """For pairs of objects that touch, by their ids: seconds for which they were seen as one, and as two.
 
-    def __init__(self) -> None:
+    Args:
+        merge_seconds: as in ``MapConfig``.
+    """
+
+    def __init__(self, merge_seconds: float) -> None:
+        self._memory = max(MEMORY, 2 * merge_seconds)
         self._seconds: dict[tuple[int, int], tuple[float, float]] = {}
 
     def note(
@@ -57,19 +62,19 @@ class Pairs:
         sure = np.ones((len(taken), len(taken)))
         if affinity is not None:
             one = np.clip(affinity[np.ix_(instances, instances)], 1e-6, 0.5)
-            odds = np.log((1 - one) / one)
-            sure[:] = np.where(comparable[np.ix_(taken, taken)], np.minimum(odds / SURE, 1), 1)
+            log_odds = np.log((1 - one) / one)
+            sure[:] = np.where(comparable[np.ix_(taken, taken)], np.minimum(log_odds / SURE, 1), 1)
         low, high = low[taken] - REACH, high[taken]
         touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
         for i, j in np.argwhere(np.triu(touching, 1)):
             self._weigh(entries[taken[i]], entries[taken[j]], 0.0, sure[i, j] * seconds)
 
     def _weigh(self, a: Entry, b: Entry, one: float, two: float) -> None:
-        """Add seconds seen as one and as two, and forget what is older than ``MEMORY``."""
+        """Add seconds seen as one and as two, and forget the rest in equal shares."""
         pair = (a.id, b.id) if a.id < b.id else (b.id, a.id)
         together, apart = self._seconds.get(pair, (0.0, 0.0))
         together, apart = together + one, apart + two
-        kept = MEMORY / max(together + apart, MEMORY)
+        kept = self._memory / max(together + apart, self._memory)
         self._seconds[pair] = together * kept, apart * kept
 
     def one(self) -> Iterator[tuple[tuple[int, int], float]]:
