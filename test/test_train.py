@@ -91,6 +91,16 @@ def test_bonds_are_learned_from_edges_across_borders_as_much_as_from_those_withi
     assert losses.bond(right[:0], nobody, level.neighbors, none).item() == 0
 
 
+def test_borders_of_small_things_are_learned_from_more_than_their_length_says():
+    row = torch.arange(1_000)
+    neighbors = torch.stack([row, (row + 1) % 1_000], 1)
+    labels = row % 2  # two large things that touch everywhere
+    labels[500:520] = torch.arange(20) % 2 + 2  # and two small ones
+    picked = losses.contested_edges(labels, torch.zeros(1_000, dtype=torch.bool), neighbors, 500, generator())
+    small = ((picked // 2 >= 500) & (picked // 2 < 520)).float().mean()
+    assert 0.08 < small < 0.2, "2 % of the border, by the root of its length some seven times as much"
+
+
 def test_steps_on_one_scene_lower_its_losses(example):
     torch.manual_seed(0)
     network = PointAttention(SMALL)

@@ -128,6 +128,7 @@ def contested_edges(
 
     A quarter each, as far as there are any: from one object to another; from an object to a surface; within an
     instance next to such a border; within an instance anywhere. Drawn evenly, nine in ten would be the table's own.
+    Within a quarter an instance counts by the root of its edges there: an egg beside a carton has few.
 
     Args:
         labels: (V,) instance or -1; is_surface: (V,) bool; neighbors: (V, k) int64.
@@ -144,7 +145,10 @@ def contested_edges(
     for kind in kinds:
         rows = kind.reshape(-1).nonzero().squeeze(1)
         if len(rows):
-            picked.append(rows[torch.randint(len(rows), (min(count, len(rows)),), generator=generator)])
+            ends = torch.stack([labels[rows // neighbors.shape[1]], other.reshape(-1)[rows]])
+            share = torch.bincount(ends.flatten())[ends].amin(0).float().rsqrt()
+            drawn = torch.multinomial(share, min(count, len(rows)), replacement=True, generator=generator)
+            picked.append(rows[drawn])
     return torch.cat(picked) if picked else torch.zeros(0, dtype=torch.int64)
 
 
