@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 FORMAT = 1
 
@@ -19,7 +19,7 @@ class Checkpoint:
     """What a weight file holds.
 
     Attributes:
-        tensors: name -> weights, ``network.*`` and ``alignment.*``.
+        tensors: name -> weights, ``network.*``, ``grouping.*`` and ``alignment.*``.
         config: JSON-able shapes and constants, by the module that they belong to.
         record: JSON-able story of the training: command, commit, data, time, scores.
     """
@@ -31,6 +31,17 @@ class Checkpoint:
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Tensors below ``prefix``, named without it."""
         return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+
+    def fill(self, prefix: str, module: nn.Module) -> None:
+        """Give a module the weights below ``prefix``.
+
+        Raises:
+            ValueError: they are of another shape.
+        """
+        try:
+            module.load_state_dict(self.part(prefix))
+        except RuntimeError as error:
+            raise ValueError(f"weights: {prefix} of another shape: {error}") from None
 
 
 def shipped_path() -> Path:

@@ -250,6 +250,18 @@ def test_the_network_learns_which_superpoints_are_one_thing(lessons):
     assert ((kinds[at] > 0) == batch.is_surface)[batch.instance >= 0].float().mean() > 0.95
 
 
+def test_grouping_may_begin_with_the_weights_of_another(lessons, tmp_path):
+    model = SegVec3D.untrained(1, SMALL, "cpu")
+    model.save(tmp_path / "start.safetensors")
+    plan = GroupingTraining(steps=2, batch=1, learning_rate=1e-9, start=tmp_path / "start.safetensors")
+    begun = learn(lessons, model.grouping.config, plan).state_dict()
+    given = model.grouping.state_dict()
+    assert all(torch.allclose(begun[name], given[name], atol=1e-6) for name in begun if "standard" not in name)
+    assert not torch.equal(begun["standard_node.mean"], given["standard_node.mean"]), "of the scenes at hand"
+    with pytest.raises(ValueError, match="weights: grouping of another shape"):
+        learn(lessons, replace(model.grouping.config, width=32), plan)
+
+
 def test_mean_and_largest_are_what_they_are_called():
     rng = np.random.default_rng(0)
     values, owner = rng.normal(size=(200, 3)).astype(np.float32), rng.integers(-1, 6, 200)

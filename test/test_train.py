@@ -254,6 +254,9 @@ def test_the_alignment_learns_which_of_two_things_a_text_means(form, tmp_path):
     history = lesson.learn()
     before = Lesson(rows, text, AlignmentTraining(tmp_path, steps=60, batch=24, **form)).loss().item()
     assert history[-1]["align"] < before
+    SegVec3D(PointAttention(SMALL), lesson.alignment, device="cpu").save(tmp_path / "start.safetensors")
+    further = Lesson(rows, text, AlignmentTraining(tmp_path, tmp_path / "start.safetensors", batch=24, **form))
+    assert further.loss().item() < before
     asked = ask(lesson.alignment.eval(), text, rows, rng)
     assert asked.hits.mean() > asked.chance.mean() + 0.15
 
@@ -275,10 +278,12 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
         start=shipped_path(), without=None, learning_rate=None, max_voxels=None,
     )  # fmt: skip
     assert run(args) == 0
-    model = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
+    model, shipped = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu").info
     assert model.info["segmentation"]["steps"] == 4
     assert model.info["grouping"]["superpoints"] > 0
+    assert model.info["grouping"]["start"]["steps"] == shipped["grouping"]["steps"]
     assert model.info["alignment"]["instances"] > 0
+    assert model.info["alignment"]["start"]["steps"] == shipped["alignment"]["steps"]
     assert run(Namespace(**{**vars(args), "stage": "calibration", "validation_scenes": 3})) == 0
     again = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
     kept, before = again.alignment.state_dict(), model.alignment.state_dict()

@@ -18,7 +18,7 @@ from .calibration import calibrate, fit_score
 from .captions import Described
 from .describing import Described3D, describe_scenes
 from .lesson import Lesson
-from .segmentation import VALIDATION_SEED_OFFSET
+from .segmentation import VALIDATION_SEED_OFFSET, origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class AlignmentTraining:
     """One run of this stage.
 
     Attributes:
-        output: folder; cache: folder of scenes; seed: of everything random, and of the scenes: another than the
-            backbone's, see docs/method.md.
+        output: folder; start: weights to begin with instead of random ones, or None; cache: folder of scenes.
+        seed: of everything random, and of the scenes: another than the backbone's, see docs/method.md.
         scenes: training scenes whose instances are described; validation_scenes: as many others for calibration,
             and none of those on which the clustering was tuned.
         steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak.
@@ -37,6 +37,7 @@ class AlignmentTraining:
     """
 
     output: Path
+    start: Path | None = None
     cache: Path | None = None
     seed: int = 0
     scenes: int = 2_400
@@ -63,6 +64,9 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
 
     Returns:
         the model with its trained alignment, and a record for the model card.
+
+    Raises:
+        ValueError: weights of another shape to begin with.
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
@@ -81,6 +85,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
         "captions": len(lesson.captions.every),
         "steps": plan.steps,
         "seconds": round(time.perf_counter() - started),
+        **origin(plan.start, "alignment"),
         "history": history,
         "validation": figures,
     }

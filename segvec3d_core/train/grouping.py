@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig
 from ..config import SegmentationConfig
 from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
@@ -26,7 +27,7 @@ from ..superpoints import Superpoints, find_superpoints
 from ..voxels import Fovea, voxelize
 from .data import Sample, augmented, load_sample, majority
 from .pool import look_at_scenes
-from .segmentation import VALIDATION_SEED_OFFSET
+from .segmentation import VALIDATION_SEED_OFFSET, origin
 from .tuning import choose, overall
 
 GRID: dict[str, tuple[float, ...]] = {
@@ -52,6 +53,7 @@ class GroupingTraining:
     """One run of this stage.
 
     Attributes:
+        start: weights to begin with instead of random ones, or None.
         cache: folder of scenes; seed: of everything random, and of the scenes: another than the backbone's, see
             docs/method.md.
         scenes: training scenes; validation_scenes: on which the constants are chosen.
@@ -59,6 +61,7 @@ class GroupingTraining:
         workers: processes that run the backbone, see ``look_at_scenes``.
     """
 
+    start: Path | None = None
     cache: Path | None = None
     seed: int = 0
     scenes: int = 6_000
@@ -210,10 +213,16 @@ def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTraining) -> SuperpointNetwork:
-    """Train the network on judged scenes."""
+    """Train the network on judged scenes.
+
+    Raises:
+        ValueError: weights of another shape to begin with.
+    """
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng([plan.seed, 6])
     network = SuperpointNetwork(config)
+    if plan.start is not None:
+        load_checkpoint(plan.start).fill("grouping", network)
     some = [rows[k] for k in rng.permutation(len(rows))[:1_000]]
     nodes, edges, wholes = ([getattr(row, name) for row in some] for name in ("nodes", "edges", "wholes"))
     network.standardise(*(torch.cat(values).float() for values in (nodes, edges, wholes)))
@@ -283,7 +292,7 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
         the model with its trained network and constants, and a record for the model card.
 
     Raises:
-        ValueError: bonds so weak that no scene has a superpoint.
+        ValueError: bonds so weak that no scene has a superpoint; weights of another shape to begin with.
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
@@ -305,6 +314,6 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
     constants, figures = choose(model.clustering, GRID, reach)
     record = {
         "scenes": plan.scenes, "superpoints": sum(len(row.nodes) for row in rows), "steps": plan.steps,
-        "seconds": round(time.perf_counter() - started), **figures,
+        "seconds": round(time.perf_counter() - started), **origin(plan.start, "grouping"), **figures,
     }  # fmt: skip
     return model.with_clustering(constants), record

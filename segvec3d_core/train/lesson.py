@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..alignment import Alignment, AlignmentConfig, InstanceInput
+from ..checkpoint import load_checkpoint
 from ..text import TextEncoder
 from . import losses
 from .captions import Captions, Described, Facts
@@ -86,7 +87,10 @@ class Lesson:
     """Described instances, captions, and the projections that learn to bring them together.
 
     Args:
-        rows: described instances; text: encoder; plan: steps, batch, seed, form of the alignment.
+        rows: described instances; text: encoder; plan: steps, batch, seed, form of the alignment, where to begin.
+
+    Raises:
+        ValueError: weights of another form to begin with.
     """
 
     def __init__(self, rows: list[Described3D], text: TextEncoder, plan: AlignmentTraining) -> None:
@@ -104,6 +108,8 @@ class Lesson:
         torch.manual_seed(plan.seed)
         features = rows[0].features.shape[1]
         self.alignment = Alignment(AlignmentConfig(features=features, looks=plan.looks, paper=plan.paper))
+        if plan.start is not None:
+            load_checkpoint(plan.start).fill("alignment", self.alignment)
         # Rare kinds are seen as often as half-common ones: sample by the root of the frequency.
         kind_of = np.unique([row.info["category"] for row in rows], return_inverse=True)[1]
         weight = 1 / np.sqrt(np.bincount(kind_of))[kind_of]

@@ -78,7 +78,7 @@ def run(args: Namespace) -> int:
 
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
-            calibration of an alignment that reads another network.
+            calibration of an alignment that reads another network; weights of another shape to ``start`` with.
         FileNotFoundError: a later stage without the first.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -107,11 +107,16 @@ def _unseen(args: Namespace) -> dict[str, Any]:
     return {**_common(args), "seed": args.seed + 1}
 
 
+def _start(args: Namespace) -> Path | None:
+    """Weights that a stage begins with."""
+    return Path(args.start) if args.start else None
+
+
 def _segment(args: Namespace, backbone: Path) -> None:
     options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
     plan = SegmentationTraining(
         Path(args.output), **_common(args), **options,
-        start=Path(args.start) if args.start else None, frames=Path(args.frames) if args.frames else None,
+        start=_start(args), frames=Path(args.frames) if args.frames else None,
         supervision=Supervision.parse(args.labels),
     )  # fmt: skip
     record = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
@@ -130,7 +135,7 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 
 
 def _group(args: Namespace, backbone: Path) -> None:
-    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=_start(args))
     plan = GroupingTraining(**_unseen(args), **options)
     base = load_checkpoint(backbone)
     model, story = train_grouping(plan, backbone)
@@ -141,7 +146,9 @@ def _align(args: Namespace, backbone: Path) -> None:
     base, weights = load_checkpoint(backbone), Path(args.output) / "segvec3d.safetensors"
     if "grouping" not in base.record:
         raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
-    options = _given(scenes=args.alignment_scenes, steps=args.alignment_steps, without=_left_out(args.without))
+    options = _given(
+        scenes=args.alignment_scenes, steps=args.alignment_steps, without=_left_out(args.without), start=_start(args)
+    )
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
     log.info("weights written to %s", weights)

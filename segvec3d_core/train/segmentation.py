@@ -257,9 +257,9 @@ def train_segmentation(
             if run.step % plan.checkpoint_every == 0 or last:
                 run.seconds = time.perf_counter() - started
                 run.save(state)
-    start = {} if plan.start is None else {"start": _origin(plan.start)}
     record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "max_voxels": plan.max_voxels}
-    return run.averaged(), {**record, "seconds": round(run.seconds), **start, "history": run.history}
+    told = {"seconds": round(run.seconds), **origin(plan.start, "segmentation"), "history": run.history}
+    return run.averaged(), {**record, **told}
 
 
 def begin_with(network: PointAttention, start: Path) -> None:
@@ -292,11 +292,15 @@ def _level_of(key: str) -> int:
     return -1 if offset is None else int(number) + offset
 
 
-def _origin(start: Path) -> dict[str, Any]:
-    """What the weights that a run began with say of their own making."""
+def origin(start: Path | None, stage: str) -> dict[str, Any]:
+    """What the weights that a stage began with say of their own making, as ``start`` in its record; nothing where there
+    were none."""
+    if start is None:
+        return {}
     record = load_checkpoint(start).record
-    story = record.get("segmentation", {})
-    return {"commit": record.get("commit", "unknown"), "steps": story.get("steps"), "scenes": story.get("scenes")}
+    story = record.get(stage, {})
+    commit = story.get("commit", record.get("commit", "unknown"))
+    return {"start": {"commit": commit, "steps": story.get("steps"), "scenes": story.get("scenes")}}
 
 
 def _examples(plan: SegmentationTraining, config: NetworkConfig, first: int) -> DataLoader[Example]:
