@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .kernels import amx
 from .kernels.attention import EDGE_DIM, spread
 from .kernels.bonds import WIDTH, bond_logits
 from .kernels.dense import PANEL, Packed, fold, pack, tiled
@@ -40,6 +42,23 @@ def single_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+Module = TypeVar("Module", bound=nn.Module)
+Packing = TypeVar("Packing")
+_kept: WeakKeyDictionary[nn.Module, tuple[object, Any]] = WeakKeyDictionary()
+
+
+def packed(module: Module, make: Callable[[Module], Packing]) -> Packing:
+    """What ``make`` makes of a module's weights, kept until they change."""
+    weights = tuple(module.parameters())
+    if any(p.is_inference() for p in weights):  # they do not tell when they change
+        return make(module)
+    state = (amx.available(), *((p.data_ptr(), p._version) for p in weights))
+    if module not in _kept or _kept[module][0] != state:
+        _kept[module] = (state, make(module))
+    made: Packing = _kept[module][1]
+    return made
+
+
 class FusedNetwork:
     """The forward pass of a network of the shipped form, with a copy of its weights as the kernels want them.
 
@@ -66,8 +85,11 @@ class FusedNetwork:
 
     @staticmethod
     def fits(network: PointAttention) -> bool:
-        """Whether the kernels know this form: widths of whole panels, all that the ablation can switch off is on."""
-        c = network.config
+        """Whether the kernels know this form: float32 on CPU, widths of whole panels, all that the ablation can switch
+        off is on."""
+        c, weight = network.config, cast(nn.Linear, network.embed[1]).weight
+        if weight.device.type != "cpu" or weight.dtype != torch.float32:
+            return False
         whole = all(width % PANEL == 0 for width in (*c.channels, c.features, c.embedding))
         on = c.edge_features and c.attention and c.residual and c.concatenate and c.global_context
         return whole and on and not c.recompute
@@ -193,21 +215,31 @@ def fused_mlp(layers: nn.Sequential, x: Tensor) -> Tensor:
     """``layers(x)`` for (M, .) rows through three linear maps with GELU between them; fused on CPU without gradient."""
     if torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
         return cast(Tensor, layers(x))
-    maps = [cast(nn.Linear, layers[i]) for i in (0, 2, 4)]
-    rows, out = padded(*x.shape), padded(len(x), -(-maps[2].out_features // PANEL) * PANEL)
+    (first, second, third), width = packed(layers, _three_maps), cast(nn.Linear, layers[4]).out_features
+    rows, out = padded(*x.shape), padded(len(x), -(-width // PANEL) * PANEL)
     rows[: len(x)] = x.numpy()
-    first, second, third = (pack(linear.weight, linear.bias) for linear in maps)
     three_layers(blocks(len(x)), rows, first, second, third, out)
-    return torch.from_numpy(out)[: len(x), : maps[2].out_features]
+    return torch.from_numpy(out)[: len(x), :width]
+
+
+def _three_maps(layers: nn.Sequential) -> list[Packed]:
+    linears = (cast(nn.Linear, layers[i]) for i in (0, 2, 4))
+    return [pack(linear.weight, linear.bias) for linear in linears]
 
 
 def fused_bonds(bonds: Bonds, f: Tensor, level: Level) -> Tensor:
     """``bonds(f, level)`` on CPU without gradient."""
-    (own, bias), (other, shift) = fold(bonds.norm, bonds.own), fold(bonds.norm, bonds.other)
+    both, pose, out = packed(bonds, _bond_maps)
     ends, logits = padded(len(f), 2 * WIDTH), np.empty(tuple(level.neighbors.shape), np.float32)
-    pose, out = bonds.pose.weight.detach().T.contiguous(), bonds.out.weight.detach()[0]
-    both, rows = pack(torch.cat([own, other]), torch.cat([bias, shift])), f.contiguous().numpy()
     graph = level.edges.numpy(), level.neighbors.numpy()
-    bond_logits(blocks(len(f)), rows, both, *graph, pose.numpy(), out.numpy(), ends, logits)
+    bond_logits(blocks(len(f)), f.contiguous().numpy(), both, *graph, pose, out, ends, logits)
     logits += bonds.out.bias.item()
     return torch.from_numpy(logits)
+
+
+def _bond_maps(bonds: Bonds) -> tuple[Packed, NDArray[np.float32], NDArray[np.float32]]:
+    """What a voxel brings to both ends of an edge, as one map; the map of poses, transposed; the last layer."""
+    (own, bias), (other, shift) = fold(bonds.norm, bonds.own), fold(bonds.norm, bonds.other)
+    both = pack(torch.cat([own, other]), torch.cat([bias, shift]))
+    pose, out = bonds.pose.weight.detach().numpy().T, bonds.out.weight.detach().numpy()[0]
+    return both, pose.copy(), out.copy()

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from .config import NetworkConfig
 from .hierarchy import VOXEL_FEATURES, Hierarchy, Level
-from .inference import FusedNetwork, fused_bonds, single_thread
-from .kernels import amx
+from .inference import FusedNetwork, fused_bonds, packed, single_thread
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
@@ -155,7 +154,6 @@ class PointAttention(nn.Module):
         self.embed = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, config.embedding))
         self.surface = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d // 2), nn.GELU(), nn.Linear(d // 2, 1))
         self.bonds = Bonds(d)
-        self._packed: tuple[object, FusedNetwork] | None = None
 
     def encode(self, hierarchy: Hierarchy) -> list[list[Tensor]]:
         """Stacked attention layers, (1) to (3): outputs h of every layer, by level."""
@@ -229,15 +227,7 @@ class PointAttention(nn.Module):
         inputs = hierarchy.levels[0].inputs
         if torch.is_grad_enabled() or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
             return None
-        weights = tuple(self.parameters())
-        tells = not any(p.is_inference() for p in weights)  # others do not tell when they change
-        state = (amx.available(), *((p.data_ptr(), p._version) for p in weights)) if tells else None
-        if self._packed is None or state is None or self._packed[0] != state:
-            on_cpu = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in weights)
-            if not on_cpu or not FusedNetwork.fits(self):
-                return None
-            self._packed = (state, FusedNetwork(self))
-        return self._packed[1]
+        return packed(self, FusedNetwork) if FusedNetwork.fits(self) else None
 
 
 VOTE_SCALE = 0.1

@@ -147,3 +147,9 @@ def test_without_gradient_the_projection_of_instances_is_the_same(form):
     with torch.inference_mode():
         fused = alignment.project_instances(x)
     assert torch.allclose(fused, alignment.project_instances(x).detach(), atol=1e-5)
+    with torch.no_grad():
+        for weight in alignment.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+        changed = alignment.project_instances(x)
+    assert not torch.allclose(changed, fused, atol=1e-3)
+    assert torch.allclose(changed, alignment.project_instances(x).detach(), atol=1e-5)

@@ -182,8 +182,13 @@ def test_without_gradient_the_network_follows_its_weights():
         for p in network.stems.parameters():
             p.mul_(1.3)
         after = network(x)[0]
+        bonds = network.bonds(after, x.levels[0])
+        network.bonds.load_state_dict({k: 1.3 * v for k, v in network.bonds.state_dict().items()})
+        stronger = network.bonds(after, x.levels[0])
     assert not torch.allclose(before, after)
     assert torch.allclose(after, network(x)[0].detach(), atol=1e-3, rtol=1e-4)
+    assert not torch.allclose(bonds, stronger)
+    assert torch.allclose(stronger, network.bonds(after, x.levels[0]).detach(), atol=1e-3, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

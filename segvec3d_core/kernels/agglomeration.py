@@ -120,19 +120,15 @@ def contacts(labels, neighbors, bonds):  # type: ignore[no-untyped-def]
         them; counts (P,) float64 of these edges.
     """
     n, k = neighbors.shape
-    room = 0
-    for i in range(n):
-        for p in range(k):
-            if labels[neighbors[i, p]] != labels[i]:
-                room += 1
+    room = n * k  # memory is taken only where something is written
     low, high = np.empty(room, np.int64), np.empty(room, np.int64)
-    sums, counts = np.empty(room, np.float64), np.ones(room, np.float64)
+    sums, counts = np.empty(room, np.float64), np.empty(room, np.float64)
     rows = 0
     for i in range(n):
         for p in range(k):
             a, b = labels[i], labels[neighbors[i, p]]
             if a != b and a >= 0 and b >= 0:
-                low[rows], high[rows], sums[rows] = min(a, b), max(a, b), bonds[i, p]
+                low[rows], high[rows], sums[rows], counts[rows] = min(a, b), max(a, b), bonds[i, p], 1.0
                 rows += 1
     return _gather(low[:rows], high[:rows], sums[:rows], counts[:rows])
 

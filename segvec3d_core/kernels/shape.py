@@ -56,26 +56,22 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
     per = 1.0 / size
     for i in prange(n):
         m = found[i]
-        mx = my = mz = 0.0
-        for p in range(m):
+        mx = my = mz = a = b = c = d = e = f = 0.0
+        for p in range(m):  # from the voxel itself, a few edges away: double precision loses nothing by one pass
             j = neighbors[i, p]
-            mx += (points[j, 0] - points[i, 0]) * per
-            my += (points[j, 1] - points[i, 1]) * per
-            mz += (points[j, 2] - points[i, 2]) * per
-        mx, my, mz = mx / m, my / m, mz / m
-        a = b = c = d = e = f = 0.0
-        for p in range(m):
-            j = neighbors[i, p]
-            x = (points[j, 0] - points[i, 0]) * per - mx
-            y = (points[j, 1] - points[i, 1]) * per - my
-            z = (points[j, 2] - points[i, 2]) * per - mz
+            x = (points[j, 0] - points[i, 0]) * per
+            y = (points[j, 1] - points[i, 1]) * per
+            z = (points[j, 2] - points[i, 2]) * per
+            mx, my, mz = mx + x, my + y, mz + z
             a += x * x
             b += x * y
             c += x * z
             d += y * y
             e += y * z
             f += z * z
-        l0, l1, l2, nx, ny, nz = _smallest_eigen(a, b, c, d, e, f)
+        l0, l1, l2, nx, ny, nz = _smallest_eigen(
+            a - mx * mx / m, b - mx * my / m, c - mx * mz / m, d - my * my / m, e - my * mz / m, f - mz * mz / m
+        )
         total = l0 + l1 + l2
         normals[i, 0], normals[i, 1], normals[i, 2] = nx, ny, nz
         shape[i, 0] = max(l0, 0.0) / total if total > 1e-9 else 0.0
