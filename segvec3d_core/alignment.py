@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .inference import fused_mlp
+from .kernels import colors
 
 INSTANCE_STATISTICS = 32
 VOXEL_GEOMETRY = 8
-COLOR_BINS = 12
+COLOR_BINS = colors.BINS
 SIZE_STATISTICS = 8
 """The first of an instance's statistics are of its size, the others of its colour."""
 
@@ -119,45 +120,33 @@ def hue_histogram(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     Names of colours are regions of hue and lightness, not means: the mean of a red label on white is a pink that
     nobody sees.
     """
-    high, low = rgb.max(1), rgb.min(1)
-    chroma = high - low
-    r, g, b = rgb.T
-    safe = np.maximum(chroma, 1e-6)
-    hue = np.where(high == r, ((g - b) / safe) % 6, np.where(high == g, (b - r) / safe + 2, (r - g) / safe + 4)) / 6
-    saturation = chroma / np.maximum(high, 1e-6)
-    bins = (np.floor(hue * 8 + 0.5) % 8).astype(np.int64)
-    warm = (hue < 0.12) | (hue > 0.96)
-    bins = np.where(warm & (high < 0.55) & (saturation > 0.25) & (high > 0.15), 8, bins)
-    bins = np.where(saturation < 0.22, np.where(high > 0.7, 11, 10), bins)
-    bins = np.where(high < 0.18, 9, bins)
-    return (np.bincount(bins, minlength=COLOR_BINS) / max(len(rgb), 1)).astype(np.float32)
+    return np.asarray(colors.histograms(rgb, np.array([0, len(rgb)]))[0])
 
 
 def instance_statistics(
-    size: NDArray[np.float32], rgb: NDArray[np.float32] | None, upright: bool, edge: float
-) -> NDArray[np.float32]:
-    """(32,) float32: log sizes and proportions, then colour; unknown colour is zero and flagged.
+    sizes: NDArray[np.float32], rgb: NDArray[np.float32] | None, starts: NDArray[np.int64], upright: bool,
+    edges: NDArray[np.float64],
+) -> NDArray[np.float32]:  # fmt: skip
+    """(K, 32) float32: log sizes and proportions, then colour; unknown colour is zero and flagged.
 
     Args:
-        size: (3,) box edges, metres, the third along up; rgb: (M, 3) colours 0 to 1, or None.
+        sizes: (K, 3) box edges, metres, the third along up; rgb: (M, 3) colours 0 to 1, one instance after the other,
+            or None; starts: (K + 1,) where each one's begin, none empty.
         upright: whether up is known rather than guessed.
-        edge: voxel edge, metres.
+        edges: (K,) voxel edges, metres.
     """
-    out = np.zeros(INSTANCE_STATISTICS, np.float32)
-    edges = np.maximum(np.sort(size)[::-1], edge)
-    out[0:3] = np.log(edges / 0.1)
-    out[3], out[4] = edges[1] / edges[0], edges[2] / edges[0]
-    out[5] = float(upright)
-    out[6] = np.log(max(float(size[2]), edge) / 0.1) if upright else 0.0
-    out[7] = np.log(edge / 0.01)
-    if rgb is not None and len(rgb):
-        out[8] = 1.0
-        out[9:12] = rgb.mean(0)
-        out[12:15] = np.median(rgb, 0)
-        out[15:18] = rgb.std(0)
-        out[18 : 18 + COLOR_BINS] = hue_histogram(rgb)
-        out[30] = rgb.max(1).mean()
-        out[31] = (rgb.max(1) - rgb.min(1)).mean()
+    out = np.zeros((len(sizes), INSTANCE_STATISTICS), np.float32)
+    longest = np.maximum(np.sort(sizes, 1)[:, ::-1], edges[:, None])
+    out[:, 0:3] = np.log(longest / 0.1)
+    out[:, 3:5] = longest[:, 1:] / longest[:, :1]
+    out[:, 5] = float(upright)
+    out[:, 6] = np.log(np.maximum(sizes[:, 2], edges) / 0.1) if upright else 0.0
+    out[:, 7] = np.log(edges / 0.01)
+    if rgb is not None:
+        out[:, 8] = 1.0
+        told = colors.statistics(rgb, starts)
+        out[:, 9:18], out[:, 30:] = told[:, :9], told[:, 9:]
+        out[:, 18 : 18 + COLOR_BINS] = colors.histograms(rgb, starts)
     return out
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from .alignment import InstanceInput, instance_statistics
 from .clustering import BOND_BOUND
 from .config import SegmentationConfig
-from .geometry import oriented_box
+from .geometry import oriented_boxes
 from .kernels.agglomeration import bond_means
-from .kernels.grid import group_rows
+from .kernels.grid import group_rows, mean_by_cell
 from .kernels.labels import point_labels
 from .superpoints import EmbeddedVoxels
 from .types import Box, Kind, SceneObject
@@ -70,7 +70,7 @@ class Segment:
     Attributes:
         kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) what the score was read from.
         point_count: points in the voxels, before those at its borders go where they belong.
-        box, centroid, color: None until described.
+        box, centroid, color: None until described; solid: those of the voxels that are surely its own.
     """
 
     kind: Kind
@@ -81,6 +81,7 @@ class Segment:
     box: Box | None = None
     centroid: NDArray[np.float32] | None = None
     color: NDArray[np.uint8] | None = None
+    solid: NDArray[np.int64] | None = None
 
     def to_object(self, embedding: NDArray[np.float32], points: int) -> SceneObject:
         """As the scene tells it, with so many points."""
@@ -118,32 +119,35 @@ def find_segments(
         bonds: (V, k) logits; neighbors: (V, k) int64.
         judged: (V, 2) from ``group_superpoints``, where that made the clusters.
     """
-    inside, across = bond_means(objects, neighbors, bonds, np.float32(BOND_BOUND), int(objects.max(initial=-1)) + 1)
-    members = _members(objects)
-    means = np.array([e[voxels].mean(0) for voxels in members]).reshape(-1, e.shape[1])
-    gaps = np.full(len(members), FAR)
-    if len(members) > 1:
-        gaps = np.minimum(cKDTree(means).query(means, 2)[0][:, 1], FAR)
-    segments = []
-    for kind, groups in (("object", members), ("surface", _members(surfaces))):
-        found: list[Segment] = []
-        for k, voxels in enumerate(groups):
-            certainty = float((1 - surface[voxels] if kind == "object" else surface[voxels]).mean())
-            spread, gap, cohesion, contrast = 0.0, FAR, 0.0, 0.0
-            if kind == "object":
-                cohesion, contrast = float(inside[k]), -float(across[k])
-                spread = float(np.linalg.norm(e[voxels] - means[k], axis=1).mean())
-                gap = float(gaps[k])
-            # A sofa's embeddings lie wider apart than a cup's and are no worse for it.
-            radius = float(np.sqrt(grid.centroids[voxels].var(0).sum()))
-            size = np.log(len(voxels)), np.log(radius + 1e-3)
-            joined, across_groups = (np.nan, np.nan) if judged is None else judged[voxels].mean(0)
-            features = np.array([certainty, -spread, gap, *size, cohesion, contrast, joined, -across_groups])
-            points = int(grid.counts[voxels].sum())
-            sure = score(features) if kind == "object" else certainty
-            found.append(Segment(kind, voxels, sure, features, points))  # type: ignore[arg-type]
-        segments += sorted(found, key=lambda s: -s.point_count)
-    return segments
+    count = int(objects.max(initial=-1)) + 1
+    group = np.where(objects >= 0, objects, np.where(surfaces >= 0, surfaces + count, -1))
+    members = _members(group)
+    if not members:
+        return []
+    inside, across = bond_means(objects, neighbors, bonds, np.float32(BOND_BOUND), count)
+    judged = np.full((len(e), 2), np.nan, np.float32) if judged is None else judged
+    means, _ = mean_by_cell(np.concatenate([e, grid.centroids, surface[:, None], judged], 1), group, len(members))
+    center, place, on_surface, joined, across_groups = np.split(means, np.cumsum([e.shape[1], 3, 1, 1]), 1)
+    off = np.linalg.norm(e - center[group], axis=1), np.square(grid.centroids - place[group]).sum(1)
+    deviation, _ = mean_by_cell(np.stack(off, 1), group, len(members))
+    gaps = np.full(count, FAR)
+    if count > 1:
+        gaps = np.minimum(cKDTree(center[:count]).query(center[:count], 2)[0][:, 1], FAR)
+    points = np.bincount(group + 1, grid.counts, len(members) + 1)[1:].astype(np.int64)
+    found: dict[Kind, list[Segment]] = {"object": [], "surface": []}
+    for k, voxels in enumerate(members):
+        kind: Kind = "object" if k < count else "surface"
+        certainty = float(on_surface[k, 0] if kind == "surface" else 1 - on_surface[k, 0])
+        spread, gap, cohesion, contrast = 0.0, FAR, 0.0, 0.0
+        if kind == "object":
+            spread, gap, cohesion, contrast = deviation[k, 0], gaps[k], inside[k], -across[k]
+        # A sofa's embeddings lie wider apart than a cup's and are no worse for it.
+        size = np.log(len(voxels)), np.log(np.sqrt(deviation[k, 1]) + 1e-3)
+        parted = -across_groups[k, 0]
+        features = np.array([certainty, -spread, gap, *size, cohesion, contrast, joined[k, 0], parted], np.float64)
+        sure = score(features) if kind == "object" else certainty
+        found[kind].append(Segment(kind, voxels, sure, features, int(points[k])))
+    return [segment for some in found.values() for segment in sorted(some, key=lambda s: -s.point_count)]
 
 
 def vertical_of(
@@ -181,15 +185,14 @@ def describe_segments(
 ) -> list[Segment]:
     """Give each segment its box, which stands along ``vertical``, centroid and colour, and drop those outside the
     configured limits."""
+    segments = [s for s in segments if s.point_count >= config.min_points]
+    segments = [s for s in segments if s.kind == "surface" or s.score >= config.min_score]
+    solid = [_solid(segment, grid) for segment in segments]
+    boxes = oriented_boxes(grid.centroids, *_one_after_the_other(solid), vertical)
     described = []
-    for segment in segments:
-        if segment.point_count < config.min_points:
-            continue
-        if segment.kind == "object" and segment.score < config.min_score:
-            continue
+    for segment, own, box in zip(segments, solid, boxes, strict=True):
         points = grid.centroids[segment.voxels]
         edge = _edge(segment.voxels, grid)
-        box = oriented_box(grid.centroids[_solid(segment, grid)], vertical)
         # Centroids of voxels lie half an edge inside the points that they stand for.
         box = Box(box.center + grid.origin.astype(np.float32), box.rotation, box.size + np.float32(edge / 2))
         longest = float(box.size.max())
@@ -201,8 +204,14 @@ def describe_segments(
         if grid.colors is not None:
             channels = grid.colors[segment.voxels].T.copy()
             color = np.round(np.median(channels, 1, overwrite_input=True) * 255).astype(np.uint8)
-        described.append(replace(segment, box=box, centroid=centroid.astype(np.float32), color=color))
+        described.append(replace(segment, box=box, centroid=centroid.astype(np.float32), color=color, solid=own))
     return described
+
+
+def _one_after_the_other(sets: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Several sets of voxels (M,), and (K + 1,) where each begins."""
+    starts = np.cumsum([0, *(len(some) for some in sets)])
+    return np.concatenate([np.zeros(0, np.int64), *sets]), starts
 
 
 def alignment_input(
@@ -217,31 +226,28 @@ def alignment_input(
     Args:
         features: (V, d_f) F of all voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
     """
-    geometry, statistics, colors, chosen = [], [], [], []
-    for segment in segments:
-        assert segment.box is not None
-        solid = _solid(segment, grid)
-        voxels = solid[:: max(1, -(-len(solid) // DESCRIBED_VOXELS))]
-        points = grid.centroids[voxels] + grid.origin.astype(np.float32)
-        rotation = segment.box.rotation
-        edge = _edge(segment.voxels, grid)
-        half = max(float(segment.box.size.max()) / 2, edge)
-        place = (points - segment.box.center) @ rotation / half
-        rgb = None if grid.colors is None else grid.colors[voxels]
-        lightness = np.zeros((len(points), 1), np.float32) if rgb is None else rgb.mean(1, keepdims=True) - 0.5
-        radius = np.linalg.norm(place[:, :2], axis=1, keepdims=True)
-        geometry.append(np.concatenate([place, radius, normals[voxels] @ rotation, lightness], 1))
-        statistics.append(instance_statistics(segment.box.size, rgb, up is not None, edge))
-        colors.append(np.full((len(voxels), 3), np.nan, np.float32) if rgb is None else rgb)
-        chosen.append(voxels)
-    owner = np.repeat(np.arange(len(segments)), [len(voxels) for voxels in chosen])
+    boxes, solid = [s.box for s in segments if s.box], [s.solid for s in segments if s.solid is not None]
+    assert len(boxes) == len(solid) == len(segments)
+    voxels, starts = _one_after_the_other([own[:: max(1, -(-len(own) // DESCRIBED_VOXELS))] for own in solid])
+    owner = np.repeat(np.arange(len(segments)), np.diff(starts))
+    edges = np.array([_edge(segment.voxels, grid) for segment in segments])
+    size, rotation = np.stack([box.size for box in boxes]), np.stack([box.rotation for box in boxes])[owner]
+    half = np.maximum(size.max(1) / 2, edges).astype(np.float32)[owner, None]
+    away = grid.centroids[voxels] + (grid.origin.astype(np.float32) - np.stack([box.center for box in boxes]))[owner]
+    place = (away[:, None] @ rotation)[:, 0] / half
+    turned = (normals[voxels][:, None] @ rotation)[:, 0]
+    rgb = np.full((len(voxels), 3), np.nan, np.float32) if grid.colors is None else grid.colors[voxels]
+    lightness = np.zeros(len(voxels), np.float32) if grid.colors is None else rgb.mean(1) - 0.5
+    radius = np.linalg.norm(place[:, :2], axis=1)
+    geometry = np.concatenate([place, radius[:, None], turned, lightness[:, None]], 1)
+    statistics = instance_statistics(size, None if grid.colors is None else rgb, starts, up is not None, edges)
     device = features.device
     return InstanceInput(
-        features[torch.from_numpy(np.concatenate(chosen)).to(device)],
-        torch.from_numpy(np.concatenate(geometry).astype(np.float32)).to(device),
+        features[torch.from_numpy(voxels).to(device)],
+        torch.from_numpy(geometry.astype(np.float32)).to(device),
         torch.from_numpy(owner).to(device),
-        torch.from_numpy(np.stack(statistics)).to(device),
-        torch.from_numpy(np.concatenate(colors).astype(np.float32)).to(device),
+        torch.from_numpy(statistics).to(device),
+        torch.from_numpy(rgb).to(device),
     )
 
 

@@ -131,11 +131,28 @@ def test_a_colour_falls_into_the_bin_of_its_name_in_light_and_shade(rgb, bin_):
 
 
 def test_what_has_no_colour_says_so_instead_of_black():
-    without = instance_statistics(np.array([0.1, 0.1, 0.2]), None, True, 0.01)
-    black = instance_statistics(np.array([0.1, 0.1, 0.2]), np.zeros((5, 3), np.float32), True, 0.01)
+    size, starts, edge = np.array([[0.1, 0.1, 0.2]], np.float32), np.array([0, 5]), np.array([0.01])
+    without = instance_statistics(size, None, starts, True, edge)[0]
+    black = instance_statistics(size, np.zeros((5, 3), np.float32), starts, True, edge)[0]
     assert without[8] == 0
     assert black[8] == 1
     assert not without[9:].any()
+
+
+def test_what_is_told_of_sizes_and_colours_is_what_it_is_called():
+    rng = np.random.default_rng(0)
+    rgb, starts = rng.random((30, 3)).astype(np.float32), np.array([0, 1, 8, 30])
+    sizes, edges = rng.uniform(0.05, 0.4, (3, 3)).astype(np.float32), np.array([0.01, 0.1, 0.01])
+    told = instance_statistics(sizes, rgb, starts, True, edges)
+    for k in range(3):
+        some, longest = rgb[starts[k] : starts[k + 1]], np.maximum(np.sort(sizes[k])[::-1], edges[k])
+        expected = [
+            *np.log(longest / 0.1), longest[1] / longest[0], longest[2] / longest[0], 1.0,
+            np.log(max(sizes[k, 2], edges[k]) / 0.1), np.log(edges[k] / 0.01), 1.0,
+            *some.mean(0), *np.median(some, 0), *some.std(0), *hue_histogram(some),
+            some.max(1).mean(), np.ptp(some, axis=1).mean(),
+        ]  # fmt: skip
+        assert told[k] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from segvec3d_core.geometry import oriented_box
+from segvec3d_core.geometry import oriented_box, oriented_boxes
 
 UP = np.array([0, 0, 1], np.float32)
 
@@ -36,6 +36,39 @@ def test_the_box_of_a_crowd_is_that_of_its_outermost_points():
     ends = [points[:, 2].argmin(), points[:, 2].argmax()]
     outermost = oriented_box(points[np.union1d(hull, ends)], UP)
     assert np.allclose(oriented_box(points, UP).size, outermost.size, atol=1e-6)
+
+
+def smallest_area(plane: np.ndarray) -> float:
+    """Area of the smallest rectangle around (N, 2) points: tried along every side of the hull that scipy finds."""
+    hull = plane[ConvexHull(plane).vertices]
+    sides = np.roll(hull, -1, 0) - hull
+    sides /= np.linalg.norm(sides, axis=1, keepdims=True)
+    return (np.ptp(sides @ hull.T, axis=1) * np.ptp(sides @ [[0, 1], [-1, 0]] @ hull.T, axis=1)).min()
+
+
+@pytest.mark.parametrize("shape", ["crowd", "grid", "few"])
+def test_no_upright_box_is_smaller(shape):
+    rng = np.random.default_rng(2)
+    sets = []
+    for count in (4, 9, 70, 1_500) if shape != "few" else (3, 4, 5, 6):
+        points = rng.normal(0, 0.2, (count, 3)) if shape != "grid" else rng.integers(0, 9, (count, 3)) * 0.05
+        sets.append((points @ np.linalg.qr(rng.normal(size=(3, 3)))[0] + [3, -2, 1]).astype(np.float32))
+    points, starts = np.concatenate(sets).astype(np.float32), np.cumsum([0, *map(len, sets)])
+    order = rng.permutation(len(points))
+    boxes = oriented_boxes(points[order], np.argsort(order), starts, UP)
+    for some, box in zip(sets, boxes, strict=True):
+        assert box.size[0] * box.size[1] == pytest.approx(smallest_area(some[:, :2].astype(float)), rel=1e-4)
+        local = (some - box.center) @ box.rotation
+        assert np.abs(local).max(0) == pytest.approx(box.size / 2, abs=1e-5)
+        alone = oriented_box(some, UP)
+        assert (alone.size == box.size).all()
+
+
+def test_many_points_in_one_place_have_a_box_of_no_size():
+    box = oriented_box(np.full((900, 3), 0.3, np.float32), UP)
+    assert (box.size == 0).all()
+    assert box.center == pytest.approx([0.3] * 3)
+    assert oriented_boxes(np.zeros((0, 3), np.float32), np.zeros(0, int), np.zeros(1, int), None) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

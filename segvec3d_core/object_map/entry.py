@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry import oriented_box
 from ..types import Box, Float32, Kind, SceneObject
 from . import fusing
 
@@ -19,9 +20,6 @@ WEIGHT_CAP = 6.0
 
 CUT_WEIGHT = 0.4
 """How much a sighting that the border of the picture cuts counts of a whole one."""
-
-BOX_POINTS = 600
-"""Voxels that a box is drawn around."""
 
 
 @dataclass(slots=True, eq=False)
@@ -153,10 +151,10 @@ class Entry:
         firm = self.voxels.weights > 1.5
         if firm.mean() > 0.5:
             points = points[firm]
-        points = points[:: -(-len(points) // BOX_POINTS)]
-        center, rotation, size = fusing.upright_box(points, up)
+        box = oriented_box(points, up)
         # A voxel's mean lies half an edge inside the points that it stands for.
-        self._box, self._drawn_along = Box(center, rotation, size + self.voxels.size / 2), up.copy()
+        self._box = Box(box.center, box.rotation, box.size + np.float32(self.voxels.size / 2))
+        self._drawn_along = up.copy()
         return self._box
 
     def middle(self) -> tuple[Float32, NDArray[np.uint8]]:

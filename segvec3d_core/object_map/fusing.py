@@ -1,4 +1,4 @@
-"""Loops over voxels, compiled: naming, covering, fusing, wearing away, boxes.
+"""Loops over voxels, compiled: naming, covering, fusing, wearing away.
 
 Voxels are named by one integer, 21 bits for each coordinate, so that a metre-wide map and a kilometre-wide one cost the
 same.
@@ -214,43 +214,3 @@ def absorb(  # type: ignore[no-untyped-def]  # compiled
                 corners[f, 1, axis] = max(corners[f, 1, axis], x[i, axis])
         ends[f + 1] = m
     return n, x, w, c, ends, corners
-
-
-@njit(cache=True, nogil=True)
-def upright_box(xyz, up):  # type: ignore[no-untyped-def]  # compiled
-    """Smallest box around (M, 3) points, M > 0, one axis of which is ``up`` (3,): turns are tried out by half degrees.
-
-    Returns:
-        center (3,), rotation (3, 3), size (3,), float64.
-    """
-    helper = np.zeros(3)
-    helper[np.argmin(np.abs(up))] = 1.0
-    x = np.cross(helper, up)
-    x /= np.sqrt((x * x).sum())
-    y = np.cross(up, x)
-    local = np.empty((len(xyz), 3))
-    for i in range(len(xyz)):
-        local[i, 0] = xyz[i, 0] * x[0] + xyz[i, 1] * x[1] + xyz[i, 2] * x[2]
-        local[i, 1] = xyz[i, 0] * y[0] + xyz[i, 1] * y[1] + xyz[i, 2] * y[2]
-        local[i, 2] = xyz[i, 0] * up[0] + xyz[i, 1] * up[1] + xyz[i, 2] * up[2]
-    best, turn = np.inf, 0.0
-    low, high = np.zeros(3), np.zeros(3)
-    middle, width = 45.0, 45.0
-    for step in (3.0, 0.5):  # coarse over a quarter turn, then fine around the best
-        angle = middle - width
-        while angle <= middle + width:
-            c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-            a0, a1, b0, b1 = np.inf, -np.inf, np.inf, -np.inf
-            for i in range(len(local)):
-                a, b = c * local[i, 0] + s * local[i, 1], c * local[i, 1] - s * local[i, 0]
-                a0, a1, b0, b1 = min(a0, a), max(a1, a), min(b0, b), max(b1, b)
-            if (a1 - a0) * (b1 - b0) < best:
-                best, turn = (a1 - a0) * (b1 - b0), angle
-                low[0], low[1], high[0], high[1] = a0, b0, a1, b1
-            angle += step
-        middle, width = turn, 2.5
-    low[2], high[2] = local[:, 2].min(), local[:, 2].max()
-    c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
-    rotation = np.empty((3, 3))
-    rotation[:, 0], rotation[:, 1], rotation[:, 2] = c * x + s * y, c * y - s * x, up
-    return rotation @ ((low + high) / 2), rotation, high - low
