@@ -86,6 +86,19 @@ class Writer:
     def maximum(self, a: Value, b: Value) -> Value:
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
+    def minimum(self, a: Value, b: Value) -> Value:
+        return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
+
+    def divide(self, a: Value, b: Value) -> Value:
+        """a / b; with AVX-512 to the last bit or two, by an estimate of 1 / b and a step of Newton's."""
+        if self.lanes != 2 * LANES:
+            return self.builder.fdiv(a, b)
+        kind = ir.FunctionType(self.vector, [self.vector, self.vector, ir.IntType(16)])
+        estimate = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx512.rcp14.ps.512")
+        r = self.builder.call(estimate, [b, self.zero(), ir.Constant(ir.IntType(16), -1)])
+        error = self.multiply_add(self.builder.fneg(b), r, self.filled(2.0))
+        return self.builder.fmul(a, self.builder.fmul(r, error))
+
     def exponential(self, x: Value) -> Value:
         """exp(x) for x <= 0, to 2e-5 relative: a power of two from the exponent's bits, the rest by a polynomial."""
         b, whole = self.builder, ir.VectorType(ir.IntType(32), LANES)
