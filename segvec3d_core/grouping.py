@@ -241,22 +241,36 @@ class Ties:
         return np.where(total > 0, 1 / (1 + np.exp(-mean)), 0.0).reshape(count, count).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """What became of a cloud's superpoints.
+
+    Attributes:
+        objects, surfaces: (V,) int64 instance of each voxel, -1 for none.
+        surface: (V,) float32 probability to lie on a surface, as judged of the group.
+        doubts: (V, 2) float32 how surely its group is one thing and no part of another: mean logit of the pairs inside,
+            and the highest of those to another group, 0 for voxels of none.
+        ties: how surely superpoints belong together.
+    """
+
+    objects: Labels
+    surfaces: Labels
+    surface: NDArray[np.float32]
+    doubts: NDArray[np.float32]
+    ties: Ties
+
+
 def group_superpoints(
     superpoints: Superpoints,
     judged: Judged,
     e: Embeddings,
     surface: NDArray[np.float32],
     config: ClusteringConfig,
-) -> tuple[Labels, Labels, NDArray[np.float32], NDArray[np.float32]]:
+) -> Grouped:
     """Join superpoints by average linkage of what was judged of their pairs; a group as a whole is a surface or not.
 
     Args:
         judged: from ``SuperpointNetwork.judge``; e: (V, d_e); surface: (V,) probability.
-
-    Returns:
-        objects (V,) and surfaces (V,) int64: instance of each voxel, -1 for none; (V,) float32 probability to lie on
-        a surface, as judged of the group; (V, 2) float32 how surely its group is one thing and no part of another: mean
-        logit of the pairs inside, and the highest of those to another group, 0 for voxels of none.
     """
     count, (low, high) = len(superpoints.sizes), superpoints.pairs.T
     ties = Ties.of(superpoints, judged)
@@ -273,7 +287,7 @@ def group_superpoints(
     surfaces = drop_small(np.where(top, group, -1), config.min_surface_voxels)
     objects = absorb_fragments(e, np.where(top, -1, group), ~top, config)
     doubts = np.append(_doubts(joined, low, high, sums, weight), np.zeros((1, 2)), 0)
-    return objects, surfaces, p, doubts[at].astype(np.float32)
+    return Grouped(objects, surfaces, p, doubts[at].astype(np.float32), ties)
 
 
 def _doubts(

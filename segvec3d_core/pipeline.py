@@ -281,17 +281,17 @@ class SegVec3D:
         """
         constants = (clustering or self.clustering).for_cloud(viewpoint is None)
         e, surface, graph = voxels.embeddings, voxels.surface, (voxels.bonds, voxels.neighbors)
-        doubts = ties = None
         with KERNEL_LOCK:
-            if method == "graph":
-                superpoints = find_superpoints(voxels, grid, viewpoint, up)
-                with single_thread():  # a few hundred rows on CPU
-                    judged = self.grouping.judge(superpoints)
-                    ties = Ties.of(superpoints, judged)
-                    objects, surfaces, surface, doubts = group_superpoints(superpoints, judged, e, surface, constants)
-            else:
+            if method != "graph":
                 objects, surfaces = cluster(e, surface, *graph, method, constants)
-            return find_segments(objects, surfaces, e, surface, *graph, grid, self.score, doubts), ties
+                return find_segments(objects, surfaces, e, surface, *graph, grid, self.score), None
+            superpoints = find_superpoints(voxels, grid, viewpoint, up)
+            with single_thread():  # a few hundred rows on CPU
+                found = group_superpoints(superpoints, self.grouping.judge(superpoints), e, surface, constants)
+            segments = find_segments(
+                found.objects, found.surfaces, e, found.surface, *graph, grid, self.score, found.doubts
+            )
+            return segments, found.ties
 
     @staticmethod
     def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:

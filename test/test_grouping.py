@@ -90,12 +90,12 @@ def grouped(
 ) -> tuple[list[int], list[int], NDArray[np.float32]]:
     """Object and surface of each superpoint's first voxel, and the probability of each voxel to lie on a surface."""
     count = len(superpoints.of_voxel)
-    objects, surfaces, p, _ = group_superpoints(
+    found = group_superpoints(
         superpoints, judged(superpoints, same, on_surface),
         np.arange(count, dtype=np.float32)[:, None] * 9, np.full(count, 0.25, np.float32), constants,
     )  # fmt: skip
     first = np.cumsum(superpoints.sizes) - superpoints.sizes
-    return objects[first].tolist(), surfaces[first].tolist(), p
+    return found.objects[first].tolist(), found.surfaces[first].tolist(), found.surface
 
 
 def test_with_true_bonds_a_superpoint_holds_one_thing(scene):
@@ -321,10 +321,11 @@ def test_the_rim_is_shared_by_length_wherever_the_middle_of_the_view_lies():
 
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():
     pairs = made([40, 40, 30, 30], [(0, 1), (1, 2), (0, 2)])
-    *_, doubts = group_superpoints(
+    found = group_superpoints(
         pairs, judged(pairs, [2, -1, -3], [-4] * 4), np.zeros((141, 1), np.float32), np.zeros(141, np.float32),
         CONSTANTS,
     )  # fmt: skip
+    doubts = found.doubts
     assert doubts[0] == pytest.approx([2, -2]), "two pairs lead from the first group to its neighbour"
     assert doubts[80] == pytest.approx([JUDGED, -2])
     assert doubts[110] == pytest.approx([JUDGED, -JUDGED]), "nothing to be compared with"

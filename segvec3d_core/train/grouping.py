@@ -261,8 +261,8 @@ class JudgedVoxels:
 
     def quality(self, config: ClusteringConfig) -> float:
         """``tuning.overall`` of what the constants make of it."""
-        objects, *_ = group_superpoints(self.superpoints, self.judged, self.e, self.surface, config)
-        return overall(score_frame(objects[None] + 1, self.truth[None], ignore=-1))
+        found = group_superpoints(self.superpoints, self.judged, self.e, self.surface, config)
+        return overall(score_frame(found.objects[None] + 1, self.truth[None], ignore=-1))
 
 
 @torch.inference_mode()
