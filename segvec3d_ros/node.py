@@ -102,7 +102,9 @@ class SegVec3DNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(lambda _: self._apply_parameters())
         self._outputs = Outputs(self)
-        self._worker = LatestWorker(self._work, self._deliver, self._on_lost, "segvec3d worker")
+        self._worker = LatestWorker(
+            self._work, self._deliver, self._on_lost, "segvec3d worker", self._values["niceness"]
+        )
         topic = self.resolve_topic_name("points")
         self._intake = Intake(self, topic, parameters.input_qos(self, topic), self._worker.submit)
         self._create_services()

@@ -125,6 +125,13 @@ SPECS: Mapping[str, Spec] = {
         "Frames whose z axis points up; the first one that TF connects to the cloud tells where up is. A cloud in any "
         "other frame is taken as seen from that frame's origin.",
     ),
+    "niceness": Spec(
+        5,
+        "By how much work on clouds gives way to services and to other processes (nice; Linux).",
+        0,
+        19,
+        read_only=True,
+    ),
     "tf_timeout": Spec(0.2, "Longest wait for a transform, of a cloud and of find_object, s.", 0.0, 60.0),
     "object_map": Spec(
         True,

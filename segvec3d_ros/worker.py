@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,7 +22,7 @@ class LatestWorker(Generic[T, R]):
             away.
         deliver: called with each result; where it waits for something, it looks at ``wanted`` afterwards.
         on_error: called with an exception of either; the worker goes on.
-        name: of the thread.
+        name: of the thread; niceness: by how much it, and the threads that its work starts, give way to all others.
 
     Attributes:
         received, processed, dropped: items submitted; worked on, with a result or an error; and replaced before their
@@ -33,11 +35,12 @@ class LatestWorker(Generic[T, R]):
         deliver: Callable[[R], None],
         on_error: Callable[[Exception], None],
         name: str = "worker",
+        niceness: int = 0,
     ) -> None:
         self._work = work
         self._deliver = deliver
         self._on_error = on_error
-        self._name = name
+        self._name, self._niceness = name, niceness
         self._condition = threading.Condition()
         self._slot: T | None = None
         self._thread: threading.Thread | None = None
@@ -101,6 +104,9 @@ class LatestWorker(Generic[T, R]):
 
     def _run(self) -> None:
         me = threading.current_thread()
+        if sys.platform == "linux":  # elsewhere the whole process would give way
+            own = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, own, min(os.getpriority(os.PRIO_PROCESS, own) + self._niceness, 19))
         while True:
             with self._condition:
                 while self._thread is me and self._slot is None:

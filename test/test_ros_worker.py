@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -148,3 +150,26 @@ def test_a_stopped_worker_starts_again() -> None:
         until(lambda n=round_number: n in done)  # type: ignore[misc]
         worker.stop()
     assert done == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives each thread a priority of its own")
+def test_work_and_the_threads_that_it_starts_give_way_to_others() -> None:
+    def own() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    seen: list[int] = []
+
+    def work(item: int) -> int:
+        helper = threading.Thread(target=lambda: seen.append(own()))
+        helper.start()
+        helper.join(5)
+        return own()
+
+    before = own()
+    worker = LatestWorker(work, seen.append, ignore, niceness=3)
+    worker.start()
+    worker.submit(0)
+    until(lambda: len(seen) == 2)
+    worker.stop()
+    assert seen == [min(before + 3, 19)] * 2
+    assert own() == before
