@@ -114,15 +114,6 @@ class InstanceInput:
         return sizes
 
 
-def hue_histogram(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Share of (N, 3) colours, 0 to 1, in each of 12 bins -> (12,) float32: 8 hues, brown, black, grey, white.
-
-    Names of colours are regions of hue and lightness, not means: the mean of a red label on white is a pink that
-    nobody sees.
-    """
-    return np.asarray(colors.histograms(rgb, np.array([0, len(rgb)]))[0])
-
-
 def instance_statistics(
     sizes: NDArray[np.float32], rgb: NDArray[np.float32] | None, starts: NDArray[np.int64], upright: bool,
     edges: NDArray[np.float64],

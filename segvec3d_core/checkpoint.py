@@ -36,10 +36,13 @@ class Checkpoint:
         """Give a module the weights below ``prefix``.
 
         Raises:
-            ValueError: they are of another shape.
+            ValueError: there are none, or of another shape.
         """
+        part = self.part(prefix)
+        if not part:
+            raise ValueError(f"weights: no {prefix} in them")
         try:
-            module.load_state_dict(self.part(prefix))
+            module.load_state_dict(part)
         except RuntimeError as error:
             raise ValueError(f"weights: {prefix} of another shape: {error}") from None
 

@@ -17,6 +17,9 @@ def oriented_box(points: NDArray[np.float32], vertical: NDArray[np.floating] | N
     Args:
         points: (N, 3) metres, N > 0.
         vertical: (3,) unit vector that the box's z axis keeps, or None: then it is the least of the principal axes.
+
+    Raises:
+        ValueError: no points, or some that are not finite.
     """
     rows = np.arange(len(points))
     return oriented_boxes(points, rows, np.array([0, len(points)]), vertical)[0]
@@ -32,7 +35,14 @@ def oriented_boxes(
         points: (V, 3) metres; rows: (M,) those of each set, one set after the other; starts: (K + 1,) where each set's
             begin, none of them empty.
         vertical: as for ``oriented_box``, of all.
+
+    Raises:
+        ValueError: a set without points, or points that are not finite.
     """
+    if (np.diff(starts) < 1).any():
+        raise ValueError("box: expected at least one point, got none")
+    if not np.isfinite(points[rows]).all():
+        raise ValueError("box: expected finite points")
     points = np.ascontiguousarray(points, np.float32)
     if vertical is None:
         z = np.array([_least_axis(points[rows[a:b]]) for a, b in pairwise(starts)]).reshape(-1, 3)

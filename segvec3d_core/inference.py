@@ -48,7 +48,8 @@ _kept: WeakKeyDictionary[nn.Module, tuple[object, Any]] = WeakKeyDictionary()
 
 
 def packed(module: Module, make: Callable[[Module], Packing]) -> Packing:
-    """What ``make`` makes of a module's weights, kept until they change."""
+    """What ``make`` makes of a module's weights, kept until these tell that they have changed: a fused optimiser's
+    steps and what is written through ``.data`` they do not tell."""
     weights = tuple(module.parameters())
     if any(p.is_inference() for p in weights):  # they do not tell when they change
         return make(module)
@@ -68,7 +69,7 @@ class FusedNetwork:
 
     def __init__(self, network: PointAttention) -> None:
         if not self.fits(network):
-            raise ValueError(f"network: the fused kernels do not know the form {network.config}")
+            raise ValueError(f"network: not in float32 on CPU, or of a form that kernels do not know: {network.config}")
         self._config = network.config
         self._stems = [pack(stem.weight, stem.bias) for stem in cast("list[nn.Linear]", network.stems)]
         levels = cast("list[list[PointwiseAttention]]", network.layers)

@@ -70,7 +70,7 @@ class Segment:
     Attributes:
         kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) what the score was read from.
         point_count: points in the voxels, before those at its borders go where they belong.
-        box, centroid, color: None until described; solid: those of the voxels that are surely its own.
+        box, centroid, color: None until described, and solid: those of the voxels that are surely its own.
     """
 
     kind: Kind
@@ -226,7 +226,7 @@ def alignment_input(
     Args:
         features: (V, d_f) F of all voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
     """
-    boxes, solid = [s.box for s in segments if s.box], [s.solid for s in segments if s.solid is not None]
+    boxes, solid = [s.box for s in segments if s.box is not None], [s.solid for s in segments if s.solid is not None]
     assert len(boxes) == len(solid) == len(segments)
     voxels, starts = _one_after_the_other([own[:: max(1, -(-len(own) // DESCRIBED_VOXELS))] for own in solid])
     owner = np.repeat(np.arange(len(segments)), np.diff(starts))

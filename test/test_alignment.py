@@ -13,9 +13,9 @@ from segvec3d_core.alignment import (
     Alignment,
     AlignmentConfig,
     InstanceInput,
-    hue_histogram,
     instance_statistics,
 )
+from segvec3d_core.kernels.colors import histograms
 
 SMALL: dict[str, Any] = {"features": 8, "text": 16, "shared": 4, "hidden": 8}
 
@@ -124,7 +124,7 @@ def test_a_file_from_before_there_were_looks_has_one_projection():
 )  # fmt: skip
 def test_a_colour_falls_into_the_bin_of_its_name_in_light_and_shade(rgb, bin_):
     shades = np.array([rgb], np.float32) * np.linspace(0.9, 1.05, 20, dtype=np.float32)[:, None]
-    histogram = hue_histogram(np.clip(shades, 0, 1))
+    (histogram,) = histograms(np.clip(shades, 0, 1), np.array([0, 20]))
     assert histogram.shape == (COLOR_BINS,)
     assert histogram[bin_] > 0.9
     assert histogram.sum() == pytest.approx(1)
@@ -139,9 +139,22 @@ def test_what_has_no_colour_says_so_instead_of_black():
     assert not without[9:].any()
 
 
+def hue_shares(rgb: np.ndarray) -> np.ndarray:
+    """The bins of (N, 3) colours in plain array operations -> (12,)."""
+    high, low = rgb.max(1), rgb.min(1)
+    (r, g, b), chroma = rgb.T, high - low
+    hue = np.where(high == r, (g - b) / chroma % 6, np.where(high == g, (b - r) / chroma + 2, (r - g) / chroma + 4)) / 6
+    bins = np.floor(hue * 8 + 0.5) % 8
+    bins[((hue < 0.12) | (hue > 0.96)) & (high < 0.55) & (chroma / high > 0.25)] = 8
+    grey = chroma / high < 0.22
+    bins[grey] = np.where(high[grey] > 0.7, 11, 10)
+    bins[high < 0.18] = 9
+    return np.bincount(bins.astype(int), minlength=12) / len(rgb)
+
+
 def test_what_is_told_of_sizes_and_colours_is_what_it_is_called():
     rng = np.random.default_rng(0)
-    rgb, starts = rng.random((30, 3)).astype(np.float32), np.array([0, 1, 8, 30])
+    rgb, starts = rng.random((400, 3)).astype(np.float32), np.array([0, 1, 80, 400])
     sizes, edges = rng.uniform(0.05, 0.4, (3, 3)).astype(np.float32), np.array([0.01, 0.1, 0.01])
     told = instance_statistics(sizes, rgb, starts, True, edges)
     for k in range(3):
@@ -149,7 +162,7 @@ def test_what_is_told_of_sizes_and_colours_is_what_it_is_called():
         expected = [
             *np.log(longest / 0.1), longest[1] / longest[0], longest[2] / longest[0], 1.0,
             np.log(max(sizes[k, 2], edges[k]) / 0.1), np.log(edges[k] / 0.01), 1.0,
-            *some.mean(0), *np.median(some, 0), *some.std(0), *hue_histogram(some),
+            *some.mean(0), *np.median(some, 0), *some.std(0), *hue_shares(some),
             some.max(1).mean(), np.ptp(some, axis=1).mean(),
         ]  # fmt: skip
         assert told[k] == pytest.approx(expected, abs=1e-5)

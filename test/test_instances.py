@@ -1,11 +1,21 @@
 """Instances are as large as the things, whatever a depth camera sees at their edges."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from segvec3d_core.config import SegmentationConfig
-from segvec3d_core.instances import Segment, alignment_input, describe_segments, label_points
+from segvec3d_core.instances import (
+    FAR,
+    ScoreModel,
+    Segment,
+    alignment_input,
+    describe_segments,
+    find_segments,
+    label_points,
+)
 from segvec3d_core.kernels.labels import ACROSS, ALONG, point_labels
 from segvec3d_core.kernels.shape import local_shape
 from segvec3d_core.neighbors import nearest_neighbors
@@ -64,6 +74,45 @@ def test_the_alignment_reads_no_flying_pixels():
     described = describe_segments([segment], grid, UP, EVERYTHING)
     x = alignment_input(described, torch.zeros(len(grid), 4), grid, normals, UP)
     assert x.geometry[:, :3].abs().max() < 1.5
+
+
+@pytest.mark.parametrize("doubted", [True, False])
+def test_what_the_score_reads_of_a_cluster_is_what_it_is_called(doubted):
+    rng = np.random.default_rng(3)
+    grid = voxelize(rng.uniform(0, 0.1, (900, 3)).astype(np.float32), 0.02)
+    n = len(grid)
+    objects, surfaces = rng.integers(-1, 3, n), np.full(n, -1)
+    surfaces[objects < 0] = rng.integers(-1, 2, (objects < 0).sum())
+    e, on_surface = rng.normal(size=(n, 4)).astype(np.float32), rng.random(n, np.float32)
+    neighbors, bonds = rng.integers(0, n, (n, 5)), rng.normal(size=(n, 5)).astype(np.float32)
+    judged = rng.normal(size=(n, 2)).astype(np.float32) if doubted else None
+    found = find_segments(objects, surfaces, e, on_surface, bonds, neighbors, grid, ScoreModel(), judged)
+    assert [s.kind for s in found] == ["object"] * 3 + ["surface"] * 2
+    assert all(a.point_count >= b.point_count for a, b in pairwise(found[:3]))
+    means = [e[objects == k].mean(0) for k in range(3)]
+    for segment in found:
+        mine = segment.voxels
+        labels = objects if segment.kind == "object" else surfaces
+        assert np.array_equal(mine, np.flatnonzero(labels == labels[mine[0]]))
+        assert segment.point_count == grid.counts[mine].sum()
+        radius = np.sqrt(grid.centroids[mine].var(0).sum())
+        joined = [np.nan, np.nan] if judged is None else judged[mine].mean(0) * [1, -1]
+        if segment.kind == "surface":
+            expected = [on_surface[mine].mean(), 0, FAR, np.log(len(mine)), np.log(radius + 1e-3), 0, 0, *joined]
+        else:
+            mean = e[mine].mean(0)
+            gap = min([np.linalg.norm(mean - m) for m in means if not np.allclose(m, mean)])
+            real = neighbors[mine] != mine[:, None]
+            within = (labels[neighbors[mine]] == labels[mine[0]]) & real
+            expected = [
+                1 - on_surface[mine].mean(), -np.linalg.norm(e[mine] - mean, axis=1).mean(), min(gap, FAR),
+                np.log(len(mine)), np.log(radius + 1e-3),
+                bonds[mine][within].mean(), -bonds[mine][real & ~within].mean(),
+                *joined,
+            ]  # fmt: skip
+        assert segment.features == pytest.approx(expected, abs=1e-4, nan_ok=True)
+    nobody = np.full(n, -1)
+    assert find_segments(nobody, nobody, e, on_surface, bonds, neighbors, grid, ScoreModel(), judged) == []
 
 
 # Points at borders ------------------------------------------------------------------------------------------------

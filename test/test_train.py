@@ -255,7 +255,7 @@ def test_the_alignment_learns_which_of_two_things_a_text_means(form, tmp_path):
     before = Lesson(rows, text, AlignmentTraining(tmp_path, steps=60, batch=24, **form)).loss().item()
     assert history[-1]["align"] < before
     SegVec3D(PointAttention(SMALL), lesson.alignment, device="cpu").save(tmp_path / "start.safetensors")
-    further = Lesson(rows, text, AlignmentTraining(tmp_path, tmp_path / "start.safetensors", batch=24, **form))
+    further = Lesson(rows, text, AlignmentTraining(tmp_path, start=tmp_path / "start.safetensors", batch=24, **form))
     assert further.loss().item() < before
     asked = ask(lesson.alignment.eval(), text, rows, rng)
     assert asked.hits.mean() > asked.chance.mean() + 0.15
@@ -269,13 +269,30 @@ def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
         run(args)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, "--grouping-start: .* tells of no training of the grouping"),
+        ({"record": {"grouping": {}}, "tensors": {}}, "weights: no grouping in them"),
+        ({"record": {"grouping": {}}, "tensors": {"grouping.norm.bias": torch.zeros(3)}}, "grouping of another shape"),
+    ],
+)
+def test_what_a_later_stage_cannot_begin_with_is_said_before_hours_of_training(change, message, tmp_path):
+    file = tmp_path / "start.safetensors"
+    save_checkpoint(replace(Checkpoint({"network.x": torch.zeros(1)}, {}, {}), **change), file)
+    args = Namespace(threads=1, workers=0, without=None, output=tmp_path, grouping_start=file, alignment_start=None)
+    with pytest.raises(ValueError, match=message):
+        run(args)
+
+
 @pytest.mark.timeout(300)  # each stage loads torch anew in a process of its own
 def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=2,
         frames=None,
-        start=shipped_path(), without=None, learning_rate=None, max_voxels=None,
+        start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), without=None,
+        learning_rate=None, max_voxels=None,
     )  # fmt: skip
     assert run(args) == 0
     model, shipped = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu").info
@@ -305,7 +322,7 @@ def test_the_alignment_waits_for_the_grouping(tmp_path):
     save_checkpoint(replace(load_checkpoint(shipped_path()), record={}), tmp_path / "backbone.safetensors")
     args = Namespace(
         output=str(tmp_path), cache=None, seed=0, workers=0, threads=1, stage="alignment", validation_scenes=None,
-        without=None, alignment_scenes=1, alignment_steps=1,
+        without=None, alignment_scenes=1, alignment_steps=1, grouping_start=None, alignment_start=None,
     )  # fmt: skip
     with pytest.raises(ValueError, match="cannot group yet, run --stage grouping first"):
         run(args)

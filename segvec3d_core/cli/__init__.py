@@ -257,7 +257,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
-    parser.add_argument("--start", metavar="FILE", help="begin with these weights, not random ones")
+    parser.add_argument("--start", metavar="FILE", help="begin the first stage with these weights, not random ones")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
@@ -266,6 +266,9 @@ def _train(commands: Any) -> None:
     for stage in ("grouping", "alignment"):
         parser.add_argument(f"--{stage}-scenes", type=int, metavar="N", help=f"scenes of the {stage} stage")
         parser.add_argument(f"--{stage}-steps", type=int, metavar="N", help=f"optimiser steps of the {stage} stage")
+        parser.add_argument(
+            f"--{stage}-start", metavar="FILE", help=f"begin the {stage} stage with that of these weights"
+        )
     parser.add_argument(
         "--without", metavar="NOUNS", help="categories that the alignment never sees, by commas: hammer,teapot"
     )

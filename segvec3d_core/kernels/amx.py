@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import config, njit, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from .vectors import NATIVE
 
 VARIABLE = "SEGVEC3D_BF16"
 """Environment variable; 0 keeps all maps in float32."""
@@ -40,7 +42,7 @@ def _supported() -> bool:
     features = binding.get_host_cpu_features()
     if not (features.get("amx-bf16") and features.get("amx-tile") and features.get("avx512f")):
         return False
-    if config.CPU_NAME or config.CPU_FEATURES or platform.system() != "Linux":  # type: ignore[attr-defined]
+    if not NATIVE or platform.system() != "Linux":
         return False
     return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, ASK_PERMISSION, TILE_DATA) == 0)
 

@@ -12,7 +12,8 @@ BROWN, BLACK, GREY, WHITE = 8, 9, 10, 11
 
 @njit(cache=True, nogil=True)
 def hue_bin(r, g, b):  # type: ignore[no-untyped-def]
-    """Bin of a colour, 0 to 1 each, see ``alignment.hue_histogram``."""
+    """Bin of a colour, 0 to 1 each. Names of colours are regions of hue and lightness, not means: the mean of a red
+    label on white is a pink that nobody sees."""
     high, low = max(r, g, b), min(r, g, b)
     chroma = high - low
     saturation = chroma / max(high, 1e-6)

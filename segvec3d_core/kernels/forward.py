@@ -47,12 +47,10 @@ def _enter_block(first, last, inputs, edges, below, stem, shared, qkvu, f, x):  
     for i in range(first, last):
         row = parts[i - first]
         row[:known] = inputs[i]
-        mean = row[known : known + EDGE_DIM]
+        pose = row[known : known + EDGE_DIM]  # the mean over the neighbours
         for p in range(many):
-            for e in range(EDGE_DIM):  # of constant length: one vector and a half
-                mean[e] += edges[i, p, e]
-        for e in range(EDGE_DIM):
-            mean[e] *= share
+            for e in range(EDGE_DIM):
+                pose[e] += edges[i, p, e] * share
         row[known + EDGE_DIM :] = below[i]
     dense(parts, stem, f[first:end])
     _ask(f[first:end], shared, qkvu, x[first:end])

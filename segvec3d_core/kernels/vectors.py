@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 
 LANES = 8
 """Numbers in a vector register (AVX2); narrower processors split it."""
-WIDE = 16 if binding.get_host_cpu_features().get("avx512f") else LANES
+NATIVE = bool(config.ENABLE_AVX) and not (config.CPU_NAME or config.CPU_FEATURES)  # type: ignore[attr-defined]
+"""Whether kernels are compiled for this very processor, not for what numba's environment variables say."""
+WIDE = 16 if NATIVE and binding.get_host_cpu_features().get("avx512f") else LANES
 """Numbers in the widest vector register of this processor."""
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 Value = Any
@@ -90,7 +92,8 @@ class Writer:
         return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
 
     def divide(self, a: Value, b: Value) -> Value:
-        """a / b; with AVX-512 to the last bit or two, by an estimate of 1 / b and a step of Newton's."""
+        """a / b for finite b other than 0; with AVX-512 to the last bit or two, by an estimate of 1 / b and a step of
+        Newton's."""
         if self.lanes != 2 * LANES:
             return self.builder.fdiv(a, b)
         kind = ir.FunctionType(self.vector, [self.vector, self.vector, ir.IntType(16)])

@@ -26,7 +26,7 @@ class AlignmentTraining:
     """One run of this stage.
 
     Attributes:
-        output: folder; start: weights to begin with instead of random ones, or None; cache: folder of scenes.
+        output: folder; cache: folder of scenes.
         seed: of everything random, and of the scenes: another than the backbone's, see docs/method.md.
         scenes: training scenes whose instances are described; validation_scenes: as many others for calibration,
             and none of those on which the clustering was tuned.
@@ -34,10 +34,10 @@ class AlignmentTraining:
         workers: processes that run the backbone, see ``look_at_scenes``.
         looks, paper: form of the alignment, see ``AlignmentConfig``.
         without: categories that are left out, to see how they are named by weights that never saw one.
+        start: weights whose alignment to begin with instead of random ones, or None.
     """
 
     output: Path
-    start: Path | None = None
     cache: Path | None = None
     seed: int = 0
     scenes: int = 2_400
@@ -49,6 +49,7 @@ class AlignmentTraining:
     looks: int = AlignmentConfig().looks
     paper: bool = False
     without: tuple[str, ...] = ()
+    start: Path | str | None = None
 
 
 def _left_out(row: Described3D, nouns: tuple[str, ...]) -> bool:

@@ -53,15 +53,15 @@ class GroupingTraining:
     """One run of this stage.
 
     Attributes:
-        start: weights to begin with instead of random ones, or None.
         cache: folder of scenes; seed: of everything random, and of the scenes: another than the backbone's, see
             docs/method.md.
         scenes: training scenes; validation_scenes: on which the constants are chosen.
         steps: optimiser steps; batch: scenes in each; learning_rate: peak of a one-cycle schedule.
         workers: processes that run the backbone, see ``look_at_scenes``.
+        start: weights whose grouping to begin with instead of random ones, or None; means and scales of its inputs are
+            those of the scenes at hand in any case.
     """
 
-    start: Path | None = None
     cache: Path | None = None
     seed: int = 0
     scenes: int = 6_000
@@ -70,6 +70,7 @@ class GroupingTraining:
     batch: int = 16
     learning_rate: float = 2e-3
     workers: int = 1
+    start: Path | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTrainin
     rng = np.random.default_rng([plan.seed, 6])
     network = SuperpointNetwork(config)
     if plan.start is not None:
-        load_checkpoint(plan.start).fill("grouping", network)
+        load_checkpoint(Path(plan.start)).fill("grouping", network)
     some = [rows[k] for k in rng.permutation(len(rows))[:1_000]]
     nodes, edges, wholes = ([getattr(row, name) for row in some] for name in ("nodes", "edges", "wholes"))
     network.standardise(*(torch.cat(values).float() for values in (nodes, edges, wholes)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,7 +110,7 @@ class Lesson:
         features = rows[0].features.shape[1]
         self.alignment = Alignment(AlignmentConfig(features=features, looks=plan.looks, paper=plan.paper))
         if plan.start is not None:
-            load_checkpoint(plan.start).fill("alignment", self.alignment)
+            load_checkpoint(Path(plan.start)).fill("alignment", self.alignment)
         # Rare kinds are seen as often as half-common ones: sample by the root of the frequency.
         kind_of = np.unique([row.info["category"] for row in rows], return_inverse=True)[1]
         weight = 1 / np.sqrt(np.bincount(kind_of))[kind_of]

@@ -16,6 +16,7 @@ import torch
 from ..alignment import Alignment, AlignmentConfig
 from ..checkpoint import load_checkpoint
 from ..config import NetworkConfig
+from ..grouping import SuperpointNetwork
 from ..pipeline import SegVec3D
 from .alignment import AlignmentTraining, recalibrate, train_alignment
 from .data import use_threads
@@ -65,25 +66,43 @@ def _left_out(nouns: str | None) -> tuple[str, ...] | None:
     return names
 
 
+def _check_starts(args: Namespace) -> None:
+    """See that the later stages can begin with what they are given.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no weights of that stage, untrained ones, or of another shape.
+    """
+    for stage, module in (("grouping", SuperpointNetwork()), ("alignment", Alignment())):
+        path = getattr(args, f"{stage}_start")
+        if path is None:
+            continue
+        checkpoint = load_checkpoint(Path(path))
+        if stage not in checkpoint.record:
+            raise ValueError(f"--{stage}-start: {path} tells of no training of the {stage}")
+        checkpoint.fill(stage, module)
+
+
 def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
         args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
-            stage, labels, grouping_scenes, grouping_steps, alignment_scenes, alignment_steps, validation_scenes,
-            without; None stands for the default.
+            stage, labels, grouping_scenes, grouping_steps, grouping_start, alignment_scenes, alignment_steps,
+            alignment_start, validation_scenes, without; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
-            calibration of an alignment that reads another network; weights of another shape to ``start`` with.
-        FileNotFoundError: a later stage without the first.
+            calibration of an alignment that reads another network; weights to begin with of another shape.
+        FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
     _left_out(args.without)  # said before hours of training
+    _check_starts(args)
     stages = {"segmentation": _segment, "clustering": _cluster, "grouping": _group, "alignment": _align}
     backbone = Path(args.output) / "backbone.safetensors"
     for name, stage in stages.items():
@@ -107,16 +126,11 @@ def _unseen(args: Namespace) -> dict[str, Any]:
     return {**_common(args), "seed": args.seed + 1}
 
 
-def _start(args: Namespace) -> Path | None:
-    """Weights that a stage begins with."""
-    return Path(args.start) if args.start else None
-
-
 def _segment(args: Namespace, backbone: Path) -> None:
     options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
     plan = SegmentationTraining(
         Path(args.output), **_common(args), **options,
-        start=_start(args), frames=Path(args.frames) if args.frames else None,
+        start=Path(args.start) if args.start else None, frames=Path(args.frames) if args.frames else None,
         supervision=Supervision.parse(args.labels),
     )  # fmt: skip
     record = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
@@ -135,7 +149,7 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 
 
 def _group(args: Namespace, backbone: Path) -> None:
-    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=_start(args))
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
     plan = GroupingTraining(**_unseen(args), **options)
     base = load_checkpoint(backbone)
     model, story = train_grouping(plan, backbone)
@@ -147,8 +161,9 @@ def _align(args: Namespace, backbone: Path) -> None:
     if "grouping" not in base.record:
         raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
     options = _given(
-        scenes=args.alignment_scenes, steps=args.alignment_steps, without=_left_out(args.without), start=_start(args)
-    )
+        scenes=args.alignment_scenes, steps=args.alignment_steps, start=args.alignment_start,
+        without=_left_out(args.without),
+    )  # fmt: skip
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
     log.info("weights written to %s", weights)

@@ -292,12 +292,12 @@ def _level_of(key: str) -> int:
     return -1 if offset is None else int(number) + offset
 
 
-def origin(start: Path | None, stage: str) -> dict[str, Any]:
+def origin(start: Path | str | None, stage: str) -> dict[str, Any]:
     """What the weights that a stage began with say of their own making, as ``start`` in its record; nothing where there
     were none."""
     if start is None:
         return {}
-    record = load_checkpoint(start).record
+    record = load_checkpoint(Path(start)).record
     story = record.get(stage, {})
     commit = story.get("commit", record.get("commit", "unknown"))
     return {"start": {"commit": commit, "steps": story.get("steps"), "scenes": story.get("scenes")}}
