@@ -108,14 +108,14 @@ class SegVec3D:
         checkpoint = load_checkpoint(file)
         try:
             network = PointAttention(NetworkConfig.from_dict(checkpoint.config["network"]))
-            network.load_state_dict(checkpoint.part("network"))
+            checkpoint.fill("network", network)
             alignment = Alignment(AlignmentConfig.from_dict(checkpoint.config["alignment"]))
-            alignment.load_state_dict(checkpoint.part("alignment"))
+            checkpoint.fill("alignment", alignment)
             clustering = ClusteringConfig(**checkpoint.config["clustering"])
             score = ScoreModel(**checkpoint.config["score"])
             threshold = float(checkpoint.config["threshold"])
             grouping = SuperpointNetwork(GroupingConfig.from_dict(checkpoint.config["grouping"]))
-            grouping.load_state_dict(checkpoint.part("grouping"))
+            checkpoint.fill("grouping", grouping)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
         model = cls(network, alignment, clustering, score, threshold, device, grouping=grouping)

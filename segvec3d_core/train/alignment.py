@@ -111,7 +111,7 @@ def recalibrate(plan: AlignmentTraining, weights: Path, aligned: Path) -> tuple[
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
         raise ValueError(f"calibration: {aligned} reads the features of another network than {weights} has")
     model.alignment = Alignment(AlignmentConfig.from_dict(other.config["alignment"])).eval()
-    model.alignment.load_state_dict(other.part("alignment"))
+    other.fill("alignment", model.alignment)
     return model, _calibrate(model, plan, weights, TextEncoder(remembered=200_000))
 
 
