@@ -43,7 +43,7 @@ class GroupingConfig:
     width: int = 64
     heads: int = 4
     layers: int = 3
-    dropout: tuple[float, float] = (0.3, 0.1)
+    dropout: tuple[float, float] = (0.1, 0.05)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

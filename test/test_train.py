@@ -1,6 +1,7 @@
 """Training does what the paper says: (8) parts instances, (12) joins texts and instances, weak labels suffice."""
 
 import json
+import shutil
 from argparse import Namespace
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from training_scene import SMALL, generator
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment, AlignmentConfig
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
+from segvec3d_core.cli import main
 from segvec3d_core.network import PointAttention
 from segvec3d_core.text import TextEncoder
 from segvec3d_core.train import describing, grouping, losses, pool, run
@@ -315,6 +317,20 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert json.loads(lines[-1])["step"] == 4
     with pytest.raises(ValueError, match=r"resume: .*segmentation\.state belongs to a run of"):
         run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
+
+
+@pytest.mark.parametrize("stage", ["segmentation", "grouping", "alignment"])
+def test_the_learning_rate_is_that_of_the_stage_that_is_named(stage, tmp_path, monkeypatch, capsys):
+    shutil.copy(shipped_path(), tmp_path / "backbone.safetensors")
+
+    def stop(*given):
+        (plan,) = (value for value in given if hasattr(value, "learning_rate"))
+        raise ValueError(f"learned at {plan.learning_rate}")
+
+    monkeypatch.setitem(run.__globals__, f"train_{stage}", stop)
+    told = "--output", str(tmp_path), "--stage", stage, "--learning-rate", "0.25", "--threads", "1"
+    assert main(["train", *told]) != 0
+    assert "learned at 0.25" in capsys.readouterr().err
 
 
 def test_the_alignment_waits_for_the_grouping(tmp_path):

@@ -261,7 +261,9 @@ def _train(commands: Any) -> None:
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
-    parser.add_argument("--learning-rate", type=float, metavar="R", help="peak of the first stage's schedule")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="R", help="peak in the stage that --stage names, else in the first"
+    )
     parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of the first stage, at most")
     for stage in ("grouping", "alignment"):
         parser.add_argument(f"--{stage}-scenes", type=int, metavar="N", help=f"scenes of the {stage} stage")
