@@ -122,19 +122,13 @@ def _common(args: Namespace) -> dict[str, Any]:
 
 def _unseen(args: Namespace) -> dict[str, Any]:
     """What the stages on a frozen backbone are told: they take the next seed's scenes, for what the backbone makes of
-    those that it learned from is too good."""
-    return {**_common(args), "seed": args.seed + 1}
-
-
-def _rate(args: Namespace, stage: str) -> float | None:
-    """The peak of a stage's learning rate, if it was given: with all stages it is meant for the first."""
-    rate: float | None = args.learning_rate
-    return rate if args.stage == stage or (args.stage == "all" and stage == "segmentation") else None
+    those that it learned from is too good. With all stages a learning rate is meant for the first."""
+    rate = None if args.stage == "all" else args.learning_rate
+    return {**_common(args), "seed": args.seed + 1} | _given(learning_rate=rate)
 
 
 def _segment(args: Namespace, backbone: Path) -> None:
-    rate = _rate(args, "segmentation")
-    options = _given(steps=args.steps, scenes=args.scenes, learning_rate=rate, max_voxels=args.max_voxels)
+    options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
     plan = SegmentationTraining(
         Path(args.output), **_common(args), **options,
         start=Path(args.start) if args.start else None, frames=Path(args.frames) if args.frames else None,
@@ -156,10 +150,7 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 
 
 def _group(args: Namespace, backbone: Path) -> None:
-    options = _given(
-        scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start,
-        learning_rate=_rate(args, "grouping"),
-    )  # fmt: skip
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
     plan = GroupingTraining(**_unseen(args), **options)
     base = load_checkpoint(backbone)
     model, story = train_grouping(plan, backbone)
@@ -172,7 +163,7 @@ def _align(args: Namespace, backbone: Path) -> None:
         raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
     options = _given(
         scenes=args.alignment_scenes, steps=args.alignment_steps, start=args.alignment_start,
-        learning_rate=_rate(args, "alignment"), without=_left_out(args.without),
+        without=_left_out(args.without),
     )  # fmt: skip
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
