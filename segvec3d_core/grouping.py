@@ -53,7 +53,7 @@ class GroupingConfig:
         return cls(**{**values, "dropout": tuple(values["dropout"])})
 
 
-class _Attention(nn.Module):
+class SuperpointAttention(nn.Module):
     """A layer: attention over the superpoints that each is paired with, and the mean of all in the scene."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -67,19 +67,26 @@ class _Attention(nn.Module):
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
+    def hand_on(self) -> None:
+        """Make it say what it is told, for a network that shall have a layer more than it has learned with."""
+        for last in (self.out, self.context, cast(nn.Linear, self.mlp[-1])):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
     def forward(self, x: Tensor, ends: Tensor, pair: Tensor, scene: Tensor, scenes: int) -> Tensor:
         """(S, D) -> (S, D).
 
         Args:
-            ends: (2, 2 P) both ends of each pair, seen from both; pair: (2 P, D); scene: (S,) number of the scene.
+            ends: (2, 2 P) both ends of each pair, seen from the first, then from the second; pair: (P, D);
+            scene: (S,) number of the scene.
         """
         (count, width), heads = x.shape, (self.heads, x.shape[1] // self.heads)
         i, j = ends
         known = self.norm(x)
         q, k, v = self.ask(known).view(count, 3, *heads).unbind(1)
-        score = (q[i] * k[j]).sum(2) * heads[1] ** -0.5 + self.pair_score(pair)
+        score = (q[i] * k[j]).sum(2) * heads[1] ** -0.5 + self.pair_score(pair).repeat(2, 1)
         weight = score.clamp(-15, 15).exp()
-        value = (v[j] + self.pair_value(pair).view(len(j), *heads)) * weight[:, :, None]
+        value = (v[j] + self.pair_value(pair).repeat(2, 1).view(len(j), *heads)) * weight[:, :, None]
         total = x.new_full((count, self.heads), 1e-3).index_add(0, i, weight)
         heard = x.new_zeros(count, *heads).index_add(0, i, value) / total[:, :, None]
         rows = x.new_zeros(scenes).index_add(0, scene, x.new_ones(count))
@@ -131,7 +138,7 @@ class SuperpointNetwork(nn.Module):
         self.drop_in, self.drop_out = (nn.Dropout(share) for share in config.dropout)
         self.enter = nn.Sequential(nn.Linear(nodes, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.enter_pair = nn.Sequential(nn.Linear(PAIR_FEATURES, d), nn.GELU(), nn.Linear(d, d))
-        self.layers = nn.ModuleList(_Attention(d, config.heads) for _ in range(config.layers))
+        self.layers = nn.ModuleList(SuperpointAttention(d, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.same = nn.Sequential(nn.Linear(4 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, 1))
         self.surface = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, 1))
@@ -160,9 +167,9 @@ class SuperpointNetwork(nn.Module):
         """
         x = self.drop_out(self.enter(self.drop_in(self.standard_node(nodes))))
         pair = self.drop_out(self.enter_pair(self.standard_edge(edges)))
-        ends, both = torch.cat([pairs, pairs.flip(1)]).T, torch.cat([pair, pair])
+        ends = torch.cat([pairs, pairs.flip(1)]).T
         for layer in self.layers:
-            x = layer(x, ends, both, scene, scenes)
+            x = layer(x, ends, pair, scene, scenes)
         x = self.drop_out(self.norm(x))
         a, b = x[pairs[:, 0]], x[pairs[:, 1]]
         same = self.same(torch.cat([a + b, (a - b).abs(), a * b, pair], 1))

@@ -14,7 +14,6 @@ from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig
 from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, Ties, group_superpoints
 from segvec3d_core.instances import ScoreModel
-from segvec3d_core.kernels.superpoints import mean_and_largest, mean_direction, moments, rim_shares
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import (
     LEAST_SHARE,
@@ -26,7 +25,7 @@ from segvec3d_core.superpoints import (
     node_features,
 )
 from segvec3d_core.train.data import Sample, majority, simulate_sample
-from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, collate, judged_scene, learn, losses
+from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, begin_with, collate, judged_scene, learn, losses
 from segvec3d_core.voxels import Fovea, VoxelGrid, voxelize
 
 SMALL = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
@@ -262,61 +261,18 @@ def test_grouping_may_begin_with_the_weights_of_another(lessons, tmp_path):
         learn(lessons, replace(model.grouping.config, width=32), plan)
 
 
-def test_mean_and_largest_are_what_they_are_called():
-    rng = np.random.default_rng(0)
-    values, owner = rng.normal(size=(200, 3)).astype(np.float32), rng.integers(-1, 6, 200)
-    mean, largest = mean_and_largest(values, owner, 7)
-    for k in range(6):
-        assert mean[k] == pytest.approx(values[owner == k].mean(0), abs=1e-6)
-        assert np.array_equal(largest[k], values[owner == k].max(0))
-    assert (mean[6] == 0).all()
-    assert (largest[6] == -np.inf).all()
-
-
-def test_moments_are_what_numpy_says_of_each_superpoint():
-    rng = np.random.default_rng(0)
-    n = 200
-    points, normals, colors = (rng.normal(size=(n, 3)).astype(np.float32) for _ in range(3))
-    surface, edges = rng.uniform(size=n).astype(np.float32), rng.uniform(0.01, 0.02, n).astype(np.float32)
-    surface[:3] = 0  # as sure as float32 can be
-    e, of_voxel = rng.normal(size=(n, 5)).astype(np.float32), rng.integers(-1, 3, n)
-    sizes, means, ends, spread, further = moments(points, normals, colors, surface, edges, e, of_voxel, 4, 0.3)
-    assert sizes.tolist() == [(of_voxel == k).sum() for k in range(4)]
-    p = np.clip(surface, 1e-6, 1 - 1e-6)[:, None].astype(np.float64)
-    rows = np.concatenate([e, p, np.log(p / (1 - p)), points, normals, abs(normals), colors, edges[:, None]], 1)
-    for k in range(3):
-        mine = of_voxel == k
-        assert means[k] == pytest.approx(rows[mine].mean(0), abs=1e-4)
-        assert ends[k].tolist() == [points[mine, 2].min(), points[mine, 2].max()]
-        assert spread[k] == pytest.approx(np.cov(points[mine].T, bias=True), abs=1e-5)
-        assert further[k, 0] == pytest.approx((points[mine, 2] < points[mine, 2].max() - 0.3).mean())
-        assert further[k, 1] == pytest.approx(np.square(e[mine] - e[mine].mean(0)).sum(1).mean(), rel=1e-5)
-    assert not means[3].any(), "a superpoint of no voxel"
-    colorless = moments(points, normals, colors[:0], surface, edges, e, of_voxel, 4, 0.3)[1]
-    assert np.isnan(colorless[:3, -4:-1]).all()
-    assert np.array_equal(np.delete(colorless, [-4, -3, -2], 1), np.delete(means, [-4, -3, -2], 1))
-
-
-def test_the_mean_direction_of_rays_takes_all_as_equally_long():
-    rays = np.array([[3, 0, 0], [0, 0, 0.1], [0, 0, 0]], np.float32)
-    assert mean_direction(rays) == pytest.approx([1 / 3, 0, 1 / 3])
-    assert mean_direction(rays[:0]).tolist() == [0, 0, 0]
-
-
-def test_the_rim_is_shared_by_length_wherever_the_middle_of_the_view_lies():
-    """An image twice as wide as high, seen a little from its left: things of its border have shares of its length."""
-    side, flat = np.linspace(-0.2, 0.2, 400), np.full(400, 0.1)
-    left, right, top, bottom = (
-        np.stack(row, 1) for row in ((flat * -2, side / 2), (flat * 2, side / 2), (side, flat), (side, -flat))
-    )
-    border = np.concatenate([left, right, top, bottom, 0.5 * top])
-    points = np.insert(border + np.array([0.03, 0.0]), 2, -1.0, axis=1).astype(np.float32)
-    owner = np.repeat([0, 1, 2, -1, 3], 400)
-    shares = rim_shares(points, owner, 4, 128)
-    assert shares[:3] == pytest.approx([1 / 6, 1 / 6, 1 / 3], abs=0.02), "the bottom, 1 / 3, is of none"
-    assert shares[3] == 0
-    assert rim_shares(points[:1], owner[:1], 4, 128) == pytest.approx(0), "a point has no length"
-    assert rim_shares(points[:0], owner[:0], 4, 128) == pytest.approx(0)
+def test_layers_join_the_grouping_begun_with_without_a_word(lessons, tmp_path):
+    first = SegVec3D.untrained(1, SMALL, "cpu")
+    first.save(tmp_path / "start.safetensors")
+    network = SuperpointNetwork(replace(first.grouping.config, layers=first.grouping.config.layers + 2)).eval()
+    batch, scene = collate(lessons)
+    inputs = batch.nodes, batch.pairs, batch.edges, scene, len(lessons)
+    with torch.inference_mode():
+        told = first.grouping(*inputs)
+        assert not torch.allclose(network(*inputs)[0], told[0])
+        begin_with(network, tmp_path / "start.safetensors")
+        for now, before in zip(network(*inputs), told, strict=True):
+            assert torch.equal(now, before)
 
 
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():
