@@ -333,6 +333,12 @@ def test_the_learning_rate_is_that_of_the_stage_that_is_named(stage, tmp_path, m
     assert "learned at 0.25" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("stage", ["clustering", "calibration"])
+def test_a_stage_that_learns_nothing_by_steps_takes_no_learning_rate(stage, tmp_path, capsys):
+    assert main(["train", "--output", str(tmp_path), "--stage", stage, "--learning-rate", "0.1"]) != 0
+    assert f"--learning-rate: --stage {stage} takes no steps" in capsys.readouterr().err
+
+
 def test_the_alignment_waits_for_the_grouping(tmp_path):
     """Its instances would be those of random weights."""
     save_checkpoint(replace(load_checkpoint(shipped_path()), record={}), tmp_path / "backbone.safetensors")
