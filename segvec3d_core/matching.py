@@ -42,6 +42,8 @@ def phrases(thing: Thing) -> Iterator[str]:
     if thing.phrase:
         yield thing.phrase
     yield from thing.without
+    for other in thing.excluded:
+        yield from phrases(other)
     for relation in thing.relations:
         for anchor in relation.anchors:
             yield from phrases(anchor)
@@ -108,6 +110,8 @@ class _Matcher:
             fit = np.array([float(o.kind == "object") for o in self._scene.objects])
         for text in thing.without:
             fit = fit * (1 - self._belief(self._columns[text]))
+        for other in thing.excluded:
+            fit = fit * (1 - self._certainty(other)[1])
         rank = fit.copy()
         for relation in thing.relations:
             self._say_view(relation.name)
@@ -122,12 +126,16 @@ class _Matcher:
     def _weights(self, anchor: Thing) -> Values:
         """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where it passes the threshold, for who
         says "left of the laptop" sees one."""
-        fit, rank = self.fit(anchor)
-        belief = self._belief(fit) if anchor.superlative is None else rank
+        fit, belief = self._certainty(anchor)
         if fit.max(initial=0.0) < self._threshold:
             self.notes.append(f"no {anchor} is there")
         least = float(self._belief(np.array([self._threshold]))[0])
         return belief / max(float(belief.max(initial=0.0)), least)
+
+    def _certainty(self, thing: Thing) -> tuple[Values, Values]:
+        """(K,) how far each object fits, and (K,) the probability that it is the thing."""
+        fit, rank = self.fit(thing)
+        return fit, self._belief(fit) if thing.superlative is None else rank
 
     def _degree(self, name: str, anchors: tuple[Thing, ...], belief: Values) -> tuple[Values, Values]:
         """(K,) how far each object stands so to the likeliest anchor, and (K,) by which a single one is meant.

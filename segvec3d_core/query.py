@@ -57,18 +57,21 @@ class Thing:
     Attributes:
         phrase: words for the sentence encoder; "" where any object will do ("the biggest thing").
         without: what must not fit, each as words for the encoder: "not red".
+        excluded: things that are not meant, told by their place: "but not the one on the table".
         superlative: which of those that fit, or None.
         relations: where it stands.
     """
 
     phrase: str
     without: tuple[str, ...] = ()
+    excluded: tuple[Thing, ...] = ()
     superlative: Superlative | None = None
     relations: tuple[Relation, ...] = ()
 
     def __str__(self) -> str:
         parts = [repr(self.phrase) if self.phrase else "any object"]
         parts += [f"not {text!r}" for text in self.without]
+        parts += [f"not ({thing})" for thing in self.excluded]
         parts += [str(relation) for relation in self.relations]
         if self.superlative is not None:
             to = "from" if self.superlative.largest else "to"
@@ -109,15 +112,17 @@ def interpret(text: str) -> Query:
     does not understand, in any alphabet, goes to the encoder as it is and asks for one.
 
     Raises:
-        ValueError: an empty text; TypeError: not a string.
+        ValueError: an empty text, or one that orders things in two ways; TypeError: not a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
     words = " ".join(text.lower().replace("’", "'").split()).strip(" ?!.,;:\"'")
     if not words:
         raise ValueError("text: expected words, got an empty string")
-    rest = w.POLITE.sub("", words + " ").strip() or words
-    rest = w.WHAT.sub("everything ", w.THERE.sub("", rest))
+    words = w.NOT_SHORT.sub(r"\1 not", w.IS_SHORT.sub(r"\1 is", words))
+    rest = w.POLITE.sub("", w.POLITE_END.sub("", words) + " ").strip() or words
+    rest = w.WHICH_ONE.sub("thing ", w.WHICH.sub("", w.THERE.sub("", rest)))
+    rest = w.WHAT.sub("everything ", rest)
     count, said, rest = _count(rest)
     thing = _thing(rest, depth=0)
     if not said and thing.superlative is not None:
@@ -131,7 +136,12 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
     if number:
         value = number.group(1)
         count = w.NUMBERS.get(value) or max(1, int(value) if value.isdigit() else 1)
-        return count, True, rest[number.end() :]
+        after = rest[number.end() :]
+        if w.PLACE.match(after):  # "the two on the table"
+            return count, True, f"thing {after}"
+        noun = w.DETAILS.split(after)[0]
+        if count == 1 or " " not in noun or noun.endswith("s") or _plural(noun):  # a 9 volt battery is one
+            return count, True, after
     everything = w.EVERYTHING.match(rest)
     if everything:
         return None, True, rest[everything.end() :]
@@ -142,8 +152,14 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
         return w.NUMBERS[inner.group(3)], True, inner.group(1) + rest[inner.end() :]
     singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
     head = w.DETAILS.split(rest)[0]  # "the chair with wheels" is one chair
-    plural = (head.endswith("s") and not head.endswith(w.SINGULAR_S) and head.isascii()) or head in w.ALL
+    plural = _plural(head) or head.split(" ")[0] in w.ALL
     return (None if plural and not singular else 1), False, rest
+
+
+def _plural(noun: str) -> bool:
+    """Whether words name several things."""
+    last = noun.split(" ")[-1]
+    return last in w.PLURALS or (noun.endswith("s") and not noun.endswith(w.SINGULAR_S) and noun.isascii())
 
 
 # Things ----------------------------------------------------------------------------------------------------------
@@ -151,18 +167,46 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
 
 def _thing(text: str, depth: int) -> Thing:
     """Read a noun phrase with all that hangs on it."""
+    text, denied = _exception(text) if depth == 0 else (text, "")
     text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", _bare(text))
     head, superlative = _side(text)
     relations: list[Relation] = []
     if depth < w.MAX_DEPTH:
         head, relations = _relations(head, depth)
+    farther = [replace(r, negated=False) for r in relations if r.negated and r.name in w.DISTANCES]
+    relations = [r for r in relations if not (r.negated and r.name in w.DISTANCES)]
     if superlative is None:
         head, superlative, relations = _superlative(head, relations)
+    if superlative is not None and (second := next((r for r in relations if r.name in w.DISTANCES), None)):
+        raise ValueError(f"text: expected things in one order, got two: {superlative.word} and {second}")
     head, without = _negations(_bare(head))
     phrase = "" if _generic(head) else w.ONE.sub(" thing", head)
-    if not (head or without or superlative or relations):
+    if not (head or without or superlative or relations or farther):
         phrase = text
-    return Thing(phrase, without, superlative, tuple(relations))
+    more, excluded = _denied(denied, phrase)
+    excluded += tuple(Thing(phrase, superlative=_order(relation)) for relation in farther)
+    return Thing(phrase, without + more, excluded, superlative, tuple(relations))
+
+
+def _exception(text: str) -> tuple[str, str]:
+    """Part "everything on the table except the plates" into what is asked for and what is not meant."""
+    match = w.EXCEPT.match(text)
+    if not match:
+        return text, ""
+    return match.group(1).strip(" ,") or "thing", match.group(2)
+
+
+def _denied(text: str, phrase: str) -> tuple[tuple[str, ...], tuple[Thing, ...]]:
+    """What is not meant, in words for the encoder where words say it, else as things, which are of the same kind where
+    only their place is told. "This one" says nothing that could be looked for."""
+    if not text:
+        return (), ()
+    place = w.PLACE.match(_bare(text))
+    thing = _thing(f"thing {_bare(text)}" if place else text, depth=1)
+    if thing.relations or thing.superlative:
+        return (), (replace(thing, phrase=thing.phrase or phrase),)
+    parts = (_attribute(_bare(part)) for part in w.OR.split(text))
+    return tuple(part for part in parts if not _generic(part)), ()
 
 
 def _bare(text: str) -> str:
@@ -183,25 +227,22 @@ def _side(text: str) -> tuple[str, Superlative | None]:
     if not match:
         return text, None
     head = text[: match.start()] + text[match.end() :]
-    ordinal = w.ORDINAL.match(head)
-    rank = w.ORDINALS[ordinal.group(1)] if ordinal else 1
-    head = head[ordinal.end() :] if ordinal else head
-    measure, largest, word = w.SIDES[match.group(1)]
+    ordinal = match.group(1)
+    if ordinal is None and (first := w.ORDINAL.match(head)):
+        ordinal, head = first.group(1), head[first.end() :]
+    rank = w.ORDINALS[ordinal] if ordinal else 1
+    measure, largest, word = w.SIDES[match.group(2)]
     return head, Superlative(measure, largest, word, rank)
 
 
 def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative | None, list[Relation]]:
     """Take the first superlative out of the words; "nearest to the mug" takes its anchor from the relations."""
-    nearest = [r for r in relations if r.name in w.DISTANCES]
-    if nearest:
-        relation = nearest[0]
-        rest = [r for r in relations if r is not relation]
-        anchor = relation.anchors[0]
-        far = relation.name == "farthest from"
-        word = "farthest" if far else "nearest"
-        seen_from = None if anchor.phrase in w.VIEWER else anchor
+    for at, relation in enumerate(relations):
+        order = _order(relation)
+        if order is None:
+            continue
         head, rank = _rank(head)
-        return head, Superlative("distance", far, word, rank, seen_from), rest
+        return head, replace(order, rank=rank), relations[:at] + relations[at + 1 :]
     match = w.SUPERLATIVE.search(head)
     if not match:
         return head, None, relations
@@ -212,6 +253,20 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
     if not left and not relations and match.group(1) in w.ALSO_NOUNS:
         return head, None, relations
     return left, Superlative(measure, largest, match.group(1), rank), relations
+
+
+def _order(relation: Relation) -> Superlative | None:
+    """The order that a relation tells: "nearest to the mug", and what stands so to the viewer, "next to me"."""
+    anchor, far = relation.anchors[0], relation.name == "farthest from"
+    if relation.negated:
+        return None
+    if anchor.phrase in w.PRONOUNS and relation.name in ("left of", "right of"):
+        return Superlative(*w.SIDES[relation.name.split()[0]])
+    near = relation.name in ("next to", "in front of") and anchor.phrase in w.PRONOUNS
+    if not near and relation.name not in w.DISTANCES:
+        return None
+    seen_from = None if anchor.phrase in w.VIEWER else anchor
+    return Superlative("distance", far, "farthest" if far else "nearest", anchor=seen_from)
 
 
 def _rank(before: str) -> tuple[str, int]:
@@ -233,16 +288,18 @@ def _negations(head: str) -> tuple[str, tuple[str, ...]]:
     if not match:
         return head, tuple(without)
     words, denied = head[: match.start()].strip(" ,"), head[match.end() :].strip(" ,")
-    if not denied:
+    some = _generic(words) or _plural(words) or " any " in words
+    if not denied or (match.group(1) == "but" and not some):  # "the small but heavy box"
         return head, tuple(without)
     for part in w.OR.split(denied):
         part = _bare(part)
-        if match.group(1) in ("without", "with no"):
+        if match.group(1) in w.LACKS:
             noun = "thing" if _generic(words) else words
-            without.append(f"{noun} with {part}" if part.startswith(w.DETERMINERS) else f"{noun} with a {part}")
+            told = part.startswith(w.DETERMINERS) or _plural(part)
+            without.append(f"{noun} with {part}" if told else f"{noun} with a {part}")
         else:
             without.append(_attribute(part))
-    return words, tuple(without)
+    return words, tuple(text for text in without if text)
 
 
 def _attribute(part: str) -> str:
@@ -271,6 +328,11 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
         rest = text[match.end() :].lstrip()
         following = _follower(rest)
         anchor = rest if following is None else rest[: following[0]]
+        clause = w.SUPPORT_CLAUSE.match(anchor)
+        if clause:
+            anchor, head = clause.group(1), head + clause.group(2)
+        if negated and name == "farthest from":  # "not far from the laptop"
+            name, negated = "next to", False
         relations.append(Relation(name, _anchors(name, anchor, depth), negated))
         if following is None:
             break
@@ -292,9 +354,9 @@ def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None
             continue
         if w.RELATIONS[name] == "in" and w.COLOR_AT_END.fullmatch(_bare(anchor)):
             continue  # "the mug in red"
-        if w.RELATIONS[name] == "between" and " and " not in anchor:
+        if w.RELATIONS[name] == "between" and " and " not in anchor and not _plural(w.DETAILS.split(anchor)[0]):
             continue
-        definite = anchor.startswith(w.DETERMINERS)
+        definite = anchor.startswith(w.DETERMINERS) or anchor.split()[0] in w.PRONOUNS
         if name in w.NEEDS_ARTICLE and not definite:
             continue
         told = use and not match.start("name") < use.end() <= match.end("name")  # "something next to a mug" is no use
@@ -315,9 +377,11 @@ def _follower(rest: str) -> tuple[int, int] | None:
 
 def _anchors(name: str, text: str, depth: int) -> tuple[Thing, ...]:
     parts = text.split(" and ", 1) if name == "between" else [text]
+    if name == "between" and len(parts) == 1:  # "the two boxes"
+        parts = [w.COUNT.sub("", text, count=1)] * 2
     return tuple(_thing(part, depth + 1) for part in parts)
 
 
 def without_place(thing: Thing) -> Thing:
     """The thing without its superlative and relations: what it is, not where."""
-    return replace(thing, superlative=None, relations=())
+    return replace(thing, excluded=(), superlative=None, relations=())

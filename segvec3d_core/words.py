@@ -12,7 +12,10 @@ NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "both": 2, "a couple of": 2,
 }  # fmt: skip
-ORDINALS = {"second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5}
+ORDINALS = {
+    "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5, "sixth": 6, "6th": 6,
+    "seventh": 7, "7th": 7, "eighth": 8, "8th": 8, "ninth": 9, "9th": 9, "tenth": 10, "10th": 10,
+}  # fmt: skip
 
 COLORS = (
     "red", "orange", "yellow", "green", "blue", "turquoise", "purple", "pink", "brown", "beige", "black", "grey",
@@ -27,7 +30,10 @@ GENERIC = (
     "stuff",
 )  # fmt: skip
 ALL = ("everything", "stuff")
+PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")
+"""Plurals without a final s."""
 SUPPORTS = ("table", "tabletop", "table top", "desk", "floor", "ground", "shelf", "counter", "coffee table")
+PRONOUNS = ("me", "us", "you")
 VIEWER = ("me", "us", "camera", "robot", "viewer", "sensor", "you")
 DETERMINERS = ("the ", "a ", "an ", "my ", "this ", "that ", "some ", "any ")
 
@@ -40,30 +46,41 @@ def _any(words: Iterable[str]) -> str:
 # Around the thing ------------------------------------------------------------------------------------------------
 
 POLITE = re.compile(
-    r"^((please|can you|could you|would you|(find|show|bring|give|get|fetch|hand|pass)( me)?|where is|where are"
-    r"|where's|pick up|grab|take|what about|is there|are there|how many|i need|i want|i would like"
-    r"|look for|go to|point at) )+"
+    r"^((please|can you|could you|would you|(find|show|bring|give|get|fetch|hand|pass|grab|take)( me)?|where is"
+    r"|where are|pick up|(pick|select|locate)(?= (?:the|an?|my) )|what about|is there|are there|how many|i need"
+    r"|i want|i would like|do you see|can you see|look at|look for|go to|point at) )+"
 )
-THERE = re.compile(r" (?:(?:is|are) )?there$")
-WHAT = re.compile(r"^(?:what is|what's|whatever is|what stands|what lies) (?=\w)")
+POLITE_END = re.compile(r"(?:,? (?:please|now|for me|for us))+$")
+IS_SHORT = re.compile(r"\b(that|which|who|what|where|there)'s\b")
+NOT_SHORT = re.compile(r"\b(do|does|is|are|has|have|was|were)n't\b")
+THERE = re.compile(r" (?:(?:is|are) there(?= |$)|there$)")
+WHICH = re.compile(
+    r"^(?:(?:what|which)(?: one)? (?:is|are) (?=(?:the|my) )|(?:what|which) (?=(?!is |ones? )\w+ (?:is|are) ))"
+)
+"""Asks for a thing that is named: "what is the biggest box?", "which mug is red?"."""
+WHICH_ONE = re.compile(r"^which(?: ones?)? (?:is|are) (?=\w)")
+WHAT = re.compile(r"^(?:what is|whatever is|what stands|what lies|what sits) (?=\w)")
 ARTICLE = re.compile(r"(?:the|an?|any|some|my|this|that|these|those) (?=\w)")
 EVERYTHING = re.compile(r"(?:all|every|each)(?: of)?(?: the)? (?=\w)")
-_NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|on|in|of"
+_NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|(?:on|in)(?! (?:the|an?|my) )|of"
 """After these a number counts no things: "a 500 ml bottle", "the one with the handle"."""
 COUNT = re.compile(
     rf"(?:the )?(\d{{1,3}}|{_any(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? (?!(?:{_NO_COUNT}) )(?=\w)"
 )
 SINGULAR_S = (
-    "ss", "us", "is", "as", "lens", "glasses", "scissors", "pliers", "headphones", "tweezers", "trousers", "jeans",
+    "ss", "us", "is", "gas", "canvas", "atlas", "lens", "glasses", "goggles", "binoculars", "scissors", "pliers",
+    "tongs", "cutters", "clippers", "calipers", "headphones", "tweezers", "trousers", "jeans",
 )  # fmt: skip
 DETAILS = re.compile(
     r" (?:with|without|not|of|on|in|inside|under|below|above|over|next|beside|behind|near|nearest|closest|between|left"
-    r"|right|to|for|that|which|and|made|standing|lying|farthest|furthest|at|by|except|but|other than)\b"
+    r"|right|to|for|from|that|which|and|is|are|made|standing|lying|farthest|furthest|at|by|except|but|other than"
+    r"|\w+er than)\b"
 )
 ONE = re.compile(r"\b ?ones?$")
 OF_THE = re.compile(r"^ ?(?:one )?of (?:all |these |those )?(?:the )?")
 FILLER_END = re.compile(
-    r"(?: (?:that|which|who))?(?: (?:is|are|stands?|lies|sits?|standing|lying|sitting|placed|located|resting))?$"
+    r"(?: (?:that|which|who) (?:stands?|lies|sits?)|(?: (?:that|which|who))?(?: (?:is|are))?"
+    r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
 )
 USE = re.compile(
     r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|that|which|for|in which)\b"
@@ -91,7 +108,7 @@ SUPERLATIVES: dict[str, tuple[str, bool]] = {
 }
 """Word -> what is compared, and whether the most of it is meant. Of comparatives the extreme is taken, too."""
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
-SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))({_any(SUPERLATIVES)})(?= |$)")
+SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({_any(SUPERLATIVES)})(?= |$)(?! than )")
 INNER_COUNT = re.compile(rf"(({_any(SUPERLATIVES)}) )({_any(NUMBERS)}) (?=\w)")
 SIDES = {
     "left": ("left", True, "leftmost"), "right": ("left", False, "rightmost"),
@@ -100,25 +117,23 @@ SIDES = {
     "center": ("centrality", False, "most central"), "front": ("distance", False, "nearest"),
     "back": ("distance", True, "farthest"),
 }  # fmt: skip
-SIDE = re.compile(
-    rf" (?:on|to|at|in|from) the (?:far |very )?({_any(SIDES)})(?:[ -]hand)?(?: side)?(?=$| that | which | and )(?! of)"
-)
-ORDINAL = re.compile(rf"({_any(ORDINALS)}) ")
+ORDINAL = re.compile(rf"({_any(ORDINALS)})(?: |$)")
 
 DISTANCE_AROUND = re.compile(
     rf"^((?:(?:{_any(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "
-    rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)(?!(?:far |very )?(?:{_any(SIDES)})\b))"
+    rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})\b)(?!(?:far |very )?(?:{_any(SIDES)})\b))"
 )
 """Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
 
 # Negations -------------------------------------------------------------------------------------------------------
 
 NON = re.compile(r"\bnon[- ](\w+)\b")
+LACKS = ("without", "with no", "has no", "have no", "does not have", "do not have")
 NEGATION = re.compile(
-    r"(?:^|[ ,])(?:(?:that|which) (?:is|are|has|have|does|do) )?(?:(?:that|which) )?"
-    r"(neither|without|with no|isn't|aren't|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
+    rf"(?:^|[ ,])(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?"
+    rf"({_any(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
 )
-OR = re.compile(r",? (?:or|nor|and)(?: not)? |, ")
+OR = re.compile(r",? (?:or|nor|and)(?: not| without| with no)? |, ")
 
 # Relations -------------------------------------------------------------------------------------------------------
 
@@ -127,12 +142,13 @@ RELATIONS: dict[str, str] = {
     **dict.fromkeys(("inside of", "inside", "in", "within", "into"), "in"),
     **dict.fromkeys(("underneath", "under", "beneath", "below"), "under"),
     **dict.fromkeys(("above", "over"), "above"),
-    **dict.fromkeys(
-        ("to the left of", "on the left of", "left of", "on the left side of", "to the left side of"), "left of"
-    ),
-    **dict.fromkeys(
-        ("to the right of", "on the right of", "right of", "on the right side of", "to the right side of"), "right of"
-    ),
+    **{
+        f"{before}{side}{hand}{after} of": f"{side} of"
+        for side in ("left", "right")
+        for before in ("", "to the ", "on the ", "at the ")
+        for hand in ("", "-hand", " hand")
+        for after in ("", " side")
+    },
     **dict.fromkeys(
         ("next to", "beside", "besides", "near to", "near", "close to", "by", "adjacent to", "alongside", "at"),
         "next to",
@@ -140,8 +156,13 @@ RELATIONS: dict[str, str] = {
     **dict.fromkeys(("in between", "between"), "between"),
     **dict.fromkeys(("behind", "in back of", "at the back of"), "behind"),
     **dict.fromkeys(("in front of", "at the front of"), "in front of"),
-    **dict.fromkeys(("nearest to", "closest to", "nearest", "closest"), "nearest to"),
-    **dict.fromkeys(("farthest from", "furthest from", "far from", "far away from", "away from"), "farthest from"),
+    **dict.fromkeys(("nearest to", "closest to", "nearer to", "closer to", "nearest", "closest"), "nearest to"),
+    **{
+        f"{far}{away} from": "farthest from"
+        for far in ("farthest", "furthest", "farther", "further", "far")
+        for away in ("", " away")
+    },
+    "away from": "farthest from",
     **dict.fromkeys(("bigger than", "larger than"), "bigger than"),
     "smaller than": "smaller than",
     "taller than": "taller than",
@@ -156,13 +177,33 @@ PART_OF_USES = ("in", "on", "above")
 NO_ANCHOR = ("top", "it", "them", "wheels", "castors", "legs", "front", "general")
 """What follows no relation: "a chair on wheels"."""
 _STANDING = (
-    r"(?:,? (?:(?:that|which) )?(?:(?:is|are|stands?|lies|lie|sits?|hangs?) )?(?:(?:standing|lying|sitting|placed"
-    r"|located|resting|hanging|put|directly|right|just) )?)"
+    r"(?:,? (?:(?:that|which|who) (?:stands?|lies|lie|sits?|hangs?) |(?:(?:that|which|who) )?(?:(?:is|are) )?)"
+    r"(?:(?:standing|lying|sitting|placed|located|resting|hanging|put|directly|right|just) )?)"
 )
 RELATION = re.compile(
-    rf"(?:^|{_STANDING})(?:(?P<not>not|isn't|aren't) )?(?:(?:standing|lying|sitting|placed|directly|just) )?"
+    rf"(?:^|{_STANDING})(?:(?P<not>not) )?(?:(?:standing|lying|sitting|placed|directly|just) )?"
     rf"(?<![\w'])(?P<name>{_any(RELATIONS)})(?= )"
 )
 AND_RELATION = re.compile(rf"(?:,| and|, and| but)(?: is| are)? ((?:not )?(?:{_any(RELATIONS)}) )")
-SUPPORT_RELATION = re.compile(rf"((?:the |a |my )?(?:\w+ )?(?:{_any(SUPPORTS)})) ((?:not )?(?:{_any(RELATIONS)}) )")
-COLOR_AT_END = re.compile(rf"(?:{_any(COLORS)})(?: colou?r)?")
+_SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{_any(SUPPORTS + VIEWER)})"
+SUPPORT_RELATION = re.compile(rf"({_SUPPORT})(?:,? (?:that|which|who) (?:is|are))? ((?:not )?(?:{_any(RELATIONS)}) )")
+SUPPORT_CLAUSE = re.compile(
+    rf"({_SUPPORT})(,? (?:(?:that|which|who) (?:is|are|has|have|does|do)|without|with no|not) "
+    rf"(?!(?:.* )?(?:{_any(RELATIONS)}) ).+)$"
+)
+"""What follows a support and is no place, "on the table that is red", belongs to the thing: there is but one table."""
+COLOR_AT_END = re.compile(
+    rf"(?:(?:light|dark|bright|pale) )?(?:{_any(COLORS)})(?: (?:and|or) (?:{_any(COLORS)}))*(?: colou?r)?"
+)
+SIDE = re.compile(
+    rf"(?: ({_any(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({_any(SIDES)})(?:[ -]hand)?"
+    rf"(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{_any(RELATIONS)}) )"
+)
+PLACE = re.compile(
+    rf"(?:not )?(?:(?:{_any(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)|(?:on|to|at|in|from) the )"
+)
+"""What stands where a thing is left out: "the one on the table"."""
+EXCEPT = re.compile(
+    r"^(.*?)(?:^|,? )(?:except for|except|other than|but not|but(?= (?:the|an?|my|this|that) )|(?:that (?:is|are) )?not"
+    rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{_any(SIDES)})(?: |$))) (.+)$"
+)

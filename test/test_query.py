@@ -1,6 +1,7 @@
 """What a sentence asks for is read the same way every time."""
 
 import string
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from segvec3d_core import words
 from segvec3d_core.matching import phrases
-from segvec3d_core.query import interpret
+from segvec3d_core.query import Thing, interpret
 from segvec3d_core.relations import MEASURES, RELATIONS
 
 
@@ -59,6 +60,21 @@ from segvec3d_core.relations import MEASURES, RELATIONS
         ("mugs but not the red one", "mugs", None),
         ("boxes other than the red one", "boxes", None),
         ("anything but the banana", "", 1),
+        ("the two on the left", "", 2),
+        ("how many cups are on the table?", "cups", None),
+        ("how many books are there on the shelf?", "books", None),
+        ("which books are under the lamp?", "books", None),
+        ("boxes taller than the bottle", "boxes", None),
+        ("everything red", "everything red", None),
+        ("bananas", "bananas", None),
+        ("people", "people", None),
+        ("the wire cutters", "wire cutters", 1),
+        ("the 9 volt battery", "9 volt battery", 1),
+        ("two wine glasses", "wine glasses", 2),
+        ("the tv stand", "tv stand", 1),
+        ("the shirt in dark blue", "shirt in dark blue", 1),
+        ("give me the red mug please", "red mug", 1),
+        ("look at the mug", "mug", 1),
     ],
 )
 def test_politeness_articles_and_numbers_are_read(text, phrase, count):
@@ -91,6 +107,19 @@ def test_politeness_articles_and_numbers_are_read(text, phrase, count):
         ("the nearest thing to drink from", "'thing to drink from', nearest of these"),
         ("the mug farthest from the box", "'mug', farthest from 'box' of these"),
         ("the tallest object on the shelf", "any object, on 'shelf', tallest of these"),
+        ("what is the biggest box?", "'box', biggest of these"),
+        ("which mug is the biggest?", "'mug', biggest of these"),
+        ("the cup that is the closest to me", "'cup', nearest of these"),
+        ("the cup closest to me on the table", "'cup', on 'table', nearest of these"),
+        ("the box closest to the robot that is not red", "'box', not 'red thing', nearest of these"),
+        ("the one closest to the door", "any object, nearest to 'door' of these"),
+        ("the chair closer to the door", "'chair', nearest to 'door' of these"),
+        ("the chair in front of me", "'chair', nearest of these"),
+        ("the mug on my right", "'mug', rightmost of these"),
+        ("the chair to the left of you", "'chair', leftmost of these"),
+        ("the mug on the left next to the lamp", "'mug', next to 'lamp', leftmost of these"),
+        ("the chair second from the left", "'chair', number 2 of the leftmost of these"),
+        ("the sixth book from the left", "'book', number 6 of the leftmost of these"),
     ],
 )
 def test_superlatives_are_read(text, understood):
@@ -115,6 +144,14 @@ def test_superlatives_are_read(text, understood):
         ("the mug on the table left of the laptop", "'mug', on 'table', left of 'laptop'"),
         ("the mug left of the laptop and next to the bowl", "'mug', left of 'laptop', next to 'bowl'"),
         ("the toy between the box and the book on the table", "'toy', between 'box' and 'book', on 'table'"),
+        ("the ball between the two boxes", "'ball', between 'boxes' and 'boxes'"),
+        ("the one next to the laptop", "any object, next to 'laptop'"),
+        ("which one is on the table?", "any object, on 'table'"),
+        ("the cup that's on the table", "'cup', on 'table'"),
+        ("the cup on the left-hand side of the keyboard", "'cup', left of 'keyboard'"),
+        ("the mug not far from the laptop", "'mug', next to 'laptop'"),
+        ("the keys I left on the desk", "'keys i left', on 'desk'"),
+        ("the box wider than the laptop", "'box wider than the laptop'"),
     ],
 )
 def test_relations_are_read(text, understood):
@@ -125,8 +162,11 @@ def test_what_follows_an_anchor_belongs_to_it_and_what_follows_and_or_a_table_to
     nested = interpret("the mug on the box next to the laptop").thing
     assert [r.name for r in nested.relations] == ["on"]
     assert [r.name for r in nested.relations[0].anchors[0].relations] == ["next to"]
-    for text in ("the mug on the box and next to the laptop", "the mug on the table next to the laptop"):
-        assert [r.name for r in interpret(text).thing.relations] == ["on", "next to"]
+    for clause in ("the box and next to", "the table next to", "the table that is next to"):
+        assert [r.name for r in interpret(f"the mug on {clause} the laptop").thing.relations] == ["on", "next to"]
+    described = interpret("the mug on the table that is not red").thing
+    assert described.without == ("red thing",)
+    assert described.relations[0].anchors[0].without == ()
 
 
 @pytest.mark.parametrize(
@@ -140,6 +180,16 @@ def test_what_follows_an_anchor_belongs_to_it_and_what_follows_and_or_a_table_to
         ("anything but the banana", "any object, not 'banana'"),
         ("the box not on the table", "'box', not on 'table'"),
         ("the biggest box that is not red", "'box', not 'red thing', biggest of these"),
+        ("a chair that doesn't have wheels", "'chair', not 'chair with wheels'"),
+        ("a cup that has no handle", "'cup', not 'cup with a handle'"),
+        ("everything on the table except the plates", "any object, not 'plates', on 'table'"),
+        ("all mugs except the one on the table", "'mugs', not ('mugs', on 'table')"),
+        ("all mugs except those on the table", "'mugs', not ('mugs', on 'table')"),
+        ("all the boxes except the one on the left", "'boxes', not ('boxes', leftmost of these)"),
+        ("any box but the biggest", "'box', not ('box', biggest of these)"),
+        ("the cup that is not closest to me", "'cup', not ('cup', nearest of these)"),
+        ("any mug but this one", "'mug'"),
+        ("the small but heavy box", "'small but heavy box'"),
     ],
 )
 def test_negations_are_read(text, understood):
@@ -178,6 +228,16 @@ def test_an_empty_query_is_refused(text):
         interpret(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["the mug closest to me on the left", "the mug nearest to the laptop and farthest from the bowl"],
+)
+def test_things_in_two_orders_are_refused(text):
+    """Either order alone would answer another question."""
+    with pytest.raises(ValueError, match="text: expected things in one order, got two: "):
+        interpret(text)
+
+
 @pytest.mark.parametrize("text", [None, 3, ["mug"]])
 def test_a_query_that_is_no_text_is_refused(text):
     with pytest.raises(TypeError, match="text: expected a string"):
@@ -186,18 +246,36 @@ def test_a_query_that_is_no_text_is_refused(text):
 
 _WORDS = st.sampled_from(
     [*words.RELATIONS, *words.SUPERLATIVES, *words.COLORS, *words.GENERIC, *words.NUMBERS, *words.ORDINALS, "not",
-     "without", "the", "a", "and", "or", "of", "that is", "mug", "boxes", "laptop", "something to", ",", "?"]
+     "without", "but", "except", "on the left", "closest to me", "the", "a", "and", "or", "of", "that is", "mug",
+     "boxes", "laptop", "table", "something to", ",", "?"]
 )  # fmt: skip
+
+
+def names(thing: Thing) -> Iterator[str]:
+    """Every relation that the matcher must know."""
+    for relation in thing.relations:
+        yield relation.name
+        for anchor in relation.anchors:
+            yield from names(anchor)
+    others = [*thing.excluded, thing.superlative.anchor if thing.superlative else None]
+    for other in others:
+        if other is not None:
+            yield from names(other)
 
 
 @given(st.one_of(st.lists(_WORDS, min_size=1, max_size=14).map(" ".join), st.text(string.printable, min_size=1)))
 def test_any_words_are_read_without_an_empty_phrase_for_the_encoder(text):
     if not text.strip(" ?!.,;:\"'\t\n\r\x0b\x0c"):
         return
-    query = interpret(text)
+    try:
+        query = interpret(text)
+    except ValueError as error:
+        assert "expected things in one order" in str(error)  # noqa: PT017
+        return
     assert query == interpret(text)
     assert query.count is None or query.count >= 1
     assert all(phrase.strip() for phrase in phrases(query.thing))
+    assert set(names(query.thing)) <= {*RELATIONS, "between"}
 
 
 def test_a_long_row_of_relations_ends():
