@@ -32,11 +32,8 @@ class Checkpoint:
         """Tensors below ``prefix``, named without it."""
         return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
 
-    def fill(self, prefix: str, module: nn.Module, partly: bool = False) -> None:
+    def fill(self, prefix: str, module: nn.Module) -> None:
         """Give a module the weights below ``prefix``.
-
-        Args:
-            partly: whether the module may have more than these, which stays as it is.
 
         Raises:
             ValueError: there are none, or of another shape.
@@ -45,7 +42,7 @@ class Checkpoint:
         if not part:
             raise ValueError(f"weights: no {prefix} in them")
         try:
-            module.load_state_dict(module.state_dict() | part if partly else part)
+            module.load_state_dict(part)
         except RuntimeError as error:
             raise ValueError(f"weights: {prefix} of another shape: {error}") from None
 

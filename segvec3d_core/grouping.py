@@ -53,7 +53,7 @@ class GroupingConfig:
         return cls(**{**values, "dropout": tuple(values["dropout"])})
 
 
-class SuperpointAttention(nn.Module):
+class _Attention(nn.Module):
     """A layer: attention over the superpoints that each is paired with, and the mean of all in the scene."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -66,12 +66,6 @@ class SuperpointAttention(nn.Module):
         self.mlp = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
-
-    def hand_on(self) -> None:
-        """Make it say what it is told, for a network that shall have a layer more than it has learned with."""
-        for last in (self.out, self.context, cast(nn.Linear, self.mlp[-1])):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, ends: Tensor, pair: Tensor, scene: Tensor, scenes: int) -> Tensor:
         """(S, D) -> (S, D).
@@ -138,7 +132,7 @@ class SuperpointNetwork(nn.Module):
         self.drop_in, self.drop_out = (nn.Dropout(share) for share in config.dropout)
         self.enter = nn.Sequential(nn.Linear(nodes, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.enter_pair = nn.Sequential(nn.Linear(PAIR_FEATURES, d), nn.GELU(), nn.Linear(d, d))
-        self.layers = nn.ModuleList(SuperpointAttention(d, config.heads) for _ in range(config.layers))
+        self.layers = nn.ModuleList(_Attention(d, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.same = nn.Sequential(nn.Linear(4 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, 1))
         self.surface = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, 1))

@@ -25,7 +25,7 @@ from segvec3d_core.superpoints import (
     node_features,
 )
 from segvec3d_core.train.data import Sample, majority, simulate_sample
-from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, begin_with, collate, judged_scene, learn, losses
+from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, collate, judged_scene, learn, losses
 from segvec3d_core.voxels import Fovea, VoxelGrid, voxelize
 
 SMALL = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
@@ -259,20 +259,6 @@ def test_grouping_may_begin_with_the_weights_of_another(lessons, tmp_path):
     assert not torch.equal(begun["standard_node.mean"], given["standard_node.mean"]), "of the scenes at hand"
     with pytest.raises(ValueError, match="weights: grouping of another shape"):
         learn(lessons, replace(model.grouping.config, width=32), plan)
-
-
-def test_layers_join_the_grouping_begun_with_without_a_word(lessons, tmp_path):
-    first = SegVec3D.untrained(1, SMALL, "cpu")
-    first.save(tmp_path / "start.safetensors")
-    network = SuperpointNetwork(replace(first.grouping.config, layers=first.grouping.config.layers + 2)).eval()
-    batch, scene = collate(lessons)
-    inputs = batch.nodes, batch.pairs, batch.edges, scene, len(lessons)
-    with torch.inference_mode():
-        told = first.grouping(*inputs)
-        assert not torch.allclose(network(*inputs)[0], told[0])
-        begin_with(network, tmp_path / "start.safetensors")
-        for now, before in zip(network(*inputs), told, strict=True):
-            assert torch.equal(now, before)
 
 
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():

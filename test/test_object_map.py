@@ -89,6 +89,13 @@ def test_what_is_taken_away_is_forgotten_once_its_place_is_seen(robot):
     assert set(robot.objects()) == {ids[2]}
 
 
+def test_a_thin_thing_that_is_taken_away_is_no_part_of_what_it_lay_on(robot):
+    pen = Block((0, 0.15, 0), (0.15, 0.03, 0.012), look=1)
+    ids = robot.watch([pen, CAN], seconds=3.0)
+    robot.watch([CAN], seconds=10.0)
+    assert set(robot.objects()) == {ids[2]}
+
+
 def test_without_a_camera_a_miss_is_no_evidence(robot):
     robot.watch([MUG, CAN])
     scene, cloud = see([CAN], FRONT)
@@ -135,6 +142,21 @@ def test_what_comes_back_after_a_while_is_recognised(robot):
     assert robot.objects()[ids[1]].first_seen < 12 * SECOND
 
 
+def test_a_thing_can_come_back_for_as_long_as_it_is_known_to_be_gone():
+    robot = Robot(MapConfig(reidentify_seconds=10.0), rate=2.0)
+    ids = robot.watch([MUG, CAN], seconds=3.0)
+    robot.watch([CAN], AWAY, 30.0)
+    assert robot.watch([replace(MUG, at=(-0.4, 0.3, 0)), CAN], seconds=4.0) == ids
+    robot.watch([CAN], seconds=30.0)
+    assert robot.watch([MUG, CAN], seconds=4.0)[1] != ids[1]
+
+
+def test_a_pause_on_the_way_is_no_thing_of_its_own_to_come_back(robot):
+    ids = robot.watch([MUG, CAN], seconds=3.0)
+    robot.watch([replace(MUG, at=(0.3, -0.3, 0)), CAN], seconds=0.4)
+    assert robot.watch([replace(MUG, at=(-0.4, 0.3, 0)), CAN], seconds=4.0) == ids
+
+
 def test_two_equal_cans_are_two_cans(robot):
     cans = [replace(CAN, at=(0, y, 0)) for y in (-0.2, 0.0, 0.2)]
     ids = robot.watch(cans)
@@ -165,6 +187,26 @@ def test_two_halves_become_one_when_they_are_seen_as_one(robot):
     assert thing.object.box.size.max() == pytest.approx(0.4, abs=0.03)
 
 
+def test_what_two_have_become_was_seen_when_either_was(robot):
+    halves = [Block((0, -0.1, 0), (0.1, 0.16, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.24, 0.1), look=3)]
+    robot.watch(halves[:1], seconds=1.2)
+    robot.watch(halves, seconds=0.8)
+    while len(robot.objects()) == 2:
+        (_, one) = robot.watch(halves, groups=[0, 0], seconds=0.2)[:2]
+    assert robot.objects()[one].last_seen == robot.stamp
+
+
+def test_two_become_one_without_a_camera_too():
+    robot = Robot()
+    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
+    for groups, count in ((None, 2), ([0, 0], 1)):
+        for _ in range(30):
+            robot.stamp += SECOND // 5
+            scene, cloud = see(halves, FRONT, groups)
+            robot.map.update(scene, PointCloud(cloud.points, up=cloud.up), FRONT, robot.stamp)
+        assert len(robot.objects()) == count
+
+
 def test_one_becomes_two_when_they_are_seen_as_two(robot):
     pair = [Block((0, -0.1, 0), (0.1, 0.18, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.18, 0.1), look=4)]
     robot.watch(pair, groups=[0, 0])
@@ -183,8 +225,10 @@ def test_a_flicker_of_the_segmentation_neither_splits_nor_merges(robot):
     assert set(robot.objects()) == set(ids[1:])
 
 
-def test_who_asks_for_longer_before_two_become_one_waits_as_long():
-    robot = Robot(MapConfig(merge_seconds=20.0))
+@pytest.mark.parametrize("told_at_once", [True, False])
+def test_who_asks_for_longer_before_two_become_one_waits_as_long(told_at_once):
+    robot = Robot(MapConfig(merge_seconds=20.0) if told_at_once else None)
+    robot.map.config = MapConfig(merge_seconds=20.0)
     halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
     robot.watch(halves, seconds=60.0)
     robot.watch(halves, groups=[0, 0], seconds=19.0)
@@ -334,6 +378,7 @@ def test_an_empty_scene_and_an_empty_cloud_are_ordinary(robot):
         ({"T": np.eye(3)}, r"T_map_camera: expected shape \(4, 4\), got \(3, 3\)"),
         ({"T": 2 * np.eye(4)}, "T_map_camera: expected a rotation and a translation"),
         ({"T": np.full((4, 4), np.nan)}, "T_map_camera: expected a rotation and a translation"),
+        ({"embedding": np.full(8, np.nan, np.float32)}, "scene: expected embeddings of finite numbers"),
         ({"stamp": 1}, "stamp_ns: expected 10200000000 or later, got 1"),
         ({"cloud": PointCloud(np.zeros((5, 3), np.float32))}, "scene: expected labels for 5 points, got 10800"),
     ],
@@ -341,6 +386,8 @@ def test_an_empty_scene_and_an_empty_cloud_are_ordinary(robot):
 def test_a_bad_update_is_refused_and_changes_nothing(robot, change, message):
     robot.watch([MUG], seconds=0.2)
     scene, cloud = see([MUG], FRONT)
+    if "embedding" in change:
+        scene = replace(scene, objects=tuple(replace(o, embedding=change["embedding"]) for o in scene.objects))
     with pytest.raises(ValueError, match=message):
         robot.map.update(scene, change.get("cloud", cloud), change.get("T", FRONT), change.get("stamp", robot.stamp))
     assert robot.map.stamp_ns == robot.stamp

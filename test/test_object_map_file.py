@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,31 @@ def test_a_saved_map_comes_back(robot, tmp_path):
         assert np.allclose(a.object.embedding, b.object.embedding)
     assert other.watch([MUG, CAN]) == ids
     assert max(other.watch([MUG, CAN, Block((0.3, 0, 0), look=9)])) > max(ids)
+
+
+@pytest.mark.parametrize("offset", [-1000, 0, 1000])
+def test_what_has_moved_meanwhile_is_recognised_whatever_the_clock(robot, offset, tmp_path):
+    robot.stamp = 2000 * SECOND
+    ids = robot.watch([MUG, CAN], seconds=2.0)
+    robot.map.save(tmp_path / "map.npz")
+    other = Robot()
+    other.stamp = robot.stamp + (offset + 1) * SECOND
+    other.map.load(tmp_path / "map.npz")
+    assert other.watch([replace(MUG, at=(-0.4, 0.3, 0)), CAN], seconds=3.0) == ids
+
+
+def test_a_map_is_saved_for_whom_it_was_there_and_where_a_link_points(robot, tmp_path):
+    robot.watch([MUG], seconds=2.0)
+    path, link = tmp_path / "map.npz", tmp_path / "link.npz"
+    robot.map.save(path)
+    mask = os.umask(0)
+    os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+    path.chmod(0o640)
+    link.symlink_to(path)
+    robot.map.save(link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_map_comes_back_where_it_was_said_to_lie(tmp_path):

@@ -52,10 +52,13 @@ def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequ
     """A copy of ``T``, with everything in order.
 
     Raises:
-        ValueError: labels of another cloud, embeddings of another model than those of ``known``, or no rigid ``T``.
+        ValueError: labels of another cloud, embeddings that are not finite or of another model than those of ``known``,
+            or no rigid ``T``.
     """
     if len(scene.labels) != len(cloud):
         raise ValueError(f"scene: expected labels for {len(cloud)} points, got {len(scene.labels)}")
+    if not all(np.isfinite(thing.embedding).all() for thing in scene.objects):
+        raise ValueError("scene: expected embeddings of finite numbers")
     for entry in known:
         for thing in scene.objects[:1]:
             if len(entry.embedding) != len(thing.embedding):

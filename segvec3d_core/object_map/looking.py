@@ -205,7 +205,7 @@ def wear(seen, rows, bounds, stride, home, confirmed, voxels):  # type: ignore[n
 
 @njit(cache=True, nogil=True)
 def pure(first, second, owner, home, confirmed):  # type: ignore[no-untyped-def]  # compiled
-    """(P,) bool: points that lie in no confirmed object but, perhaps, the one that their instance is.
+    """(P,) bool: points that lie in the object that their instance is, or in no other confirmed one.
 
     Args:
         first, second: (P,) int32 entries in whose voxels each point lies; owner: (P,) int32 its instance; home,
@@ -213,6 +213,6 @@ def pure(first, second, owner, home, confirmed):  # type: ignore[no-untyped-def]
     """
     out = np.empty(len(owner), np.bool_)
     for p in range(len(owner)):
-        mine = home[owner[p]]
-        out[p] = not (confirmed[first[p]] and first[p] != mine and second[p] != mine)
+        mine, a, b = home[owner[p]], first[p], second[p]
+        out[p] = (mine >= 0 and (a == mine or b == mine)) or not (confirmed[a] or confirmed[b])
     return out

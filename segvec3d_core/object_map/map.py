@@ -20,7 +20,7 @@ from .association import Evidence, Sight, checked, gather, match_by_space
 from .config import MapConfig
 from .entry import WEIGHT_CAP, Entry, Stack, Voxels
 from .lost import Lost
-from .pairs import REACH, Pairs
+from .pairs import REACH, Pairs, comparable
 from .snapshot import MapObject, MapSnapshot
 
 LONGEST_STEP = 1.0
@@ -66,7 +66,7 @@ class ObjectMap:
         """Forget everything; ids go on counting, so that no old id names a new thing."""
         with self._lock:
             self._entries: list[Entry] = []
-            self._lost, self._pairs, self._turn = Lost(), Pairs(self.config.merge_seconds), 0
+            self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
             self._anchor: Anchor | None = None
             self._up = np.array([0.0, 0.0, 1.0])
             self._viewpoint: NDArray[np.float64] | None = None
@@ -109,6 +109,10 @@ class ObjectMap:
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")
             seconds = 0.0 if self._stamp is None else min((stamp_ns - self._stamp) / 1e9, LONGEST_STEP)
             anchor = self._anchor = self._anchor or Anchor(np.floor(T[:3, 3]))
+            if self._stamp is None:
+                for entry in self._entries:  # of a file, perhaps by another clock: they were seen before
+                    entry.last_seen = min(entry.last_seen, stamp_ns - 1)
+                    entry.first_seen = min(entry.first_seen, entry.last_seen)
             self._stamp = stamp_ns
             self._note_view(scene, cloud, T)
             self._colored |= cloud.colors is not None
@@ -135,7 +139,7 @@ class ObjectMap:
         self._turn += 1
         evidence = gather(stack, sight, self._turn)
         matches = match_by_space(candidates, sight, evidence, self.config.min_overlap)
-        self._pairs.note(candidates, evidence, matches, scene.affinity, seconds)
+        self._pairs.note(candidates, evidence, matches, scene.affinity, seconds, self.config.merge_seconds)
         self._fuse(candidates, stack, matches, sight, evidence)
         for k, e in matches.items():
             candidates[e].sight(scene.objects[k], stamp, seconds, bool(sight.cut[k]))
@@ -230,7 +234,9 @@ class ObjectMap:
         telling = (shown >= 0.3 * (shown + outside)) & (through + seen >= 0.25 * shown) & (shown > 0)
         telling[list(matches.values())] = False
         missed = telling & (through > 0.6 * (through + seen))
-        part = evidence.votes[:, list(matches)].max(1, initial=0) > 0.5 * seen
+        # A pen that was taken away is no part of the floor that is seen in its place.
+        whole = comparable(entries)[:, list(matches.values())] if entries else np.zeros((0, 0), bool)
+        part = (evidence.votes[:, list(matches)] * whole).max(1, initial=0) > 0.5 * seen
         doubted = telling & ~missed & ~part & (seen > 0.3 * shown)
         for e in np.flatnonzero(missed):
             entries[e].missed += seconds
@@ -264,6 +270,7 @@ class ObjectMap:
     def _settle(self, looked_at: list[Entry], stamp: int) -> dict[int, int]:
         """Merge, confirm, forget, and give back the ids of what was lost; returns the ids that take others' places."""
         names = self._merge()
+        known = {entry.id for entry in self._entries if entry.state == "confirmed"}
         forgetful = np.isfinite(self.config.remember_seconds)
         for entry in self._entries if forgetful else looked_at:
             self._age(entry, stamp)
@@ -275,8 +282,7 @@ class ObjectMap:
         if gone:
             self._entries = [entry for entry in self._entries if entry.state != "gone"]
             self._pairs.forget({entry.id for entry in gone})
-            lost = [entry for entry in gone if entry.seen > 0 and entry.missed and entry.id not in names]
-            self._lost.add(lost, self._up)
+            self._lost.add([entry for entry in gone if entry.id in known and entry.missed], self._up, stamp)
         recognised = self._lost.recognise(self._entries, self.config, stamp, self._up)
         self._pairs.forget(recognised.keys())  # they go on under other ids
         names |= recognised

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import Float32
 from .association import Evidence
@@ -27,54 +28,58 @@ OTHER_KIND_SIZE = 0.4
 the table."""
 
 
+def comparable(entries: Sequence[Entry]) -> NDArray[np.bool_]:
+    """(E, E), which two may be one thing, as far as their kinds and sizes tell."""
+    low, high = (np.array([getattr(entry, side) for entry in entries]) for side in ("low", "high"))
+    kind, size = np.array([entry.kind for entry in entries]), np.linalg.norm(high - low, axis=1)
+    large, small = np.maximum.outer(size, size), np.minimum.outer(size, size)
+    return np.asarray((kind[:, None] == kind) | (small >= OTHER_KIND_SIZE * large))
+
+
 class Pairs:
-    """For pairs of objects that touch, by their ids: seconds for which they were seen as one, and as two.
+    """For pairs of objects that touch, by their ids: seconds for which they were seen as one, and as two."""
 
-    Args:
-        merge_seconds: as in ``MapConfig``.
-    """
-
-    def __init__(self, merge_seconds: float) -> None:
-        self._memory = max(MEMORY, 2 * merge_seconds)
+    def __init__(self) -> None:
         self._seconds: dict[tuple[int, int], tuple[float, float]] = {}
 
     def note(
         self, entries: Sequence[Entry], evidence: Evidence, matches: dict[int, int], affinity: Float32 | None,
-        seconds: float,
+        seconds: float, merge_seconds: float,
     ) -> None:  # fmt: skip
         """Take in what a cloud shows: ``matches`` are its instances' objects, by index in ``entries``; ``affinity``
-        (K, K) how likely two instances are one after all, as far as was told."""
+        (K, K) how likely two instances are one after all, as far as was told; ``merge_seconds`` as in ``MapConfig``."""
         if not matches:
             return
         taken, instances = np.array(sorted((e, k) for k, e in matches.items()), np.int64).T
+        memory = max(MEMORY, 2 * merge_seconds)
         low, high = (np.array([getattr(entry, side) for entry in entries]) for side in ("low", "high"))
-        kind, size = np.array([entry.kind for entry in entries]), np.linalg.norm(high - low, axis=1)
-        large, small = np.maximum.outer(size, size), np.minimum.outer(size, size)
-        comparable = (kind[:, None] == kind) | (small >= OTHER_KIND_SIZE * large)
+        alike = comparable(entries)
         # Of what lies under a cloth or a carton a little seems to be seen, as part of what covers it.
-        mostly = (evidence.state[:, 3] > 0.5 * evidence.state[:, 1])[:, None] & (evidence.of_visible > 0.6)
+        _, hidden, through, seen = evidence.state.T
+        unlooked = hidden + through + seen == 0  # without a camera
+        mostly = ((seen > 0.5 * hidden) | unlooked)[:, None] & (evidence.of_visible > 0.6)
         mostly[taken] = False
         for other, k in np.argwhere(mostly):
             e = matches.get(k, other)
-            if e != other and comparable[e, other] and entries[e].look() @ entries[other].look() >= MERGE_LOOK:
-                self._weigh(entries[e], entries[other], seconds, 0.0)
+            if e != other and alike[e, other] and entries[e].look() @ entries[other].look() >= MERGE_LOOK:
+                self._weigh(entries[e], entries[other], seconds, 0.0, memory)
         # What is parted only just may well be one in the next view.
         sure = np.ones((len(taken), len(taken)))
         if affinity is not None:
             one = np.clip(affinity[np.ix_(instances, instances)], 1e-6, 0.5)
             log_odds = np.log((1 - one) / one)
-            sure[:] = np.where(comparable[np.ix_(taken, taken)], np.minimum(log_odds / SURE, 1), 1)
+            sure[:] = np.where(alike[np.ix_(taken, taken)], np.minimum(log_odds / SURE, 1), 1)
         low, high = low[taken] - REACH, high[taken]
         touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
         for i, j in np.argwhere(np.triu(touching, 1)):
-            self._weigh(entries[taken[i]], entries[taken[j]], 0.0, sure[i, j] * seconds)
+            self._weigh(entries[taken[i]], entries[taken[j]], 0.0, sure[i, j] * seconds, memory)
 
-    def _weigh(self, a: Entry, b: Entry, one: float, two: float) -> None:
+    def _weigh(self, a: Entry, b: Entry, one: float, two: float, memory: float) -> None:
         """Add seconds seen as one and as two, and forget the rest in equal shares."""
         pair = (a.id, b.id) if a.id < b.id else (b.id, a.id)
         together, apart = self._seconds.get(pair, (0.0, 0.0))
         together, apart = together + one, apart + two
-        kept = self._memory / max(together + apart, self._memory)
+        kept = memory / max(together + apart, memory)
         self._seconds[pair] = together * kept, apart * kept
 
     def one(self) -> Iterator[tuple[tuple[int, int], float]]:

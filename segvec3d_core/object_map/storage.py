@@ -80,10 +80,12 @@ def write(path: Path, saved: Saved) -> None:
     }
     if path.exists() and not path.is_file():
         raise OSError(f"{path}: expected a file or a new name, got a folder or a device")
+    path = path.resolve()  # what a link names is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, _mode(path))
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
@@ -93,6 +95,15 @@ def write(path: Path, saved: Saved) -> None:
             os.unlink(name)
         raise
     _sync_folder(path.parent)
+
+
+def _mode(path: Path) -> int:
+    """Who may read and write the file: as before, or as the process's new files are."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def read(path: Path) -> Saved:

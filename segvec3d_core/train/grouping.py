@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig
 from ..config import SegmentationConfig
-from ..grouping import GroupingConfig, Judged, SuperpointAttention, SuperpointNetwork, group_superpoints
+from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
 from ..inference import single_thread
 from ..metrics import score_frame
 from ..pipeline import BASE_VOXEL, SCAN_VOXEL, SegVec3D
@@ -58,8 +58,8 @@ class GroupingTraining:
         scenes: training scenes; validation_scenes: on which the constants are chosen.
         steps: optimiser steps; batch: scenes in each; learning_rate: peak of a one-cycle schedule.
         workers: processes that run the backbone, see ``look_at_scenes``.
-        start: weights whose grouping, which may have fewer layers, to begin with instead of random ones, or None; means
-            and scales of its inputs are those of the scenes at hand in any case.
+        start: weights whose grouping to begin with instead of random ones, or None; means and scales of its inputs are
+            those of the scenes at hand in any case.
     """
 
     cache: Path | None = None
@@ -213,21 +213,6 @@ def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return entropy / weight.sum().clamp_min(1)
 
 
-def begin_with(network: SuperpointNetwork, start: Path) -> None:
-    """Load the weights of a grouping to begin with; layers that it lacks hand on what they are told at first, so that
-    the network says what ``start`` says.
-
-    Raises:
-        ValueError: weights of another shape.
-    """
-    given = load_checkpoint(start)
-    given.fill("grouping", network, partly=True)
-    known = {key.split(".")[1] for key in given.part("grouping") if key.startswith("layers.")}
-    for number, layer in enumerate(network.layers):
-        if str(number) not in known:
-            cast(SuperpointAttention, layer).hand_on()
-
-
 def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTraining) -> SuperpointNetwork:
     """Train the network on judged scenes.
 
@@ -238,7 +223,7 @@ def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTrainin
     rng = np.random.default_rng([plan.seed, 6])
     network = SuperpointNetwork(config)
     if plan.start is not None:
-        begin_with(network, Path(plan.start))
+        load_checkpoint(Path(plan.start)).fill("grouping", network)
     some = [rows[k] for k in rng.permutation(len(rows))[:1_000]]
     nodes, edges, wholes = ([getattr(row, name) for row in some] for name in ("nodes", "edges", "wholes"))
     network.standardise(*(torch.cat(values).float() for values in (nodes, edges, wholes)))

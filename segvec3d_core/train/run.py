@@ -80,7 +80,7 @@ def _check_starts(args: Namespace) -> None:
         checkpoint = load_checkpoint(Path(path))
         if stage not in checkpoint.record:
             raise ValueError(f"--{stage}-start: {path} tells of no training of the {stage}")
-        checkpoint.fill(stage, module, partly=stage == "grouping")
+        checkpoint.fill(stage, module)
 
 
 def run(args: Namespace) -> int:
