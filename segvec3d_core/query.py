@@ -1,6 +1,6 @@
 """What a sentence asks for: a small, deterministic grammar; docs/language.md shows it as a table.
 
-    query    = [politeness] [number | article | all] thing
+    query    = [politeness] [number | article | all] thing ["except" thing] [politeness]
     thing    = words, among them superlatives and negations, then relations
     relation = ["not"] preposition thing ["and" thing, for "between"]
 
@@ -121,7 +121,7 @@ def interpret(text: str) -> Query:
         raise ValueError("text: expected words, got an empty string")
     words = w.NOT_SHORT.sub(r"\1 not", w.IS_SHORT.sub(r"\1 is", words))
     rest = w.POLITE.sub("", w.POLITE_END.sub("", words) + " ").strip() or words
-    rest = w.WHICH_ONE.sub("thing ", w.WHICH.sub("", w.THERE.sub("", rest)))
+    rest = w.WHICH_ONE.sub(r"thing\1 ", w.WHICH.sub("", w.THERE.sub("", rest)))
     rest = w.WHAT.sub("everything ", rest)
     count, said, rest = _count(rest)
     thing = _thing(rest, depth=0)
@@ -139,9 +139,9 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
         after = rest[number.end() :]
         if w.PLACE.match(after):  # "the two on the table"
             return count, True, f"thing {after}"
-        noun = w.DETAILS.split(after)[0]
-        if count == 1 or " " not in noun or noun.endswith("s") or _plural(noun):  # a 9 volt battery is one
-            return count, True, after
+        noun = _noun(after)
+        if count == 1 or value == "both" or " " not in noun or noun.endswith("s") or _plural(noun):
+            return count, True, after  # a 9 volt battery is one
     everything = w.EVERYTHING.match(rest)
     if everything:
         return None, True, rest[everything.end() :]
@@ -151,9 +151,15 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
     if inner:
         return w.NUMBERS[inner.group(3)], True, inner.group(1) + rest[inner.end() :]
     singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
-    head = w.DETAILS.split(rest)[0]  # "the chair with wheels" is one chair
+    head = _noun(rest)
     plural = _plural(head) or head.split(" ")[0] in w.ALL
     return (None if plural and not singular else 1), False, rest
+
+
+def _noun(text: str) -> str:
+    """The words before all details: "the chair with wheels" is one chair."""
+    noun, place = w.DETAILS.split(text)[0], _first(text, 0)
+    return noun if place is None else noun[: place.start()].strip(" ,")
 
 
 def _plural(noun: str) -> bool:
@@ -173,19 +179,33 @@ def _thing(text: str, depth: int) -> Thing:
     relations: list[Relation] = []
     if depth < w.MAX_DEPTH:
         head, relations = _relations(head, depth)
-    farther = [replace(r, negated=False) for r in relations if r.negated and r.name in w.DISTANCES]
-    relations = [r for r in relations if not (r.negated and r.name in w.DISTANCES)]
+    farther = [order for r in relations if r.negated and (order := _order(r))]
+    relations = [r for r in relations if not (r.negated and _order(r))]
     if superlative is None:
         head, superlative, relations = _superlative(head, relations)
-    if superlative is not None and (second := next((r for r in relations if r.name in w.DISTANCES), None)):
-        raise ValueError(f"text: expected things in one order, got two: {superlative.word} and {second}")
+    _refuse_another_order(head, superlative, relations)
     head, without = _negations(_bare(head))
     phrase = "" if _generic(head) else w.ONE.sub(" thing", head)
     if not (head or without or superlative or relations or farther):
         phrase = text
-    more, excluded = _denied(denied, phrase)
-    excluded += tuple(Thing(phrase, superlative=_order(relation)) for relation in farther)
-    return Thing(phrase, without + more, excluded, superlative, tuple(relations))
+    thing = Thing(phrase, without, (), superlative, tuple(relations))
+    excluded = [replace(thing, superlative=order) for order in farther]
+    for part in [denied] if not denied or " between " in denied else w.PARTS.split(denied):
+        words, other = _denied(part, thing)
+        thing = replace(thing, without=thing.without + words)
+        excluded += other
+    return replace(thing, excluded=tuple(excluded))
+
+
+def _refuse_another_order(head: str, superlative: Superlative | None, relations: list[Relation]) -> None:
+    """Raise ValueError where there is a second order beside the first."""
+    if superlative is None:
+        return
+    second: Relation | str | None = next((r for r in relations if _order(r)), None)
+    if second is None and (match := w.SUPERLATIVE.search(head)) and match.group(1) not in w.ALSO_NOUNS:
+        second = match.group(1)
+    if second is not None:
+        raise ValueError(f"text: expected things in one order, got two: {superlative.word} and {second}")
 
 
 def _exception(text: str) -> tuple[str, str]:
@@ -196,15 +216,21 @@ def _exception(text: str) -> tuple[str, str]:
     return match.group(1).strip(" ,") or "thing", match.group(2)
 
 
-def _denied(text: str, phrase: str) -> tuple[tuple[str, ...], tuple[Thing, ...]]:
-    """What is not meant, in words for the encoder where words say it, else as things, which are of the same kind where
-    only their place is told. "This one" says nothing that could be looked for."""
+def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]]:
+    """What is not meant, in words for the encoder where words say it, else as a thing, which is of the ``meant`` kind
+    where only its place is told. "This one" says nothing that could be looked for."""
     if not text:
         return (), ()
-    place = w.PLACE.match(_bare(text))
-    thing = _thing(f"thing {_bare(text)}" if place else text, depth=1)
-    if thing.relations or thing.superlative:
-        return (), (replace(thing, phrase=thing.phrase or phrase),)
+    bare = w.WHICH_IS.sub("", _bare(text))
+    thing = _thing(f"thing {bare}" if w.PLACE.match(bare) else text, depth=1)
+    if thing.superlative or thing.relations:
+        if thing.phrase in w.NUMBERS or thing.phrase.isdigit():
+            thing = replace(thing, phrase="")
+        if not thing.phrase:
+            # The leftmost of those that are meant, not of all.
+            among = meant.relations if thing.superlative else ()
+            thing = replace(thing, phrase=meant.phrase, relations=thing.relations + among)
+        return (), (thing,)
     parts = (_attribute(_bare(part)) for part in w.OR.split(text))
     return tuple(part for part in parts if not _generic(part)), ()
 
@@ -224,7 +250,7 @@ def _generic(head: str) -> bool:
 def _side(text: str) -> tuple[str, Superlative | None]:
     """Read "the mug on the left", "the third mug from the right"."""
     match = w.SIDE.search(text)
-    if not match:
+    if not match or w.ANOTHER_ONE.search(text[: match.start()]):  # "next to the one on the left"
         return text, None
     head = text[: match.start()] + text[match.end() :]
     ordinal = match.group(1)
@@ -256,10 +282,9 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
 
 
 def _order(relation: Relation) -> Superlative | None:
-    """The order that a relation tells: "nearest to the mug", and what stands so to the viewer, "next to me"."""
+    """The order that a relation tells, negated or not: "nearest to the mug", and what stands so to the viewer, "next
+    to me"."""
     anchor, far = relation.anchors[0], relation.name == "farthest from"
-    if relation.negated:
-        return None
     if anchor.phrase in w.PRONOUNS and relation.name in ("left of", "right of"):
         return Superlative(*w.SIDES[relation.name.split()[0]])
     near = relation.name in ("next to", "in front of") and anchor.phrase in w.PRONOUNS

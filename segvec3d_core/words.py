@@ -50,7 +50,7 @@ POLITE = re.compile(
     r"|where are|pick up|(pick|select|locate)(?= (?:the|an?|my) )|what about|is there|are there|how many|i need"
     r"|i want|i would like|do you see|can you see|look at|look for|go to|point at) )+"
 )
-POLITE_END = re.compile(r"(?:,? (?:please|now|for me|for us))+$")
+POLITE_END = re.compile(r"(?:,? (?:please|now|for me|for us|do you see))+$")
 IS_SHORT = re.compile(r"\b(that|which|who|what|where|there)'s\b")
 NOT_SHORT = re.compile(r"\b(do|does|is|are|has|have|was|were)n't\b")
 THERE = re.compile(r" (?:(?:is|are) there(?= |$)|there$)")
@@ -58,7 +58,8 @@ WHICH = re.compile(
     r"^(?:(?:what|which)(?: one)? (?:is|are) (?=(?:the|my) )|(?:what|which) (?=(?!is |ones? )\w+ (?:is|are) ))"
 )
 """Asks for a thing that is named: "what is the biggest box?", "which mug is red?"."""
-WHICH_ONE = re.compile(r"^which(?: ones?)? (?:is|are) (?=\w)")
+WHICH_ONE = re.compile(r"^which(?: one(s?))? (?:is|are) (?=\w)")
+WHICH_IS = re.compile(r"^(?:that|which) (?:is|are) ")
 WHAT = re.compile(r"^(?:what is|whatever is|what stands|what lies|what sits) (?=\w)")
 ARTICLE = re.compile(r"(?:the|an?|any|some|my|this|that|these|those) (?=\w)")
 EVERYTHING = re.compile(r"(?:all|every|each)(?: of)?(?: the)? (?=\w)")
@@ -133,6 +134,7 @@ NEGATION = re.compile(
     rf"(?:^|[ ,])(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?"
     rf"({_any(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
 )
+PARTS = re.compile(rf"(?<!^)(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
 OR = re.compile(r",? (?:or|nor|and)(?: not| without| with no)? |, ")
 
 # Relations -------------------------------------------------------------------------------------------------------
@@ -199,6 +201,7 @@ SIDE = re.compile(
     rf"(?: ({_any(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({_any(SIDES)})(?:[ -]hand)?"
     rf"(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{_any(RELATIONS)}) )"
 )
+ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
 PLACE = re.compile(
     rf"(?:not )?(?:(?:{_any(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )

@@ -71,6 +71,10 @@ from segvec3d_core.relations import MEASURES, RELATIONS
         ("the wire cutters", "wire cutters", 1),
         ("the 9 volt battery", "9 volt battery", 1),
         ("two wine glasses", "wine glasses", 2),
+        ("two mugs close to the laptop", "mugs", 2),
+        ("mugs close to the laptop", "mugs", None),
+        ("which ones are on the table?", "", None),
+        ("how many red mugs do you see?", "red mugs", None),
         ("the tv stand", "tv stand", 1),
         ("the shirt in dark blue", "shirt in dark blue", 1),
         ("give me the red mug please", "red mug", 1),
@@ -152,6 +156,7 @@ def test_superlatives_are_read(text, understood):
         ("the mug not far from the laptop", "'mug', next to 'laptop'"),
         ("the keys I left on the desk", "'keys i left', on 'desk'"),
         ("the box wider than the laptop", "'box wider than the laptop'"),
+        ("the box next to the one on the left", "'box', next to any object, leftmost of these"),
     ],
 )
 def test_relations_are_read(text, understood):
@@ -189,6 +194,14 @@ def test_what_follows_an_anchor_belongs_to_it_and_what_follows_and_or_a_table_to
         ("any box but the biggest", "'box', not ('box', biggest of these)"),
         ("the cup that is not closest to me", "'cup', not ('cup', nearest of these)"),
         ("any mug but this one", "'mug'"),
+        ("the chair not in front of me", "'chair', not ('chair', nearest of these)"),
+        ("the mug on the table, not the leftmost one", "'mug', not ('mug', on 'table', leftmost of these), on 'table'"),
+        (
+            "boxes except the red one and the one on the left",
+            "'boxes', not 'red thing', not ('boxes', leftmost of these)",
+        ),
+        ("all but the plates and the mug on the table", "any object, not 'plates', not ('mug', on 'table')"),
+        ("all but the ball between the mug and the bowl", "any object, not ('ball', between 'mug' and 'bowl')"),
         ("the small but heavy box", "'small but heavy box'"),
     ],
 )
@@ -230,7 +243,12 @@ def test_an_empty_query_is_refused(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["the mug closest to me on the left", "the mug nearest to the laptop and farthest from the bowl"],
+    [
+        "the mug closest to me on the left",
+        "the mug nearest to the laptop and farthest from the bowl",
+        "the biggest box on the left",
+        "the mug next to me on the left",
+    ],
 )
 def test_things_in_two_orders_are_refused(text):
     """Either order alone would answer another question."""

@@ -22,7 +22,7 @@ class MapConfig:
         doubt_seconds: how long an object's place may be seen without an instance there; half of how long the object has
             been seen, 5 s at most, comes on top.
         remember_seconds: how long an object is kept that is not seen.
-        reidentify_seconds: how long one that is gone can come back under its id.
+        reidentify_seconds: how long, from when it was found to be gone, one can come back under its id.
         reidentify_similarity: least cosine of the embeddings for that, -1 to 1.
         correct_pose: whether each cloud is first moved onto the map, by at most ``max_correction``.
         max_correction: metres; larger errors are taken for what they are.

@@ -100,7 +100,8 @@ class ObjectMap:
             the id of each of ``scene.objects``.
 
         Raises:
-            ValueError: a scene of another cloud or of another model, no rigid transform, or a stamp that goes back.
+            ValueError: a scene of another cloud or of another model or with embeddings that are not finite, no rigid
+                transform, or a stamp that goes back.
         """
         with self._lock:
             T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost.entries[:1]])

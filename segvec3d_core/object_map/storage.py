@@ -21,6 +21,8 @@ from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
 VERSION = 2
+_UMASK = os.umask(0)
+os.umask(_UMASK)
 """Version 1 had no anchor: its objects lie where they are in the map's own coordinates."""
 
 _TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "sightings", "seen", "missed", "doubted")
@@ -80,7 +82,7 @@ def write(path: Path, saved: Saved) -> None:
     }
     if path.exists() and not path.is_file():
         raise OSError(f"{path}: expected a file or a new name, got a folder or a device")
-    path = path.resolve()  # what a link names is replaced, not the link
+    path = Path(os.path.realpath(path))  # what a link names is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
@@ -99,11 +101,7 @@ def write(path: Path, saved: Saved) -> None:
 
 def _mode(path: Path) -> int:
     """Who may read and write the file: as before, or as the process's new files are."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    return path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_UMASK
 
 
 def read(path: Path) -> Saved:
