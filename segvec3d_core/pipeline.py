@@ -334,8 +334,8 @@ class SegVec3D:
             matches, best first; empty when nothing fits.
 
         Raises:
-            ValueError: an empty or overlong text, ``top_k`` below 1, ``min_similarity`` outside 0 to 1, or words such
-                as "left of" for a scene without a viewpoint.
+            ValueError: an empty or overlong text, or one with two orders, ``top_k`` below 1, ``min_similarity`` outside
+                0 to 1, or words such as "left of" for a scene without a viewpoint.
         """
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k: expected at least 1, got {top_k}")

@@ -190,7 +190,7 @@ def _thing(text: str, depth: int) -> Thing:
         phrase = text
     thing = Thing(phrase, without, (), superlative, tuple(relations))
     excluded = [replace(thing, superlative=order) for order in farther]
-    for part in [denied] if not denied or " between " in denied else w.PARTS.split(denied):
+    for part in [denied] if " between " in denied else w.PARTS.split(denied):
         words, other = _denied(part, thing)
         thing = replace(thing, without=thing.without + words)
         excluded += other

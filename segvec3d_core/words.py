@@ -34,7 +34,7 @@ PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")
 """Plurals without a final s."""
 SUPPORTS = ("table", "tabletop", "table top", "desk", "floor", "ground", "shelf", "counter", "coffee table")
 PRONOUNS = ("me", "us", "you")
-VIEWER = ("me", "us", "camera", "robot", "viewer", "sensor", "you")
+VIEWER = (*PRONOUNS, "camera", "robot", "viewer", "sensor")
 DETERMINERS = ("the ", "a ", "an ", "my ", "this ", "that ", "some ", "any ")
 
 
@@ -134,7 +134,8 @@ NEGATION = re.compile(
     rf"(?:^|[ ,])(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?"
     rf"({_any(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
 )
-PARTS = re.compile(rf"(?<!^)(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
+PARTS = re.compile(rf"(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
+"""Between the things of a list: "except the red one and the one on the left"."""
 OR = re.compile(r",? (?:or|nor|and)(?: not| without| with no)? |, ")
 
 # Relations -------------------------------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ SIDE = re.compile(
     rf"(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{_any(RELATIONS)}) )"
 )
 ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
+"""Ends in an anchor that a side tells: "next to the one on the left"."""
 PLACE = re.compile(
     rf"(?:not )?(?:(?:{_any(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )
@@ -210,3 +212,4 @@ EXCEPT = re.compile(
     r"^(.*?)(?:^|,? )(?:except for|except|other than|but not|but(?= (?:the|an?|my|this|that) )|(?:that (?:is|are) )?not"
     rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{_any(SIDES)})(?: |$))) (.+)$"
 )
+"""What is asked for, and what is not meant, told as a thing: "everything but the mug", "not the one on the left"."""

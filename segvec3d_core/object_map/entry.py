@@ -72,7 +72,7 @@ class Entry:
         id: from 1 upwards. kind: as most of its sightings say.
         voxels: its cloud. embedding: (d_v,) sum of its sightings' embeddings, each as sure as it was.
         trust: sum of that sureness; score: mean score of the sightings by trust; surface: trust in it being a surface.
-        first_seen, last_seen, gone: nanoseconds; the last is when it was found to be gone.
+        first_seen, last_seen, gone_since: nanoseconds; the last is when it was found to be gone.
         state: tentative until it has been seen long enough, gone once its place was seen without it.
         recognised: whether it has been taken for one that was lost.
         inside: id of the object inside which it appeared, 0 for none.
@@ -97,7 +97,7 @@ class Entry:
     missed: float = 0.0
     doubted: float = 0.0
     recognised: bool = False
-    gone: int = 0
+    gone_since: int = 0
     low: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     _box: Box | None = None

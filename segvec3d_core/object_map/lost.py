@@ -24,7 +24,7 @@ class Lost:
     def add(self, entries: Sequence[Entry], up: NDArray[np.float64], stamp: int) -> None:
         """Take in objects that are gone by now, ``stamp``; ``up`` is where their boxes stand."""
         for entry in entries:
-            entry.gone = stamp
+            entry.gone_since = stamp
             entry.box(up)
             entry.voxels = Voxels(entry.voxels.size)
         self.entries = (self.entries + list(entries))[-LOST:]
@@ -33,7 +33,7 @@ class Lost:
         self, entries: Sequence[Entry], config: MapConfig, stamp: int, up: NDArray[np.float64]
     ) -> dict[int, int]:
         """New objects that look like lost ones are those: they take over id and history. Returns old id by new."""
-        self.entries = [e for e in self.entries if (stamp - e.gone) / 1e9 <= config.reidentify_seconds]
+        self.entries = [e for e in self.entries if (stamp - e.gone_since) / 1e9 <= config.reidentify_seconds]
         lost = [e for e in self.entries if e.kind == "object"]
         if not lost:
             return {}

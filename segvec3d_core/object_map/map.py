@@ -236,7 +236,7 @@ class ObjectMap:
         telling[list(matches.values())] = False
         missed = telling & (through > 0.6 * (through + seen))
         # A pen that was taken away is no part of the floor that is seen in its place.
-        whole = comparable(entries)[:, list(matches.values())] if entries else np.zeros((0, 0), bool)
+        whole = comparable(entries)[:, list(matches.values())]
         part = (evidence.votes[:, list(matches)] * whole).max(1, initial=0) > 0.5 * seen
         doubted = telling & ~missed & ~part & (seen > 0.3 * shown)
         for e in np.flatnonzero(missed):

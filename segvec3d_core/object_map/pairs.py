@@ -30,8 +30,8 @@ the table."""
 
 def comparable(entries: Sequence[Entry]) -> NDArray[np.bool_]:
     """(E, E), which two may be one thing, as far as their kinds and sizes tell."""
-    low, high = (np.array([getattr(entry, side) for entry in entries]) for side in ("low", "high"))
-    kind, size = np.array([entry.kind for entry in entries]), np.linalg.norm(high - low, axis=1)
+    spans = np.array([entry.high - entry.low for entry in entries]).reshape(-1, 3)
+    kind, size = np.array([entry.kind for entry in entries]), np.linalg.norm(spans, axis=1)
     large, small = np.maximum.outer(size, size), np.minimum.outer(size, size)
     return np.asarray((kind[:, None] == kind) | (small >= OTHER_KIND_SIZE * large))
 

@@ -21,7 +21,7 @@ from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
 VERSION = 2
-_UMASK = os.umask(0)
+_UMASK = os.umask(0)  # it can only be read by setting it, which other threads must not meet
 os.umask(_UMASK)
 """Version 1 had no anchor: its objects lie where they are in the map's own coordinates."""
 
