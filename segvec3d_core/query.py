@@ -174,6 +174,7 @@ def _plural(noun: str) -> bool:
 def _thing(text: str, depth: int) -> Thing:
     """Read a noun phrase with all that hangs on it."""
     text, denied = _exception(text) if depth == 0 else (text, "")
+    text = w.PART_OF_SUPPORT.sub("on ", text)
     text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", _bare(text))
     head, superlative = _side(text)
     relations: list[Relation] = []
@@ -210,7 +211,7 @@ def _refuse_another_order(head: str, superlative: Superlative | None, relations:
 
 def _exception(text: str) -> tuple[str, str]:
     """Part "everything on the table except the plates" into what is asked for and what is not meant."""
-    match = w.EXCEPT.match(text)
+    match = w.EXCEPT.match(text) or w.BESIDES.match(text)
     if not match:
         return text, ""
     return match.group(1).strip(" ,") or "thing", match.group(2)
@@ -268,10 +269,12 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
         if order is None:
             continue
         head, rank = _rank(head)
+        if ordinal := w.ORDINAL.match(head):  # "the second box next to me"
+            head, rank = head[ordinal.end() :], w.ORDINALS[ordinal.group(1)]
         return head, replace(order, rank=rank), relations[:at] + relations[at + 1 :]
     match = w.SUPERLATIVE.search(head)
     if not match:
-        return head, None, relations
+        return *_counted_from(head, relations), relations
     before, rank = _rank(head[: match.start()])
     measure, largest = w.SUPERLATIVES[match.group(1)]
     after = w.OF_THE.sub(" ", head[match.end() :])
@@ -279,6 +282,16 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
     if not left and not relations and match.group(1) in w.ALSO_NOUNS:
         return head, None, relations
     return left, Superlative(measure, largest, match.group(1), rank), relations
+
+
+def _counted_from(head: str, relations: list[Relation]) -> tuple[str, Superlative | None]:
+    """Read "second mug" before "left of the laptop": of those left of it the second from it on."""
+    ordinal = w.ORDINAL.match(head)
+    side = next((r for r in relations if r.name in w.RANKED and not r.negated), None)
+    if ordinal is None or side is None:
+        return head, None
+    rank = w.ORDINALS[ordinal.group(1)]
+    return head[ordinal.end() :], Superlative("distance", False, "nearest", rank, side.anchors[0])
 
 
 def _order(relation: Relation) -> Superlative | None:

@@ -295,6 +295,14 @@ def _compare(measure: str, sign: float) -> Callable[[Layout, str], Table]:
     return relation
 
 
+COMPARISONS: dict[str, tuple[str, float]] = {
+    "bigger than": ("volume", 1), "smaller than": ("volume", -1), "taller than": ("height", 1),
+    "shorter than": ("height", -1), "longer than": ("length", 1), "wider than": ("width", 1),
+    "narrower than": ("width", -1), "thicker than": ("thickness", 1), "thinner than": ("thickness", -1),
+    "higher than": ("elevation", 1), "lower than": ("elevation", -1),
+}  # fmt: skip
+"""Relation -> which of ``MEASURES`` it compares, and whether more (1) or less (-1) of it is meant."""
+
 RELATIONS: dict[str, Callable[[Layout, str], Table]] = {
     "on": _on,
     "in": _in,
@@ -305,10 +313,7 @@ RELATIONS: dict[str, Callable[[Layout, str], Table]] = {
     "behind": _beside(1.0, 1),
     "in front of": _beside(-1.0, 1),
     "next to": _next_to,
-    "bigger than": _compare("volume", 1.0),
-    "smaller than": _compare("volume", -1.0),
-    "taller than": _compare("height", 1.0),
-    "shorter than": _compare("height", -1.0),
+    **{name: _compare(measure, sign) for name, (measure, sign) in COMPARISONS.items()},
 }
 """Relation -> (K, K) degrees, 0 to 1; "between" takes two anchors and stands apart."""
 

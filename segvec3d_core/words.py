@@ -13,6 +13,7 @@ NUMBERS = {
     "eleven": 11, "twelve": 12, "both": 2, "a couple of": 2,
 }  # fmt: skip
 ORDINALS = {
+    "first": 1, "1st": 1,
     "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5, "sixth": 6, "6th": 6,
     "seventh": 7, "7th": 7, "eighth": 8, "8th": 8, "ninth": 9, "9th": 9, "tenth": 10, "10th": 10,
 }  # fmt: skip
@@ -27,7 +28,7 @@ MATERIALS = (
 )  # fmt: skip
 GENERIC = (
     "thing", "things", "object", "objects", "item", "items", "one", "ones", "something", "anything", "everything",
-    "stuff",
+    "stuff", "something else", "anything else", "everything else",
 )  # fmt: skip
 ALL = ("everything", "stuff")
 PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")
@@ -118,7 +119,7 @@ SIDES = {
     "center": ("centrality", False, "most central"), "front": ("distance", False, "nearest"),
     "back": ("distance", True, "farthest"),
 }  # fmt: skip
-ORDINAL = re.compile(rf"({_any(ORDINALS)})(?: |$)")
+ORDINAL = re.compile(rf"({_any(ORDINALS)})(?: (?!aid\b)|$)")
 
 DISTANCE_AROUND = re.compile(
     rf"^((?:(?:{_any(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "
@@ -167,12 +168,17 @@ RELATIONS: dict[str, str] = {
     },
     "away from": "farthest from",
     **dict.fromkeys(("bigger than", "larger than"), "bigger than"),
-    "smaller than": "smaller than",
-    "taller than": "taller than",
-    **dict.fromkeys(("shorter than", "lower than"), "shorter than"),
+    **dict.fromkeys(("wider than", "broader than"), "wider than"),
+    **dict.fromkeys(("thinner than", "flatter than", "slimmer than"), "thinner than"),
+    **{
+        f"{more} than": f"{more} than"
+        for more in ("smaller", "taller", "shorter", "longer", "narrower", "thicker", "higher", "lower")
+    },
 }
 """Preposition -> relation."""
 DISTANCES = ("nearest to", "farthest from")
+RANKED = ("left of", "right of", "behind", "in front of", "next to", "above", "under")
+"""Relations in which an ordinal counts from the anchor on: "the second mug left of the laptop"."""
 NEEDS_ARTICLE = ("by", "over", "at", "within", "into", "onto", "nearest", "closest")
 """Prepositions that part a thing from an anchor only before an article: "stand by", "closest box"."""
 PART_OF_USES = ("in", "on", "above")
@@ -189,6 +195,11 @@ RELATION = re.compile(
 )
 AND_RELATION = re.compile(rf"(?:,| and|, and| but)(?: is| are)? ((?:not )?(?:{_any(RELATIONS)}) )")
 _SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{_any(SUPPORTS + VIEWER)})"
+PART_OF_SUPPORT = re.compile(
+    rf"\b(?:in|at|on|near|by) the (?:very )?(?:middle|centre|center|edge|corner|end|side|rim|surface|top) "
+    rf"of (?={_SUPPORT}\b)(?!(?:the )?(?:{_any(VIEWER)})\b)"
+)
+"""A place on a support is on it; where on it is not read."""
 SUPPORT_RELATION = re.compile(rf"({_SUPPORT})(?:,? (?:that|which|who) (?:is|are))? ((?:not )?(?:{_any(RELATIONS)}) )")
 SUPPORT_CLAUSE = re.compile(
     rf"({_SUPPORT})(,? (?:(?:that|which|who) (?:is|are|has|have|does|do)|without|with no|not) "
@@ -213,3 +224,5 @@ EXCEPT = re.compile(
     rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{_any(SIDES)})(?: |$))) (.+)$"
 )
 """What is asked for, and what is not meant, told as a thing: "everything but the mug", "not the one on the left"."""
+BESIDES = re.compile(rf"^({_any(GENERIC)}|\w+s(?=.* ones?$))(?: else)? besides (.+)$")
+"""The same of everything, and of several before "the red one"; else "besides" is taken for "beside"."""

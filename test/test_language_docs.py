@@ -28,5 +28,5 @@ def test_a_sentence_is_understood_as_the_page_says(sentence, count, understood):
 
 def test_every_relation_is_named():
     page = PAGE.split("- **Relations**")[1].split("- **Which")[0]
-    for name in set(words.RELATIONS.values()) - {"bigger than", "smaller than", "taller than", "shorter than"}:
-        assert name in page
+    for name in words.RELATIONS.values():
+        assert name.removesuffix(" than") in page

@@ -164,8 +164,11 @@ def test_an_empty_scene_answers_nothing():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("left of", "right of"), ("behind", "in front of"), ("bigger than", "smaller than")]
-)
+    ("one", "other"),
+    [("left of", "right of"), ("behind", "in front of"), ("bigger than", "smaller than"),
+     ("taller than", "shorter than"), ("wider than", "narrower than"), ("thicker than", "thinner than"),
+     ("higher than", "lower than")],
+)  # fmt: skip
 def test_opposite_relations_mirror_each_other(one, other):
     layout = Layout(scene())
     assert np.allclose(RELATIONS[one](layout, one), RELATIONS[other](layout, other).T)
