@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from segvec3d_core.simulate import COLORS, FAMILIES, NOUNS, Family, make_object, sample_object
-from segvec3d_core.simulate.meshes import ellipsoid, lathe, rounded_box, vessel
+from segvec3d_core.simulate.meshes import Mesh, ellipsoid, lathe, rounded_box, vessel
 from segvec3d_core.simulate.objects import MATERIAL_COLUMNS
 from segvec3d_core.simulate.raster import plan
+from segvec3d_core.simulate.warping import ROUNDS, subdivided, warped
 
 SEEDS = range(6)
 by_shape = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.category}-{f.make.__name__}")
@@ -92,3 +95,56 @@ def test_the_vocabulary_is_broad_and_says_what_things_are_for() -> None:
 def test_a_wish_that_no_family_meets_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="categories: expected one that stands on a table"):
         sample_object(np.random.default_rng(0), "table", 0.3, ["sofa"])
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("name", ["mug", "package", "spoon", "bottle", "chain"])
+def test_a_warped_shape_stands_on_the_ground_and_is_about_as_large(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mesh = next(f for f in FAMILIES if f.make.__name__ == name).make(rng)
+    other = warped(rng, mesh)
+    assert np.isfinite(other.vertices).all()
+    assert other.vertices[:, 2].min() == pytest.approx(0, abs=1e-6)
+    assert 0.5 < other.size.max() / mesh.size.max() < 1.6
+    assert set(other.parts.tolist()) == set(mesh.parts.tolist())
+    assert other.words == mesh.words
+
+
+@pytest.mark.parametrize("longest", [0.5, 0.06, 0.021])
+def test_a_subdivided_surface_is_the_same_one_in_edges_no_longer_than_asked(longest: float) -> None:
+    mesh = rounded_box(0.1, 0.2, 0.15, 0.02)
+    finer = subdivided(mesh, longest)
+    assert area(finer) == pytest.approx(area(mesh), rel=1e-5)
+    assert volume(finer) == pytest.approx(volume(mesh), rel=1e-5)
+    edges = finer.vertices[finer.faces] - np.roll(finer.vertices[finer.faces], 1, 1)
+    assert np.linalg.norm(edges, axis=2).max() <= max(longest, np.linalg.norm(mesh.size) / 2**ROUNDS)
+
+
+def test_a_subdivided_surface_has_no_cracks() -> None:
+    finer = subdivided(rounded_box(0.1, 0.2, 0.15, 0.02), 0.03)
+    corners = [[tuple(np.round(v, 6).tolist()) for v in face] for face in finer.vertices[finer.faces]]
+    edges = Counter(
+        frozenset((face[k - 1], face[k])) for face in corners for k in range(3) if face[k - 1] != face[k]
+    )  # fmt: skip
+    assert all(count % 2 == 0 for count in edges.values())
+
+
+def area(mesh: Mesh) -> float:
+    """Of a mesh's surface, square metres."""
+    a, b, c = mesh.vertices[mesh.faces].astype(float).swapaxes(0, 1)
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+
+
+def volume(mesh: Mesh) -> float:
+    """Enclosed by a closed mesh, cubic metres."""
+    a, b, c = mesh.vertices[mesh.faces].astype(float).swapaxes(0, 1)
+    return float(abs((a * np.cross(b, c)).sum()) / 6)
+
+
+def test_only_what_stands_on_tables_is_warped_and_not_all_of_it() -> None:
+    def warped_share(place: str, kind: str) -> float:
+        meshes = [sample_object(np.random.default_rng(seed), place, np.inf, [kind]).mesh for seed in range(60)]
+        return float(np.mean([len(mesh.vertices) == 3 * len(mesh.faces) for mesh in meshes]))
+
+    assert 0.2 < warped_share("table", "die") < 0.6
+    assert warped_share("floor", "wardrobe") == 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 Float32 = NDArray[np.float32]
@@ -260,3 +261,43 @@ def curve(points: ArrayLike, steps: int = 16) -> NDArray[np.float64]:
     u = (t - i)[:, None]
     a, b, c, d = p[i], p[i + 1], p[i + 2], p[i + 3]
     return 0.5 * (2 * b + (c - a) * u + (2 * a - 5 * b + 4 * c - d) * u**2 + (3 * b - a - 3 * c + d) * u**3)
+
+
+def tube(points: ArrayLike, radius: ArrayLike, flat: float = 1.0, steps: int = 14, sides: int = 8) -> Mesh:
+    """A smooth tube through a few points (P, 3), with one radius or one for each."""
+    knots = np.asarray(points, np.float64)
+    radii = np.broadcast_to(np.asarray(radius, np.float64), (len(knots),))
+    along = np.interp(np.linspace(0, len(knots) - 1, steps), np.arange(len(knots)), radii)
+    return sweep(curve(knots, steps), along, sides, flat)
+
+
+def plate_with_hole(outer: ArrayLike, inner: ArrayLike, height: float) -> Mesh:
+    """A plate on the ground with a hole, both outlines of as many points (P, 2)."""
+    a, b = np.asarray(outer, np.float64), np.asarray(inner, np.float64)
+    rows = [np.column_stack([p, np.full(len(a), z)]) for p, z in ((a, 0), (a, height), (b, height), (b, 0), (a, 0))]
+    return mesh(np.concatenate(rows), grid_faces(5, len(a), True))
+
+
+def coil(rng: Generator, radius: float, thick: float, turns: float) -> NDArray[np.float64]:
+    """(P, 3) path of a loose coil on the ground."""
+    a, p = np.linspace(0, 2 * np.pi * turns, int(22 * turns)), rng.uniform(0, 6, 3)
+    r = radius * (1 + 0.09 * np.sin(0.37 * a + p[0]) + 0.05 * np.sin(1.13 * a + p[1]))
+    z = thick * (1 + np.abs(np.sin(0.23 * a + p[2])) * min(turns, 4))
+    return np.column_stack([r * np.cos(a), rng.uniform(0.7, 1) * r * np.sin(a), z])
+
+
+def stacked(outline: NDArray[np.float64], rings: Sequence[tuple[float, float, float]]) -> Mesh:
+    """A closed body of copies of an outline at (height, scale, shift along x)."""
+    rows = [np.column_stack([outline * s + [shift, 0], np.full(len(outline), h)]) for h, s, shift in rings]
+    rows = [np.zeros_like(rows[0]) + rows[0].mean(0), *rows, np.zeros_like(rows[0]) + rows[-1].mean(0)]
+    return mesh(np.concatenate(rows), grid_faces(len(rows), len(outline), True))
+
+
+def relief(heights: NDArray[np.float64], x: float, y: float) -> Mesh:
+    """A plate on the ground whose top has the ``heights`` (rows along y, columns along x), with upright walls."""
+    rows, columns = heights.shape
+    u, v = np.meshgrid(np.linspace(-x / 2, x / 2, columns), np.linspace(-y / 2, y / 2, rows))
+    top = np.stack([u, v, heights], -1)
+    rim = np.concatenate([top[0, :-1], top[:-1, -1], top[-1, :0:-1], top[:0:-1, 0]])
+    wall = np.concatenate([rim, rim * [1, 1, 0], rim * [0, 0, 0]])
+    return join(mesh(top.reshape(-1, 3), grid_faces(rows, columns, False)), mesh(wall, grid_faces(3, len(rim), True)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .meshes import Mesh
 from .shapes import FAMILIES, Family
 from .vocabulary import synonyms_of
+from .warping import warped
 
 COLORS: dict[str, tuple[float, float, float]] = {
     "red": (0.72, 0.08, 0.08), "orange": (0.9, 0.42, 0.06), "yellow": (0.92, 0.78, 0.12), "green": (0.12, 0.5, 0.16),
@@ -43,6 +44,9 @@ PATTERNS = ("plain", "noise", "wood", "stripes", "checks", "label", "print", "do
 
 SHINE: dict[str, float] = {"metal": 0.7, "glass": 0.9, "ceramic": 0.4, "plastic": 0.3, "leather": 0.15, "wax": 0.1}
 """How much a material shines, 0 to 1; what is not listed is matt."""
+
+WARPED = 0.4
+"""Share of the things on tables that are warped, see ``warping``; furniture stands as it was built."""
 
 MATERIAL_COLUMNS = 12
 """r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, spare."""
@@ -118,9 +122,11 @@ def material_row(
     return row
 
 
-def make_object(rng: Generator, family: Family) -> ObjectModel:
-    """Draw an object of a family."""
+def make_object(rng: Generator, family: Family, warps: float = 0.0) -> ObjectModel:
+    """Draw an object of a family, with the probability ``warps`` in a form that is not quite the family's own."""
     mesh = family.make(rng)
+    if warps > 0 and rng.random() < warps:
+        mesh = warped(rng, mesh)
     color = str(rng.choice(family.colors or _ANY))
     material = str(rng.choice(family.materials))
     pattern = str(rng.choice(family.patterns))
@@ -181,7 +187,8 @@ def sample_object(
         )
     weights = np.array([f.weight for f in fitting])
     for _ in range(20):
-        model = make_object(rng, fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))])
+        family = fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))]
+        model = make_object(rng, family, WARPED if place == "table" else 0.0)
         if model.mesh.size.max() <= largest:
             return model
     return model
