@@ -149,13 +149,18 @@ class Client:
         deadline = time.monotonic() + wait
         if not client.wait_for_service(timeout_sec=wait):
             raise TimeoutError(f"{name}: no such service after {wait:g} s; is the node running, in this ROS_DOMAIN_ID?")
-        while True:
-            done = threading.Event()
-            future = client.call_async(request)
-            future.add_done_callback(lambda _, done=done: done.set())
-            # The answer to the very first request is lost when the node has not yet discovered this client: ask again.
-            if done.wait(min(patience, max(0.0, deadline - time.monotonic()))):
-                return future.result()
-            client.remove_pending_request(future)
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"{name}: no answer after {wait:g} s")
+        answered = threading.Event()
+        asked: list[Any] = []
+        while not answered.is_set() and (not asked or time.monotonic() < deadline):
+            # The answer to the very first request is lost when the node has not yet discovered this client: ask again,
+            # and take whichever answer comes; one that takes longer than the patience may be the first.
+            asked.append(client.call_async(request))
+            asked[-1].add_done_callback(lambda _: answered.set())
+            answered.wait(min(patience, max(0.0, deadline - time.monotonic())))
+        done = next((future for future in asked if future.done()), None)
+        for future in asked:
+            if not future.done():
+                client.remove_pending_request(future)
+        if done is None:
+            raise TimeoutError(f"{name}: no answer after {wait:g} s")
+        return done.result()

@@ -81,15 +81,29 @@ class Health:
         }
 
 
+class StageClock:
+    """Adds the seconds since the last lap to a stage's."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """What was done since the last lap was ``stage``."""
+        now = time.perf_counter()
+        self.timings[stage], self._last = self.timings.get(stage, 0.0) + now - self._last, now
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the node adds to ``Health`` for one diagnostic message.
 
     Attributes:
-        state: lifecycle state in words.
+        state: lifecycle state in words; failure: why the latest transition failed, "" where none did.
         problem: what keeps clouds from arriving, "" for nothing.
         facts: further values: topic, device, model, ...
         received, dropped: clouds that came in, and those that a later one replaced.
+        working: seconds that the cloud in work has taken so far, 0 for none.
     """
 
     state: str
@@ -97,6 +111,8 @@ class Snapshot:
     facts: Mapping[str, str]
     received: int
     dropped: int
+    working: float = 0.0
+    failure: str = ""
 
 
 def diagnostic_array(name: str, health: Health, snapshot: Snapshot, stamp: Time) -> DiagnosticArray:
@@ -123,7 +139,11 @@ def diagnostic_array(name: str, health: Health, snapshot: Snapshot, stamp: Time)
 
 def _judge(health: Health, snapshot: Snapshot) -> tuple[bytes, str]:
     if snapshot.state != "active":
+        if snapshot.failure:
+            return DiagnosticStatus.ERROR, f"{snapshot.state}: {snapshot.failure}"
         return DiagnosticStatus.OK, snapshot.state
+    if snapshot.working > SILENCE:
+        return DiagnosticStatus.WARN, f"a cloud has been in work for {snapshot.working:.0f} s"
     if health.last_error:
         return DiagnosticStatus.ERROR, f"the latest cloud was lost: {health.last_error}"
     if snapshot.problem:

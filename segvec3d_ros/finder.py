@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.callback_groups import CallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.task import Future
@@ -79,14 +79,12 @@ class Finder:
         source: the node's present state.
         transforms: TF.
         tf_timeout: longest wait for a transform, seconds.
-        group: reentrant, so that requests wait side by side.
     """
 
     node: Node
     source: Source
     transforms: Transforms
     tf_timeout: Callable[[], float]
-    group: CallbackGroup
 
     async def answer(self, request: FindObject.Request, response: FindObject.Response) -> FindObject.Response:
         """Fill ``response``; nothing escapes but the answer."""
@@ -171,8 +169,9 @@ class Finder:
     async def _pause(self, seconds: float) -> None:
         """Let the executor do other things for a while. In real time: simulated time may stand still."""
         passed: Future[None] = Future()
+        # A group of its own: a group never lets go of what it has held, and would grow with every pause.
         timer = self.node.create_timer(
-            seconds, lambda: passed.set_result(None), self.group, Clock(clock_type=ClockType.STEADY_TIME)
+            seconds, lambda: passed.set_result(None), ReentrantCallbackGroup(), Clock(clock_type=ClockType.STEADY_TIME)
         )
         try:
             await passed

@@ -51,8 +51,7 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
         rclpy.try_shutdown()
         return _refuse(str(error))
     logging.getLogger("segvec3d_core").addHandler(_RosLog(node))
-    _spin_until(ended, node)
-    if node.busy:
+    if not _spin_until(ended, node) or node.busy:
         # Work in native code that nobody waits for: tearing the interpreter down around it may crash.
         logging.shutdown()
         sys.stdout.flush()
@@ -61,8 +60,9 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
     return 0
 
 
-def _spin_until(ended: threading.Event, node: SegVec3DNode) -> None:
-    """Spin in a thread, so that this one, which Python hands signals to, can wait for them; then end the node."""
+def _spin_until(ended: threading.Event, node: SegVec3DNode) -> bool:
+    """Spin in a thread, so that this one, which Python hands signals to, can wait for them; then end the node. Returns
+    whether that thread has ended, too."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
 
@@ -75,11 +75,14 @@ def _spin_until(ended: threading.Event, node: SegVec3DNode) -> None:
     ended.wait()
     executor.shutdown()
     thread.join(STOP_LIMIT)
-    # A callback that still runs may be a transition; a second one at the same time would spoil it.
-    if not thread.is_alive() and node.context.ok():
-        node.trigger_shutdown()
-    node.destroy_node()
-    rclpy.try_shutdown()
+    try:
+        # A callback that still runs may be a transition; a second one at the same time would spoil it.
+        if not thread.is_alive() and node.context.ok() and not node.finalized:
+            node.trigger_shutdown()
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return not thread.is_alive()
 
 
 def _init(arguments: Sequence[str]) -> None:

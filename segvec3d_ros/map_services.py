@@ -31,6 +31,15 @@ class Source(Protocol):
         """The map is no longer what the latest cloud made of it."""
         ...
 
+    @property
+    def configured(self) -> bool:
+        """Whether the map holds what there is to hold; before, there is nothing to save."""
+        ...
+
+    def why_inactive(self) -> str:
+        """What to do where ``configured`` is False."""
+        ...
+
 
 class MapServices:
     """Answers them; whatever goes wrong is an answer, too.
@@ -56,7 +65,12 @@ class MapServices:
         return self._answer(response, fill)
 
     def _save(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
-        return self._answer(response, lambda objects: objects.save(self._file(request)))
+        def save(objects: MapTracker) -> str:
+            if not self._source.configured:
+                raise ValueError(f"nothing to save: {self._source.why_inactive()}")
+            return objects.save(self._file(request))
+
+        return self._answer(response, save)
 
     def _load(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
         def load(objects: MapTracker) -> str:

@@ -26,6 +26,9 @@ POLL = 0.01
 JUMP = 1.0
 """A cloud that is older than the latest by less than this, seconds, came late; by more, time was set back."""
 
+AHEAD = 60.0
+"""A cloud that is newer than the latest by this and the time that has passed, seconds, is of another time."""
+
 
 @dataclass(frozen=True, slots=True)
 class MapSettings:
@@ -50,6 +53,7 @@ class MapTracker:
 
     Attributes:
         map: the core's map. gaps: clouds that found no transform. late: clouds that came after a later one.
+        odd: clouds of another time or frame that the next one did not confirm, or has yet to.
         jumps: how often time was set back, which begins the map anew.
     """
 
@@ -59,7 +63,10 @@ class MapTracker:
         self._settings = settings
         self.map = ObjectMap(settings.config)
         self.map.frame = settings.frame
-        self.gaps = self.late = self.jumps = 0
+        self.gaps = self.late = self.odd = self.jumps = 0
+        self._arrived = time.monotonic()  # the latest cloud that is in the map
+        self._elsewhere: tuple[str, int] | None = None  # frame and stamp of the latest cloud, where they were odd
+        self._unread: Path | None = None  # a file that could not be loaded and shall not be lost to an empty map
 
     def embedded_by(self, info: Mapping[str, Any]) -> None:
         """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded, and
@@ -99,23 +106,36 @@ class MapTracker:
         return tuple(Track(i, first_seen.get(i, stamp), stamp) for i in ids)
 
     def _require_time(self, frame: str, stamp: int) -> None:
-        """Begin anew where frame or time have jumped; refuse a cloud that came late."""
-        if not self._settings.frame and frame != self.map.frame:
-            self._begin(frame, f"clouds come in frame {frame!r}, not {self.map.frame!r}")
-        latest = self.map.stamp_ns
-        if latest is None or stamp >= latest:
-            return
-        behind = (latest - stamp) / 1e9
-        if behind <= JUMP:
+        """Begin anew where two clouds in a row say that frame or time have jumped: one alone, from a driver's glitch,
+        shall not cost the map. Refuse the first of them, and a cloud that came late."""
+        latest, now = self.map.stamp_ns, time.monotonic()
+        moved = not self._settings.frame and frame != self.map.frame
+        ahead = 0.0 if latest is None else (stamp - latest) / 1e9
+        if not moved and -JUMP <= ahead < 0:
             self.late += 1
-            raise ValueError(f"the cloud came {behind:.3f} s later than it should: a newer one is in the map")
-        self.jumps += 1
-        self._begin(self.map.frame, f"time was set back by {behind:.3f} s")
+            raise ValueError(f"the cloud came {-ahead:.3f} s later than it should: a newer one is in the map")
+        reason = ""
+        if moved:
+            reason = f"clouds come in frame {frame!r}, not {self.map.frame!r}"
+        elif ahead < 0:
+            reason = f"time was set back by {-ahead:.3f} s"
+        elif ahead > AHEAD + now - self._arrived:
+            reason = f"time was set {ahead:.3f} s ahead"
+        if reason and latest is not None:
+            before, self._elsewhere = self._elsewhere, (frame, stamp)
+            if before is None or before[0] != frame or stamp < before[1]:
+                self.odd += 1
+                raise ValueError(f"{reason}, says one cloud: it is left out, unless the next one says so, too")
+        self._elsewhere, self._arrived = None, now
+        if moved or ahead < 0:
+            self.jumps += ahead < 0
+            self._begin(frame if moved else self.map.frame, reason)
 
     def reset(self) -> None:
         """Forget everything; ids go on counting."""
         with self._lock:
             self.map.clear()
+            self._elsewhere = self._unread = None
 
     def known(self, header: Header) -> Result:
         """Everything in the map at the time of ``header``, without names."""
@@ -127,14 +147,20 @@ class MapTracker:
         return Result(placed, len(cloud), 1, cloud, snapshot.scene(), (), tracks)
 
     def save(self, path: str) -> str:
-        """Write the map; returns what to tell. Raises OSError."""
-        count = self.map.save(Path(path).expanduser())
+        """Write the map; returns what to tell. Raises OSError, and ValueError for a file that could not be loaded."""
+        file = Path(path).expanduser()
+        if file == self._unread:
+            raise ValueError(f"{path}: what it holds could not be loaded; clear the map first, or save elsewhere")
+        count = self.map.save(file)
         return f"{count} objects in {path}"
 
     def load(self, path: str) -> str:
         """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""
+        file = Path(path).expanduser()
         with self._lock:
-            count = self.map.load(Path(path).expanduser(), self._settings.frame or None)
+            self._unread = file if file.exists() else None
+            count = self.map.load(file, self._settings.frame or None)
+            self._elsewhere = self._unread = None
         return f"{count} objects from {path}"
 
     def facts(self) -> Mapping[str, str]:
@@ -144,11 +170,12 @@ class MapTracker:
             "map frame": self.map.frame,
             "clouds without transform": str(self.gaps),
             "late clouds": str(self.late),
+            "odd clouds": str(self.odd),
             "time set back": str(self.jumps),
         }
 
     def _begin(self, frame: str, reason: str) -> None:
-        if len(self.map):
+        if self.map.stamp_ns is not None or len(self.map):
             self._log(f"{reason}: the map of {len(self.map)} objects begins anew")
         self.map.frame = frame
         self.map.clear()

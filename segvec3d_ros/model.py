@@ -77,6 +77,10 @@ class Namer:
         self._model = model
         self._known: frozenset[str] = frozenset()
 
+    def knows(self, words: Sequence[str]) -> bool:
+        """Whether all of the words have been read."""
+        return self._known.issuperset(words)
+
     def read(self, words: Sequence[str]) -> None:
         """Let the sentence encoder read the words that it does not know yet."""
         nothing = Scene(np.empty(0, np.int32))
@@ -157,6 +161,6 @@ class Loading:
 def release_memory() -> None:
     """Give back what a model that nobody refers to any more has held, on the GPU too."""
     gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
+    if hasattr(cuda, "is_initialized") and cuda.is_initialized():  # it has not where torch is still being imported
+        cuda.empty_cache()

@@ -34,7 +34,7 @@ from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message, to_cloud
-from segvec3d_ros.diagnostics import Health, Snapshot, diagnostic_array, short
+from segvec3d_ros.diagnostics import Health, Snapshot, StageClock, diagnostic_array, short
 from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
 from segvec3d_ros.lifetime import run_node
@@ -92,7 +92,9 @@ class SegVec3DNode(LifecycleNode):
         self._complete = False
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
         self._given_tracker = tracker is not None
+        self._failure = ""  # of the latest transition
         self._stamp = 0  # of the latest cloud that was taken into work
+        self._set_back = False  # says that cloud
         self._forgotten = 0  # how often the map became another one than the clouds had made
         self._result_lock = threading.Lock()
         parameters.declare(self)
@@ -118,7 +120,7 @@ class SegVec3DNode(LifecycleNode):
 
     def _create_services(self) -> None:
         group = ReentrantCallbackGroup()
-        self._finder = Finder(self, self, self._transforms, lambda: float(self._values["tf_timeout"]), group)
+        self._finder = Finder(self, self, self._transforms, lambda: float(self._values["tf_timeout"]))
         self.create_service(FindObject, "~/find_object", self._finder.answer, callback_group=group)
         self.create_service(SetVocabulary, "~/set_vocabulary", self._set_vocabulary)
         self._map_services = MapServices(self, self, lambda: str(self._values["map_file"]), group)
@@ -162,14 +164,16 @@ class SegVec3DNode(LifecycleNode):
         A missing or broken weight file fails with one line, and can be retried.
         """
         path, device = self._values["model"], self._values["device"]
-        loading, self._loading = self._loading, None
+        loading = self._loading
         if loading is None or (loading.path, loading.device) != (path, device):
-            loading = self._load()
+            loading = self._loading = self._load()
         try:
             loaded = loading.result()
         except Exception as error:
-            self.get_logger().error(f"cannot load the model {path or '(shipped)'} on {device}: {error}")
-            return TransitionCallbackReturn.FAILURE
+            return self._failed(f"cannot load the model {path or '(shipped)'} on {device}: {error}")
+        finally:
+            self._loading = None
+        self._failure = ""
         self._model, self._namer = loaded.model, loaded.namer
         self._choose_tracker()
         self._load_map(loaded.model.info)
@@ -181,8 +185,8 @@ class SegVec3DNode(LifecycleNode):
         try:
             self._intake.open()
         except Exception as error:  # rclpy would swallow it
-            self.get_logger().error(f"cannot subscribe to {self._intake.topic}: {error}")
-            return TransitionCallbackReturn.FAILURE
+            return self._failed(f"cannot subscribe to {self._intake.topic}: {error}")
+        self._failure = ""
         done = super().on_activate(state)
         self._activated = time.monotonic()
         self._worker.start()
@@ -213,6 +217,12 @@ class SegVec3DNode(LifecycleNode):
         self._free()
         return TransitionCallbackReturn.SUCCESS
 
+    def _failed(self, reason: str) -> TransitionCallbackReturn:
+        """For the log, and for the diagnostics until the next transition goes well."""
+        self._failure = reason
+        self.get_logger().error(reason)
+        return TransitionCallbackReturn.FAILURE
+
     def _halt(self) -> None:
         self._active = False
         self._intake.close()
@@ -220,7 +230,8 @@ class SegVec3DNode(LifecycleNode):
             self.get_logger().warning(f"a cloud is in work for more than {STOP_LIMIT:g} s: its result will be dropped")
         if self.context.ok():
             self._outputs.clear()
-        self._result = None
+        with self._result_lock:  # what is being delivered looks there once more whether it is wanted
+            self._result = None
         if self.map is None:
             self._tracker.reset()
 
@@ -244,19 +255,22 @@ class SegVec3DNode(LifecycleNode):
         """Whether a thread is still at work that nobody waits for any more: on a stopped cloud, or loading a model."""
         return self._worker.busy or (self._loading is not None and self._loading.busy)
 
+    @property
+    def finalized(self) -> bool:
+        """Whether it has been shut down, which cannot be done twice."""
+        return self._finalized
+
     # --- clouds ------------------------------------------------------------------------------------------------
 
-    def _work(self, message: PointCloud2) -> tuple[Result, _StageClock]:
+    def _work(self, message: PointCloud2) -> tuple[Result, StageClock]:
         """One cloud, in the worker's thread: convert, call the core."""
         model, namer = self._model, self._namer
         if model is None or namer is None:
             raise RuntimeError("the model was freed before the cloud's turn came")
         values, config = self._values, self._config
-        clock = _StageClock()
+        clock = StageClock()
         stamp, frame = nanoseconds(message.header.stamp), message.header.frame_id
-        if self._stamp - stamp > JUMP * 1e9:
-            self._transforms.clear()
-        self._stamp = stamp
+        self._follow_time(stamp)
         level = values["gravity_frames"]
         cloud = to_cloud(message, up_in(frame, stamp, level, self._transforms), frame not in level)
         clock.lap("convert")
@@ -267,7 +281,18 @@ class SegVec3DNode(LifecycleNode):
         clock.lap("name")
         return Result(message.header, message.width, message.height, cloud, scene, (), ()), clock
 
-    def _deliver(self, work: tuple[Result, _StageClock]) -> None:
+    def _follow_time(self, stamp: int) -> None:
+        """Forget transforms and results of another time, once two clouds in a row say that it was set back."""
+        before, self._set_back = self._set_back, self._stamp - stamp > JUMP * 1e9
+        if self._set_back and not before:
+            return
+        if self._set_back:
+            self._set_back = False
+            self._transforms.clear()
+            self.forget_result()
+        self._stamp = stamp
+
+    def _deliver(self, work: tuple[Result, StageClock]) -> None:
         """What the worker does with a result that is still wanted: track, name, keep, publish."""
         untracked, clock = work
         if not self.context.ok():
@@ -281,7 +306,7 @@ class SegVec3DNode(LifecycleNode):
         known = self._named(result if self.map is None else self.map.known(result.header))
         clock.lap("name")
         with self._result_lock:
-            if forgotten != self._forgotten:  # the map is another one by now
+            if forgotten != self._forgotten or not self._worker.wanted:  # the map is another one by now
                 return
             self._result = known
         self._outputs.publish(result, known)
@@ -315,11 +340,20 @@ class SegVec3DNode(LifecycleNode):
 
     def known(self) -> Result:
         """What the map holds now, named; at the stamp of the latest cloud."""
-        if self._result is not None:  # named already: new words take long, and would hold up services
+        if self._result is not None:
             return self._result
-        if self.map is None or self._namer is None:
+        if self.map is None or (namer := self._namer) is None:
             raise ValueError(self.why_inactive())
-        return self._named(self.map.known(Header(stamp=time_message(self.map.map.stamp_ns or 0))))
+        known = self.map.known(Header(stamp=time_message(self.map.map.stamp_ns or 0)))
+        # New words take long, and would hold up services: until the worker has read them things have no names.
+        if not namer.knows(self._values["vocabulary"]):
+            return replace(known, names=(("", 0.0),) * len(known.scene))
+        return self._named(known)
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a model."""
+        return self._model is not None
 
     def forget_result(self) -> None:
         """Wait for the next cloud before anything is found; what comes of the one in work is not kept."""
@@ -415,6 +449,8 @@ class SegVec3DNode(LifecycleNode):
             facts=self._facts(),
             received=self._worker.received,
             dropped=self._worker.dropped,
+            working=self._worker.working_for,
+            failure=self._failure,
         )
         stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostic_array(self.get_fully_qualified_name(), self._health, snapshot, stamp))
@@ -436,18 +472,6 @@ class SegVec3DNode(LifecycleNode):
             **({} if self.map is None else self.map.facts()),
             "up": "unknown" if result is None or result.cloud.up is None else np.array2string(result.cloud.up),
         }
-
-
-class _StageClock:
-    """Adds the seconds since the last lap to a stage's."""
-
-    def __init__(self) -> None:
-        self.timings: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.timings[stage], self._last = self.timings.get(stage, 0.0) + now - self._last, now
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -43,6 +44,7 @@ class LatestWorker(Generic[T, R]):
         self._name, self._niceness = name, niceness
         self._condition = threading.Condition()
         self._slot: T | None = None
+        self._begun: float | None = None
         self._thread: threading.Thread | None = None
         self._abandoned: list[threading.Thread] = []
         self.received = 0
@@ -54,6 +56,12 @@ class LatestWorker(Generic[T, R]):
         """Whether work that ``stop`` did not wait for is still going on."""
         self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
         return bool(self._abandoned)
+
+    @property
+    def working_for(self) -> float:
+        """Seconds since the item in work was begun; 0 where there is none."""
+        begun = self._begun
+        return 0.0 if begun is None else time.monotonic() - begun
 
     @property
     def wanted(self) -> bool:
@@ -91,7 +99,7 @@ class LatestWorker(Generic[T, R]):
             not wait for it.
         """
         with self._condition:
-            thread, self._thread = self._thread, None
+            thread, self._thread, self._begun = self._thread, None, None
             self.dropped += self._slot is not None
             self._slot = None
             self._condition.notify_all()
@@ -114,7 +122,10 @@ class LatestWorker(Generic[T, R]):
                 if self._thread is not me or self._slot is None:
                     return
                 item, self._slot = self._slot, None
+                self._begun = time.monotonic()
             self._turn(me, item)
+            if self._thread is me:
+                self._begun = None
 
     def _turn(self, me: threading.Thread, item: T) -> None:
         error: Exception | None = None

@@ -72,6 +72,12 @@ def test_the_message_names_rate_latency_drops_device_and_model() -> None:
     [
         ({}, DiagnosticStatus.OK, "5.0 clouds per second"),
         ({"state": "inactive"}, DiagnosticStatus.OK, "inactive"),
+        (
+            {"state": "unconfigured", "failure": "cannot load it"},
+            DiagnosticStatus.ERROR,
+            "unconfigured: cannot load it",
+        ),
+        ({"working": SILENCE + 2}, DiagnosticStatus.WARN, "a cloud has been in work for 7 s"),
         ({"problem": "nothing publishes on /points"}, DiagnosticStatus.WARN, "nothing publishes"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import Any
@@ -12,6 +13,7 @@ from ros_stand_ins import FRAME, WAIT, Robot, active_robot, robot, until
 
 # isort: split
 from builtin_interfaces.msg import Duration, Time
+from rclpy.callback_groups import CallbackGroup
 
 from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Matches
@@ -156,6 +158,20 @@ def test_each_fault_of_tf_is_a_failed_transform_that_names_it(seeing: Robot, con
     assert answer.status == R.TRANSFORM_FAILED
     assert all(part in answer.message for part in ("'mars'", f"'{FRAME}'", condition))
     assert answer.matches == []
+
+
+def test_waiting_leaves_nothing_behind() -> None:
+    def held() -> list[int]:
+        groups = [thing for thing in gc.get_objects() if issubclass(type(thing), CallbackGroup)]
+        return sorted(len(group.entities) for group in groups)[-3:]
+
+    with active_robot() as made:
+        made.call(FindObject, "find_object", query="mug")
+        before = held()
+        patience = Duration(nanosec=600_000_000)
+        answer = made.call(FindObject, "find_object", query="mug", timeout=patience)
+        assert answer.status == FindObject.Response.NO_DATA
+        assert max(held()) < max(before) + 5  # it has looked 30 times
 
 
 def test_a_transform_that_comes_late_is_waited_for() -> None:

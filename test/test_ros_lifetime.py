@@ -16,6 +16,8 @@ from ros_stand_ins import WAIT, frame_message, until
 
 # isort: split
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -147,6 +149,20 @@ def test_a_node_that_is_interrupted_while_it_loads_is_gone_within_three_seconds(
     until(lambda: running.said("loading"), "loading to begin", 2 * WAIT)
     assert running.end(signal.SIGINT) < 3.0
     assert running.process.returncode == 0
+    assert_quiet(running)
+
+
+def test_a_node_that_was_shut_down_by_its_manager_ends_quietly(start: Any, peer: Node) -> None:
+    running = start()
+    client: Any = peer.create_client(ChangeState, "/segvec3d/change_state")
+    until(lambda: running.said("waiting for clouds"), "the node", 2 * WAIT)
+    assert client.wait_for_service(WAIT)
+    down = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVE_SHUTDOWN))
+    answers: list[Any] = [client.call_async(down)]
+    until(lambda: answers[0].done(), "its answer")
+    assert answers[0].result().success
+    assert running.end(signal.SIGINT) < 3.0
+    assert running.process.returncode == 0, "".join(running.lines)
     assert_quiet(running)
 
 

@@ -20,11 +20,13 @@ from ros_stand_ins import (
     StandInTransforms,
     active_robot,
     change,
+    frame_cloud,
     frame_message,
     until,
 )
 
 # isort: split
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from rclpy.parameter import Parameter
@@ -33,7 +35,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from segvec3d_core.object_map import MapConfig
 from segvec3d_core.types import PointCloud
 from segvec3d_interfaces.msg import Instance, InstanceArray
-from segvec3d_interfaces.srv import ClearMap, FindObject, ListObjects, MapFile
+from segvec3d_interfaces.srv import ClearMap, FindObject, ListObjects, MapFile, SetVocabulary
 from segvec3d_ros.map_services import NO_MAP
 from segvec3d_ros.mapping import MapSettings, MapTracker
 
@@ -128,12 +130,85 @@ def test_a_looping_bag_begins_the_map_anew_and_a_late_cloud_does_not() -> None:
         until(lambda: robot.node._health.failed == 1, "a late cloud")
         assert "newer one is in the map" in robot.log[-1]
         assert robot.transforms.cleared == 0
-        look(robot, 1.0, 1.5)
-        assert any("time was set back by 99.500 s: the map of 3 objects begins anew" in line for line in robot.log)
+        robot.publish(frame_message(1 * SECOND))
+        until(lambda: robot.node._health.failed == 2, "the first cloud of another time")
+        assert "time was set back by 99.500 s, says one cloud: it is left out" in robot.log[-1]
+        look(robot, 1.5, 2.0)
+        assert any("time was set back by 99.000 s: the map of 3 objects begins anew" in line for line in robot.log)
         after = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
         assert len(after) == 3
         assert not before & after
         assert robot.transforms.cleared == 1  # tf2 would refuse what comes now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frame"),
+    [(3.0, FRAME), (9e8, FRAME), (100.9, "another_camera"), (100.9, "")],
+    ids=["long ago", "far ahead", "another frame", "no frame"],
+)  # fmt: skip
+def test_a_single_odd_cloud_does_not_cost_the_map(seconds: float, frame: str) -> None:
+    cloud = frame_cloud()
+    scene = StandInModel().segment(cloud)
+
+    def update(moment: float, frame: str = FRAME) -> None:
+        tracker.update(scene, cloud, round(moment * SECOND), frame)
+
+    told: list[str] = []
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig(confirm_seconds=0.1)), told.append)
+    for moment in (100.0, 100.4, 100.8):
+        update(moment)
+    before = tracker.map.first_seen()
+    assert before
+    for later in (101.0, 101.2):  # and neither do two that are not in a row
+        with pytest.raises(ValueError, match="says one cloud: it is left out"):
+            update(seconds, frame)
+        update(later)
+    assert (tracker.map.first_seen(), tracker.odd, tracker.jumps, told) == (before, 2, 0, [])
+
+
+def test_a_result_of_another_time_is_no_answer_to_who_wants_a_fresh_one() -> None:
+    with mapping_robot() as robot:
+        look(robot, 100.0, 100.5)
+        robot.publish(frame_message(1 * SECOND))
+        until(lambda: robot.node._health.failed == 1, "the first cloud of another time")
+        robot.model.gate.clear()
+        robot.publish(frame_message(2 * SECOND))
+        until(lambda: robot.transforms.cleared == 1, "the second one")
+        answer = robot.call(FindObject, "find_object", query="mug", not_before=Time(sec=3))
+        robot.model.gate.set()
+        assert answer.status == FindObject.Response.NO_DATA
+
+
+def test_an_empty_map_does_not_replace_a_saved_one(tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.npz"
+    with mapping_robot(map_file=str(path)) as robot:
+        look(robot, 1.0, 1.5)
+        assert robot.call(MapFile, "save_map").success
+        assert change(robot, Transition.TRANSITION_DEACTIVATE)
+        assert change(robot, Transition.TRANSITION_CLEANUP)
+        answer = robot.call(MapFile, "save_map")
+        assert not answer.success
+        assert answer.message.startswith("nothing to save: /segvec3d is not active")
+    path.write_bytes(kept := path.read_bytes()[:-100])
+    with mapping_robot(map_file=str(path)) as robot:
+        look(robot, 1.0, 1.5)
+        answer = robot.call(MapFile, "save_map")
+        assert (answer.success, "could not be loaded; clear the map first" in answer.message) == (False, True)
+        assert path.read_bytes() == kept
+        assert robot.call(MapFile, "save_map", path=str(tmp_path / "new.npz")).success
+        assert robot.call(ClearMap, "clear_map").success
+        assert robot.call(MapFile, "save_map").success
+
+
+def test_new_words_do_not_hold_up_the_list_of_objects() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.node.forget_result()
+        robot.model.reading = 60.0
+        assert robot.call(SetVocabulary, "set_vocabulary", labels=["teapot"]).success
+        listed = robot.call(ListObjects, "list_objects")
+        assert {thing.label for thing in listed.objects.instances} == {""}
+        assert listed.message == "3 objects, 0 of them remembered"
 
 
 def test_a_saved_map_outlives_the_node(tmp_path: Path) -> None:
