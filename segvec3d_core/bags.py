@@ -37,9 +37,7 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
     Raises:
         FileNotFoundError, ValueError: no such bag, not a readable one, or no such topic of type PointCloud2.
     """
-    from rosbags.highlevel import AnyReader, AnyReaderError
-    from rosbags.rosbag1 import ReaderError as Bag1Error
-    from rosbags.rosbag2 import ReaderError as Bag2Error
+    from rosbags.highlevel import AnyReader
     from rosbags.typesys import Stores, get_typestore
 
     path = Path(path)
@@ -52,10 +50,22 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
                 message: Any = reader.deserialize(raw, connection.msgtype)
                 stamp = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
                 yield stamp, message.header.frame_id, cloud_of_message(message)
-    except (AnyReaderError, Bag1Error, Bag2Error, OSError) as error:
+    except Exception as error:
+        if isinstance(error, ValueError) or not _of_storage(error):
+            raise
         if isinstance(error, FileNotFoundError) and not (path.is_file() or (path / "metadata.yaml").is_file()):
             raise FileNotFoundError(f"{path}: not a rosbag2 directory: it has no metadata.yaml") from None
         raise ValueError(f"{path}: not a readable bag: {error}") from None
+
+
+def _of_storage(error: Exception) -> bool:
+    """Whether it says that a bag cannot be read: of the reader, or of the database or file beneath it."""
+    from rosbags.highlevel import AnyReaderError
+    from rosbags.rosbag1 import ReaderError as Bag1Error
+    from rosbags.rosbag2 import ReaderError as Bag2Error
+
+    beneath = type(error).__module__.partition(".")[0] in ("apsw", "sqlite3", "_sqlite3", "zstandard", "lz4")
+    return beneath or isinstance(error, (AnyReaderError, Bag1Error, Bag2Error, OSError))
 
 
 def cloud_of_message(message: Any) -> PointCloud:

@@ -1,8 +1,4 @@
-"""Clouds from files and results to files.
-
-Open3D parses PLY and PCD, but it reads a truncated file at full length with a mere warning and a missing one as
-empty. So the header and the size of a file are checked here before Open3D sees it.
-"""
+"""Clouds from files and results to files."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ import dataclasses
 import itertools
 import json
 import logging
-import os
 import sys
 import zipfile
 import zlib
@@ -24,6 +19,7 @@ from numpy.typing import NDArray
 from segvec3d_core.bags import BAG_SUFFIXES, is_bag, iter_bag_clouds
 from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, read_depth, read_up
 from segvec3d_core.pointcloud2 import fit_camera
+from segvec3d_core.scan_files import read_pcd, read_ply
 from segvec3d_core.types import Matches, PointCloud, Scene
 
 __all__ = [
@@ -43,11 +39,6 @@ SCENE_VERSION = 1
 SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
 FORMATS = (*SCAN_FORMATS, ".png", *BAG_SUFFIXES)
 
-_PLY_SIZES = {
-    "char": 1, "int8": 1, "uchar": 1, "uint8": 1, "short": 2, "int16": 2, "ushort": 2, "uint16": 2,
-    "int": 4, "int32": 4, "uint": 4, "uint32": 4, "float": 4, "float32": 4, "double": 8, "float64": 8,
-}  # fmt: skip
-_MAX_HEADER = 1 << 20  # bytes; a header beyond this is not one
 _WIDE = 500.0  # metres; a scan that reaches farther is most likely in millimetres
 _COARSE = 1e-3  # metres; float32 coordinates that lie farther apart than this blur objects
 
@@ -89,9 +80,7 @@ def read_cloud(
         if not 0 <= index < len(folder):
             raise ValueError(f"{path}: no frame {index}: it has {len(folder)}")
         return folder[index].cloud()
-    readers = {
-        ".ply": _read_ply, ".pcd": _read_pcd, ".xyz": _read_text, ".txt": _read_text
-    }  # fmt: skip
+    readers = {".ply": _read_scan, ".pcd": _read_scan, ".xyz": _read_text, ".txt": _read_text}
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return read_labelled_scan(path)[0]
@@ -144,8 +133,8 @@ def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] 
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .npz: {error}") from None
+    except (OSError, TypeError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: not a readable .npz: {error}") from None  # TypeError: of a mere .npy
     if "points" not in arrays:
         raise ValueError(f"{path}: no array named points; it holds {', '.join(arrays) or 'nothing'}")
     try:
@@ -157,6 +146,8 @@ def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] 
         return cloud, None
     if labels.shape != (len(cloud),) or labels.dtype.kind not in "iu":
         raise ValueError(f"{path}: labels: expected ({len(cloud)},) integers, got {labels.shape} {labels.dtype}")
+    if len(labels) and not -(2**31) <= int(labels.min()) <= int(labels.max()) < 2**31:
+        raise ValueError(f"{path}: labels: expected numbers of 32 bits, got {labels.min()} to {labels.max()}")
     return cloud, labels.astype(np.int32)
 
 
@@ -181,7 +172,7 @@ def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path |
 def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -> PointCloud:
     """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre, or where they seem
     to be millimetres."""
-    if points.dtype.kind in "fiu" and points.size:
+    if points.dtype.kind in "fiu" and points.size and points.shape[1:] == (3,):
         _warn_if_coarse(path, points)
         _warn_if_wide(path, points)
     with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
@@ -213,8 +204,8 @@ def _read_text(path: Path) -> PointCloud:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # numpy warns of a file without lines
-            with path.open(encoding="utf-8") as file:
-                table = np.loadtxt((line.replace(",", " ") for line in file), np.float64, ndmin=2)
+            with path.open(encoding="utf-8-sig") as file:
+                table = np.loadtxt((_unseparated(line) for line in file), np.float64, ndmin=2)
     except (ValueError, UnicodeDecodeError) as error:
         reason = str(error).split(";")[0]
         raise ValueError(f"expected lines of x y z [r g b]: {reason}") from None
@@ -222,140 +213,30 @@ def _read_text(path: Path) -> PointCloud:
         return PointCloud(np.empty((0, 3), np.float32))
     if table.shape[1] < 3:
         raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns")
-    if table.shape[1] == 7:
-        raise ValueError("expected lines of x y z [r g b], got 7 columns: r g b may be columns 4 to 6 or 5 to 7")
+    if table.shape[1] >= 7:
+        raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns: which of them are colours?")
     colors = table[:, 3:6] if table.shape[1] >= 6 else None
     if colors is not None and not ((colors >= 0) & (colors <= 255) & (colors == np.round(colors))).all():
         raise ValueError("expected r g b as whole numbers from 0 to 255 in columns 4 to 6")
+    if colors is not None and colors.max() <= 1 and len(colors) > 1:
+        raise ValueError("expected r g b from 0 to 255 in columns 4 to 6, got none above 1: fractions, or normals?")
     return _cloud(path, table[:, :3], None if colors is None else colors.astype(np.uint8))
 
 
-def _header_lines(path: Path, last: str) -> tuple[list[list[str]], int]:
-    """The words of each header line up to the one that begins with ``last``, and the header's length in bytes."""
-    lines: list[list[str]] = []
-    with path.open("rb") as file:
-        while file.tell() < _MAX_HEADER and (line := file.readline(4096)):
-            words = line.decode("ascii", "replace").split()
-            if words and words[0] not in ("#", "comment", "obj_info"):
-                lines.append(words)
-                if words[0] == last:
-                    return lines, file.tell()
-    raise ValueError(f"not a {path.suffix.lower()[1:].upper()} file, or cut off: its header has no line {last}")
+def _unseparated(line: str) -> str:
+    """A line with blanks for commas; raises ValueError where there is nothing between two."""
+    fields = line.partition("#")[0].strip().rstrip(",").split(",")
+    if len(fields) > 1 and not all(field.strip() for field in fields):
+        raise ValueError(f"nothing between two commas in {line.strip()[:60]!r}")
+    return line.replace(",", " ")
 
 
-def _read_ply(path: Path) -> PointCloud:
-    lines, start = _header_lines(path, "end_header")
-    if lines[0] != ["ply"] or len(lines) < 2 or lines[1][0] != "format" or len(lines[1]) < 2:
-        raise ValueError("not a PLY file: it does not begin with ply and format")
-    elements: list[tuple[str, int, list[list[str]]]] = []
-    try:
-        for words in lines[2:-1]:
-            if words[0] == "element":
-                elements.append((words[1], int(words[2]), []))
-            elif words[0] == "property":
-                elements[-1][2].append(words[1:])
-    except (IndexError, ValueError):
-        raise ValueError(f"broken PLY header: {' '.join(words)}") from None
-    vertex = next((element for element in elements if element[0] == "vertex"), None)
-    names = [] if vertex is None else [words[-1] for words in vertex[2]]
-    if vertex is None or not {"x", "y", "z"} <= set(names):
-        raise ValueError(f"expected vertices with x, y and z, got {', '.join(names) or 'none'}")
-    if lines[1][1] == "ascii":
-        _check_ascii(path, start, sum(count for _, count, _ in elements), "lines")
-    else:
-        needed = sum(count * _ply_size(properties) for _, count, properties in elements)
-        _check_bytes(path, start, needed, f"{vertex[1]} vertices")
-    kinds = {words[-1]: words[0] for words in vertex[2]}
-    return _read_with_open3d(path, vertex[1], kinds.get("red", "uchar"))
-
-
-def _ply_size(properties: list[list[str]]) -> int:
-    """The bytes of one PLY element at least: of a list, its length."""
-    try:
-        return sum(_PLY_SIZES[words[1] if words[0] == "list" else words[0]] for words in properties)
-    except (KeyError, IndexError):
-        raise ValueError(f"broken PLY header: unknown type among {properties}") from None
-
-
-def _read_pcd(path: Path) -> PointCloud:
-    lines, start = _header_lines(path, "DATA")
-    header = {words[0]: words[1:] for words in lines}
-    fields = header.get("FIELDS", [])
-    if not {"x", "y", "z"} <= set(fields):
-        raise ValueError(f"expected fields x, y and z, got {', '.join(fields) or 'none'}")
-    try:
-        sizes = [int(size) for size in header["SIZE"]]
-        counts = [int(count) for count in header.get("COUNT", ["1"] * len(sizes))]
-        width, height = int(header["WIDTH"][0]), int(header["HEIGHT"][0])
-        points, kind = int(header.get("POINTS", [str(width * height)])[0]), header["DATA"][0]
-        point_size = sum(size * count for size, count in zip(sizes, counts, strict=True))
-    except (KeyError, IndexError, ValueError):
-        raise ValueError("broken PCD header: expected SIZE, COUNT, WIDTH, HEIGHT, POINTS and DATA") from None
-    if kind == "ascii":
-        _check_ascii(path, start, points, "points")
-    elif kind == "binary":
-        _check_bytes(path, start, points * point_size, f"{points} points")
-    else:
-        with path.open("rb") as file:
-            file.seek(start)
-            packed = int.from_bytes(file.read(8)[:4], "little")
-        _check_bytes(path, start, 8 + packed, f"{points} points")
-    kinds = dict(zip(fields, zip(header.get("TYPE", []), sizes, strict=False), strict=False))
-    wide = any(kinds.get(axis) == ("F", 8) for axis in "xyz")
-    cloud = _read_wide_pcd(path, points) if wide else _read_with_open3d(path, points)
-    camera = fit_camera(cloud.points, width, height)
+def _read_scan(path: Path) -> PointCloud:
+    """A PLY or PCD file; an organised one with the camera that explains it, if one does."""
+    scan = read_ply(path) if path.suffix.lower() == ".ply" else read_pcd(path)
+    cloud = _cloud(path, scan.points, scan.colors)
+    camera = fit_camera(cloud.points, scan.width, scan.height)
     return cloud if camera is None else dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
-
-
-def _check_bytes(path: Path, start: int, needed: int, what: str) -> None:
-    have = os.path.getsize(path) - start
-    if have < needed:
-        raise ValueError(f"truncated: {what} need {needed} bytes after the header, got {have}")
-
-
-def _check_ascii(path: Path, start: int, needed: int, what: str) -> None:
-    with path.open("rb") as file:
-        file.seek(start)
-        have = sum(1 for line in file if line.strip())
-    if have < needed:
-        raise ValueError(f"truncated: expected {needed} {what} after the header, got {have}")
-
-
-def _read_wide_pcd(path: Path, expected: int) -> PointCloud:
-    """The same for coordinates of 64 bits, which Open3D's older reader takes for zeros."""
-    import open3d as o3d
-
-    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
-        cloud = o3d.t.io.read_point_cloud(path, format="pcd")
-    points = cloud.point.positions.numpy() if "positions" in cloud.point else np.empty((0, 3))
-    if len(points) != expected:
-        raise ValueError(f"broken: expected {expected} points, could read {len(points)}")
-    colors = cloud.point.colors.numpy() if "colors" in cloud.point else None
-    return _cloud(path, points, colors if colors is not None and colors.dtype == np.uint8 else None)
-
-
-def _read_with_open3d(path: Path, expected: int, color_type: str = "uchar") -> PointCloud:
-    """Read a file whose header promises ``expected`` points, and colours of a type of PLY."""
-    if expected == 0:
-        return PointCloud(np.empty((0, 3), np.float32))
-    import open3d as o3d
-
-    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
-        cloud = o3d.io.read_point_cloud(path, format=path.suffix.lower()[1:])
-    if len(cloud.points) != expected:
-        raise ValueError(f"broken: expected {expected} points, could read {len(cloud.points)}")
-    colors = np.asarray(cloud.colors)
-    rgb = _bytes_of(colors * 255, color_type) if len(colors) == expected else None
-    return _cloud(path, np.asarray(cloud.points), rgb)
-
-
-def _bytes_of(colors: NDArray[np.float64], kind: str) -> NDArray[np.uint8]:
-    """Colours as a PLY file has them, from 0 to 255, in 16 bits, or as fractions, from 0 to 255."""
-    if kind in ("ushort", "uint16"):
-        colors = colors / 257
-    elif kind in ("float", "float32", "double", "float64") and colors.max(initial=0) <= 1:
-        colors = colors * 255
-    return colors.round().clip(0, 255).astype(np.uint8)
 
 
 def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:

@@ -127,11 +127,16 @@ def _colors(table: NDArray[Any]) -> NDArray[np.uint8] | None:
     names = table.dtype.names or ()
     packed_name = next((name for name in ("rgb", "rgba") if name in names), None)
     if packed_name is not None:
-        packed = table[packed_name].astype(np.uint32).reshape(-1)
-        return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], 1).astype(np.uint8)
+        return packed_colors(table[packed_name].reshape(-1))
     if "r" in names:
         return np.stack([table[name].reshape(-1) for name in "rgb"], 1).astype(np.uint8)
     return None
+
+
+def packed_colors(packed: NDArray[Any]) -> NDArray[np.uint8]:
+    """(N, 3) uint8 RGB of (N,) integers 0xRRGGBB, whose upper byte does not count."""
+    packed = packed.astype(np.uint32)
+    return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], 1).astype(np.uint8)
 
 
 def fit_camera(points: NDArray[Any], width: int, height: int, tolerance: float = 0.75) -> Camera | None:

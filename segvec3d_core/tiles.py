@@ -202,6 +202,8 @@ class _Cut:
 
     def add(self, chunk: PointCloud) -> None:
         """Put the points of a chunk with the tiles that see them."""
+        if not len(chunk):  # it says nothing of colours, either
+            return
         up = np.array([0, 0, 1], np.float32) if chunk.up is None else chunk.up
         if self.colored is None:
             self.up, self.colored = up, chunk.colors is not None
@@ -265,7 +267,9 @@ def _segment_tile(
         model = _loaded(str(model))
     points = np.ascontiguousarray(records["point"])
     colors = np.ascontiguousarray(records["color"]) if colored else None
-    scene = model.segment(PointCloud(points, colors, up=up), config)
+    # How large a thing is shows once its parts are joined.
+    any_size = replace(config, min_object_size=0.0, max_object_size=float("inf"))
+    scene = model.segment(PointCloud(points, colors, up=up), any_size)
     inside = _inside(points, key, tiling, up)
     angles = np.pi * np.arange(DIRECTIONS) / (DIRECTIONS / 2)
     directions = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32) @ _level(up)
@@ -308,7 +312,7 @@ def _stitched(cut: _Cut, parts: dict[Key, list[Part]], config: SegmentationConfi
     for part, at in zip(everything, group, strict=True):
         members.setdefault(int(at), []).append(part)
     whole = {at: _joined(some, cut.up) for at, some in members.items()}
-    kept = [at for at, item in whole.items() if item.point_count >= config.min_points]
+    kept = [at for at, item in whole.items() if item.point_count >= config.min_points and _fits(item, config)]
     kept.sort(key=lambda at: (whole[at].kind != "object", -whole[at].point_count, at))
     number = np.full(len(everything) + 1, -1, np.int32)
     number[kept] = np.arange(len(kept))
@@ -320,6 +324,11 @@ def _stitched(cut: _Cut, parts: dict[Key, list[Part]], config: SegmentationConfi
         at = np.where(local >= 0, first[key] + local, len(everything))
         labels[records["index"][inside]] = of_part[at[inside]]
     return Scene(labels, tuple(whole[at] for at in kept), up=cut.up)
+
+
+def _fits(item: SceneObject, config: SegmentationConfig) -> bool:
+    """Whether its longest edge is within the limits for objects."""
+    return item.kind != "object" or config.min_object_size <= item.box.size.max() <= config.max_object_size
 
 
 def _groups(cut: _Cut, parts: dict[Key, list[Part]], first: dict[Key, int], count: int) -> NDArray[np.int64]:

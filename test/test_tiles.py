@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core import PointCloud, SegVec3D
 from segvec3d_core.checkpoint import shipped_path
+from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.metrics import adjusted_rand_index, contingency
 from segvec3d_core.simulate.scan import simulate_scan
@@ -106,6 +107,26 @@ def test_points_that_are_none_belong_to_nothing_and_an_empty_scan_is_empty(block
     nothing = segment_tiles("weights", [PointCloud(np.full((5, 3), np.nan, np.float32))])
     assert len(nothing) == 0
     assert nothing.labels.tolist() == [-1] * 5
+
+
+def test_limits_hold_for_whole_things_not_for_their_parts(room):
+    cloud, _ = room
+    model = SegVec3D.load(device="cpu")
+    everything = segment_tiles(model, [cloud], Tiling(2.0, 0.5))
+    longest = sorted(float(item.box.size.max()) for item in everything.objects if item.kind == "object")
+    low, high = longest[2], longest[-2]
+    limits = SegmentationConfig(min_object_size=low, max_object_size=high)
+    some = segment_tiles(model, [cloud], Tiling(2.0, 0.5), limits)
+    kept = sorted(float(item.box.size.max()) for item in some.objects if item.kind == "object")
+    assert kept == [size for size in longest if low <= size <= high]
+
+
+def test_an_empty_chunk_says_nothing(blocks):
+    cloud, _ = blocks
+    nothing = PointCloud(np.empty((0, 3), np.float32))
+    plain = segment_tiles("weights", [cloud], Tiling(4.0, 0.5))
+    for order in ([nothing, cloud], [cloud, nothing]):
+        np.testing.assert_array_equal(segment_tiles("weights", order, Tiling(4.0, 0.5)).labels, plain.labels)
 
 
 def test_chunks_that_do_not_belong_together_are_refused(blocks):

@@ -138,7 +138,7 @@ class FrameFolder(Sequence[Frame]):
 
 def natural_key(name: str) -> list[Any]:
     """A sort key that puts learn2 before learn10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def read_camera(path: str | Path) -> tuple[Camera, float]:

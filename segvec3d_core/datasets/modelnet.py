@@ -153,7 +153,8 @@ def read_off(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         raise ValueError(f"{path}: a damaged OFF mesh: {error}") from None
     table = np.array(triangles, np.int64).reshape(-1, 3)
     if len(table) and not 0 <= table.min() <= table.max() < vertices:
-        raise ValueError(f"{path}: a face names vertex {table.max()} of {vertices}")
+        wrong = table.max() if table.max() >= vertices else table.min()
+        raise ValueError(f"{path}: a face names vertex {wrong} of {vertices}")
     return points, table
 
 

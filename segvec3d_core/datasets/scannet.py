@@ -188,15 +188,17 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _integers(path: Path, key: str) -> NDArray[np.int64]:
+    values = _json(path)
     try:
-        return np.asarray(_json(path)[key], np.int64).reshape(-1)
-    except (KeyError, TypeError, OverflowError):
+        return np.asarray(values[key], np.int64).reshape(-1)
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(f"{path}: expected {key} to be a list of integers") from None
 
 
 def _groups(path: Path) -> list[tuple[str, list[int]]]:
     """Label and segments of each annotated entity."""
+    values = _json(path)
     try:
-        return [(str(group["label"]), [int(s) for s in group["segments"]]) for group in _json(path)["segGroups"]]
-    except (KeyError, TypeError):
+        return [(str(group["label"]), [int(s) for s in group["segments"]]) for group in values["segGroups"]]
+    except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path}: expected segGroups with label and segments") from None
