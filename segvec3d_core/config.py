@@ -69,6 +69,14 @@ class SegmentationConfig:
             corner = getattr(self, name)
             if corner is not None and len(corner) != 3:
                 raise ValueError(f"{name}: expected x, y, z, got {corner}")
+        for low, high in (("min_range", "max_range"), ("min_object_size", "max_object_size")):
+            if not 0 <= getattr(self, low) <= getattr(self, high):
+                raise ValueError(f"{low}: expected 0 to {high}, got {getattr(self, low)} and {getattr(self, high)}")
+        corners = zip(self.crop_min or (), self.crop_max or (), strict=False)
+        if not all(low <= high for low, high in corners):
+            raise ValueError(f"crop_min: expected no more than crop_max, got {self.crop_min} and {self.crop_max}")
+        if not self.min_score <= 1:
+            raise ValueError(f"min_score: expected at most 1, got {self.min_score}")
         if self.clustering not in get_args(ClusteringMethod):
             known = ", ".join(get_args(ClusteringMethod))
             raise ValueError(f"clustering: expected one of {known}, got {self.clustering!r}")

@@ -51,11 +51,14 @@ class View:
             T_cloud_frame: (4, 4), takes the frame's coordinates to the cloud's.
 
         Raises:
-            ValueError: not a (4, 4) matrix.
+            ValueError: not a (4, 4) matrix of a rotation and a translation.
         """
-        T = np.asarray(T_cloud_frame, np.float64)
+        T = np.array(T_cloud_frame, np.float64)
         if T.shape != (4, 4):
             raise ValueError(f"T_cloud_frame: expected shape (4, 4), got {T.shape}")
+        R = T[:3, :3]
+        if not (np.isfinite(T).all() and np.allclose(R @ R.T, np.eye(3), atol=1e-3) and np.linalg.det(R) > 0):
+            raise ValueError("T_cloud_frame: expected a rotation and a translation, got another matrix")
         return cls(T[:3, 3], T[:3, 0], T[:3, 2])
 
     @classmethod

@@ -64,8 +64,10 @@ class Camera:
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"camera: expected a positive image size, got {self.width} x {self.height}")
-        if not (self.fx > 0 and self.fy > 0):
+        if not (0 < self.fx < np.inf and 0 < self.fy < np.inf):
             raise ValueError(f"camera: expected positive focal lengths, got fx={self.fx}, fy={self.fy}")
+        if not np.isfinite([self.cx, self.cy]).all():
+            raise ValueError(f"camera: expected a finite principal point, got cx={self.cx}, cy={self.cy}")
 
     def project(self, points: Float32) -> Float32:
         """Project (N, 3) points of the optical frame to (N, 2) pixels; NaN for points not in front."""
@@ -140,6 +142,8 @@ class PointCloud:
         Raises:
             ValueError, TypeError: an image of the wrong size or type, or ``up`` of no length.
         """
+        if not 0 < depth_scale < np.inf:
+            raise ValueError(f"depth_scale: expected a positive number of metres, got {depth_scale}")
         depth = _array("depth", depth, np.asarray(depth).dtype.type, (camera.height, camera.width))
         z = depth.astype(np.float32) * (np.float32(depth_scale) if depth.dtype.kind in "iu" else np.float32(1))
         z = np.where(np.isfinite(z) & (z > 0), z, np.float32(np.nan))

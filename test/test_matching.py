@@ -156,6 +156,19 @@ def test_the_answer_says_whose_left_and_what_is_not_there():
     assert notes("the ball on the banana") == ("no 'banana' is there",)
 
 
+@pytest.mark.parametrize("T", [np.full((4, 4), np.nan), np.zeros((4, 4)), np.diag([-1.0, 1, 1, 1]), np.eye(3)])
+def test_a_view_needs_a_pose(T):
+    with pytest.raises(ValueError, match="T_cloud_frame: expected"):
+        View.of_frame(T)
+
+
+def test_a_view_keeps_its_own_copy_of_the_pose():
+    T = np.eye(4)
+    view = View.of_frame(T)
+    T[:3, 3] = 9
+    assert view.origin.tolist() == [0, 0, 0]
+
+
 def test_an_empty_scene_answers_nothing():
     empty = Scene(np.zeros(0, np.int32), (), {}, CAMERA, UP)
     for text in ("the mug", "the biggest mug", "the mug left of the box", "the mug between the cup and the box"):

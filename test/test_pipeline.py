@@ -212,6 +212,10 @@ def test_every_clustering_finds_objects(model, frames, method):
     ("values", "words"),
     [
         ({"voxel_size": 0.0}, "voxel_size: expected 0.0001 to 1000 m, got 0.0"),
+        ({"min_range": 5.0, "max_range": 1.0}, "min_range: expected 0 to max_range, got 5.0 and 1.0"),
+        ({"max_object_size": float("nan")}, "min_object_size: expected 0 to max_object_size"),
+        ({"crop_min": (0, 0, 2), "crop_max": (1, 1, 1)}, "crop_min: expected no more than crop_max"),
+        ({"min_score": 2.0}, "min_score: expected at most 1, got 2.0"),
         ({"voxel_size": float("inf")}, "voxel_size"),
         ({"max_voxels": 7}, "max_voxels: expected at least 100, got 7"),
         ({"crop_min": (1, 2)}, "crop_min: expected x, y, z"),

@@ -69,7 +69,16 @@ def test_integer_depth_is_scaled_and_zero_is_no_return():
     assert np.isnan(cloud.points[1]).all()
 
 
-@pytest.mark.parametrize("arguments", [(0, 2, 1, 1, 0, 0), (2, 2, 0, 1, 0, 0), (2, 2, 1, float("nan"), 0, 0)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (0, 2, 1, 1, 0, 0),
+        (2, 2, 0, 1, 0, 0),
+        (2, 2, 1, float("nan"), 0, 0),
+        (2, 2, 1, float("inf"), 0, 0),
+        (2, 2, 1, 1, float("nan"), 0),
+    ],
+)
 def test_a_camera_that_cannot_be_is_refused(arguments):
     with pytest.raises(ValueError, match="camera"):
         Camera(*arguments)
