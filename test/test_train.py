@@ -259,6 +259,17 @@ def test_the_alignment_learns_which_of_two_things_a_text_means(form, tmp_path):
     SegVec3D(PointAttention(SMALL), lesson.alignment, device="cpu").save(tmp_path / "start.safetensors")
     further = Lesson(rows, text, AlignmentTraining(tmp_path, start=tmp_path / "start.safetensors", batch=24, **form))
     assert further.loss().item() < before
+    plan = AlignmentTraining(tmp_path, start=tmp_path / "start.safetensors", batch=24, steps=3, **form)
+
+    def learned(keep: float) -> Lesson:
+        lesson = Lesson(rows, text, replace(plan, keep=keep))
+        lesson.learn()
+        return lesson
+
+    alone, mixed = learned(0.0), learned(0.5)
+    for name, value in mixed.alignment.state_dict().items():
+        between = (alone.alignment.state_dict()[name] + alone.begun[name]) / 2
+        torch.testing.assert_close(value, between)
     asked = ask(lesson.alignment.eval(), text, rows, rng)
     assert asked.hits.mean() > asked.chance.mean() + 0.15
 
@@ -293,8 +304,8 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=2,
         frames=None,
-        start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), without=None,
-        learning_rate=None, max_voxels=None,
+        start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), alignment_keep=0.4,
+        without=None, learning_rate=None, max_voxels=None,
     )  # fmt: skip
     assert run(args) == 0
     model, shipped = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu").info
@@ -303,6 +314,7 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert model.info["grouping"]["start"]["steps"] == shipped["grouping"]["steps"]
     assert model.info["alignment"]["instances"] > 0
     assert model.info["alignment"]["start"]["steps"] == shipped["alignment"]["steps"]
+    assert model.info["alignment"]["kept"] == 0.4
     assert run(Namespace(**{**vars(args), "stage": "calibration", "validation_scenes": 3})) == 0
     again = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
     kept, before = again.alignment.state_dict(), model.alignment.state_dict()
@@ -339,12 +351,19 @@ def test_a_stage_that_learns_nothing_by_steps_takes_no_learning_rate(stage, tmp_
     assert f"--learning-rate: --stage {stage} takes no steps" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("keep", "start"), [("0.5", []), ("1", ["--alignment-start", str(shipped_path())])])
+def test_only_a_part_of_weights_begun_with_can_be_kept(keep, start, tmp_path, capsys):
+    assert main(["train", "--output", str(tmp_path), "--alignment-keep", keep, *start]) != 0
+    assert "--alignment-keep: expected 0 to 1 of the weights of --alignment-start" in capsys.readouterr().err
+
+
 def test_the_alignment_waits_for_the_grouping(tmp_path):
     """Its instances would be those of random weights."""
     save_checkpoint(replace(load_checkpoint(shipped_path()), record={}), tmp_path / "backbone.safetensors")
     args = Namespace(
         output=str(tmp_path), cache=None, seed=0, workers=0, threads=1, stage="alignment", validation_scenes=None,
         without=None, alignment_scenes=1, alignment_steps=1, grouping_start=None, alignment_start=None,
+        alignment_keep=None,
     )  # fmt: skip
     with pytest.raises(ValueError, match="cannot group yet, run --stage grouping first"):
         run(args)

@@ -184,6 +184,10 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
         "--language", dest="run", action="store_const", const=("language", "evaluate"),
         help="ask for things on --limit simulated tables (default: 100), without PATH",
     )  # fmt: skip
+    group.add_argument(
+        "--wide", action="store_true",
+        help="of --language: things of every kind that the simulator makes, warped ones too, not of the first edition",
+    )  # fmt: skip
     group.add_argument("--pictures", metavar="DIR", help="of --language: draw right and wrong answers there")
     group.add_argument(
         "--held-out", dest="run", action="store_const", const=("held_out", "evaluate"),
@@ -271,6 +275,10 @@ def _train(commands: Any) -> None:
         parser.add_argument(
             f"--{stage}-start", metavar="FILE", help=f"begin the {stage} stage with that of these weights"
         )
+    parser.add_argument(
+        "--alignment-keep", type=float, metavar="SHARE",
+        help="mix what the alignment stage has learned with this share of the weights it began with",
+    )  # fmt: skip
     parser.add_argument(
         "--without", metavar="NOUNS", help="categories that the alignment never sees, by commas: hammer,teapot"
     )

@@ -267,20 +267,22 @@ def _bench_clouds(path: str, count: int) -> list[PointCloud]:
 
 
 def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
-    from segvec3d_core.simulate import simulate_frame
+    from segvec3d_core.simulate import first_edition, simulate_frame
 
-    return [
-        simulate_frame(np.random.default_rng([0, number]), "table", width, height, whole=0).cloud()
-        for number in progress(range(count), "simulating")
-    ]
+    with first_edition():
+        return [
+            simulate_frame(np.random.default_rng([0, number]), "table", width, height, whole=0).cloud()
+            for number in progress(range(count), "simulating")
+        ]
 
 
 def _simulated_scan(count: int) -> PointCloud:
     """A fused scan of one room with so many points: each a point of a simulated one, moved by a few millimetres."""
-    from segvec3d_core.simulate.scan import simulate_scan
+    from segvec3d_core.simulate import first_edition, simulate_scan
 
     rng = np.random.default_rng(0)
-    scan = simulate_scan(rng)[0]
+    with first_edition():
+        scan = simulate_scan(rng)[0]
     rows = rng.integers(0, len(scan), count)
     points = scan.points[rows] + np.float32(0.003) * rng.standard_normal((count, 3), np.float32)
     return PointCloud(points, None if scan.colors is None else scan.colors[rows], up=scan.up)

@@ -14,6 +14,7 @@ from segvec3d_core.io import write_json
 from segvec3d_core.metrics import HitRate
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.quiz import PIXELS, hits
+from segvec3d_core.simulate import first_edition
 
 HELD_OUT = ("hammer", "teapot", "lamp", "shoe", "guitar", "sink", "bicycle", "plant", "toaster", "clock")
 """The ten names; the simulator makes no bicycle, so that nothing is rightly called so."""
@@ -23,6 +24,11 @@ SCENES = 30
 
 def evaluate(args: Namespace) -> int:
     """Let the model choose among ten names for things of these kinds, and print how often it is right."""
+    with first_edition():
+        return _evaluate(args)
+
+
+def _evaluate(args: Namespace) -> int:
     count = at_least("--limit", SCENES if args.limit is None else args.limit, 1)
     model, config = load_model(args), configuration(args)
     without = set(model.info.get("alignment", {}).get("without", ()))

@@ -8,6 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from segvec3d_core.io import write_json
 from segvec3d_core.metrics import HitRate
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.quiz import ABSENT, Outcome, Quiz, ask, summarize
+from segvec3d_core.simulate import first_edition
 from segvec3d_core.types import Scene, SceneObject
 from segvec3d_core.zeroshot import class_vectors, classify
 
@@ -33,6 +35,11 @@ CROWD, TIMED = 50, 30
 
 def evaluate(args: Namespace) -> int:
     """Ask the model about simulated scenes that training never saw, and print how it answers by kind of question."""
+    with nullcontext() if args.wide else first_edition():
+        return _evaluate(args)
+
+
+def _evaluate(args: Namespace) -> int:
     count = at_least("--limit", SCENES if args.limit is None else args.limit, 1)
     model, config = load_model(args), configuration(args)
     model.warm_up()

@@ -22,10 +22,10 @@ SQUARE = 1.5
 
 
 def nouns() -> list[str]:
-    """Names of what the simulator makes."""
-    from segvec3d_core.simulate import FAMILIES
+    """Names of what the simulator makes, in the edition at hand."""
+    from segvec3d_core.simulate import families
 
-    return sorted({family.category for family in FAMILIES} - {"thing"})
+    return sorted({family.category for family in families()} - {"thing"})
 
 
 def table_frame(rng: Generator) -> SimulatedFrame:
@@ -48,8 +48,8 @@ def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> Simula
     builder = Builder()
     add_shell(rng, builder, 3.6, 3.6, 2.5, 0.0, (0, 1, 2, 3), True)
     heights = HeightMap(-SQUARE / 2, -SQUARE / 2, SQUARE, SQUARE, 0.005)
-    families = [[f for f in simulate.FAMILIES if f.category == noun] for noun in named]
-    fillers = [f for f in simulate.FAMILIES if f.category not in named and f.place != "floor"]
+    families = [[f for f in simulate.families() if f.category == noun] for noun in named]
+    fillers = [f for f in simulate.families() if f.category not in named and f.place != "floor"]
     for among in rng.permutation(np.arange(len(families) + others)):
         choice = families[among] if among < len(families) else fillers
         model = simulate.make_object(rng, choice[int(rng.integers(len(choice)))])

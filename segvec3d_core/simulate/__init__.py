@@ -1,16 +1,17 @@
 """Seeded synthetic scenes seen by a depth camera: for training, the demo and the tests."""
 
 from .noise import SENSORS, Sensor
-from .objects import COLORS, ObjectInfo, ObjectModel, make_object, sample_object
+from .objects import COLORS, ObjectInfo, ObjectModel, families, first_edition, make_object, sample_object
 from .preview import write_preview
 from .scan import simulate_scan
 from .scenes import LAYOUTS, Entity, Layout, SceneModel, sample_scene
 from .sensor import SimulatedFrame, View, look_at, render, sample_camera, sample_view, simulate_frame
-from .shapes import FAMILIES, Family
+from .shapes import FAMILIES, FIRST_EDITION, Family
 from .vocabulary import NOUNS, Noun
 
 __all__ = [
-    "COLORS", "FAMILIES", "LAYOUTS", "NOUNS", "SENSORS", "Entity", "Family", "Layout", "Noun", "ObjectInfo",
-    "ObjectModel", "SceneModel", "Sensor", "SimulatedFrame", "View", "look_at", "make_object", "render",
-    "sample_camera", "sample_object", "sample_scene", "sample_view", "simulate_frame", "simulate_scan", "write_preview",
+    "COLORS", "FAMILIES", "FIRST_EDITION", "LAYOUTS", "NOUNS", "SENSORS", "Entity", "Family", "Layout", "Noun",
+    "ObjectInfo", "ObjectModel", "SceneModel", "Sensor", "SimulatedFrame", "View", "families", "first_edition",
+    "look_at", "make_object", "render", "sample_camera", "sample_object", "sample_scene", "sample_view",
+    "simulate_frame", "simulate_scan", "write_preview",
 ]  # fmt: skip

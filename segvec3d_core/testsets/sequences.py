@@ -18,7 +18,18 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..simulate import Entity, SceneModel, Sensor, View, look_at, raster, render, sample_camera, sample_scene
+from ..simulate import (
+    Entity,
+    SceneModel,
+    Sensor,
+    View,
+    first_edition,
+    look_at,
+    raster,
+    render,
+    sample_camera,
+    sample_scene,
+)  # fmt: skip
 from ..simulate.meshes import Mesh, box
 from ..simulate.objects import material_row
 from ..simulate.placing import EMPTY, HeightMap, make_body, settle, yaw
@@ -140,7 +151,8 @@ class Event:
 def _laid(rng: Generator, spec: SequenceSpec) -> SceneModel:
     """A scene as specified: a support too small for so many things is drawn again."""
     while True:
-        scene = sample_scene(rng, spec.layout, spec.objects)
+        with first_edition():
+            scene = sample_scene(rng, spec.layout, spec.objects)
         things = [e for e in scene.entities if e.kind == "object" and e.size.max() <= FURNITURE_SIZE]
         if spec.objects is None or len(things) >= min(spec.objects, LAID):
             return scene

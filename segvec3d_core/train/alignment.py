@@ -35,6 +35,8 @@ class AlignmentTraining:
         looks, paper: form of the alignment, see ``AlignmentConfig``.
         without: categories that are left out, to see how they are named by weights that never saw one.
         start: weights whose alignment to begin with instead of random ones, or None.
+        keep: share of these that the learned ones are mixed with in the end: new scenes are learned, and less of what
+            the earlier ones taught is lost (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
     """
 
     output: Path
@@ -50,6 +52,7 @@ class AlignmentTraining:
     paper: bool = False
     without: tuple[str, ...] = ()
     start: Path | str | None = None
+    keep: float = 0.0
 
 
 def _left_out(row: Described3D, nouns: tuple[str, ...]) -> bool:
@@ -87,6 +90,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
         "steps": plan.steps,
         "seconds": round(time.perf_counter() - started),
         **origin(plan.start, "alignment"),
+        "kept": plan.keep,
         "history": history,
         "validation": figures,
     }

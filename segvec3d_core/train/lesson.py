@@ -111,13 +111,15 @@ class Lesson:
         self.alignment = Alignment(AlignmentConfig(features=features, looks=plan.looks, paper=plan.paper))
         if plan.start is not None:
             load_checkpoint(Path(plan.start)).fill("alignment", self.alignment)
+        self.begun = {name: value.clone() for name, value in self.alignment.state_dict().items()}
         # Rare kinds are seen as often as half-common ones: sample by the root of the frequency.
         kind_of = np.unique([row.info["category"] for row in rows], return_inverse=True)[1]
         weight = 1 / np.sqrt(np.bincount(kind_of))[kind_of]
         self.weight = weight / weight.sum()
 
     def learn(self) -> list[dict[str, float]]:
-        """Take all steps; returns the running mean of the loss every 500 steps."""
+        """Take all steps, then mix in what is kept of the start; returns the running mean of the loss every 500
+        steps."""
         plan, history, mean = self.plan, [], None
         optimizer = torch.optim.AdamW(self.alignment.parameters(), lr=plan.learning_rate, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
@@ -133,6 +135,9 @@ class Lesson:
                 if (step + 1) % 500 == 0 or step + 1 == plan.steps:
                     history.append({"step": step + 1, "align": round(mean, 4)})
                     journal.write(json.dumps(history[-1]) + "\n")
+        if plan.keep:
+            learned = self.alignment.state_dict()
+            self.alignment.load_state_dict({n: torch.lerp(v, self.begun[n], plan.keep) for n, v in learned.items()})
         return history
 
     def loss(self) -> Tensor:

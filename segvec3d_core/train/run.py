@@ -81,6 +81,9 @@ def _check_starts(args: Namespace) -> None:
         if stage not in checkpoint.record:
             raise ValueError(f"--{stage}-start: {path} tells of no training of the {stage}")
         checkpoint.fill(stage, module)
+    keep = args.alignment_keep
+    if keep is not None and not (0 <= keep < 1 and args.alignment_start is not None):
+        raise ValueError(f"--alignment-keep: expected 0 to 1 of the weights of --alignment-start, got {keep}")
 
 
 def run(args: Namespace) -> int:
@@ -89,7 +92,7 @@ def run(args: Namespace) -> int:
     Args:
         args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
             stage, labels, grouping_scenes, grouping_steps, grouping_start, alignment_scenes, alignment_steps,
-            alignment_start, validation_scenes, without; None stands for the default.
+            alignment_start, alignment_keep, validation_scenes, without; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
@@ -166,7 +169,7 @@ def _align(args: Namespace, backbone: Path) -> None:
         raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
     options = _given(
         scenes=args.alignment_scenes, steps=args.alignment_steps, start=args.alignment_start,
-        without=_left_out(args.without),
+        keep=args.alignment_keep, without=_left_out(args.without),
     )  # fmt: skip
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
