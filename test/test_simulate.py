@@ -14,6 +14,7 @@ from segvec3d_core.simulate import (
     LAYOUTS,
     SceneModel,
     SimulatedFrame,
+    first_edition,
     look_at,
     render,
     sample_scene,
@@ -180,8 +181,14 @@ def test_perfect_depth_of_a_table_is_the_distance_to_its_plane() -> None:
     assert np.allclose(frame.up, [0, 0, -1], atol=1e-6)
 
 
+def lone_table() -> SceneModel:
+    """A table with nothing on it, in a room in which nothing stands before it."""
+    with first_edition():
+        return replace(table_scene(np.random.default_rng(1), 0, background=True), workspace=None)
+
+
 def test_a_table_is_a_surface_when_only_its_top_is_seen_and_an_object_as_a_whole() -> None:
-    scene = replace(table_scene(np.random.default_rng(1), 0, background=True), workspace=None)
+    scene = lone_table()
     camera = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
     for eye, target, kind in (([0.0, 0.01, 0.8], [0.0, 0, 0], "surface"), ([0.0, -1.9, 0.6], [0, 0, -0.3], "object")):
         view = look_at(np.array(eye), np.array(target, float), 0.0)
@@ -191,7 +198,7 @@ def test_a_table_is_a_surface_when_only_its_top_is_seen_and_an_object_as_a_whole
 
 def test_a_table_that_is_all_that_a_robot_keeps_is_what_things_stand_on() -> None:
     """Seen as a whole it is an object; with all cut off that lies around it, it is what bounds the view."""
-    scene = replace(table_scene(np.random.default_rng(1), 0, background=True), workspace=None)
+    scene = lone_table()
     camera = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
     view = look_at(np.array([0.0, -1.9, 0.6]), np.array([0.0, 0.0, -0.3]), 0.0)
     kinds = []

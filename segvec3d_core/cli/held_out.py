@@ -8,13 +8,12 @@ from collections import Counter
 import numpy as np
 
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
-from segvec3d_core.cli.simulated import floor_frame, known_things, nouns
+from segvec3d_core.cli.simulated import first_edition, floor_frame, known_things, nouns
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.io import write_json
 from segvec3d_core.metrics import HitRate
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.quiz import PIXELS, hits
-from segvec3d_core.simulate import first_edition
 
 HELD_OUT = ("hammer", "teapot", "lamp", "shoe", "guitar", "sink", "bicycle", "plant", "toaster", "clock")
 """The ten names; the simulator makes no bicycle, so that nothing is rightly called so."""

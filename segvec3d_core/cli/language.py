@@ -16,14 +16,13 @@ import numpy as np
 
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
 from segvec3d_core.cli.gallery import Gallery
-from segvec3d_core.cli.simulated import known_things, nouns, table_frame
+from segvec3d_core.cli.simulated import first_edition, known_things, nouns, table_frame
 from segvec3d_core.datasets.modelnet import modelnet
 from segvec3d_core.datasets.scanobjectnn import scanobjectnn
 from segvec3d_core.io import write_json
 from segvec3d_core.metrics import HitRate
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.quiz import ABSENT, Outcome, Quiz, ask, summarize
-from segvec3d_core.simulate import first_edition
 from segvec3d_core.types import Scene, SceneObject
 from segvec3d_core.zeroshot import class_vectors, classify
 

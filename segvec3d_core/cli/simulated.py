@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,13 @@ LEAST_PIXELS = 20
 """What shows less of itself is nobody's business."""
 SQUARE = 1.5
 """Edge of the piece of floor on which named things stand, metres."""
+
+
+def first_edition() -> AbstractContextManager[None]:
+    """Within it scenes hold what they did when they were fixed, see ``simulate.first_edition``."""
+    from segvec3d_core.simulate import first_edition
+
+    return first_edition()
 
 
 def nouns() -> list[str]:
