@@ -121,7 +121,7 @@ class MapTracker:
             reason = f"time was set back by {-ahead:.3f} s"
         elif ahead > AHEAD + now - self._arrived:
             reason = f"time was set {ahead:.3f} s ahead"
-        if reason and latest is not None:
+        if reason and (latest is not None or len(self.map)):
             before, self._elsewhere = self._elsewhere, (frame, stamp)
             if before is None or before[0] != frame or stamp < before[1]:
                 self.odd += 1

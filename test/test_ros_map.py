@@ -166,6 +166,21 @@ def test_a_single_odd_cloud_does_not_cost_the_map(seconds: float, frame: str) ->
     assert (tracker.map.first_seen(), tracker.odd, tracker.jumps, told) == (before, 2, 0, [])
 
 
+def test_a_single_cloud_in_another_frame_does_not_cost_a_map_that_was_loaded(tmp_path: Path) -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.call(MapFile, "save_map", path=str(tmp_path / "map.npz"))
+    cloud = frame_cloud()
+    scene = StandInModel().segment(cloud)
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig()), print)
+    tracker.load(str(tmp_path / "map.npz"))
+    with pytest.raises(ValueError, match="clouds come in frame 'another_camera'"):
+        tracker.update(scene, cloud, SECOND, "another_camera")
+    assert len(tracker.map) == 3
+    tracker.update(scene, cloud, 2 * SECOND, FRAME)
+    assert len(tracker.map) == 3
+
+
 def test_a_result_of_another_time_is_no_answer_to_who_wants_a_fresh_one() -> None:
     with mapping_robot() as robot:
         look(robot, 100.0, 100.5)
