@@ -218,7 +218,7 @@ def _read_text(path: Path) -> PointCloud:
     colors = table[:, 3:6] if table.shape[1] >= 6 else None
     if colors is not None and not ((colors >= 0) & (colors <= 255) & (colors == np.round(colors))).all():
         raise ValueError("expected r g b as whole numbers from 0 to 255 in columns 4 to 6")
-    if colors is not None and colors.max() <= 1 and len(colors) > 1:
+    if colors is not None and 0 < colors.max() <= 1 and len(colors) > 1:
         raise ValueError("expected r g b from 0 to 255 in columns 4 to 6, got none above 1: fractions, or normals?")
     return _cloud(path, table[:, :3], None if colors is None else colors.astype(np.uint8))
 

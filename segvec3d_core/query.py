@@ -174,7 +174,8 @@ def _plural(noun: str) -> bool:
 def _thing(text: str, depth: int) -> Thing:
     """Read a noun phrase with all that hangs on it."""
     text, denied = _exception(text) if depth == 0 else (text, "")
-    text = w.PART_OF_SUPPORT.sub("on ", text)
+    if depth == 0:  # not of what is denied: it may lie elsewhere on the same table
+        text = w.PART_OF_SUPPORT.sub("on ", text)
     text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", _bare(text))
     head, superlative = _side(text)
     relations: list[Relation] = []

@@ -196,7 +196,7 @@ RELATION = re.compile(
 AND_RELATION = re.compile(rf"(?:,| and|, and| but)(?: is| are)? ((?:not )?(?:{_any(RELATIONS)}) )")
 _SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{_any(SUPPORTS + VIEWER)})"
 PART_OF_SUPPORT = re.compile(
-    rf"\b(?:in|at|on|near|by) the (?:very )?(?:middle|centre|center|edge|corner|end|side|rim|surface|top) "
+    rf"(?<!not )\b(?:in the (?:very )?(?:middle|centre|center)|on the (?:edge|corner|end|side|surface|top)) "
     rf"of (?={_SUPPORT}\b)(?!(?:the )?(?:{_any(VIEWER)})\b)"
 )
 """A place on a support is on it; where on it is not read."""

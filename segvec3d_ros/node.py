@@ -340,8 +340,8 @@ class SegVec3DNode(LifecycleNode):
 
     def known(self) -> Result:
         """What the map holds now, named; at the stamp of the latest cloud."""
-        if self._result is not None:
-            return self._result
+        if (result := self._result) is not None:
+            return result
         if self.map is None or (namer := self._namer) is None:
             raise ValueError(self.why_inactive())
         known = self.map.known(Header(stamp=time_message(self.map.map.stamp_ns or 0)))
