@@ -64,8 +64,8 @@ def _of_storage(error: Exception) -> bool:
     from rosbags.rosbag1 import ReaderError as Bag1Error
     from rosbags.rosbag2 import ReaderError as Bag2Error
 
-    beneath = type(error).__module__.partition(".")[0] in ("apsw", "sqlite3", "_sqlite3", "zstandard", "lz4")
-    return beneath or isinstance(error, (AnyReaderError, Bag1Error, Bag2Error, OSError))
+    beneath = type(error).__module__.partition(".")[0] in ("apsw", "sqlite3", "backports", "compression")
+    return beneath or isinstance(error, (AnyReaderError, Bag1Error, Bag2Error, OSError, RuntimeError))  # the last: lz4
 
 
 def cloud_of_message(message: Any) -> PointCloud:

@@ -56,11 +56,8 @@ class _Element:
 
     def size(self) -> int:
         """Bytes of one at least: of a list, its length."""
-        try:
-            kinds = [_PLY_TYPES[words[1] if words[0] == "list" else words[0]] for words in self.properties]
-        except (KeyError, IndexError):
-            raise ValueError(f"broken PLY header: unknown type among {self.properties}") from None
-        return sum(np.dtype(kind).itemsize for kind in kinds)
+        kinds = [words[1] if words[0] == "list" else words[0] for words in self.properties]
+        return sum(np.dtype(_PLY_TYPES[kind]).itemsize for kind in kinds)
 
 
 def read_ply(path: Path) -> Scan:
@@ -110,11 +107,14 @@ def _elements(lines: list[list[str]]) -> list[_Element]:
                 elements.append(_Element(words[1], int(words[2]), []))
             elif words[0] == "property":
                 elements[-1].properties.append(words[1:])
-                words[2]  # a type and a name
         if any(element.count < 0 for element in elements):
             raise ValueError
     except (IndexError, ValueError):
         raise ValueError(f"broken PLY header: {' '.join(words)}") from None
+    for words in (words for element in elements for words in element.properties):
+        kinds = words[1:-1] if words[0] == "list" else words[:-1]
+        if len(kinds) != 1 + (words[0] == "list") or not set(kinds) <= _PLY_TYPES.keys():
+            raise ValueError(f"broken PLY header: unknown type in {' '.join(words)}")
     return elements
 
 
@@ -155,7 +155,7 @@ def read_pcd(path: Path) -> Scan:
         points, kind = int(header.get("POINTS", [str(width * height)])[0]), header["DATA"][0].lower()
         row = list(zip(fields, header["TYPE"], sizes, counts, strict=True))
     except (KeyError, IndexError, ValueError):
-        raise ValueError("broken PCD header: expected SIZE, COUNT, WIDTH, HEIGHT, POINTS and DATA") from None
+        raise ValueError("broken PCD header: expected SIZE, TYPE, COUNT, WIDTH, HEIGHT, POINTS and DATA") from None
     if points < 0 or any((letter, size) not in _PCD_TYPES or count < 1 for _, letter, size, count in row):
         raise ValueError("broken PCD header: unknown TYPE, SIZE or COUNT")
     kinds = [
@@ -169,6 +169,8 @@ def read_pcd(path: Path) -> Scan:
     elif kind == "binary":
         _check_bytes(path, start, points * sum(np.dtype(k).itemsize for _, k in kinds), f"{points} points")
         table = _byte_table(path, start, points, kinds)
+    elif kind != "binary_compressed":
+        raise ValueError(f"broken PCD header: unknown DATA {kind}")
     else:
         with path.open("rb") as file:
             file.seek(start)

@@ -224,5 +224,5 @@ EXCEPT = re.compile(
     rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{_any(SIDES)})(?: |$))) (.+)$"
 )
 """What is asked for, and what is not meant, told as a thing: "everything but the mug", "not the one on the left"."""
-BESIDES = re.compile(rf"^({_any(GENERIC)}|\w+s(?=.* ones?$))(?: else)? besides (.+)$")
+BESIDES = re.compile(rf"^({_any(GENERIC)}|\w+(?<!s)s(?=.* ones?$))(?: else)? besides (.+)$")
 """The same of everything, and of several before "the red one"; else "besides" is taken for "beside"."""

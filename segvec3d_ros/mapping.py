@@ -17,17 +17,12 @@ from segvec3d_core.object_map import MapConfig, ObjectMap
 from segvec3d_core.types import PointCloud, Scene
 from segvec3d_ros.conversions import Result
 from segvec3d_ros.parameters import map_config
+from segvec3d_ros.timeline import Timeline, Verdict
 from segvec3d_ros.tracking import Track
 from segvec3d_ros.transforms import TransformError, Transforms
 
 POLL = 0.01
 """Seconds between two looks for a transform that is on its way."""
-
-JUMP = 1.0
-"""A cloud that is older than the latest by less than this, seconds, came late; by more, time was set back."""
-
-AHEAD = 60.0
-"""A cloud that is newer than the latest by this and the time that has passed, seconds, is of another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +59,8 @@ class MapTracker:
         self.map = ObjectMap(settings.config)
         self.map.frame = settings.frame
         self.gaps = self.late = self.odd = self.jumps = 0
-        self._arrived = time.monotonic()  # the latest cloud that is in the map
-        self._elsewhere: tuple[str, int] | None = None  # frame and stamp of the latest cloud, where they were odd
-        self._unread: Path | None = None  # a file that could not be loaded and shall not be lost to an empty map
+        self._timeline = Timeline()
+        self._unread: set[Path] = set()  # files that could not be loaded and shall not be lost to an empty map
 
     def embedded_by(self, info: Mapping[str, Any]) -> None:
         """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded, and
@@ -106,28 +100,24 @@ class MapTracker:
         return tuple(Track(i, first_seen.get(i, stamp), stamp) for i in ids)
 
     def _require_time(self, frame: str, stamp: int) -> None:
-        """Begin anew where two clouds in a row say that frame or time have jumped: one alone, from a driver's glitch,
-        shall not cost the map. Refuse the first of them, and a cloud that came late."""
-        latest, now = self.map.stamp_ns, time.monotonic()
-        moved = not self._settings.frame and frame != self.map.frame
+        """Begin anew where frame or time have jumped; refuse a cloud that came late, and one that is alone in saying
+        so, which shall not cost the map."""
+        latest, moved = self.map.stamp_ns, not self._settings.frame and frame != self.map.frame
+        if moved and latest is None and not len(self.map):
+            self.map.frame, moved = frame, False
         ahead = 0.0 if latest is None else (stamp - latest) / 1e9
-        if not moved and -JUMP <= ahead < 0:
-            self.late += 1
-            raise ValueError(f"the cloud came {-ahead:.3f} s later than it should: a newer one is in the map")
-        reason = ""
         if moved:
             reason = f"clouds come in frame {frame!r}, not {self.map.frame!r}"
-        elif ahead < 0:
-            reason = f"time was set back by {-ahead:.3f} s"
-        elif ahead > AHEAD + now - self._arrived:
-            reason = f"time was set {ahead:.3f} s ahead"
-        if reason and (latest is not None or len(self.map)):
-            before, self._elsewhere = self._elsewhere, (frame, stamp)
-            if before is None or before[0] != frame or stamp < before[1]:
-                self.odd += 1
-                raise ValueError(f"{reason}, says one cloud: it is left out, unless the next one says so, too")
-        self._elsewhere, self._arrived = None, now
-        if moved or ahead < 0:
+        else:
+            reason = f"time was set back by {-ahead:.3f} s" if ahead < 0 else f"time was set {ahead:.3f} s ahead"
+        verdict = self._timeline.judge(latest, stamp, frame, moved)
+        if verdict is Verdict.LATE:
+            self.late += 1
+            raise ValueError(f"the cloud came {-ahead:.3f} s later than it should: a newer one is in the map")
+        if verdict is Verdict.ODD:
+            self.odd += 1
+            raise ValueError(f"{reason}, says one cloud: it is left out, unless the next one says so, too")
+        if verdict is Verdict.ELSEWHERE and (moved or ahead < 0):
             self.jumps += ahead < 0
             self._begin(frame if moved else self.map.frame, reason)
 
@@ -135,7 +125,8 @@ class MapTracker:
         """Forget everything; ids go on counting."""
         with self._lock:
             self.map.clear()
-            self._elsewhere = self._unread = None
+            self._timeline.forget()
+            self._unread.clear()
 
     def known(self, header: Header) -> Result:
         """Everything in the map at the time of ``header``, without names."""
@@ -149,7 +140,7 @@ class MapTracker:
     def save(self, path: str) -> str:
         """Write the map; returns what to tell. Raises OSError, and ValueError for a file that could not be loaded."""
         file = Path(path).expanduser()
-        if file == self._unread:
+        if file.resolve() in self._unread:
             raise ValueError(f"{path}: what it holds could not be loaded; clear the map first, or save elsewhere")
         count = self.map.save(file)
         return f"{count} objects in {path}"
@@ -158,9 +149,11 @@ class MapTracker:
         """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""
         file = Path(path).expanduser()
         with self._lock:
-            self._unread = file if file.exists() else None
+            if file.exists():
+                self._unread.add(file.resolve())
             count = self.map.load(file, self._settings.frame or None)
-            self._elsewhere = self._unread = None
+            self._timeline.forget()
+            self._unread.clear()
         return f"{count} objects from {path}"
 
     def facts(self) -> Mapping[str, str]:

@@ -39,10 +39,11 @@ from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
 from segvec3d_ros.lifetime import run_node
 from segvec3d_ros.map_services import MapServices
-from segvec3d_ros.mapping import JUMP, MapTracker, map_settings
+from segvec3d_ros.mapping import MapTracker, map_settings
 from segvec3d_ros.model import Loading, Model, Namer, load_segvec3d, release_memory
 from segvec3d_ros.outputs import Outputs
 from segvec3d_ros.share import use_large_messages
+from segvec3d_ros.timeline import Timeline, Verdict
 from segvec3d_ros.tracking import FrameTracker, Tracker
 from segvec3d_ros.transforms import Transforms, make_transforms, up_in
 from segvec3d_ros.worker import LatestWorker
@@ -93,8 +94,8 @@ class SegVec3DNode(LifecycleNode):
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
         self._given_tracker = tracker is not None
         self._failure = ""  # of the latest transition
-        self._stamp = 0  # of the latest cloud that was taken into work
-        self._set_back = False  # says that cloud
+        self._timeline = Timeline()
+        self._stamp: int | None = None  # of the latest cloud that was believed
         self._forgotten = 0  # how often the map became another one than the clouds had made
         self._result_lock = threading.Lock()
         parameters.declare(self)
@@ -201,12 +202,14 @@ class SegVec3DNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model."""
+        self._failure = ""
         self._free()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything."""
         self._finalized = True
+        self._failure = ""
         self._halt()
         self._free()
         return super().on_shutdown(state)
@@ -283,11 +286,10 @@ class SegVec3DNode(LifecycleNode):
 
     def _follow_time(self, stamp: int) -> None:
         """Forget transforms and results of another time, once two clouds in a row say that it was set back."""
-        before, self._set_back = self._set_back, self._stamp - stamp > JUMP * 1e9
-        if self._set_back and not before:
+        verdict = self._timeline.judge(self._stamp, stamp)
+        if verdict in (Verdict.LATE, Verdict.ODD):
             return
-        if self._set_back:
-            self._set_back = False
+        if self._stamp is not None and stamp < self._stamp:
             self._transforms.clear()
             self.forget_result()
         self._stamp = stamp

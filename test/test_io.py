@@ -295,6 +295,12 @@ FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
     ),
     ("cut_text.ply", _bytes(ply("ascii", 3, XYZ, b"1 2 3\n4 5 6\n")), "truncated: expected 3 lines"),
     ("type.ply", _bytes(ply("binary_little_endian", 1, XYZ.replace("float", "half"), bytes(6))), "unknown type"),
+    (
+        "list_type.ply",
+        _bytes(ply("ascii", 1, XYZ + "element face 0\nproperty list uchar whole k\n", b"1 2 3\n")),
+        "unknown type in list uchar whole k",
+    ),
+    ("data.pcd", _bytes(pcd("packed", 1, 1, bytes(12))), "unknown DATA packed"),
     ("empty.pcd", _bytes(b""), "header has no line DATA"),
     ("no_z.pcd", _bytes(pcd("ascii", 1, 1, b"1 2\n", "x y")), "expected fields x, y and z, got x, y"),
     ("no_width.pcd", _bytes(b"FIELDS x y z\nSIZE 4 4 4\nDATA ascii\n"), "broken PCD header"),

@@ -97,6 +97,14 @@ def test_a_truncated_bag_ends_in_one_clear_line(tmp_path: Path, storage: Storage
         assert "\n" not in str(caught.value)
 
 
+def test_a_database_that_is_cut_near_its_end_is_no_readable_bag(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", StoragePlugin.SQLITE3, {"/points": [frame(number) for number in range(9)]})
+    (file,) = (tmp_path / "bag").glob("*.db3")
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.95)])
+    with pytest.raises(ValueError, match="not a readable bag"):
+        list(iter_bag_clouds(tmp_path / "bag"))
+
+
 def test_a_folder_without_metadata_is_no_bag(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no metadata\.yaml"):
         list(iter_bag_clouds(tmp_path))

@@ -194,6 +194,16 @@ def test_a_result_of_another_time_is_no_answer_to_who_wants_a_fresh_one() -> Non
         assert answer.status == FindObject.Response.NO_DATA
 
 
+def test_a_single_cloud_far_ahead_costs_neither_transforms_nor_the_result() -> None:
+    with mapping_robot() as robot:
+        look(robot, 100.0, 100.5)
+        robot.publish(frame_message(round(9e8 * SECOND)))
+        until(lambda: robot.node._health.failed == 1, "the cloud far ahead")
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
+        look(robot, 101.0, 101.5)
+        assert robot.transforms.cleared == 0
+
+
 def test_an_empty_map_does_not_replace_a_saved_one(tmp_path: Path) -> None:
     path = tmp_path / "kitchen.npz"
     with mapping_robot(map_file=str(path)) as robot:
@@ -210,6 +220,8 @@ def test_an_empty_map_does_not_replace_a_saved_one(tmp_path: Path) -> None:
         answer = robot.call(MapFile, "save_map")
         assert (answer.success, "could not be loaded; clear the map first" in answer.message) == (False, True)
         assert path.read_bytes() == kept
+        assert not robot.call(MapFile, "load_map", path=str(tmp_path / "nowhere.npz")).success
+        assert not robot.call(MapFile, "save_map", path=str(tmp_path / ".." / tmp_path.name / path.name)).success
         assert robot.call(MapFile, "save_map", path=str(tmp_path / "new.npz")).success
         assert robot.call(ClearMap, "clear_map").success
         assert robot.call(MapFile, "save_map").success

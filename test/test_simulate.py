@@ -256,10 +256,12 @@ def test_a_preview_shows_every_frame(tmp_path: Path, frames: list[SimulatedFrame
 
 def test_a_table_may_be_seen_from_far_enough_away_to_be_an_object() -> None:
     def tables_as_objects(whole: float) -> int:
-        frames = [
-            simulate_frame(np.random.default_rng([5, seed]), "table", 96, 72, "ideal", objects=3, whole=whole)
-            for seed in range(96)
-        ]
+        with first_edition():
+            frames = [
+                simulate_frame(np.random.default_rng([5, seed]), "table", 96, 72, "ideal", objects=3, whole=whole)
+                for seed in range(48)
+            ]
         return sum(frame.entities[0].kind == "object" for frame in frames)
 
-    assert tables_as_objects(1.0) > 4 * tables_as_objects(0.0) + 8
+    assert tables_as_objects(1.0) >= 10
+    assert tables_as_objects(0.0) <= 2

@@ -29,7 +29,7 @@ from ..simulate import (
     render,
     sample_camera,
     sample_scene,
-)  # fmt: skip
+)
 from ..simulate.meshes import Mesh, box
 from ..simulate.objects import material_row
 from ..simulate.placing import EMPTY, HeightMap, make_body, settle, yaw
