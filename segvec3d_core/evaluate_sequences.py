@@ -187,7 +187,7 @@ class SequenceScorer:
         self._observe(frame)
         things = [t for t in frame.things if self._is_known(t)]
         objects = [k for k, thing in enumerate(snapshot) if thing.object.kind == "object"]
-        iou, on_thing, ignored = self._overlaps(frame, things, [snapshot.clouds[k][0] for k in objects])
+        iou, on_thing, ignored = self._overlaps(frame, things, [snapshot.points_of(k)[0] for k in objects])
         self._count(frame, things, [snapshot[k].id for k in objects], iou, on_thing, ignored)
         if self._searcher is not None and self._frame % self._every == self._every - 1:
             self._ask(frame, scene, snapshot, things, objects, on_thing)

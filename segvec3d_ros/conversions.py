@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 
+from segvec3d_core.object_map import MapSnapshot
 from segvec3d_core.pointcloud2 import decode, fit_camera
 from segvec3d_core.types import Box, Float32, PointCloud, Scene, SceneObject
 from segvec3d_interfaces.msg import Instance, InstanceArray
@@ -39,9 +40,10 @@ class Result:
     Attributes:
         header: the cloud's own; of a map, with the map's frame.
         width, height: the cloud's organisation; width * height points.
-        cloud, scene: what went into the core and what came out.
+        cloud, scene: what went into the core and what came out; a map's cloud has no points, but ``up``.
         names: (label, similarity) of each object; "" where no word fits.
         tracks: identity of each object.
+        snapshot: of the map, where this is what it holds.
     """
 
     header: Header
@@ -51,6 +53,14 @@ class Result:
     scene: Scene
     names: tuple[tuple[str, float], ...]
     tracks: tuple[Track, ...]
+    snapshot: MapSnapshot | None = None
+
+    def points_of(self, k: int) -> tuple[Float32, NDArray[np.uint8] | None]:
+        """(n, 3) float32 points of object ``k``, metres, and (n, 3) uint8 colours, None where unknown."""
+        if self.snapshot is not None:
+            return self.snapshot.points_of(k)
+        mine = self.scene.labels == k
+        return self.cloud.points[mine], None if self.cloud.colors is None else self.cloud.colors[mine]
 
     @property
     def stamp(self) -> int:
@@ -176,10 +186,15 @@ def vector(p: Float32) -> Vector3:
     return Vector3(x=float(p[0]), y=float(p[1]), z=float(p[2]))
 
 
-def pose(box: Box) -> Pose:
-    """Centre and axes of a box."""
-    x, y, z, w = (float(v) for v in Rotation.from_matrix(box.rotation.astype(np.float64)).as_quat())
-    return Pose(position=point(box.center), orientation=Quaternion(x=x, y=y, z=z, w=w))
+def poses(boxes: Sequence[Box]) -> list[Pose]:
+    """Centre and axes of each box."""
+    if not boxes:
+        return []
+    rotations = Rotation.from_matrix(np.stack([box.rotation for box in boxes]).astype(np.float64)).as_quat().tolist()
+    return [
+        Pose(position=point(box.center), orientation=Quaternion(x=x, y=y, z=z, w=w))
+        for box, (x, y, z, w) in zip(boxes, rotations, strict=True)
+    ]
 
 
 def color_message(color: NDArray[np.uint8] | None) -> ColorRGBA:
@@ -190,15 +205,15 @@ def color_message(color: NDArray[np.uint8] | None) -> ColorRGBA:
     return ColorRGBA(r=r, g=g, b=b, a=1.0)
 
 
-def instance(thing: SceneObject, name: tuple[str, float], track: Track) -> Instance:
-    """One object as a segvec3d_interfaces/Instance."""
+def instance(thing: SceneObject, name: tuple[str, float], track: Track, where: Pose) -> Instance:
+    """One object as a segvec3d_interfaces/Instance; ``where`` is its box's pose."""
     return Instance(
         id=track.id,
         kind=Instance.SURFACE if thing.kind == "surface" else Instance.OBJECT,
         label=name[0],
         label_similarity=float(name[1]),
         score=float(thing.score),
-        pose=pose(thing.box),
+        pose=where,
         size=vector(thing.box.size),
         centroid=point(thing.centroid),
         color=color_message(thing.color),
@@ -211,7 +226,8 @@ def instance(thing: SceneObject, name: tuple[str, float], track: Track) -> Insta
 
 def instance_array(result: Result) -> InstanceArray:
     """All objects of a cloud."""
-    rows = zip(result.scene.objects, result.names, result.tracks, strict=True)
+    things = result.scene.objects
+    rows = zip(things, result.names, result.tracks, poses([thing.box for thing in things]), strict=True)
     return InstanceArray(header=result.header, instances=[instance(*row) for row in rows])
 
 

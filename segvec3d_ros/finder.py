@@ -21,7 +21,7 @@ from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Match, Matches, SceneObject
 from segvec3d_interfaces.msg import ObjectMatch
 from segvec3d_interfaces.srv import FindObject
-from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds
+from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds, poses
 from segvec3d_ros.transforms import TransformError, Transforms, transform_box, transform_points
 
 LOADING = "is loading its model"
@@ -205,12 +205,11 @@ def object_match(
     k = match.index
     thing = result.scene.objects[k] if T is None else _moved(result.scene.objects[k], T)
     answer: Any = ObjectMatch(
-        instance=instance(thing, result.names[k], result.tracks[k]), similarity=float(match.similarity)
+        instance=instance(thing, result.names[k], result.tracks[k], poses([thing.box])[0]),
+        similarity=float(match.similarity),
     )
     if with_cloud:
-        mine = result.scene.labels == k
-        points = result.cloud.points[mine]
-        colors = None if result.cloud.colors is None else result.cloud.colors[mine]
+        points, colors = result.points_of(k)
         answer.cloud = cloud_message(points if T is None else transform_points(T, points), colors, header)
     return answer
 

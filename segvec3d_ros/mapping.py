@@ -132,10 +132,10 @@ class MapTracker:
         """Everything in the map at the time of ``header``, without names."""
         with self._lock:
             snapshot, frame = self.map.snapshot(), self.map.frame
-        cloud = snapshot.cloud()
+        cloud = PointCloud(np.empty((0, 3), np.float32), up=snapshot.up)
         tracks = tuple(Track(t.id, t.first_seen, t.last_seen, t.state == "visible") for t in snapshot)
         placed = Header(stamp=header.stamp, frame_id=frame or header.frame_id)
-        return Result(placed, len(cloud), 1, cloud, snapshot.scene(), (), tracks)
+        return Result(placed, 0, 1, cloud, snapshot.scene(), (), tracks, snapshot)
 
     def save(self, path: str) -> str:
         """Write the map; returns what to tell. Raises OSError, and ValueError for a file that could not be loaded."""

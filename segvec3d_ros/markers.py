@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from geometry_msgs.msg import Point
+from geometry_msgs.msg import Point, Pose
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from segvec3d_core.types import Float32
-from segvec3d_ros.conversions import Result, color_message, palette_color, point, pose
+from segvec3d_ros.conversions import Result, color_message, palette_color, point, poses
 
 BOXES, LABELS = "boxes", "labels"
 """The two namespaces; a marker's id is its instance's."""
@@ -32,7 +32,8 @@ class MarkerBoard:
         ids = {track.id for track in result.tracks}
         gone = [_deletion(result.header, kind, i) for i in sorted(self._shown - ids) for kind in (BOXES, LABELS)]
         self._shown, self._header = ids, result.header
-        shown = [marker for k in range(len(result.scene)) for marker in _markers(result, k)]
+        places = poses([thing.box for thing in result.scene.objects])
+        shown = [marker for k, place in enumerate(places) for marker in _markers(result, k, place)]
         return MarkerArray(markers=gone + shown)
 
     def clear(self) -> MarkerArray:
@@ -46,13 +47,13 @@ def _deletion(header: Header, namespace: str, identity: int) -> Marker:
     return Marker(header=header, ns=namespace, id=identity, action=Marker.DELETE)
 
 
-def _markers(result: Result, k: int) -> tuple[Marker, Marker]:
+def _markers(result: Result, k: int, place: Pose) -> tuple[Marker, Marker]:
     thing, (label, similarity), track = result.scene.objects[k], result.names[k], result.tracks[k]
     identity, color = track.id, color_message(palette_color(track.id))
     color.a = 1.0 if track.visible else FAINT
     longest = float(thing.box.size.max())
     outline = Marker(header=result.header, ns=BOXES, id=identity, type=Marker.LINE_LIST, action=Marker.ADD)
-    outline.pose = pose(thing.box)
+    outline.pose = place
     outline.points = _outline(thing.box.size)
     outline.scale.x = float(np.clip(longest / 60, 0.002, 0.02))
     outline.color = color

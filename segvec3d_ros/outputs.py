@@ -52,10 +52,15 @@ class Outputs:
             self._colored.publish(colored_cloud(result))
         if self._markers.get_subscription_count():
             self._markers.publish(self._board.update(known))
-        if self._objects.get_subscription_count():
-            self._objects.publish(instance_array(known))
-        if self._vision_msgs is not None and self._detections.get_subscription_count():
-            self._detections.publish(detection_array(instance_array(known), self._vision_msgs))
+        objects = self._objects.get_subscription_count() > 0
+        detections = self._vision_msgs is not None and self._detections.get_subscription_count() > 0
+        if not (objects or detections):
+            return
+        array = instance_array(known)
+        if objects:
+            self._objects.publish(array)
+        if detections:
+            self._detections.publish(detection_array(array, self._vision_msgs))
 
     def clear(self) -> None:
         """Take down all markers, and see to it that this arrives: it may be the node's last word."""

@@ -161,7 +161,7 @@ def test_a_message_without_xyz_is_refused_by_name() -> None:
 def test_a_pose_turns_as_its_box_does(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rotation = Rotation.random(rng=rng).as_matrix().astype(np.float32)
-    pose = conversions.pose(Box(rng.normal(size=3).astype(np.float32), rotation, np.ones(3, np.float32)))
+    (pose,) = conversions.poses([Box(rng.normal(size=3).astype(np.float32), rotation, np.ones(3, np.float32))])
     q = pose.orientation
     np.testing.assert_allclose(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), rotation, atol=1e-5)
 

@@ -8,7 +8,8 @@ import pytest
 
 from segvec3d_core.cli.sequences import _reports, line, true_scene, values
 from segvec3d_core.evaluate_sequences import NEAR, SequenceScorer, pooled
-from segvec3d_core.object_map import MapObject, MapSnapshot
+from segvec3d_core.object_map import MapObject, MapSnapshot, ObjectMap
+from segvec3d_core.object_map.anchor import Anchor
 from segvec3d_core.testsets.sequences import SEQUENCES, frames
 from segvec3d_core.types import Match, Matches, Scene
 
@@ -44,7 +45,8 @@ def truth(frame, scorer, change=lambda identity, points: [(identity + 1, points)
                 MapObject(i, "visible", replace(template, kind="object", box=thing.box), 0, frame.stamp_ns, 5)
             )
             clouds.append((points, np.zeros((len(points), 3), np.uint8)))
-    return MapSnapshot(tuple(objects), tuple(clouds), np.array([0, 0, 1], np.float32), frame.stamp_ns)
+    up = np.array([0, 0, 1], np.float32)
+    return MapSnapshot(tuple(objects), tuple(clouds), Anchor(np.zeros(3)), up, frame.stamp_ns)
 
 
 def scored(seen, change=None, searcher=None):
@@ -124,7 +126,7 @@ def test_reports_pool_and_print(seen):
 
 def test_a_frame_without_anything_is_ordinary(seen):
     scorer = SequenceScorer(NEAR["table"])
-    empty = MapSnapshot((), (), np.array([0, 0, 1], np.float32), 0)
+    empty = ObjectMap().snapshot()
     scorer.add(seen[0][0], Scene(np.full(len(seen[0][0].cloud), -1)), empty, 1.0)
     assert scorer.report().identity_hits == 0
 

@@ -232,7 +232,8 @@ def test_boxes_and_clouds_lie_in_the_same_place_wherever_the_map_lies():
     snapshot = robot.map.snapshot()
     assert not np.allclose(robot.map._anchor.T, np.eye(4), atol=1e-4)
     assert np.allclose(snapshot.up, [0, 0, 1], atol=1e-3)
-    for thing, (points, _) in zip(snapshot, snapshot.clouds, strict=True):
+    for k, thing in enumerate(snapshot):
+        points, _ = snapshot.points_of(k)
         assert np.allclose(points.mean(0), thing.object.centroid, atol=1e-4)
         assert np.allclose(thing.object.box.rotation[:, 2], snapshot.up, atol=1e-3)
         local = np.abs((points - thing.object.box.center) @ thing.object.box.rotation)
@@ -334,7 +335,7 @@ def test_centre_and_colour_follow_what_is_seen(robot):
         robot.map.update(scene, red, SIDE, robot.stamp)
     (thing,) = robot.objects().values()
     (k,) = (k for k, known in enumerate(robot.map.snapshot()) if known.id == thing.id)
-    points, colors = robot.map.snapshot().clouds[k]
+    points, colors = robot.map.snapshot().points_of(k)
     assert thing.object.centroid == pytest.approx(points.mean(0), abs=1e-5)
     assert thing.object.color == pytest.approx(np.median(colors, 0), abs=1)
     assert thing.object.color[1] < 100

@@ -175,16 +175,15 @@ def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
     )
 
 
-def match_by_space(entries: Sequence[Entry], sight: Sight, evidence: Evidence, least: float) -> dict[int, int]:
+def match_by_space(stack: Stack, sight: Sight, evidence: Evidence, least: float) -> dict[int, int]:
     """Instance -> index of its object, one to one, so that the sum of what they share is largest."""
-    if not entries or not len(sight.scene):
+    if not len(stack.ids) or not len(sight.scene):
         return {}
     a, b = evidence.of_entry, evidence.of_instance
     inside = np.maximum(a, b)
     both = 2 * a * b / np.maximum(a + b, 1e-9)
-    looks = np.stack([entry.look() for entry in entries]) @ np.stack([o.embedding for o in sight.scene.objects]).T
-    surface = np.array([entry.kind == "surface" for entry in entries])
-    other_kind = surface[:, None] != np.array([o.kind == "surface" for o in sight.scene.objects])
+    looks = stack.looks @ np.stack([o.embedding for o in sight.scene.objects]).T
+    other_kind = stack.surface[:, None] != np.array([o.kind == "surface" for o in sight.scene.objects])
     allowed = (inside >= least) & (np.maximum(evidence.votes, evidence.covered) >= LEAST_SUPPORT)
     allowed &= (both >= 0.05) & (~other_kind | (both >= OTHER_KIND)) & ((looks >= STRANGE) | (both >= 0.8))
     score = np.where(allowed, 0.4 * inside + 0.6 * both + LOOK_WEIGHT * (1 + looks), 0.0)

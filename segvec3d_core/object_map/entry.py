@@ -24,6 +24,10 @@ CUT_WEIGHT = 0.4
 BOX_POINTS = 600
 """Voxels that a box is drawn around, evenly picked: among so few there are few strays."""
 
+OTHER_KIND_SIZE = 0.4
+"""Least ratio of the sizes of a surface and an object that are one thing: a mug that is not told from the table is not
+the table."""
+
 
 @dataclass(slots=True, eq=False)
 class Voxels:
@@ -179,11 +183,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """The voxels of E entries, one entry after the other, as the kernels take them.
+    """E entries as the kernels take them: their voxels, one entry after the other, and a row for each.
 
     Attributes:
         names, xyz, weights, colors: of all M voxels, as in ``Voxels``.
         starts: (E + 1,) int64 where each entry's begin. sizes: (E,) edges, metres.
+        ids: (E,) int64. surface: (E,) bool, their kind. looks: (E, d_v) float32 of unit length.
+        low, high: (E, 3) float32 corners. alike: (E, E) bool, which two may be one thing, as far as their kinds and
+            sizes tell.
     """
 
     names: NDArray[np.int64]
@@ -192,13 +199,24 @@ class Stack:
     colors: NDArray[np.uint8]
     starts: NDArray[np.int64]
     sizes: NDArray[np.float64]
+    ids: NDArray[np.int64]
+    surface: NDArray[np.bool_]
+    looks: Float32
+    low: Float32
+    high: Float32
+    alike: NDArray[np.bool_]
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Stack:
-        """Lay the entries' voxels one after the other."""
+        """Lay the entries' voxels one after the other, and gather what else is asked of each."""
         parts = [entry.voxels for entry in entries] or [Voxels(1.0)]
         starts = np.zeros(len(entries) + 1, np.int64)
         np.cumsum([len(v.names) for v in parts[: len(entries)]], out=starts[1:])
+        surface = np.array([entry.kind == "surface" for entry in entries], bool)
+        low = np.array([entry.low for entry in entries], np.float32).reshape(-1, 3)
+        high = np.array([entry.high for entry in entries], np.float32).reshape(-1, 3)
+        size = np.linalg.norm(high - low, axis=1)
+        ratio = np.minimum.outer(size, size) >= OTHER_KIND_SIZE * np.maximum.outer(size, size)
         return cls(
             np.concatenate([v.names for v in parts]),
             np.concatenate([v.xyz for v in parts]),
@@ -206,4 +224,10 @@ class Stack:
             np.concatenate([v.colors for v in parts]),
             starts,
             np.array([entry.voxels.size for entry in entries], np.float64),
+            np.array([entry.id for entry in entries], np.int64),
+            surface,
+            np.stack([entry.look() for entry in entries]) if entries else np.empty((0, 0), np.float32),
+            low,
+            high,
+            (surface[:, None] == surface) | ratio,
         )

@@ -20,7 +20,7 @@ from .association import Evidence, Sight, checked, gather, match_by_space
 from .config import MapConfig
 from .entry import WEIGHT_CAP, Entry, Stack, Voxels
 from .lost import Lost
-from .pairs import REACH, Pairs, comparable
+from .pairs import REACH, Pairs
 from .snapshot import MapObject, MapSnapshot
 
 LONGEST_STEP = 1.0
@@ -139,12 +139,12 @@ class ObjectMap:
             stack = Stack.of(candidates)
         self._turn += 1
         evidence = gather(stack, sight, self._turn)
-        matches = match_by_space(candidates, sight, evidence, self.config.min_overlap)
-        self._pairs.note(candidates, evidence, matches, scene.affinity, seconds, self.config.merge_seconds)
+        matches = match_by_space(stack, sight, evidence, self.config.min_overlap)
+        self._pairs.note(stack, evidence, matches, scene.affinity, seconds, self.config.merge_seconds)
         self._fuse(candidates, stack, matches, sight, evidence)
         for k, e in matches.items():
             candidates[e].sight(scene.objects[k], stamp, seconds, bool(sight.cut[k]))
-        self._judge_unseen(candidates, matches, evidence, seconds)
+        self._judge_unseen(candidates, stack, matches, evidence, seconds)
         ids = {k: candidates[e].id for k, e in matches.items()}
         fresh = self._welcome([k for k in range(len(scene)) if k not in matches], candidates, sight, evidence, stamp)
         names = self._settle([*candidates, *fresh.values()], stamp)
@@ -228,7 +228,9 @@ class ObjectMap:
 
     # What was not seen --------------------------------------------------------------------------------------------
 
-    def _judge_unseen(self, entries: list[Entry], matches: dict[int, int], evidence: Evidence, seconds: float) -> None:
+    def _judge_unseen(
+        self, entries: list[Entry], stack: Stack, matches: dict[int, int], evidence: Evidence, seconds: float
+    ) -> None:
         """Objects that no instance is: looked through, seen as nothing, as part of another, or not seen at all."""
         outside, hidden, through, seen = evidence.state.T
         shown = hidden + through + seen
@@ -236,8 +238,8 @@ class ObjectMap:
         telling[list(matches.values())] = False
         missed = telling & (through > 0.6 * (through + seen))
         # A pen that was taken away is no part of the floor that is seen in its place.
-        whole = comparable(entries)[:, list(matches.values())]
-        part = (evidence.votes[:, list(matches)] * whole).max(1, initial=0) > 0.5 * seen
+        whole = evidence.votes[:, list(matches)] * stack.alike[:, list(matches.values())]
+        part = whole.max(1, initial=0) > 0.5 * seen
         doubted = telling & ~missed & ~part & (seen > 0.3 * shown)
         for e in np.flatnonzero(missed):
             entries[e].missed += seconds
@@ -340,13 +342,13 @@ class ObjectMap:
         """The objects as they are now, by id."""
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
-            anchor = self._anchor or Anchor(np.zeros(3))
+            anchor = copy.deepcopy(self._anchor) or Anchor(np.zeros(3))
             objects = tuple(self._describe(entry, anchor) for entry in entries)
-            clouds = tuple((anchor.place(e.voxels.xyz), e.voxels.colors) for e in entries)
+            voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # never written to, but replaced
             viewpoint, axes = (
                 None if values is None else values.astype(np.float32) for values in (self._viewpoint, self._camera_axes)
             )
-            return MapSnapshot(objects, clouds, anchor.turn(self._up), self._stamp or 0, viewpoint, axes)
+            return MapSnapshot(objects, voxels, anchor, anchor.turn(self._up), self._stamp or 0, viewpoint, axes)
 
     def first_seen(self) -> dict[int, int]:
         """When each object, told of or not yet, was first seen: nanoseconds by id."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..types import Float32
 from .association import Evidence
-from .entry import Entry
+from .entry import Stack
 
 MEMORY = 8.0
 """Seconds of having been seen as one or as two that are remembered of a pair, and twice ``merge_seconds`` at least."""
@@ -23,18 +22,6 @@ REACH = 0.02
 MERGE_LOOK = 0.3
 """Least cosine of two objects that may be one: a mug in a bowl is seen within the bowl, too."""
 
-OTHER_KIND_SIZE = 0.4
-"""Least ratio of the sizes of a surface and an object that are one thing: a mug that is not told from the table is not
-the table."""
-
-
-def comparable(entries: Sequence[Entry]) -> NDArray[np.bool_]:
-    """(E, E), which two may be one thing, as far as their kinds and sizes tell."""
-    spans = np.array([entry.high - entry.low for entry in entries]).reshape(-1, 3)
-    kind, size = np.array([entry.kind for entry in entries]), np.linalg.norm(spans, axis=1)
-    large, small = np.maximum.outer(size, size), np.minimum.outer(size, size)
-    return np.asarray((kind[:, None] == kind) | (small >= OTHER_KIND_SIZE * large))
-
 
 class Pairs:
     """For pairs of objects that touch, by their ids: seconds for which they were seen as one, and as two."""
@@ -43,17 +30,15 @@ class Pairs:
         self._seconds: dict[tuple[int, int], tuple[float, float]] = {}
 
     def note(
-        self, entries: Sequence[Entry], evidence: Evidence, matches: dict[int, int], affinity: Float32 | None,
-        seconds: float, merge_seconds: float,
+        self, stack: Stack, evidence: Evidence, matches: dict[int, int], affinity: Float32 | None, seconds: float,
+        merge_seconds: float,
     ) -> None:  # fmt: skip
-        """Take in what a cloud shows: ``matches`` are its instances' objects, by index in ``entries``; ``affinity``
+        """Take in what a cloud shows: ``matches`` are its instances' objects, by index in ``stack``; ``affinity``
         (K, K) how likely two instances are one after all, as far as was told; ``merge_seconds`` as in ``MapConfig``."""
         if not matches:
             return
         taken, instances = np.array(sorted((e, k) for k, e in matches.items()), np.int64).T
-        memory = max(MEMORY, 2 * merge_seconds)
-        low, high = (np.array([getattr(entry, side) for entry in entries]) for side in ("low", "high"))
-        alike = comparable(entries)
+        memory, ids = max(MEMORY, 2 * merge_seconds), stack.ids.tolist()
         # Of what lies under a cloth or a carton a little seems to be seen, as part of what covers it.
         _, hidden, through, seen = evidence.state.T
         unlooked = hidden + through + seen == 0  # without a camera
@@ -61,22 +46,22 @@ class Pairs:
         mostly[taken] = False
         for other, k in np.argwhere(mostly):
             e = matches.get(k, other)
-            if e != other and alike[e, other] and entries[e].look() @ entries[other].look() >= MERGE_LOOK:
-                self._weigh(entries[e], entries[other], seconds, 0.0, memory)
+            if e != other and stack.alike[e, other] and stack.looks[e] @ stack.looks[other] >= MERGE_LOOK:
+                self._weigh(ids[e], ids[other], seconds, 0.0, memory)
         # What is parted only just may well be one in the next view.
         sure = np.ones((len(taken), len(taken)))
         if affinity is not None:
             one = np.clip(affinity[np.ix_(instances, instances)], 1e-6, 0.5)
             log_odds = np.log((1 - one) / one)
-            sure[:] = np.where(alike[np.ix_(taken, taken)], np.minimum(log_odds / SURE, 1), 1)
-        low, high = low[taken] - REACH, high[taken]
+            sure[:] = np.where(stack.alike[np.ix_(taken, taken)], np.minimum(log_odds / SURE, 1), 1)
+        low, high = stack.low[taken] - REACH, stack.high[taken]
         touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
         for i, j in np.argwhere(np.triu(touching, 1)):
-            self._weigh(entries[taken[i]], entries[taken[j]], 0.0, sure[i, j] * seconds, memory)
+            self._weigh(ids[taken[i]], ids[taken[j]], 0.0, sure[i, j] * seconds, memory)
 
-    def _weigh(self, a: Entry, b: Entry, one: float, two: float, memory: float) -> None:
+    def _weigh(self, a: int, b: int, one: float, two: float, memory: float) -> None:
         """Add seconds seen as one and as two, and forget the rest in equal shares."""
-        pair = (a.id, b.id) if a.id < b.id else (b.id, a.id)
+        pair = (a, b) if a < b else (b, a)
         together, apart = self._seconds.get(pair, (0.0, 0.0))
         together, apart = together + one, apart + two
         kept = memory / max(together + apart, memory)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Float32, PointCloud, Scene, SceneObject
+from .anchor import Anchor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,8 @@ class MapSnapshot(Sequence[MapObject]):
 
     Attributes:
         objects: those that have been seen long enough, by id.
-        clouds: their points, (n, 3) float32 metres in the map's frame, and (n, 3) uint8 colours.
+        voxels: their points (n, 3) float32 in the map's own coordinates, and (n, 3) uint8 colours; anchor: where these
+            lie. ``points_of`` and ``cloud`` put them there, which takes time where there are many.
         up: (3,) direction against gravity in the map's frame.
         stamp_ns: of the latest cloud.
         viewpoint: (3,) where that was seen from, in the map's frame; None for a scan, and before the first.
@@ -46,7 +48,8 @@ class MapSnapshot(Sequence[MapObject]):
     """
 
     objects: tuple[MapObject, ...]
-    clouds: tuple[tuple[Float32, NDArray[np.uint8]], ...]
+    voxels: tuple[tuple[Float32, NDArray[np.uint8]], ...]
+    anchor: Anchor
     up: Float32
     stamp_ns: int
     viewpoint: Float32 | None = None
@@ -61,15 +64,20 @@ class MapSnapshot(Sequence[MapObject]):
     def __iter__(self) -> Iterator[MapObject]:
         return iter(self.objects)
 
+    def points_of(self, k: int) -> tuple[Float32, NDArray[np.uint8]]:
+        """(n, 3) float32 points of ``objects[k]`` in the map's frame, metres, and (n, 3) uint8 colours."""
+        points, colors = self.voxels[k]
+        return self.anchor.place(points), colors
+
     def cloud(self) -> PointCloud:
         """All objects' points in the map's frame, one object after the other."""
-        if not self.clouds:
+        if not self.voxels:
             return PointCloud(np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8), up=self.up)
-        points, colors = zip(*self.clouds, strict=True)
-        return PointCloud(np.concatenate(points), np.concatenate(colors), up=self.up)
+        points, colors = zip(*self.voxels, strict=True)
+        return PointCloud(self.anchor.place(np.concatenate(points)), np.concatenate(colors), up=self.up)
 
     def scene(self) -> Scene:
         """The map as one scene: ``scene.objects[k]`` is ``objects[k].object``, labels are those of ``cloud()``."""
-        labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.clouds])
+        labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.voxels])
         objects = tuple(thing.object for thing in self.objects)
         return Scene(labels, objects, {}, self.viewpoint, self.up, self.camera_axes)
