@@ -4,8 +4,8 @@
     python benchmark/object_map.py --updates 36000
 
 Boxes stand on a floor in rows; a camera goes along them, its pose off by a centimetre and a degree, and segmentation is
-perfect. The first round, in which the map learns them, is not counted. Processor time is that of the thread alone; what the map tells is its
-snapshot as a scene, which a node takes after every cloud.
+perfect. The first round, in which the map learns them, is not counted. Processor time is that of the thread alone; what
+the map tells is its snapshot as a scene, which a node takes after every cloud.
 """
 
 from __future__ import annotations

@@ -29,6 +29,12 @@ LONGEST_STEP = 1.0
 MERGE_SHARE = 0.5
 """Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
 
+SAME_UP = np.cos(np.deg2rad(10))
+"""Cosine of the angle beyond which another direction is up; less is the error of a pose."""
+
+UP_CLOUDS = 100
+"""Clouds that the map's up is the mean of: were it the latest one's, every box would be drawn anew at every cloud."""
+
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
 
@@ -68,7 +74,7 @@ class ObjectMap:
             self._entries: list[Entry] = []
             self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
             self._anchor: Anchor | None = None
-            self._up = np.array([0.0, 0.0, 1.0])
+            self._up, self._up_clouds = np.array([0.0, 0.0, 1.0]), 0
             self._viewpoint: NDArray[np.float64] | None = None
             self._camera_axes: NDArray[np.float64] | None = None
             self._colored = False
@@ -123,7 +129,7 @@ class ObjectMap:
         self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64], anchor: Anchor, stamp: int, seconds: float
     ) -> tuple[int, ...]:
         T = anchor.own(told)
-        self._note_up(scene, cloud, T)
+        self._note_up(scene, cloud, told)
         if cloud.camera is not None:
             candidates = self._in_view(cloud.camera, T)
             stack = Stack.of(candidates)
@@ -151,12 +157,23 @@ class ObjectMap:
         ids |= {k: entry.id for k, entry in fresh.items()}
         return tuple(_last_name(ids.get(k, 0), names) for k in range(len(scene)))
 
-    def _note_up(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
+    def _note_up(self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64]) -> None:
+        """Where up is in the frame of the poses, which stays the same."""
         if cloud.up is not None:
-            self._up = T[:3, :3] @ cloud.up.astype(np.float64)
+            shown = cloud.up
         elif scene.objects:  # the boxes of a frame without gravity stand on its largest surface
-            self._up = T[:3, :3] @ scene.objects[0].box.rotation[:, 2].astype(np.float64)
+            shown = scene.objects[0].box.rotation[:, 2]
+        else:
+            return
+        up = told[:3, :3] @ shown
+        same = self._up_clouds > 0 and up @ self._up >= SAME_UP * np.linalg.norm(up)
+        self._up_clouds = min(self._up_clouds + 1, UP_CLOUDS) if same else 1
+        self._up = self._up + (up - self._up) / self._up_clouds
         self._up /= np.linalg.norm(self._up)
+
+    def _own_up(self) -> NDArray[np.float64]:
+        """(3,) up in the map's own coordinates, in which boxes are drawn."""
+        return self._up if self._anchor is None else self._anchor.T[:3, :3].T @ self._up
 
     def _note_view(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
         """Where from, and which way, this cloud was seen: what is remembered must not turn left and right round."""
@@ -285,8 +302,8 @@ class ObjectMap:
         if gone:
             self._entries = [entry for entry in self._entries if entry.state != "gone"]
             self._pairs.forget({entry.id for entry in gone})
-            self._lost.add([entry for entry in gone if entry.id in known and entry.missed], self._up, stamp)
-        recognised = self._lost.recognise(self._entries, self.config, stamp, self._up)
+            self._lost.add([entry for entry in gone if entry.id in known and entry.missed], self._own_up(), stamp)
+        recognised = self._lost.recognise(self._entries, self.config, stamp, self._own_up())
         self._pairs.forget(recognised.keys())  # they go on under other ids
         names |= recognised
         self._bound()
@@ -343,12 +360,12 @@ class ObjectMap:
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             anchor = copy.deepcopy(self._anchor) or Anchor(np.zeros(3))
-            objects = tuple(self._describe(entry, anchor) for entry in entries)
+            objects, up = tuple(self._describe(entry, anchor) for entry in entries), self._up.astype(np.float32)
             voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # never written to, but replaced
             viewpoint, axes = (
                 None if values is None else values.astype(np.float32) for values in (self._viewpoint, self._camera_axes)
             )
-            return MapSnapshot(objects, voxels, anchor, anchor.turn(self._up), self._stamp or 0, viewpoint, axes)
+            return MapSnapshot(objects, voxels, anchor, up, self._stamp or 0, viewpoint, axes)
 
     def first_seen(self) -> dict[int, int]:
         """When each object, told of or not yet, was first seen: nanoseconds by id."""
@@ -356,7 +373,7 @@ class ObjectMap:
             return {entry.id: entry.first_seen for entry in self._entries}
 
     def _describe(self, entry: Entry, anchor: Anchor) -> MapObject:
-        box, (centroid, color) = entry.box(self._up), entry.middle()
+        box, (centroid, color) = entry.box(self._own_up()), entry.middle()
         thing = SceneObject(
             entry.kind,
             entry.score,
@@ -399,7 +416,7 @@ class ObjectMap:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
             anchor = self._anchor or Anchor(np.zeros(3))
             saved = storage.Saved(
-                entries, self._next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds, self._up.copy(),
+                entries, self._next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds, self._own_up().copy(),
                 self._stamp, self.frame, self._colored, self.weights,
             )  # fmt: skip
         storage.write(Path(path), saved)
@@ -426,8 +443,8 @@ class ObjectMap:
             raise ValueError(f"{path}: expected a map {made}: what they embed cannot be compared")
         with self._lock:
             self.clear()
-            self._entries, self._up = saved.entries, saved.up
-            self._anchor = Anchor(saved.origin, saved.anchor, saved.anchored)
+            self._entries, self._anchor = saved.entries, Anchor(saved.origin, saved.anchor, saved.anchored)
+            self._up, self._up_clouds = self._anchor.T[:3, :3] @ saved.up, UP_CLOUDS
             self.frame, self._colored = saved.frame, saved.colored
             self.weights = self.weights or saved.weights
             self._next_id = max(self._next_id, saved.next_id)
