@@ -178,7 +178,12 @@ class _Matcher:
             fit = fit * (np.arange(len(fit)) != anchor)
         else:
             self._say_view(superlative.measure)
-            value = MEASURES[superlative.measure](self.layout, superlative.word)
+            if superlative.measure == "centrality":  # in the middle of those that are meant
+                likely = self._belief(fit)
+                middle = likely @ self.layout.center / max(float(likely.sum()), 1e-9)
+                value = np.linalg.norm(self.layout.center - middle, axis=1)
+            else:
+                value = MEASURES[superlative.measure](self.layout, superlative.word)
             spread = SPREAD.get(superlative.measure, 0.0)
         # A segment that is no whole thing, two boxes in one, is not the biggest box.
         belief = self._belief(fit) * np.array([o.score for o in self._scene.objects])

@@ -20,7 +20,8 @@ class Superlative:
     """The first, or another, of the things in an order that geometry decides.
 
     Attributes:
-        measure: what is compared, a key of ``relations.MEASURES``; "distance" with an anchor is from the anchor.
+        measure: what is compared, a key of ``relations.MEASURES``, or "centrality", how far from the middle of those
+            that are meant; "distance" with an anchor is from the anchor.
         largest: whether the most of it comes first; rank: 1 for the first, 2 for "the second biggest".
         anchor: of "nearest to the mug".
         word: as it was said.
@@ -116,13 +117,13 @@ def interpret(text: str) -> Query:
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
-    words = " ".join(text.lower().replace("’", "'").split()).strip(" ?!.,;:\"'")
+    words = " ".join(text.lower().translate(w.QUOTES).split()).strip(w.MARKS)
     if not words:
         raise ValueError("text: expected words, got an empty string")
     words = w.NOT_SHORT.sub(r"\1 not", w.IS_SHORT.sub(r"\1 is", words))
     rest = w.POLITE.sub("", w.POLITE_END.sub("", words) + " ").strip() or words
-    rest = w.WHICH_ONE.sub(r"thing\1 ", w.WHICH.sub("", w.THERE.sub("", rest)))
-    rest = w.WHAT.sub("everything ", rest)
+    rest = w.WHICH_ONE.sub(lambda m: "all things " if m[1] else "thing ", w.WHICH.sub("", w.THERE.sub("", rest)))
+    rest = _in_order(w.WHAT.sub("everything ", rest))
     count, said, rest = _count(rest)
     thing = _thing(rest, depth=0)
     if not said and thing.superlative is not None:
@@ -130,8 +131,18 @@ def interpret(text: str) -> Query:
     return Query(text, thing, count)
 
 
+def _in_order(text: str) -> str:
+    """The same with what English moves around where the grammar looks for it."""
+    text = w.SIDE_OF.sub(r"\2 of \1", w.FARTHEST_TO.sub(r"on the \1", w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
+    text = w.TWO_RELATIONS.sub(r"\1 \3 and \2 \3", w.COMPARED.sub(r"\2 \1 than ", text))
+    return f"thing {text}" if w.AT_A_SIDE.match(text) else text
+
+
 def _count(rest: str) -> tuple[int | None, bool, str]:
     """How many are asked for, whether a number says so, and the words without it."""
+    few = w.FEW_FROM_A_SIDE.match(rest)
+    if few:
+        return w.NUMBERS[few.group(2)], True, f"{few.group(1)} {rest[few.end() :]}"
     number = w.COUNT.match(rest)
     if number:
         value = number.group(1)
@@ -223,6 +234,7 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
     where only its place is told. "This one" says nothing that could be looked for."""
     if not text:
         return (), ()
+    text = w.WHAT.sub("thing ", text)
     bare = w.WHICH_IS.sub("", _bare(text))
     thing = _thing(f"thing {bare}" if w.PLACE.match(bare) else text, depth=1)
     if thing.superlative or thing.relations:
@@ -260,6 +272,9 @@ def _side(text: str) -> tuple[str, Superlative | None]:
         ordinal, head = first.group(1), head[first.end() :]
     rank = w.ORDINALS[ordinal] if ordinal else 1
     measure, largest, word = w.SIDES[match.group(2)]
+    if head.startswith("last ") and measure != "centrality":  # counted from there on: the first from the other side
+        head, largest = head.removeprefix("last "), not largest
+        word = next(name for m, most, name in w.SIDES.values() if (m, most) == (measure, largest))
     return head, Superlative(measure, largest, word, rank)
 
 
@@ -299,9 +314,10 @@ def _order(relation: Relation) -> Superlative | None:
     """The order that a relation tells, negated or not: "nearest to the mug", and what stands so to the viewer, "next
     to me"."""
     anchor, far = relation.anchors[0], relation.name == "farthest from"
-    if anchor.phrase in w.PRONOUNS and relation.name in ("left of", "right of"):
+    if anchor.phrase in w.SPEAKERS and relation.name in ("left of", "right of"):
         return Superlative(*w.SIDES[relation.name.split()[0]])
-    near = relation.name in ("next to", "in front of") and anchor.phrase in w.PRONOUNS
+    near = relation.name == "next to" and anchor.phrase in w.PRONOUNS
+    near = near or (relation.name == "in front of" and anchor.phrase in w.VIEWER)
     if not near and relation.name not in w.DISTANCES:
         return None
     seen_from = None if anchor.phrase in w.VIEWER else anchor
@@ -419,8 +435,3 @@ def _anchors(name: str, text: str, depth: int) -> tuple[Thing, ...]:
     if name == "between" and len(parts) == 1:  # "the two boxes"
         parts = [w.COUNT.sub("", text, count=1)] * 2
     return tuple(_thing(part, depth + 1) for part in parts)
-
-
-def without_place(thing: Thing) -> Thing:
-    """The thing without its superlative and relations: what it is, not where."""
-    return replace(thing, excluded=(), superlative=None, relations=())

@@ -22,6 +22,12 @@ MARGIN = 0.02
 """Footprints are widened by so much when one is sought within another, metres."""
 NEAR = 0.1
 """Things with at most this gap are next to each other, metres; larger things may be farther apart."""
+ROOMY = 0.3
+"""Things lower than this have no room below them between their legs, metres: what seems to be there is in them."""
+LEVEL = 0.3
+"""A surface whose normal rises less than this beside its length, a cosine, is a wall, and things hang on it."""
+HUNG = 0.2
+"""What is on a wall begins at least so far above its foot, metres: a wardrobe stands there, and is not on it."""
 STEEP = 0.94
 """A camera that looks down or up within 20 degrees of the vertical has things on all sides, and left and right are
 directions of its picture. A cosine."""
@@ -99,7 +105,7 @@ class Layout:
         self.view = view or View.of_camera(scene)
         self.seen_by = "the given frame" if view is not None else "the camera"
         self.up = scene.up if view is None or scene.up is not None else view.up
-        self._boxes = [o.box for o in scene.objects]
+        self._boxes, self._kinds = [o.box for o in scene.objects], [o.kind for o in scene.objects]
         self.center = np.array([o.centroid for o in scene.objects], np.float64).reshape(-1, 3)
         self.edges = np.sort(np.array([b.size for b in self._boxes], np.float64).reshape(-1, 3), 1)
         self._overlap: Table | None = None
@@ -157,6 +163,13 @@ class Layout:
         bearing, reach = np.arctan2(x, y), np.hypot(x, y)
         return (bearing[:, None] - bearing) * (reach[:, None] + reach) / 2, reach[:, None] - reach
 
+    def leftness(self, what: str) -> Table:
+        """(K,) how far left of straight ahead each object is: radians as a camera sees it, else metres."""
+        view = self.need_view(what)
+        offset = self.center - view.origin
+        x, y = offset @ np.cross(view.up, view.forward), offset @ view.forward
+        return np.asarray(np.arctan2(x, y) if view.perspective else x, np.float64)
+
     # Horizontal geometry -------------------------------------------------------------------------------------
 
     def overlap(self) -> Table:
@@ -172,15 +185,24 @@ class Layout:
         return self._overlap
 
     def gap(self) -> Table:
-        """(K, K) metres between the boxes, roughly: between their centres less their reach towards each other."""
-        offset = self.center[None] - self.center[:, None]
-        distance = np.linalg.norm(offset, axis=2)
-        direction = offset / np.maximum(distance, 1e-9)[..., None]
-        reach = np.zeros((len(self), len(self)))
-        for a, box in enumerate(self._boxes):
-            along = np.abs(direction[a] @ box.rotation) / np.maximum(box.size / 2, 1e-4)
-            reach[a] = 1 / np.maximum(along.max(1), 1e-9)  # where the line of centres leaves the box
-        return np.asarray(np.maximum(distance - reach - reach.T, 0), np.float64)
+        """(K, K) metres between the boxes, roughly: from the middle of one to the nearest point of the other, less its
+        own reach that way; the less of both."""
+        center = np.array([b.center for b in self._boxes], np.float64).reshape(-1, 3)
+        axes = np.array([b.rotation for b in self._boxes], np.float64).reshape(-1, 3, 3)
+        half = np.maximum(np.array([b.size for b in self._boxes], np.float64).reshape(-1, 3) / 2, 1e-4)
+        away = np.einsum("abd,bdk->abk", center[:, None] - center, axes)  # from b to a, along b's axes
+        away -= np.clip(away, -half, half)
+        distance = np.linalg.norm(away, axis=2)
+        way = np.einsum("abk,bdk->abd", away, axes) / np.maximum(distance, 1e-9)[..., None]
+        along = np.abs(np.einsum("abd,adk->abk", way, axes)) / half[:, None]
+        gap = np.maximum(distance - 1 / np.maximum(along.max(2), 1e-9), 0)
+        return np.asarray(np.minimum(gap, gap.T), np.float64)
+
+    def walls(self) -> NDArray[np.bool_]:
+        """(K,) which of the surfaces stand upright."""
+        thin = np.array([b.rotation[:, b.size.argmin()] for b in self._boxes], np.float64).reshape(-1, 3)
+        upright = np.abs(thin @ np.asarray(self.up, np.float64)) < LEVEL
+        return np.asarray(upright & (np.array(self._kinds) == "surface"), np.bool_)
 
 
 def _ramp(value: Table, none: float, full: float) -> Table:
@@ -202,12 +224,11 @@ MEASURES: dict[str, Callable[[Layout, str], Table]] = {
     "width": lambda layout, word: _log(layout.edges[:, 1]),
     "thickness": lambda layout, word: _log(layout.edges[:, 0]),
     "elevation": lambda layout, word: layout.low_high(word)[1],
-    "left": lambda layout, word: layout.lateral_depth(word)[0].mean(1),
+    "left": lambda layout, word: layout.leftness(word),
     "distance": lambda layout, word: layout.distance_to_viewer(word),
-    "centrality": lambda layout, word: np.linalg.norm(layout.center - np.median(layout.center, 0), axis=1),
 }
-"""What superlatives compare -> (K,) numbers, from the layout and the word that asks for it: logarithms of sizes, and
-places in metres."""
+"""What superlatives compare -> (K,) numbers, from the layout and the word that asks for it: logarithms of sizes, places
+in metres, bearings in radians. What is in the middle hangs on what is meant, and is not told here."""
 
 SPREAD = {"volume": 0.3, "height": 0.1, "length": 0.1, "width": 0.1, "thickness": 0.1}
 """How uncertain sizes are, for boxes are of what was seen: of two that differ by so much, the odds that the larger one
@@ -234,14 +255,17 @@ def precedence(value: Table, spread: float) -> Table:
 
 
 def _on(layout: Layout, word: str) -> Table:
-    """Its bottom at the other's top, over it. On a chair or a stepped thing the bottom may be lower than the top."""
+    """Its bottom at the other's top, over it. On a chair or a stepped thing the bottom may be lower than the top. What
+    is on a wall touches it, above its foot."""
     low, high = layout.low_high(word)
     gap = low[:, None] - high
     tall = (high - low)[None]
     contact = np.where(
         gap >= 0, _ramp(gap, 0.12, CONTACT), np.maximum(_ramp(gap, -0.12, -CONTACT), 0.6 * (-gap < 0.7 * tall))
     )
-    return contact * _ramp(layout.overlap(), 0.1, 0.5) * (high[:, None] > high)
+    laid = contact * _ramp(layout.overlap(), 0.1, 0.5) * (high[:, None] > high)
+    hung = _ramp(layout.gap(), 0.12, CONTACT) * _ramp(low[:, None] - low, HUNG / 2, HUNG)
+    return np.asarray(np.where(layout.walls(), hung, laid), np.float64)
 
 
 def _in(layout: Layout, word: str) -> Table:
@@ -258,6 +282,7 @@ def _under(layout: Layout, word: str) -> Table:
     over = np.maximum(layout.overlap(), layout.overlap().T)
     free = _ramp(high[:, None] - low, CONTACT + 0.03, CONTACT - 0.02)
     between_legs = 0.9 * _ramp(high[None] - high[:, None], 0.02, 0.08) * (low[:, None] - low < 0.1)
+    between_legs = between_legs * (high - low >= ROOMY)
     return np.maximum(free, between_legs) * _ramp(over, 0.1, 0.4) * (high[:, None] < high)
 
 

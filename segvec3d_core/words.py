@@ -13,9 +13,9 @@ NUMBERS = {
     "eleven": 11, "twelve": 12, "both": 2, "a couple of": 2,
 }  # fmt: skip
 ORDINALS = {
-    "first": 1, "1st": 1,
-    "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5, "sixth": 6, "6th": 6,
-    "seventh": 7, "7th": 7, "eighth": 8, "8th": 8, "ninth": 9, "9th": 9, "tenth": 10, "10th": 10,
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10, "eleventh": 11, "twelfth": 12,
+    **{f"{n}{'th' if n // 10 == 1 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}": n for n in range(1, 100)},
 }  # fmt: skip
 
 COLORS = (
@@ -35,7 +35,9 @@ PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")
 """Plurals without a final s."""
 SUPPORTS = ("table", "tabletop", "table top", "desk", "floor", "ground", "shelf", "counter", "coffee table")
 PRONOUNS = ("me", "us", "you")
-VIEWER = (*PRONOUNS, "camera", "robot", "viewer", "sensor")
+SPEAKERS = (*PRONOUNS, "robot")
+"""Whose left and right is that of who looks; a camera may also be a thing on the table."""
+VIEWER = (*SPEAKERS, "camera", "viewer", "sensor")
 DETERMINERS = ("the ", "a ", "an ", "my ", "this ", "that ", "some ", "any ")
 
 
@@ -44,14 +46,22 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+QUOTES = str.maketrans("’", "'", "“”„«»")
+"""Apostrophes are made one, and quotation marks go."""
+MARKS = " ?!.,;:\"'¿¡()[]"
+"""What may stand around a sentence."""
+
 # Around the thing ------------------------------------------------------------------------------------------------
 
 POLITE = re.compile(
-    r"^((please|can you|could you|would you|(find|show|bring|give|get|fetch|hand|pass|grab|take)( me)?|where is"
-    r"|where are|pick up|(pick|select|locate)(?= (?:the|an?|my) )|what about|is there|are there|how many|i need"
-    r"|i want|i would like|do you see|can you see|look at|look for|go to|point at) )+"
+    r"^(((?:hey |hello )?robot(?=,)|hey|please|can you|could you|would you"
+    r"|(find|show|bring|give|get|fetch|hand|pass|grab|take)( me)?|where is"
+    r"|where are|where can i find|pick up|(pick|select|locate|grasp)(?= (?:the|an?|my|all|every) )"
+    r"|(list|count)(?= (?:the|my|all|every|everything)\b)|what about|is there|are there|how many|i need"
+    r"|(i want|i would like|i'd like)( to have)?|do you see|can you see|look at|look for|search for|go to|point at)"
+    r",? )+"
 )
-POLITE_END = re.compile(r"(?:,? (?:please|now|for me|for us|do you see))+$")
+POLITE_END = re.compile(r"(?:,? (?:please|now|for me|for us|do you see|thank you|thanks))+$")
 IS_SHORT = re.compile(r"\b(that|which|who|what|where|there)'s\b")
 NOT_SHORT = re.compile(r"\b(do|does|is|are|has|have|was|were)n't\b")
 THERE = re.compile(r" (?:(?:is|are) there(?= |$)|there$)")
@@ -63,11 +73,12 @@ WHICH_ONE = re.compile(r"^which(?: one(s?))? (?:is|are) (?=\w)")
 WHICH_IS = re.compile(r"^(?:that|which) (?:is|are) ")
 WHAT = re.compile(r"^(?:what is|whatever is|what stands|what lies|what sits) (?=\w)")
 ARTICLE = re.compile(r"(?:the|an?|any|some|my|this|that|these|those) (?=\w)")
-EVERYTHING = re.compile(r"(?:all|every|each)(?: of)?(?: the)? (?=\w)")
+EVERYTHING = re.compile(r"(?:all|every|each|several|(?:an? |the )?few)(?: of)?(?: the)? (?=\w)")
 _NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|(?:on|in)(?! (?:the|an?|my) )|of"
 """After these a number counts no things: "a 500 ml bottle", "the one with the handle"."""
 COUNT = re.compile(
-    rf"(?:the )?(\d{{1,3}}|{_any(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? (?!(?:{_NO_COUNT}) )(?=\w)"
+    rf"(?:(?:the|any|these|those|my) )?(\d{{1,3}}|{_any(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? "
+    rf"(?!(?:{_NO_COUNT}) )(?=\w)"
 )
 SINGULAR_S = (
     "ss", "us", "is", "gas", "canvas", "atlas", "lens", "glasses", "goggles", "binoculars", "scissors", "pliers",
@@ -85,7 +96,8 @@ FILLER_END = re.compile(
     r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
 )
 USE = re.compile(
-    r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|that|which|for|in which)\b"
+    r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|for|in which|(?:that|which)"
+    r"(?! (?:is|are|was|were|stands?|lies?|sits?|hangs?) (?!used|good|made)))\b"
 )
 
 # Superlatives ----------------------------------------------------------------------------------------------------
@@ -111,6 +123,8 @@ SUPERLATIVES: dict[str, tuple[str, bool]] = {
 """Word -> what is compared, and whether the most of it is meant. Of comparatives the extreme is taken, too."""
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
 SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({_any(SUPERLATIVES)})(?= |$)(?! than )")
+RANKED_SUPERLATIVE = re.compile(rf"\b({_any(ORDINALS)})-(?=(?:{_any(SUPERLATIVES)})\b)")
+"""Hyphened: "the second-biggest box"."""
 INNER_COUNT = re.compile(rf"(({_any(SUPERLATIVES)}) )({_any(NUMBERS)}) (?=\w)")
 SIDES = {
     "left": ("left", True, "leftmost"), "right": ("left", False, "rightmost"),
@@ -126,6 +140,13 @@ DISTANCE_AROUND = re.compile(
     rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})\b)(?!(?:far |very )?(?:{_any(SIDES)})\b))"
 )
 """Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
+
+FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({_any(NUMBERS)}) (?=\w.* from the (?:{_any(SIDES)})\b)")
+FARTHEST_TO = re.compile(r"\b(?:farthest|furthest)(?: to the)? (left|right)\b(?! of\b)")
+SIDE_OF = re.compile(
+    r"\b(?:on|to|at) ((?:the|my|an?) [\w ]+?)'s (left|right)(?:[ -]hand)?(?: side)?(?=$|,| (?:that|which|and)\b)"
+)
+"""Sides told by who has them: "on the laptop's left" is left of the laptop."""
 
 # Negations -------------------------------------------------------------------------------------------------------
 
@@ -176,6 +197,19 @@ RELATIONS: dict[str, str] = {
     },
 }
 """Preposition -> relation."""
+COMPARED = re.compile(
+    rf"\b({_any(name.split()[0] for name in RELATIONS if name.endswith(' than'))}) (\w+(?: \w+)?) than (?=\w)"
+)
+"""Stands before its noun: "a bigger box than the mug" for "a box bigger than the mug"."""
+TWO_RELATIONS = re.compile(
+    rf"\b({_any(RELATIONS)}) and ({_any(RELATIONS)}) ((?:{'|'.join(DETERMINERS)}|(?=(?:{_any(VIEWER)})\b))"
+    rf"\w[\w' -]*?)(?=$|,| (?:that|which|and|but|{_any(RELATIONS)}) )"
+)
+"""Before one anchor: "in front of and left of the bowl"."""
+AT_A_SIDE = re.compile(
+    r"(?:(?:to|on|at) the )?(?:left|right) of (?=\w)|(?:behind|in front of|next to|beside) (?=the |my )"
+)
+"""Begins a text that leaves out the thing: "left of the bowl"."""
 DISTANCES = ("nearest to", "farthest from")
 RANKED = ("left of", "right of", "behind", "in front of", "next to", "above", "under")
 """Relations in which an ordinal counts from the anchor on: "the second mug left of the laptop"."""
@@ -213,8 +247,8 @@ SIDE = re.compile(
     rf"(?: ({_any(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({_any(SIDES)})(?:[ -]hand)?"
     rf"(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{_any(RELATIONS)}) )"
 )
-ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
-"""Ends in an anchor that a side tells: "next to the one on the left"."""
+ANOTHER_ONE = re.compile(rf"\w (?:the|a) (?:ones?|(?:{_any(ORDINALS)}) \w[\w ]*)$")
+"""Ends in an anchor that a side tells: "next to the one on the left", "next to the second box from the left"."""
 PLACE = re.compile(
     rf"(?:not )?(?:(?:{_any(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )

@@ -1,6 +1,7 @@
 """Where things stand decides what a sentence means: hand-made scenes with boxes whose places are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -212,6 +213,50 @@ def test_directions_do_not_hang_on_where_the_cloud_lies():
 def cubes(*places: tuple[float, float, float]) -> tuple[SceneObject, ...]:
     boxes = [Box(np.array(p, np.float32), np.eye(3, dtype=np.float32), np.full(3, 0.08, np.float32)) for p in places]
     return tuple(SceneObject("object", 0.9, box, box.center, np.zeros(4, np.float32), None, 9) for box in boxes)
+
+
+def boxes(*placed: tuple[tuple[float, float, float], tuple[float, float, float]]) -> Scene:
+    """Boxes of these centres and sizes, the first one a wall or whatever else it stands for."""
+    things = tuple(
+        replace(thing, box=replace(thing.box, size=np.array(size, np.float32)))
+        for thing, (_, size) in zip(cubes(*(center for center, _ in placed)), placed, strict=True)
+    )
+    return Scene(np.zeros(0, np.int32), (replace(things[0], kind="surface"), *things[1:]), {}, CAMERA, UP)
+
+
+def test_what_is_near_a_long_thing_is_told_by_its_nearest_place():
+    wall = ((0, 0, 1.25), (8, 0.04, 2.5))
+    where = boxes(wall, ((-3.5, -0.3, 0.4), (0.4, 0.4, 0.8)), ((0, -1.3, 0.4), (0.4, 0.4, 0.8)))
+    gap = Layout(where).gap()
+    np.testing.assert_allclose(gap[1:, 0], [0.08, 1.08], atol=1e-5)
+    np.testing.assert_array_equal(gap, gap.T)
+    np.testing.assert_allclose(Layout(where).degree("next to")[1:, 0] > 0.9, [True, False])
+
+
+def test_things_hang_on_a_wall_and_stand_beside_it():
+    wall, clock = ((0, 0, 1.25), (8, 0.04, 2.5)), ((1, -0.05, 1.8), (0.3, 0.04, 0.3))
+    wardrobe, away = ((-1, -0.3, 1), (1, 0.5, 2)), ((1, -1, 1.8), (0.3, 0.04, 0.3))
+    assert Layout(boxes(wall, clock, wardrobe, away)).degree("on")[1:, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("height", "under"), [(0.15, 0.0), (0.7, 0.9)])
+def test_under_a_desk_there_is_room_and_in_a_low_box_there_is_none(height, under):
+    where = boxes(((0, 0, height / 2), (0.5, 0.4, height)), ((0, 0, 0.05), (0.06, 0.06, 0.1)))
+    assert Layout(where).degree("under")[1, 0] == pytest.approx(under)
+
+
+def test_leftmost_is_what_is_farthest_left_in_the_picture():
+    near, far = (-0.35, -0.5, 0.1), (-0.75, 1.5, 0.1)  # seen from (0, -1.5): 19 and 14 degrees left
+    plates = [(x / 10, 0.0, 0.1) for x in range(1, 7)]
+    left = Layout(Scene(np.zeros(0, np.int32), cubes(near, far, *plates), {}, CAMERA, UP)).leftness("leftmost")
+    assert left.argmax() == 0
+
+
+def test_the_middle_one_is_in_the_middle_of_those_that_are_meant():
+    mugs, plates = [(-1.0, 0, 0), (-0.8, 0, 0), (-0.6, 0, 0)], [(x / 10, 0.0, 0.0) for x in range(8)]
+    where = Scene(np.zeros(0, np.int32), cubes(*mugs, *plates), {}, CAMERA, UP)
+    similar = np.array([[0.95]] * 3 + [[0.02]] * 8, np.float32)
+    assert answer(interpret("the middle mug"), where, lambda texts: similar, 0.5).order[0] == 1
 
 
 def looking(*axes: tuple[float, float, float]) -> np.ndarray:
