@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from segvec3d_core.config import GRAVITY_FRAMES
-from segvec3d_core.pointcloud2 import decode, fit_camera
+from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.types import PointCloud
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")
@@ -31,7 +28,7 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
 
     Yields:
         (stamp, frame_id, cloud): the header's time in nanoseconds, the frame, and the points. A cloud that a
-        pinhole camera explains carries its intrinsics. The viewpoint is the origin, but for clouds in one of
+        pinhole camera explains carries its intrinsics. The viewpoint is the origin, but for other clouds in one of
         ``GRAVITY_FRAMES``.
 
     Raises:
@@ -49,7 +46,8 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
             for connection, _, raw in reader.messages(connections=connections):
                 message: Any = reader.deserialize(raw, connection.msgtype)
                 stamp = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
-                yield stamp, message.header.frame_id, cloud_of_message(message)
+                frame = message.header.frame_id
+                yield stamp, frame, cloud_of_message(message, from_sensor=frame not in GRAVITY_FRAMES)
     except Exception as error:
         if isinstance(error, ValueError) or not _of_storage(error):
             raise
@@ -66,19 +64,6 @@ def _of_storage(error: Exception) -> bool:
 
     beneath = type(error).__module__.partition(".")[0] in ("apsw", "sqlite3", "backports", "compression")
     return beneath or isinstance(error, (AnyReaderError, Bag1Error, Bag2Error, OSError, RuntimeError))  # the last: lz4
-
-
-def cloud_of_message(message: Any) -> PointCloud:
-    """The cloud of a PointCloud2 message of any library, with its viewpoint, and the intrinsics that explain it, if any
-    do."""
-    width, height = int(message.width), int(message.height)
-    cloud = decode(
-        message.fields, message.data, width, height, message.point_step, message.row_step, message.is_bigendian
-    )
-    if message.header.frame_id in GRAVITY_FRAMES:
-        return cloud
-    camera = fit_camera(cloud.points, width, height)
-    return dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
 
 
 def _connections(path: Path, connections: list[Any], topic: str | None) -> list[Any]:

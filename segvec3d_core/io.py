@@ -68,11 +68,13 @@ def read_cloud(
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z.
+        ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z; or an argument that says
+            nothing of such a file.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
+    _require_meaning(path, color=color, camera=camera, index=index, topic=topic)
     if is_bag(path):
         return _read_bag(path, index, topic)
     if path.is_dir():
@@ -98,6 +100,19 @@ def is_cloud_folder(path: str | Path) -> bool:
     """Whether clouds lie side by side in a folder, the pieces of one scan."""
     folder = Path(path)
     return folder.is_dir() and not is_bag(folder) and not (folder / "depth").is_dir()
+
+
+def _require_meaning(path: Path, **told: Any) -> None:
+    """Refuse what is told of a file and would change nothing: who asks for cloud 5 must not be shown another."""
+    if is_bag(path):
+        meant: tuple[str, ...] = ("index", "topic")
+    elif path.is_dir():
+        meant = ("index",)
+    else:
+        meant = ("color", "camera") if path.suffix.lower() == ".png" else ()
+    for name, value in told.items():
+        if value and name not in meant:
+            raise ValueError(f"{name}: says nothing of {path}, expected none")
 
 
 def cloud_files(folder: str | Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,10 +75,15 @@ def answer(
     return Answer(fit, np.argsort(-rank, kind="stable"), tuple(dict.fromkeys(matcher.notes)))
 
 
-@lru_cache(maxsize=4)
+_layouts: WeakKeyDictionary[Scene, tuple[View | None, Layout]] = WeakKeyDictionary()
+"""The latest layout of each scene that is still there, for the next question about it."""
+
+
 def _layout(scene: Scene, view: View | None) -> Layout:
-    """The layout of a scene, remembered for the next question about it."""
-    return Layout(scene, view)
+    known = _layouts.get(scene)
+    if known is None or known[0] is not view:
+        known = _layouts[scene] = view, Layout(scene, view)
+    return known[1]
 
 
 class _Matcher:

@@ -150,10 +150,12 @@ class SegVec3D:
 
     def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
         """The same weights with other clustering constants; shares memory."""
-        return SegVec3D(
+        other = SegVec3D(
             self.network, self.alignment, clustering, self.score, self.threshold, self.device, dict(self.info),
             self.grouping,
         )  # fmt: skip
+        other.text = self.text
+        return other
 
     def save(self, path: str | Path, record: dict[str, Any] | None = None) -> None:
         """Write weights, shapes and constants as one safetensors file, the alignment's matrices in half precision,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segvec3d_core.types import Camera, PointCloud
+from segvec3d_core.types import Camera, Float32, PointCloud
 
 _DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """sensor_msgs/PointField's numbers for its types, INT8 to FLOAT64."""
@@ -71,6 +71,28 @@ def decode(
         for axis, name in enumerate("xyz"):
             points[..., axis] = table[name]
     return PointCloud(points.reshape(-1, 3), _colors(table))
+
+
+def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool = True) -> PointCloud:
+    """The cloud of a PointCloud2 message of any library: any field order, padding and byte order, with rgb or without.
+
+    An organised cloud that a pinhole camera explains gets that camera, and its origin as the viewpoint.
+
+    Args:
+        message: a sensor_msgs/PointCloud2.
+        up: (3,) direction against gravity in the message's frame, or None.
+        from_sensor: whether the frame is the sensor's own, so that its origin is the viewpoint of any cloud.
+
+    Raises:
+        ValueError: the message has no x, y, z, or its layout contradicts its data.
+    """
+    width, height = int(message.width), int(message.height)
+    cloud = decode(
+        message.fields, message.data, width, height, message.point_step, message.row_step, message.is_bigendian
+    )
+    camera = fit_camera(cloud.points, width, height) if height > 1 else None
+    viewpoint = np.zeros(3, np.float32) if camera is not None or from_sensor else None
+    return PointCloud(cloud.points, cloud.colors, up=up, viewpoint=viewpoint, camera=camera)
 
 
 def _formats(by_name: dict[str, Any], names: Iterable[str], allowed: tuple[str, ...], big: bool) -> dict[str, str]:

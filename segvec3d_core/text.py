@@ -48,7 +48,7 @@ class TextEncoder:
     """Sentences to vectors, remembered: a robot asks for the same things again and again.
 
     Args:
-        remembered: how many texts; those longest known are forgotten first.
+        remembered: how many texts; those that nobody asked for longest are forgotten first.
         device: where the encoder runs.
     """
 
@@ -93,6 +93,8 @@ class TextEncoder:
                         new, batch_size=256, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
                     )
                 self._cache.update(zip(new, vectors.astype(np.float32), strict=True))
+            for text in texts:
+                self._cache.move_to_end(text)
             out = np.stack([self._cache[t] for t in texts]) if len(texts) else np.zeros((0, TEXT_DIM), np.float32)
             while len(self._cache) > self._remembered:
                 self._cache.popitem(last=False)

@@ -203,7 +203,7 @@ class SceneObject:
     point_count: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Scene:
     """What ``SegVec3D.segment`` found in a cloud.
 

@@ -17,7 +17,6 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 
 from segvec3d_core.object_map import MapSnapshot
-from segvec3d_core.pointcloud2 import decode, fit_camera
 from segvec3d_core.types import Box, Float32, PointCloud, Scene, SceneObject
 from segvec3d_interfaces.msg import Instance, InstanceArray
 from segvec3d_ros.tracking import Track
@@ -76,33 +75,6 @@ def nanoseconds(time: Any) -> int:
 def time_message(stamp: int) -> Time:
     """Nanoseconds as a builtin_interfaces/Time."""
     return Time(sec=stamp // 1_000_000_000, nanosec=stamp % 1_000_000_000)
-
-
-def to_cloud(message: PointCloud2, up: Float32 | None = None, from_sensor: bool = True) -> PointCloud:
-    """The cloud of a message: any field order, padding and byte order, with rgb or without.
-
-    An organised cloud that a pinhole camera explains gets that camera, and its origin as the viewpoint.
-
-    Args:
-        message: sensor_msgs/PointCloud2.
-        up: (3,) direction against gravity in the message's frame, or None.
-        from_sensor: whether the frame is the sensor's own, so that its origin is the viewpoint of any cloud.
-
-    Raises:
-        ValueError: the message has no x, y, z, or its layout contradicts its data.
-    """
-    cloud = decode(
-        message.fields,
-        message.data,
-        message.width,
-        message.height,
-        message.point_step,
-        message.row_step,
-        message.is_bigendian,
-    )
-    camera = fit_camera(cloud.points, message.width, message.height) if message.height > 1 else None
-    viewpoint = np.zeros(3, np.float32) if camera is not None or from_sensor else None
-    return PointCloud(cloud.points, cloud.colors, up=up, viewpoint=viewpoint, camera=camera)
 
 
 def cloud_message(

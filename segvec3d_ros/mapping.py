@@ -59,7 +59,7 @@ class MapTracker:
         self.map = ObjectMap(settings.config)
         self.map.frame = settings.frame
         self.gaps = self.late = self.odd = self.jumps = 0
-        self._timeline = Timeline()
+        self._timeline, self._resets = Timeline(), 0
         self._unread: set[Path] = set()  # files that could not be loaded and shall not be lost to an empty map
 
     def embedded_by(self, info: Mapping[str, Any]) -> None:
@@ -89,11 +89,13 @@ class MapTracker:
             ValueError: no transform at that stamp within ``tf_timeout``, or a cloud that came late; the map is then
                 what it was.
         """
-        target = self._settings.frame
+        target, resets = self._settings.frame, self._resets
         T = self._pose(target, frame, stamp)
         with self._lock:  # a pose in one frame must not meet a map in another
             if self._settings.frame != target:
                 raise ValueError(f"map_frame was changed from {target!r} while the cloud was in work")
+            if self._resets != resets:
+                raise ValueError("the map was cleared while the cloud waited for its transform")
             self._require_time(frame, stamp)
             ids = self.map.update(scene, cloud, T, stamp)
             first_seen = self.map.first_seen()
@@ -125,6 +127,7 @@ class MapTracker:
         """Forget everything; ids go on counting."""
         with self._lock:
             self.map.clear()
+            self._resets += 1
             self._timeline.forget()
             self._unread.clear()
 

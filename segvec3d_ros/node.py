@@ -29,11 +29,12 @@ from std_msgs.msg import Header
 
 from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.object_map import warm_up
+from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.relations import View
 from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
-from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message, to_cloud
+from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message
 from segvec3d_ros.diagnostics import Health, Snapshot, StageClock, diagnostic_array, short
 from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
@@ -275,7 +276,7 @@ class SegVec3DNode(LifecycleNode):
         stamp, frame = nanoseconds(message.header.stamp), message.header.frame_id
         self._follow_time(stamp)
         level = values["gravity_frames"]
-        cloud = to_cloud(message, up_in(frame, stamp, level, self._transforms), frame not in level)
+        cloud = cloud_of_message(message, up_in(frame, stamp, level, self._transforms), frame not in level)
         clock.lap("convert")
         scene = model.segment(cloud, config)
         clock.timings.update(scene.timings)
@@ -285,9 +286,15 @@ class SegVec3DNode(LifecycleNode):
         return Result(message.header, message.width, message.height, cloud, scene, (), ()), clock
 
     def _follow_time(self, stamp: int) -> None:
-        """Forget transforms and results of another time, once two clouds in a row say that it was set back."""
+        """Forget transforms and results of another time, once two clouds in a row say that it was set back.
+
+        Raises:
+            ValueError: the cloud came late or is alone in what it says, and there is no map, which tells the same.
+        """
         verdict = self._timeline.judge(self._stamp, stamp)
         if verdict in (Verdict.LATE, Verdict.ODD):
+            if self.map is None and self._stamp is not None:
+                raise ValueError(f"its stamp is {(stamp - self._stamp) / 1e9:+.3f} s from the latest: it is left out")
             return
         if self._stamp is not None and stamp < self._stamp:
             self._transforms.clear()

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import PointCloud2
 
+from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.types import Box, Match, Matches, PointCloud, Scene, SceneObject
 from segvec3d_core.view import save_picture
 from segvec3d_interfaces.msg import Instance, InstanceArray
 from segvec3d_interfaces.srv import FindObject
-from segvec3d_ros.conversions import to_cloud
 
 
 def save_answer(path: Path, cloud: PointCloud2, objects: InstanceArray, text: str, answer: FindObject.Response) -> None:
@@ -49,7 +49,7 @@ def scene_of(
         labels[ids == identity] = k
     scene = Scene(labels, tuple(_scene_object(thing) for thing in objects.instances))
     names = [(thing.label or "other", thing.label_similarity) for thing in objects.instances]
-    return to_cloud(cloud), scene, names, order
+    return cloud_of_message(cloud), scene, names, order
 
 
 def _scene_object(thing: Instance) -> SceneObject:

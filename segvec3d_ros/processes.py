@@ -100,10 +100,6 @@ class Parts:
             time.sleep(POLL)
         return True
 
-    def wait_for_end(self, part: Part, seconds: float) -> None:
-        """Wait until a part has ended by itself, without an error."""
-        self.wait(lambda: part.process.poll() == 0, seconds, f"the end of the {part.name}")
-
     def failure(self, name: str, reason: str) -> PartFailed:
         """An exception that says what is wrong with a part, and its log's last lines."""
         return PartFailed(f"{name}: {reason}\n{self._last_lines(name)}")

@@ -92,6 +92,9 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("segment nowhere.ply", "nowhere.ply: no such file"),
         ("segment {file}", "notes.md: unknown format .md; known: .ply"),
         ("segment {frames} --index 7", "no frame 7: it has 3"),
+        ("segment {frames} --topic /points", "topic: says nothing of"),
+        ("segment {frames}/depth/f0.png --index 1", "index: says nothing of"),
+        ("find {frames} --model {weights} 'the biggest box on the left'", "expected things in one order"),
         ("segment {frames} --labels ,", "--labels: expected words separated by commas"),
         ("segment {frames} --model nowhere.safetensors", "nowhere.safetensors"),
         ("segment {frames} --model {file}", "notes.md"),
@@ -184,6 +187,13 @@ def test_a_cloud_without_a_viewpoint_can_be_given_one(
     write_cloud(tmp_path / "cloud.ply", PointCloud(read_cloud(frames / "depth/f0.png").points))
     arguments = ["find", "--model", str(weights), str(tmp_path / "cloud.ply"), "the thing left of the mug"]
     assert "the cloud has no viewpoint" in error_of(capsys, *arguments)
+    segment = ["segment", *arguments[1:-1], "--output", str(tmp_path), "--query", arguments[-1]]
+    assert main(segment) == 2  # what was found is there all the same
+    told = capsys.readouterr()
+    assert "the cloud has no viewpoint" in told.err
+    assert "instances of" in told.out
+    assert "query" not in json.loads((tmp_path / "cloud.json").read_text())
+    assert Image.open(tmp_path / "cloud.png").mode == "RGB"
     assert main([*arguments, "--viewpoint", "0", "0", "0", "--up", "0", "-1", "0"]) in (0, 1)
     assert "seen from the camera" in capsys.readouterr().out
     assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0")
@@ -209,11 +219,16 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
     assert main([*arguments, str(pieces / "a.ply")]) == 0
     assert "instances of 6,912 points" in capsys.readouterr().out
     assert Image.open(tmp_path / "a.png").mode == "RGB"
-    assert "tiles: expected a margin" in error_of(capsys, *arguments[:-4], "--tiles", "-1", str(pieces))
+    for edge in ("-1", "0.01", "nan"):
+        assert "tiles: expected at least" in error_of(capsys, *arguments[:-4], "--tiles", edge, str(pieces))
+    assert "output: expected another folder" in error_of(capsys, *arguments, "--output", str(pieces), "--", str(pieces))
     for scan in (pieces, pieces / "a.ply"):
         assert "viewpoint: not used" in error_of(capsys, *arguments, "--viewpoint", "0", "0", "0", "--", str(scan))
         assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0", "--", str(scan))
     assert "index: not used" in error_of(capsys, *arguments, "--index", "1", "--", str(pieces))
+    (pieces / "a.xyz").write_text("0 0 0\n")
+    assert "differ in their suffix" in error_of(capsys, *arguments, str(pieces))
+    (pieces / "a.xyz").unlink()
     (tmp_path / "empty").mkdir()
     assert "expected clouds" in error_of(capsys, *arguments, str(tmp_path / "empty"))
     for scan in (pieces, pieces / "a.ply"):

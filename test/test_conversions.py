@@ -17,10 +17,11 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
+from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.types import Box, PointCloud, Scene
 from segvec3d_interfaces.msg import Instance
 from segvec3d_ros import conversions
-from segvec3d_ros.conversions import Result, to_cloud
+from segvec3d_ros.conversions import Result
 from segvec3d_ros.markers import BOXES, MarkerBoard
 from segvec3d_ros.tracking import Track
 
@@ -62,7 +63,7 @@ def test_the_labelled_cloud_carries_points_colours_ids_and_scores() -> None:
 
 def test_the_labelled_cloud_reads_back_as_the_cloud_it_came_from() -> None:
     cloud = frame_cloud()
-    again = to_cloud(conversions.labelled_cloud(result_of(cloud, 40, 30)))
+    again = cloud_of_message(conversions.labelled_cloud(result_of(cloud, 40, 30)))
     np.testing.assert_array_equal(again.points, cloud.points)
     np.testing.assert_array_equal(again.colors, cloud.colors)
 
@@ -97,7 +98,7 @@ def test_any_layout_of_fields_says_the_same(order: list[str], gaps: list[int], p
         height=1, width=n, fields=fields, is_bigendian=big, point_step=step, row_step=step * n, data=array.array("B")
     )
     message.data.frombytes(data.tobytes())
-    cloud = to_cloud(message)
+    cloud = cloud_of_message(message)
     np.testing.assert_array_equal(cloud.points, points)
     if n:
         np.testing.assert_array_equal(cloud.colors, colors)
@@ -108,7 +109,7 @@ def test_the_coloured_cloud_shows_each_point_in_the_colour_of_its_instances_mark
     result = replace(result, tracks=tuple(replace(track, id=track.id + 1000) for track in result.tracks))
     message = conversions.colored_cloud(result)
     assert (message.width, message.height) == (40, 30)
-    colors = to_cloud(message).colors
+    colors = cloud_of_message(message).colors
     assert colors is not None
     outlines = {m.id: m.color for m in MarkerBoard().update(result).markers if m.ns == BOXES}
     for k, track in enumerate(result.tracks):
@@ -129,11 +130,11 @@ def test_clouds_of_no_or_one_point_go_both_ways(n: int) -> None:
     cloud = PointCloud(np.zeros((n, 3), np.float32))
     message = conversions.labelled_cloud(result_of(cloud, n, 1))
     assert len(message.data) == n * message.point_step
-    assert len(to_cloud(message)) == n
+    assert len(cloud_of_message(message)) == n
 
 
 def test_an_organised_cloud_gets_its_camera() -> None:
-    cloud = to_cloud(frame_message(cloud=PointCloud.from_depth(np.ones((30, 40), np.float32), CAMERA)))
+    cloud = cloud_of_message(frame_message(cloud=PointCloud.from_depth(np.ones((30, 40), np.float32), CAMERA)))
     assert cloud.camera is not None
     assert cloud.camera.fx == pytest.approx(CAMERA.fx, rel=1e-4)
     assert cloud.camera.cy == pytest.approx(CAMERA.cy, abs=1e-2)
@@ -144,7 +145,7 @@ def test_an_organised_cloud_gets_its_camera() -> None:
 def test_the_viewpoint_of_an_unorganised_cloud_is_the_origin_of_a_sensor_frame_only(
     from_sensor: bool, viewpoint: list[float] | None
 ) -> None:
-    cloud = to_cloud(frame_message(cloud=PointCloud(np.ones((5, 3), np.float32))), from_sensor=from_sensor)
+    cloud = cloud_of_message(frame_message(cloud=PointCloud(np.ones((5, 3), np.float32))), from_sensor=from_sensor)
     assert (cloud.viewpoint is None) == (viewpoint is None)
     assert cloud.camera is None
 
@@ -153,7 +154,7 @@ def test_a_message_without_xyz_is_refused_by_name() -> None:
     message = frame_message()
     message.fields = message.fields[2:]
     with pytest.raises(ValueError, match="x, y and z"):
-        to_cloud(message)
+        cloud_of_message(message)
 
 
 @settings(max_examples=30, deadline=None)
@@ -243,6 +244,6 @@ def test_ten_million_points_are_read_in_seconds() -> None:
     points = np.random.default_rng(0).random((10_000_000, 3), np.float32)
     message = conversions.cloud_message(points, None, Header())
     before = time.monotonic()
-    cloud = to_cloud(message)
+    cloud = cloud_of_message(message)
     assert time.monotonic() - before < 10
     np.testing.assert_array_equal(cloud.points[::1000], points[::1000])

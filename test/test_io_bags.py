@@ -67,6 +67,13 @@ def test_a_cloud_without_rows_is_seen_from_its_frame_unless_that_stands_upright(
         assert (cloud.viewpoint is not None) == seen
 
 
+def test_what_a_pinhole_camera_explains_is_seen_from_it_whatever_its_frame_is_called(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", StoragePlugin.MCAP, {"/points": [frame(0)]}, "base_link")
+    cloud = read_cloud(tmp_path / "bag")
+    assert cloud.camera is not None
+    assert cloud.viewpoint is not None
+
+
 def test_a_topic_can_be_chosen_and_is_named_when_it_is_not_there(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", StoragePlugin.MCAP, {"/b": [frame(0)], "/a": [frame(1)]})
     np.testing.assert_array_equal(read_cloud(tmp_path / "bag").points, frame(1).points)

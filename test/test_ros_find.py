@@ -15,10 +15,10 @@ from ros_stand_ins import FRAME, WAIT, Robot, active_robot, robot, until
 from builtin_interfaces.msg import Duration, Time
 from rclpy.callback_groups import CallbackGroup
 
+from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
-from segvec3d_ros.conversions import to_cloud
 from segvec3d_ros.transforms import Condition
 
 R = FindObject.Response
@@ -143,8 +143,8 @@ def test_the_answer_comes_in_the_target_frame_at_the_clouds_stamp() -> None:
         ):
             expected = T @ [own.x, own.y, own.z, 1]
             np.testing.assert_allclose([moved.x, moved.y, moved.z], expected[:3], atol=1e-4)
-        own_points = to_cloud(here.matches[0].cloud).points
-        moved_points = to_cloud(there.matches[0].cloud).points
+        own_points = cloud_of_message(here.matches[0].cloud).points
+        moved_points = cloud_of_message(there.matches[0].cloud).points
         assert len(own_points) == here.matches[0].instance.point_count
         np.testing.assert_allclose(moved_points, own_points @ T[:3, :3].T + T[:3, 3], atol=1e-4)
         assert there.matches[0].instance.size == here.matches[0].instance.size

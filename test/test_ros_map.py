@@ -166,6 +166,19 @@ def test_a_single_odd_cloud_does_not_cost_the_map(seconds: float, frame: str) ->
     assert (tracker.map.first_seen(), tracker.odd, tracker.jumps, told) == (before, 2, 0, [])
 
 
+def test_a_cloud_that_waits_for_its_transform_does_not_enter_a_map_that_was_cleared_meanwhile() -> None:
+    class Late(StandInTransforms):
+        def lookup(self, target: str, source: str, stamp: int | None) -> np.ndarray:
+            tracker.reset()
+            return np.eye(4)
+
+    cloud = frame_cloud()
+    tracker = MapTracker(Late(), MapSettings("map", 0.1, MapConfig()), lambda line: None)
+    with pytest.raises(ValueError, match="cleared while the cloud waited"):
+        tracker.update(StandInModel().segment(cloud), cloud, SECOND, FRAME)
+    assert tracker.map.stamp_ns is None
+
+
 def test_a_single_cloud_in_another_frame_does_not_cost_a_map_that_was_loaded(tmp_path: Path) -> None:
     with mapping_robot() as robot:
         look(robot, 1.0, 1.5)

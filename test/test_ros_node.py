@@ -322,6 +322,18 @@ def test_a_cloud_on_which_the_model_fails_is_lost_alone() -> None:
         made.show(stamp=2)
 
 
+def test_without_a_map_a_late_cloud_is_left_out_and_ids_go_on() -> None:
+    with active_robot() as made:
+        for stamp in (100, 101):
+            made.show(stamp * 1_000_000_000)
+        before = [track.id for track in made.node.result.tracks]
+        made.publish(frame_message(100_900_000_000))
+        until(lambda: made.node._health.failed == 1, "a late cloud")
+        assert "its stamp is -0.100 s from the latest: it is left out" in made.log[-1]
+        made.show(101_200_000_000)
+        assert [track.id for track in made.node.result.tracks] == before
+
+
 def test_big_endian_clouds_with_odd_steps_and_padded_rows_are_read() -> None:
     with active_robot() as made:
         cloud = frame_cloud()

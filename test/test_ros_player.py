@@ -27,9 +27,9 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import PointCloud2
 
 from segvec3d_core.datasets.frames import Frame, write_frame
+from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.types import Camera, PointCloud
 from segvec3d_ros import player, share
-from segvec3d_ros.conversions import to_cloud
 from segvec3d_ros.player import MAX_POINTS, OPTICAL_FRAME, SCAN_FRAME, Shot, looped, main, shots, thinned
 
 ROOT = Path(__file__).parents[1]
@@ -183,7 +183,7 @@ def test_every_cloud_of_a_camera_process_arrives(folder: Path, listener: tuple[N
     stamps = [message.header.stamp.sec * 10**9 + message.header.stamp.nanosec for message in clouds]
     assert all(f"stamp {s // 10**9}.{s % 10**9:09d}" in output for s in stamps)
     assert np.diff(stamps).min() > 0
-    cloud = to_cloud(clouds[1])
+    cloud = cloud_of_message(clouds[1])
     assert (clouds[1].width, clouds[1].height, clouds[1].header.frame_id) == (640, 480, OPTICAL_FRAME)
     assert cloud.camera is not None
     assert cloud.camera.fx == pytest.approx(525, rel=1e-3)

@@ -70,3 +70,10 @@ def test_memory_is_bounded_and_the_answer_whole():
     texts = ["a mug", "a cup", "a bowl", "a plate", "a pan"]
     assert forgetful.encode(texts).shape == (5, TEXT_DIM)
     assert len(forgetful._cache) == 3
+
+
+def test_what_nobody_asked_for_longest_is_forgotten_first():
+    forgetful = TextEncoder(remembered=3)
+    for texts in (["a mug", "a cup", "a bowl"], ["a mug"], ["a plate"]):
+        forgetful.encode(texts)
+    assert [*forgetful._cache] == ["a bowl", "a mug", "a plate"]

@@ -29,6 +29,9 @@ from segvec3d_core.view import save_picture
 
 Names = Sequence[tuple[str, float]]
 
+SMALLEST_TILE = 0.5
+"""Metres; smaller tiles would be more work than the scan."""
+
 
 def _as_told(args: Namespace, cloud: PointCloud) -> PointCloud:
     """The cloud with what ``--viewpoint`` and ``--up`` say of it."""
@@ -41,9 +44,17 @@ def _as_told(args: Namespace, cloud: PointCloud) -> PointCloud:
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
     cloud = _as_told(args, read_cloud(args.input, args.color, args.camera, args.index, args.topic))
     model = load_model(args)
+    _refuse_early(args, model)
     if args.tiles is not None:
         return model, cloud, _in_tiles(args, model, [cloud])
     return model, cloud, model.segment(cloud, configuration(args))
+
+
+def _refuse_early(args: Namespace, model: SegVec3D) -> None:
+    """Raise ValueError for a question that no scene could answer, before the work."""
+    if args.query is not None:
+        nothing = Scene(np.empty(0, np.int32))
+        model.find(nothing, args.query, getattr(args, "top_k", None), getattr(args, "min_similarity", None))
 
 
 def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) -> Scene:
@@ -58,6 +69,8 @@ def _lies_in_pieces(args: Namespace) -> bool:
     Raises:
         ValueError: with ``--tiles``, what has no effect then: a scan of any size has many viewpoints.
     """
+    if args.tiles is not None and not args.tiles >= SMALLEST_TILE:
+        raise ValueError(f"tiles: expected at least {SMALLEST_TILE} m, got {args.tiles}")
     pieces = args.tiles is not None and is_cloud_folder(args.input)
     if args.tiles is not None and args.viewpoint is not None:
         raise ValueError("viewpoint: not used with --tiles, expected none")
@@ -74,9 +87,14 @@ def _of_pieces(args: Namespace, model: SegVec3D, files: Iterable[Path]) -> Scene
 def _segment_folder(args: Namespace) -> int:
     """Part a scan that lies in several files; print the instances and write JSON and each file with its labels."""
     labels, files = _vocabulary(args.labels), cloud_files(args.input)
+    if Path(args.output).resolve() == Path(args.input).resolve():
+        raise ValueError("output: expected another folder than that of the pieces, which would be read as more of them")
+    if len({file.stem for file in files}) < len(files):
+        raise ValueError(f"{args.input}: expected pieces of different names, got two that differ in their suffix alone")
     model = load_model(args)
+    _refuse_early(args, model)
     scene = _of_pieces(args, model, files)
-    names, matches, result = _said(args, model, scene, labels)
+    names, matches, result, refusal = _said(args, model, scene, labels)
     written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
     write_json(written[0], result)
     first = 0
@@ -86,16 +104,24 @@ def _segment_folder(args: Namespace) -> int:
         write_cloud(written[-1], cloud, scene.labels[first : first + len(cloud)])
         first += len(cloud)
     _tell(args, result, scene, names, matches, written)
+    if refusal is not None:
+        raise refusal
     return 0
 
 
 def _said(
     args: Namespace, model: SegVec3D, scene: Scene, labels: Sequence[str]
-) -> tuple[Names, Matches | None, dict[str, Any]]:
-    """Names, the answer to --query, and both with the scene as JSON has them."""
-    names = model.name(scene, labels)
-    matches = model.find(scene, args.query) if args.query is not None else None
-    return names, matches, scene_to_dict(scene, str(args.input), names, args.query, matches)
+) -> tuple[Names, Matches | None, dict[str, Any], ValueError | None]:
+    """Names, the answer to --query, both with the scene as JSON has them, and why this scene cannot answer: what was
+    found of it is kept in any case."""
+    names, matches, refusal = model.name(scene, labels), None, None
+    if args.query is not None:
+        try:
+            matches = model.find(scene, args.query)
+        except ValueError as error:
+            refusal = error
+    asked = None if matches is None else args.query
+    return names, matches, scene_to_dict(scene, str(args.input), names, asked, matches), refusal
 
 
 def _tell(
@@ -118,13 +144,15 @@ def segment(args: Namespace) -> int:
         return _segment_folder(args)
     labels = _vocabulary(args.labels)
     model, cloud, scene = _segmented(args)
-    names, matches, result = _said(args, model, scene, labels)
+    names, matches, result, refusal = _said(args, model, scene, labels)
     base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
     written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
     save_picture(written[0], cloud, scene, names, matches, args.query or Path(args.input).name)
     write_json(written[1], result)
     write_cloud(written[2], cloud, scene.labels)
     _tell(args, result, scene, names, matches, written)
+    if refusal is not None:
+        raise refusal
     return 0
 
 
@@ -137,6 +165,7 @@ def find(args: Namespace) -> int:
         if args.picture is not None:
             raise ValueError("picture: cannot be drawn of a scan in several files")
         model = load_model(args)
+        _refuse_early(args, model)
         scene = _of_pieces(args, model, cloud_files(args.input))
     else:
         model, cloud, scene = _segmented(args)

@@ -155,14 +155,21 @@ def read_camera(path: str | Path) -> tuple[Camera, float]:
     if missing:
         raise ValueError(f"{path}: {', '.join(missing)} missing")
     try:
-        size = [int(values[key]) for key in ("width", "height")]
-        focal = [float(values[key]) for key in ("fx", "fy", "cx", "cy")]
-        depth_scale = float(values.get("depth_scale", DEPTH_SCALE))
+        size = [int(_number(values, key)) for key in ("width", "height")]
+        focal = [_number(values, key) for key in ("fx", "fy", "cx", "cy")]
+        depth_scale = _number({"depth_scale": DEPTH_SCALE, **values}, "depth_scale")
         if not (np.isfinite([*focal, depth_scale]).all() and depth_scale > 0):
             raise ValueError("expected finite numbers and a positive depth_scale")
         return Camera(*size, *focal), depth_scale
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _number(values: dict[str, Any], key: str) -> float:
+    try:
+        return float(values[key])
+    except (TypeError, ValueError):
+        raise ValueError(f"{key}: expected a number, got {values[key]!r}") from None
 
 
 def read_tags(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from . import looking
 from .entry import Stack
 
 POINTS = 2000
-"""Points of the map that are aligned with."""
+"""Points of the map that are aligned with, up to twice as many."""
 
 STEPS = 6
 """Iterations."""

@@ -24,7 +24,7 @@ DENSE = 100_000
 """Points of which every one is looked at; of more only each so-manieth."""
 
 LOOKS, FEWEST_LOOKS = 8_000, 100
-"""Voxels that are looked for in the depth image, and of each entry at least; other ones each time."""
+"""Voxels that are looked for in the depth image, up to twice as many, and of each entry at least; others each time."""
 
 HIDDEN_WEIGHT = 0.5
 """How much a hidden part counts against what is seen of the rest; what an instance covers speaks for itself."""

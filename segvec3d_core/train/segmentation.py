@@ -22,7 +22,7 @@ from ..config import NetworkConfig
 from ..metrics import FrameScore, score_frame
 from ..network import PointAttention
 from . import losses
-from .data import Example, Scenes, load_sample, prepare, use_one_thread
+from .data import Example, Scenes, load_sample, prepare, simulator_version, use_one_thread
 from .muon import Muon, parted
 from .weak import Supervision
 
@@ -159,8 +159,8 @@ class Run:
         loss, parts = example_loss(self.network, example, generator)
         if torch.isfinite(loss):
             (loss / self.plan.accumulate).backward()
-        for key, value in parts.items():
-            self.means[key] = 0.99 * self.means.get(key, value) + 0.01 * value
+            for key, value in parts.items():
+                self.means[key] = 0.99 * self.means.get(key, value) + 0.01 * value
         if self.step % self.plan.accumulate == 0:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             for name, optimizer in self.optimizers.items():
@@ -188,7 +188,7 @@ class Run:
         return {
             "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
             "start": start, "frames": frames, "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate,
-            "optimizer": "Muon",
+            "accumulate": plan.accumulate, "optimizer": "Muon", "simulator": simulator_version(),
         }  # fmt: skip
 
     def save(self, path: Path) -> None:
