@@ -2,7 +2,7 @@
 
 Three threads: the executor that spins the node answers services and parameters; the intake takes clouds; the worker
 computes on the latest one. They share the latest ``Result``, which never changes once it is made. A fourth loads the
-model at start, so that services answer meanwhile.
+model at start, so that services answer meanwhile; tf2, where it is installed, is heard by a fifth.
 """
 
 from __future__ import annotations

@@ -290,7 +290,10 @@ def _train(commands: Any) -> None:
     parser.add_argument(
         "--cache", metavar="DIR", help="keep made scenes here, and what is said of them, for further runs"
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N",
+        help="processes that make scenes (default: 1; the stages after the first take all cores, up to eight)",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (default: cores - workers)")
 
 
