@@ -11,6 +11,12 @@ from .kernels.boxes import standing_boxes
 from .types import Box
 
 
+def is_rigid(T: NDArray[np.float64]) -> bool:
+    """Whether a (4, 4) matrix is a rotation and a translation."""
+    turned = np.isfinite(T).all() and np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() < 1e-3
+    return bool(turned and np.linalg.det(T[:3, :3]) > 0 and np.abs(T[3] - [0, 0, 0, 1]).max() < 1e-6)
+
+
 def oriented_box(points: NDArray[np.float32], vertical: NDArray[np.floating] | None) -> Box:
     """Smallest box around points that stands upright, or that follows their principal axes.
 

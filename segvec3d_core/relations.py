@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .geometry import is_rigid
 from .types import Scene
 
 Table = NDArray[np.float64]
@@ -62,8 +63,7 @@ class View:
         T = np.array(T_cloud_frame, np.float64)
         if T.shape != (4, 4):
             raise ValueError(f"T_cloud_frame: expected shape (4, 4), got {T.shape}")
-        R = T[:3, :3]
-        if not (np.isfinite(T).all() and np.allclose(R @ R.T, np.eye(3), atol=1e-3) and np.linalg.det(R) > 0):
+        if not is_rigid(T):
             raise ValueError("T_cloud_frame: expected a rotation and a translation, got another matrix")
         return cls(T[:3, 3], T[:3, 0], T[:3, 2])
 

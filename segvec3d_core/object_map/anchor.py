@@ -15,12 +15,6 @@ FIRST = 4.0
 """Seconds that the first pose counts in that mean: one cloud that was fitted wrongly does not move the map."""
 
 
-def is_rigid(T: NDArray[np.float64]) -> bool:
-    """Whether a (4, 4) matrix is a rotation and a translation."""
-    turned = np.isfinite(T).all() and np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() < 1e-3
-    return bool(turned and np.linalg.det(T[:3, :3]) > 0 and np.abs(T[3] - [0, 0, 0, 1]).max() < 1e-6)
-
-
 class Anchor:
     """Keeps objects in coordinates of the map's own, and tells where these lie.
 

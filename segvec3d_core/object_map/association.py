@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ..geometry import is_rigid
 from ..types import Box, Float32, PointCloud, Scene
 from . import fusing, looking
-from .anchor import is_rigid
 from .entry import Entry, Stack
 
 POINTS = 5_000

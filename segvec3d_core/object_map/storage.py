@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .anchor import FIRST, is_rigid
+from ..geometry import is_rigid
+from .anchor import FIRST
 from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
