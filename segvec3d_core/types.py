@@ -28,11 +28,13 @@ def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) ->
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: not an array: {error}") from None
-    wanted = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
     if array.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True)):
+        wanted = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable:
+        return array  # at once: every box of every cloud comes by here
     return np.require(array, dtype, ["C", "W"])
 
 
