@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -25,22 +24,6 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 64 << 20
 """Larger arrays are given back to the system after each cloud."""
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Keep torch to one thread in here: for what is too little to share, beside the fused kernels.
-
-    OpenMP's threads meet after every operation and wait for each other spinning. On a processor that has other work,
-    too, one that is not scheduled holds up all, and a millisecond becomes a hundred.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
 
 Module = TypeVar("Module", bound=nn.Module)
 Packing = TypeVar("Packing")

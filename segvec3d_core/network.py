@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from .config import NetworkConfig
 from .hierarchy import VOXEL_FEATURES, Hierarchy, Level
-from .inference import FusedNetwork, fused_bonds, packed, single_thread
+from .inference import FusedNetwork, fused_bonds, packed
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
+from .threads import single_thread
 
 
 class PointwiseAttention(nn.Module):

@@ -21,7 +21,6 @@ from .clustering import ClusteringConfig, cluster
 from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
 from .hierarchy import build_hierarchy
-from .inference import single_thread
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
 from .matching import answer
@@ -30,17 +29,11 @@ from .query import interpret
 from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
+from .threads import single_thread
 from .types import Match, Matches, PointCloud, Scene
-from .voxels import Fovea, VoxelGrid, usable, voxelize
+from .voxels import VoxelGrid, usable, voxels_of
 
 log = logging.getLogger(__name__)
-
-BASE_VOXEL = 0.01
-"""Finest voxel edge of a frame, metres: what the network was trained around."""
-SCAN_VOXEL = 0.016
-"""The same for a fused scan, whose points lie so far apart that finer voxels hold a point each and no surface: on 24
-simulated rooms cut to 2.4 m AP50 was 73.5 with it and 65.7 with the 10 mm of frames
-(printed by no command)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,7 +201,7 @@ class SegVec3D:
         with KERNEL_LOCK, torch.inference_mode():
             up = cloud.up if cloud.up is not None or cloud.viewpoint is not None else np.array([0, 0, 1], np.float32)
             with clock("voxels"):
-                grid = self._voxelize(cloud, config)
+                grid = voxels_of(cloud.points, cloud.colors, cloud.viewpoint, config, _wanted(cloud, config))
             if len(grid) == 0:
                 return Embedded(cloud, grid, up, None, clock.seconds)
             voxels = self.embed_voxels(grid, cloud.viewpoint, up, clock)
@@ -295,16 +288,6 @@ class SegVec3D:
                 found.objects, found.surfaces, e, found.surface, *graph, grid, self.score, found.doubts
             )
             return segments, found.ties
-
-    @staticmethod
-    def _voxelize(cloud: PointCloud, config: SegmentationConfig) -> VoxelGrid:
-        mask = _wanted(cloud, config)
-        if config.voxel_size is not None:
-            return voxelize(cloud.points, config.voxel_size, cloud.colors, mask)
-        if cloud.viewpoint is None:
-            return voxelize(cloud.points, SCAN_VOXEL, cloud.colors, mask, config.max_scan_voxels)
-        fovea = Fovea(cloud.viewpoint, config.fovea)
-        return voxelize(cloud.points, BASE_VOXEL, cloud.colors, mask, config.max_voxels, fovea)
 
     @staticmethod
     def _scene(

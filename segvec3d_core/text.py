@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference import single_thread
+from .threads import single_thread
 
 TEXT_DIM = 384
 MAX_CHARACTERS = 2_000

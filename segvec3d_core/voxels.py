@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from .kernels.grid import BAND_BIT, count_voxels, group_points, mean_colors
 
 FARTHEST = 1e7
@@ -166,6 +167,27 @@ def voxelize(
     bands = (coords[:, 2] + (1 << (BAND_BIT - 1))) >> BAND_BIT
     coords[:, 2] -= bands << BAND_BIT
     return VoxelGrid(coords, inverse, centroids, origin, voxel_colors, counts, float(size), bands, fovea)
+
+
+def voxels_of(
+    points: NDArray[np.float32],
+    colors: NDArray[np.uint8] | None,
+    viewpoint: NDArray[np.float32] | None,
+    config: SegmentationConfig,
+    mask: NDArray[np.bool_] | None = None,
+) -> VoxelGrid:
+    """The voxels that segmentation gives a cloud: the size that ``config`` names, else within its budgets and, of a
+    frame, growing with the distance.
+
+    Args:
+        points: (N, 3) float32 metres; colors: (N, 3) uint8, or None; mask: (N,) bool, points to keep, or None for all.
+        viewpoint: (3,) float32 from where a frame was seen; None for a fused scan.
+    """
+    if config.voxel_size is not None:
+        return voxelize(points, config.voxel_size, colors, mask)
+    if viewpoint is None:
+        return voxelize(points, SCAN_VOXEL, colors, mask, config.max_scan_voxels)
+    return voxelize(points, BASE_VOXEL, colors, mask, config.max_voxels, Fovea(viewpoint, config.fovea))
 
 
 def _growth(count: float, most: float) -> float:

@@ -193,19 +193,13 @@ def simulate(folder: Path, frames: int = 8, seed: int = 29) -> int:
     Drawn beforehand, because drawing a frame keeps a core busy for as long as the camera's period.
     """
     from segvec3d_core.datasets.frames import write_frame
-    from segvec3d_core.simulate import look_at, render, sample_scene
-    from segvec3d_core.types import Camera
+    from segvec3d_ros.player import simulated_frames
 
     shutil.rmtree(folder, ignore_errors=True)
-    rng = np.random.default_rng(seed)
-    scene = sample_scene(rng, "table", objects=8, background=True)
-    camera = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
-    for number in range(frames):
-        # After the last frame the camera is back where it began, so that the sequence can be repeated.
-        turn = 0.6 * np.sin(2 * np.pi * number / frames)
-        away = np.array([0.75 * np.sin(turn), -0.75 * np.cos(turn), 0.66])
-        view = look_at(scene.focus + away * max(0.9, 2.0 * scene.spread), scene.focus, roll=0.0)
-        write_frame(folder, render(rng, scene, view, camera, "kinect").to_frame(f"{number:03d}", min_pixels=200))
+    # After the last frame the camera is back where it began, so that the sequence can be repeated.
+    phases = (2 * np.pi * number / frames for number in range(frames))
+    for number, frame in enumerate(simulated_frames(seed, phases)):
+        write_frame(folder, frame.to_frame(f"{number:03d}", min_pixels=200))
     return frames
 
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count as count_from
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from segvec3d_core.types import Camera, PointCloud
 from segvec3d_ros.share import use_large_messages
+
+if TYPE_CHECKING:
+    from segvec3d_core.simulate import SimulatedFrame
 
 OPTICAL_FRAME = "camera_depth_optical_frame"
 SCAN_FRAME = "map"
@@ -85,18 +88,23 @@ def shots(source: str | None, seed: int = 0, topic: str | None = None) -> Iterat
 
 
 def simulated_shots(seed: int) -> Iterator[Shot]:
-    """A table with known things on it, seen by a Kinect that swings around it, without end."""
+    """The simulator's frames, without end."""
+    for number, frame in enumerate(simulated_frames(seed, (0.1 * number for number in count_from(0)))):
+        yield Shot(f"simulated {number}", frame.cloud(), OPTICAL_FRAME)
+
+
+def simulated_frames(seed: int, phases: Iterable[float]) -> Iterator[SimulatedFrame]:
+    """A table with known things on it, seen by a Kinect that swings around it, at ``phases`` of its swing, radians."""
     from segvec3d_core.simulate import look_at, render, sample_scene
 
     rng = np.random.default_rng(seed)
     scene = sample_scene(rng, "table", objects=8, background=True)
     camera = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
-    for number in count_from(0):
-        turn = 0.6 * np.sin(0.1 * number)
+    for phase in phases:
+        turn = 0.6 * np.sin(phase)
         away = np.array([0.75 * np.sin(turn), -0.75 * np.cos(turn), 0.66])
         view = look_at(scene.focus + away * max(0.9, 2.0 * scene.spread), scene.focus, roll=0.0)
-        frame = render(rng, scene, view, camera, "kinect")
-        yield Shot(f"simulated {number}", frame.cloud(), OPTICAL_FRAME)
+        yield render(rng, scene, view, camera, "kinect")
 
 
 def thinned(shot: Shot, limit: int = MAX_POINTS) -> tuple[Shot, int]:

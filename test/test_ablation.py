@@ -17,7 +17,8 @@ from segvec3d_core.config import NetworkConfig
 from segvec3d_core.network import PointAttention
 from segvec3d_core.train import ablation
 from segvec3d_core.train.ablation import FULL, VARIANTS, AblationPlan, markdown, run_ablation, score_scene, select
-from segvec3d_core.train.data import Example, prepare, simulate_sample
+from segvec3d_core.train.examples import Example, prepare
+from segvec3d_core.train.samples import simulate_sample
 from segvec3d_core.train.tuning import Embedded
 from segvec3d_core.train.weak import Supervision
 

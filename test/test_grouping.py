@@ -24,8 +24,9 @@ from segvec3d_core.superpoints import (
     find_superpoints,
     node_features,
 )
-from segvec3d_core.train.data import Sample, majority, simulate_sample
+from segvec3d_core.train.examples import majority
 from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, collate, judged_scene, learn, losses
+from segvec3d_core.train.samples import Sample, simulate_sample
 from segvec3d_core.voxels import Fovea, VoxelGrid, voxelize
 
 SMALL = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)

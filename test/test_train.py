@@ -20,16 +20,12 @@ from segvec3d_core.train import describing, grouping, losses, pool, run
 from segvec3d_core.train.alignment import AlignmentTraining
 from segvec3d_core.train.calibration import ask
 from segvec3d_core.train.captions import Caption, Captions, Described, Facts
-from segvec3d_core.train.data import (
-    Sample,
-    Scenes,
-    cropped,
-    load_sample,
-    prepare,
-)
+from segvec3d_core.train.data import Scenes
 from segvec3d_core.train.describing import Described3D
+from segvec3d_core.train.examples import cropped, prepare
 from segvec3d_core.train.lesson import Lesson, open_info_nce
 from segvec3d_core.train.muon import Muon, orthogonal
+from segvec3d_core.train.samples import Sample, load_sample
 from segvec3d_core.train.segmentation import Run, SegmentationTraining, begin_with, example_loss, train_segmentation
 from segvec3d_core.train.tuning import smoothed
 from segvec3d_core.train.weak import Supervision

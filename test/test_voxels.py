@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
+from segvec3d_core.config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from segvec3d_core.kernels.grid import count_voxels, group_points, group_rows
 from segvec3d_core.neighbors import build_graph, nearest_neighbors
-from segvec3d_core.voxels import FARTHEST, Fovea, Scale, voxelize
+from segvec3d_core.voxels import FARTHEST, Fovea, Scale, voxelize, voxels_of
 
 
 def plane(n: int, seed: int = 0, side: float = 0.5) -> np.ndarray:
@@ -190,6 +191,22 @@ def test_compression_keeps_near_points_and_the_order_along_a_ray():
     assert drawn[far < 1.5] == pytest.approx(far[far < 1.5], abs=1e-5)
     assert (np.diff(drawn) > 0).all()
     assert drawn[-1] == pytest.approx(1.5 * (1 + np.log(9 / 1.5)), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("voxel_size", "eye", "size", "grows"),
+    [
+        (None, np.zeros(3, np.float32), BASE_VOXEL, True),
+        (None, None, SCAN_VOXEL, False),
+        (0.03, np.zeros(3, np.float32), 0.03, False),
+        (0.03, None, 0.03, False),
+    ],
+)
+def test_voxels_grow_with_the_distance_in_frames_unless_their_size_is_told(voxel_size, eye, size, grows):
+    config = SegmentationConfig(voxel_size=voxel_size, max_voxels=100_000, max_scan_voxels=100_000)
+    grid = voxels_of(receding_floor(), None, eye, config)
+    assert grid.size == size
+    assert (grid.bands > 0).any() == grows
 
 
 def test_a_budget_is_kept_and_nearly_used_up_by_large_clouds():

@@ -8,11 +8,9 @@ from training_scene import SMALL, generator
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.hierarchy import build_hierarchy
 from segvec3d_core.network import PointAttention
-from segvec3d_core.train import data
-from segvec3d_core.train.data import (
-    prepare,
-    simulate_pair,
-)
+from segvec3d_core.train import examples
+from segvec3d_core.train.examples import prepare
+from segvec3d_core.train.samples import simulate_pair
 from segvec3d_core.train.segmentation import example_loss
 from segvec3d_core.train.weak import Supervision, across_frames, creases, mark, oversegment, spread, weaken
 from segvec3d_core.voxels import voxelize
@@ -20,7 +18,7 @@ from segvec3d_core.voxels import voxelize
 
 def test_labels_carried_from_an_earlier_frame_are_those_of_the_same_things(monkeypatch):
     """With all labels of the earlier frame, so that what is wrong was carried to the wrong place."""
-    monkeypatch.setattr(data, "weaken", lambda _, truth, hierarchy, is_surface, rng: (truth, is_surface))
+    monkeypatch.setattr(examples, "weaken", lambda _, truth, hierarchy, is_surface, rng: (truth, is_surface))
     told, right, things = [], [], []
     for index in range(1, 9):  # a few pairs say little: what one frame saw, the other may not
         example = prepare(simulate_pair(5, index), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from segvec3d_core.config import NetworkConfig
-from segvec3d_core.train.data import Example, Sample, prepare, simulate_sample
+from segvec3d_core.train.examples import Example, prepare
+from segvec3d_core.train.samples import Sample, simulate_sample
 
 SMALL = NetworkConfig(channels=(32, 32, 32), layers=(1, 1, 1), features=48)
 

@@ -12,8 +12,8 @@ from segvec3d_core.cli.common import at_least
 
 def ablate(args: Namespace) -> int:
     """Train and measure rows of the ablation table, or print those that are finished."""
+    from segvec3d_core.threads import use_threads
     from segvec3d_core.train.ablation import AblationPlan, finished_rows, markdown, run_ablation, select
-    from segvec3d_core.train.data import use_threads
 
     given = {"steps": args.steps, "scenes": args.scenes, "validation_scenes": args.validation_scenes}
     given = {name: value for name, value in given.items() if value is not None}

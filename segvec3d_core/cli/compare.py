@@ -195,7 +195,7 @@ def bench(args: Namespace) -> int:
     """Measure milliseconds per stage on frames and scans, after a warm-up, beside the baseline in the same run."""
     at_least("--runs", args.runs, 1)
     if args.threads is not None:
-        from segvec3d_core.train.data import use_threads
+        from segvec3d_core.threads import use_threads
 
         use_threads(at_least("--threads", args.threads, 1))
     sizes = [_image_size(text) for text in args.sizes or ()]

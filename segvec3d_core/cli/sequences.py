@@ -86,7 +86,7 @@ _worker: tuple[Callable[[SequenceFrame], Scene], Any] | None = None
 
 def _begin_worker(args: Namespace) -> None:
     global _worker
-    from segvec3d_core.train.data import use_threads
+    from segvec3d_core.threads import use_threads
 
     use_threads(max(1, (os.cpu_count() or 1) // args.workers))
     _worker = _segmenter(args)

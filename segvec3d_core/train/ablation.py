@@ -24,7 +24,7 @@ from ..figures import Row, interval, resample, tabulate
 from ..instances import ScoreModel, find_segments
 from ..metrics import adjusted_rand_index, scan_overlap, scored_hits, surface_confusion
 from ..network import PointAttention
-from .data import simulator_version
+from .samples import simulator_version
 from .segmentation import SegmentationTraining, score_voxels, train_segmentation
 from .tuning import Embedded, embed_scenes, tune_clustering
 from .weak import Supervision

@@ -17,8 +17,9 @@ from ..config import SegmentationConfig
 from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments, vertical_of
 from ..pipeline import SegVec3D
 from ..voxels import Fovea, voxelize
-from .data import Sample, majority
+from .examples import majority
 from .pool import look_at_scenes
+from .samples import Sample
 
 KEPT_VOXELS = 192
 """So many voxels of an instance at most are kept; a step sees a quarter of them."""

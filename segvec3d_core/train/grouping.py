@@ -20,13 +20,14 @@ from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig
 from ..config import SegmentationConfig
 from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
-from ..inference import single_thread
 from ..metrics import score_frame
-from ..pipeline import BASE_VOXEL, SCAN_VOXEL, SegVec3D
+from ..pipeline import SegVec3D
 from ..superpoints import Superpoints, find_superpoints
-from ..voxels import Fovea, voxelize
-from .data import Sample, augmented, load_sample, majority
+from ..threads import single_thread
+from ..voxels import Fovea, voxelize, voxels_of
+from .examples import augmented, majority
 from .pool import look_at_scenes
+from .samples import Sample, load_sample
 from .segmentation import VALIDATION_SEED_OFFSET, origin
 from .tuning import choose, overall
 
@@ -269,13 +270,10 @@ class JudgedVoxels:
 @torch.inference_mode()
 def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) -> Iterator[JudgedVoxels]:
     """Validation scenes as the pipeline sees them: frames without ``up``, its own voxel budgets."""
-    budget = SegmentationConfig()
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
         viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
-        edge, most = (SCAN_VOXEL, budget.max_scan_voxels) if viewpoint is None else (BASE_VOXEL, budget.max_voxels)
-        fovea = None if viewpoint is None else Fovea(viewpoint, budget.fovea)
-        grid = voxelize(sample.points, edge, sample.colors, max_voxels=most, fovea=fovea)
+        grid = voxels_of(sample.points, sample.colors, viewpoint, SegmentationConfig())
         voxels = model.embed_voxels(grid, viewpoint, up)
         superpoints = find_superpoints(voxels, grid, viewpoint, up)
         truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))

@@ -16,7 +16,8 @@ import torch
 from tqdm import tqdm
 
 from ..pipeline import SegVec3D
-from .data import Sample, load_sample, use_one_thread
+from ..threads import use_threads
+from .samples import Sample, load_sample
 
 Look = Callable[[SegVec3D, Sample, int, np.random.Generator], Any]
 """Reads a scene, given its number: a function of a module, whose answer ``torch.load`` takes for plain."""
@@ -26,7 +27,7 @@ _worker_model: SegVec3D | None = None
 
 def _start_worker(weights: str) -> None:
     global _worker_model
-    use_one_thread(0)
+    use_threads(1)
     _worker_model = SegVec3D.load(weights, device="cpu")
 
 

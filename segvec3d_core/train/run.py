@@ -18,8 +18,8 @@ from ..checkpoint import load_checkpoint
 from ..config import NetworkConfig
 from ..grouping import SuperpointNetwork
 from ..pipeline import SegVec3D
+from ..threads import use_threads
 from .alignment import AlignmentTraining, recalibrate, train_alignment
-from .data import use_threads
 from .grouping import GroupingTraining, train_grouping
 from .segmentation import SegmentationTraining, train_segmentation
 from .tuning import tune_clustering

@@ -21,9 +21,12 @@ from ..clustering import ClusteringConfig, cluster
 from ..config import NetworkConfig
 from ..metrics import FrameScore, score_frame
 from ..network import PointAttention
+from ..threads import use_one_thread
 from . import losses
-from .data import Example, Scenes, load_sample, prepare, simulator_version, use_one_thread
+from .data import Scenes
+from .examples import Example, prepare
 from .muon import Muon, parted
+from .samples import load_sample, simulator_version
 from .weak import Supervision
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from ..clustering import ClusteringConfig, cluster
 from ..config import SegmentationConfig
 from ..metrics import FrameScore
 from ..network import PointAttention
-from .data import Example, load_sample, prepare
+from .examples import Example, prepare
+from .samples import load_sample
 from .segmentation import VALIDATION_SEED_OFFSET, score_voxels
 
 log = logging.getLogger(__name__)

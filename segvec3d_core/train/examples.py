@@ -1,0 +1,203 @@
+"""Examples: a sample augmented, in voxels and with the labels that the supervision leaves, as the losses read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..config import BASE_VOXEL, NetworkConfig, SegmentationConfig
+from ..hierarchy import Hierarchy, build_hierarchy, canonical_rotation
+from ..network import VOTE_SCALE
+from ..voxels import Fovea, VoxelGrid, voxelize
+from .samples import Sample
+from .weak import Supervision, across_frames, weaken
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sample as the losses read it.
+
+    Attributes:
+        hierarchy: what the network reads.
+        labels: (V,) int64 instance of each voxel that the supervision names, else -1.
+        truth: (V,) int64 true instance, for measuring.
+        is_surface: (V,) bool, as far as the supervision says.
+        centres: (V, 3) float32 centre votes in embedding units, true ones or those of what is seen and labelled;
+        has_centre: (V,) bool.
+        grid: the voxels; instance: (N,) int64 true instance of each point.
+    """
+
+    hierarchy: Hierarchy
+    labels: Tensor
+    truth: Tensor
+    is_surface: Tensor
+    centres: Tensor
+    has_centre: Tensor
+    grid: VoxelGrid
+    instance: NDArray[np.int64]
+
+
+def seen_centres(
+    hierarchy: Hierarchy, labels: NDArray[np.int64], is_surface: NDArray[np.bool_]
+) -> tuple[Tensor, Tensor]:
+    """Centres of what is seen and labelled, where nobody says where the true ones are -> (V, 3) votes in embedding
+    units, and (V,) bool: on labelled objects."""
+    position = hierarchy.levels[0].position.numpy()
+    known = labels >= 0
+    count = np.bincount(labels[known], minlength=1)
+    total = np.stack([np.bincount(labels[known], weights=column) for column in position[known].T], 1)
+    centres = total / np.maximum(count, 1)[:, None] * VOTE_SCALE if len(total) else np.zeros((1, 3))
+    votes = centres[np.maximum(labels, 0)].astype(np.float32)
+    return torch.from_numpy(votes), torch.from_numpy(known & ~is_surface)
+
+
+def majority(inverse: NDArray[np.int64], instance: NDArray[np.int64], voxels: int, entities: int) -> NDArray[np.int64]:
+    """Most frequent instance among the points of each voxel -> (V,) int64; -1 counts as an instance of its own."""
+    rows = inverse >= 0
+    key = inverse[rows] * (entities + 1) + instance[rows] + 1
+    counts = np.bincount(key, minlength=voxels * (entities + 1)).reshape(voxels, entities + 1)
+    return counts.argmax(1) - 1
+
+
+def turn_about_z(angle: float, mirror: bool) -> NDArray[np.float32]:
+    """(3, 3) rotation about z, after a reflection of x if asked."""
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    return turn @ np.diag([-1, 1, 1]).astype(np.float32) if mirror else turn
+
+
+def crop(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(N,) bool: a ball around a random object, as a robot's workspace is cropped; it also keeps voxels small."""
+    objects = np.flatnonzero(~sample.is_surface)
+    if len(objects) == 0:
+        return np.ones(len(sample.points), bool)
+    seen = sample.points[sample.instance == rng.choice(objects)]
+    centre = seen.mean(0) if len(seen) else sample.points.mean(0)
+    inside = np.linalg.norm(sample.points - centre, axis=1) < np.exp(rng.uniform(np.log(0.35), np.log(1.5)))
+    return np.asarray(inside if inside.sum() > 500 else np.ones(len(inside), bool))
+
+
+def cropped(sample: Sample, inside: NDArray[np.bool_]) -> Sample:
+    """A sample's points ``inside`` alone, (N,) bool; a table that has lost over a fifth of its points is a bare top."""
+    from ..simulate.sensor import TABLES
+
+    known, entities = sample.instance >= 0, len(sample.is_surface)
+    before = np.bincount(sample.instance[known], minlength=entities)
+    after = np.bincount(sample.instance[known & inside], minlength=entities)
+    is_table = np.array([info is not None and info["category"] in TABLES for info in sample.infos], bool)
+    is_surface = sample.is_surface | (is_table & (after < 0.8 * before))
+    return replace(
+        sample, points=sample.points[inside], colors=sample.colors[inside], instance=sample.instance[inside],
+        is_surface=is_surface,
+    )  # fmt: skip
+
+
+def prepare(
+    sample: Sample,
+    rng: np.random.Generator,
+    config: NetworkConfig,
+    supervision: Supervision | None = None,
+    augment: bool = True,
+    max_voxels: int = 12_000,
+) -> Example:
+    """Voxelise and, for training, augment: voxel size, fovea, turn about z, mirror, scale, unknown up, unknown
+    viewpoint, workspace.
+
+    Scans get the voxels of frames, too, not the larger ones of ``voxels_of``: the augmented size lies around these, and
+    figures and constants of earlier runs were taken with them.
+    """
+    base, reach, turn = BASE_VOXEL, SegmentationConfig().fovea, None
+    if augment:
+        sample = augmented(sample, rng)
+        base = float(np.exp(rng.uniform(np.log(0.008), np.log(0.014))))
+        reach = float(np.exp(rng.uniform(np.log(1.0), np.log(2.2))))
+        max_voxels = int(rng.uniform(0.5, 1.0) * max_voxels)
+        turn = turn_about_z(rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
+    elif sample.viewpoint is not None:
+        sample = replace(sample, up=None)
+    viewpoint, up = sample.viewpoint, sample.up
+    fovea = None if viewpoint is None else Fovea(viewpoint, reach)
+    grid = voxelize(sample.points, base, sample.colors, max_voxels=max_voxels, fovea=fovea)
+    hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
+
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    known = np.maximum(truth, 0)
+    labels, is_surface = truth, (truth >= 0) & sample.is_surface[known]
+    if supervision is not None and sample.earlier is not None:
+        labels = _carried(sample.earlier, grid, supervision, config, rng)
+        is_surface = sample.is_surface[np.maximum(labels, 0)] & (labels >= 0)
+    elif supervision is not None:
+        labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, rng)
+    seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
+    rotation = canonical_rotation(grid.centroids, seen_from, up)
+    rotation = rotation if turn is None else turn @ rotation
+    votes = sample.centres if fovea is None else fovea.compress(sample.centres)
+    votes = (votes - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
+    centres, has_centre = torch.from_numpy(votes[known]), torch.from_numpy((labels >= 0) & ~is_surface)
+    if supervision is not None:
+        centres, has_centre = seen_centres(hierarchy, labels, is_surface)
+    return Example(
+        hierarchy,
+        torch.from_numpy(labels),
+        torch.from_numpy(truth),
+        torch.from_numpy(is_surface),
+        centres,
+        has_centre,
+        grid,
+        sample.instance,
+    )
+
+
+def augmented(sample: Sample, rng: np.random.Generator, crops: float = 0.45) -> Sample:
+    """A sample as another robot might have met it: cropped, scaled, without viewpoint, without up or with a tilted
+    one.
+
+    Args:
+        crops: share of the samples that are cropped.
+    """
+    if rng.random() < crops:
+        sample = cropped(sample, crop(sample, rng))
+    sample = _scaled(sample, np.float32(rng.uniform(0.85, 1.2)))
+    viewpoint, up = sample.viewpoint, sample.up
+    if viewpoint is not None and up is not None and rng.random() < 0.12:
+        viewpoint = None  # an unorganised scan: up is then always known
+    if up is not None:
+        tilt = up + rng.normal(0, 0.03, 3).astype(np.float32)
+        told = viewpoint is None or rng.random() < 0.5
+        up = (tilt / np.linalg.norm(tilt)).astype(np.float32) if told else None
+    return replace(sample, viewpoint=viewpoint, up=up)
+
+
+def _scaled(sample: Sample, scale: np.float32) -> Sample:
+    """A sample in which every length is ``scale`` times as long."""
+    return replace(
+        sample,
+        points=sample.points * scale,
+        centres=sample.centres * scale,
+        viewpoint=None if sample.viewpoint is None else sample.viewpoint * scale,
+        earlier=None if sample.earlier is None else _scaled(sample.earlier, scale),
+    )
+
+
+def _carried(
+    earlier: Sample, grid: VoxelGrid, supervision: Supervision, config: NetworkConfig, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Labels of a grid's voxels by agreement with an earlier frame, in which alone somebody labelled points."""
+    before = voxelize(earlier.points, grid.size, max_voxels=len(grid) * 2, fovea=_fovea_at(earlier, grid))
+    hierarchy = build_hierarchy(before, earlier.viewpoint, None, config)
+    truth = majority(before.inverse, earlier.instance, len(before), len(earlier.is_surface))
+    kinds = (truth >= 0) & earlier.is_surface[np.maximum(truth, 0)]
+    labels, _ = weaken(supervision, truth, hierarchy, kinds, rng)
+    there = (before.centroids + before.origin).astype(np.float32)
+    return across_frames(there, (grid.centroids + grid.origin).astype(np.float32), labels, 1.5 * grid.scale.edges)
+
+
+def _fovea_at(sample: Sample, grid: VoxelGrid) -> Fovea | None:
+    """The fovea of ``grid`` with its eye where ``sample`` was seen from."""
+    if grid.fovea is None or sample.viewpoint is None:
+        return None
+    return replace(grid.fovea, eye=sample.viewpoint)

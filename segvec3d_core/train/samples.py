@@ -1,0 +1,193 @@
+"""Samples: one cloud with its truth, of a simulated scene, kept on disk for further epochs, a frame or a scan."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.frames import IGNORE, Frame
+from ..datasets.scannet import ScanNetScene
+
+if TYPE_CHECKING:
+    from ..simulate import Entity, Layout, SimulatedFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One cloud with its truth.
+
+    Attributes:
+        points: (N, 3) float32 metres; colors: (N, 3) uint8; instance: (N,) int64, entity of each point or -1.
+        viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32, or None where nobody knows.
+        is_surface: (E,) bool; centres: (E, 3) float32 true centre of each entity, in the cloud's frame.
+        infos: what each entity is (name, colour, ...), None for surfaces.
+        earlier: the same scene from another place a moment before, in this one's frame, or None.
+    """
+
+    points: NDArray[np.float32]
+    colors: NDArray[np.uint8]
+    instance: NDArray[np.int64]
+    viewpoint: NDArray[np.float32] | None
+    up: NDArray[np.float32] | None
+    is_surface: NDArray[np.bool_]
+    centres: NDArray[np.float32]
+    infos: list[dict[str, Any] | None]
+    earlier: Sample | None = None
+
+
+def simulate_sample(seed: int, index: int) -> Sample:
+    """Scene number ``index`` of the training set that ``seed`` names: tables, shelves and rooms, frames and scans."""
+    from .. import simulate
+
+    rng = np.random.default_rng([seed, index])
+    kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.6, 0.2, 0.1, 0.1])
+    if kind != "scan":
+        width, layout = _width(rng), cast("Layout", str(kind))
+        return _simulated(simulate.simulate_frame(rng, layout=layout, width=width, height=width * 3 // 4))
+    cloud, instance, entities = simulate.simulate_scan(rng)
+    assert cloud.colors is not None
+    return Sample(
+        cloud.points, cloud.colors, instance.astype(np.int64), None, np.array([0, 0, 1], np.float32),
+        *_entities(entities),
+    )  # fmt: skip
+
+
+def simulate_pair(seed: int, index: int) -> Sample:
+    """Two frames of a sequence: a scene as ``simulate_sample`` draws it, and ``earlier`` from up to half a metre away
+    by the same sensor.
+
+    The later one's frame is that of both, as a robot knows how it has moved.
+    """
+    from .. import simulate
+
+    rng = np.random.default_rng([seed, 2, index])
+    scene = simulate.sample_scene(rng)
+    width = _width(rng)
+    camera = simulate.sample_camera(rng, width, width * 3 // 4)
+    view = simulate.sample_view(rng, scene)
+    step = rng.normal(0, 0.15, 3).clip(-0.3, 0.3)
+    before = simulate.look_at(view.eye + step, view.eye + view.rotation[:, 2] * 1.2, rng.normal(0, 2.5))
+    frame = simulate.render(rng, scene, view, camera)
+    later = _simulated(frame)
+    earlier = _simulated(simulate.render(rng, scene, before, camera, frame.sensor))
+    turn = (view.rotation.T @ before.rotation).astype(np.float32)
+    shift = (view.rotation.T @ (before.eye - view.eye)).astype(np.float32)
+    moved = replace(earlier, points=earlier.points @ turn.T + shift, viewpoint=shift, up=later.up)
+    return replace(later, earlier=moved)
+
+
+def _width(rng: np.random.Generator) -> int:
+    """Image width of a training frame, pixels."""
+    return int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
+
+
+def _entities(
+    entities: tuple[Entity, ...],
+) -> tuple[NDArray[np.bool_], NDArray[np.float32], list[dict[str, Any] | None]]:
+    """Kinds, centres and infos of a sample's entities."""
+    return (
+        np.array([e.kind == "surface" for e in entities], bool),
+        np.array([e.center for e in entities], np.float32).reshape(-1, 3),
+        [None if e.info is None else asdict(e.info) for e in entities],
+    )
+
+
+def _simulated(frame: SimulatedFrame) -> Sample:
+    """A simulated frame's points that returned anything."""
+    cloud = frame.cloud()
+    keep = np.isfinite(cloud.points).all(1)
+    return Sample(
+        np.ascontiguousarray(cloud.points[keep], np.float32), np.ascontiguousarray(frame.color.reshape(-1, 3)[keep]),
+        frame.instance.reshape(-1)[keep].astype(np.int64), np.zeros(3, np.float32), np.asarray(frame.up, np.float32),
+        *_entities(frame.entities),
+    )  # fmt: skip
+
+
+def frame_sample(frame: Frame) -> Sample:
+    """A labelled frame of a folder: background and support are one surface, an object's centre is that of its points.
+
+    Raises:
+        ValueError: a frame without labels.
+    """
+    if frame.label is None:
+        raise ValueError(f"frame {frame.name}: training needs its labels, label/{frame.name}.png")
+    cloud = frame.cloud()
+    keep = np.isfinite(cloud.points).all(1)
+    points, label = cloud.points[keep], frame.label.reshape(-1)[keep]
+    ids, instance = np.unique(label[(label > 0) & (label != IGNORE)], return_inverse=True)
+    entity = np.where(label == IGNORE, -1, 0).astype(np.int64)
+    entity[(label > 0) & (label != IGNORE)] = instance + 1
+    centres = [np.zeros(3), *((points[label == k].min(0) + points[label == k].max(0)) / 2 for k in ids)]
+    colors = np.zeros((len(points), 3), np.uint8) if cloud.colors is None else cloud.colors[keep]
+    return Sample(
+        points, colors, entity, np.zeros(3, np.float32), frame.up, np.arange(len(ids) + 1) == 0,
+        np.array(centres, np.float32), [None] * (len(ids) + 1),
+    )  # fmt: skip
+
+
+def scannet_sample(scene: ScanNetScene) -> Sample:
+    """An annotated scan: walls, floors and ceilings are surfaces, what nobody annotated is left out of the losses."""
+    return Sample(
+        scene.points, scene.colors, scene.instance, None, np.array([0, 0, 1], np.float32), scene.is_surface,
+        scene.centres(), [None] * len(scene.names),
+    )  # fmt: skip
+
+
+def _to_jsonable(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"not JSON: {type(value)}")
+
+
+@functools.cache
+def simulator_version() -> str:
+    """A fingerprint of the simulator's sources: scenes that another version made are not taken for its own."""
+    from .. import simulate
+
+    files = sorted(Path(simulate.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
+    """``simulate_sample``, kept as a file below ``cache`` when one is given."""
+    if cache is None:
+        return simulate_sample(seed, index)
+    path = cache / f"{simulator_version()}-{seed}-{index}.npz"
+    if not path.exists():
+        sample = simulate_sample(seed, index)
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.part.npz")
+        np.savez(
+            partial,
+            points=sample.points,
+            colors=sample.colors,
+            instance=sample.instance.astype(np.int16),
+            viewpoint=np.zeros(0, np.float32) if sample.viewpoint is None else sample.viewpoint,
+            up=np.zeros(0, np.float32) if sample.up is None else sample.up,
+            is_surface=sample.is_surface,
+            centres=sample.centres,
+            infos=json.dumps(sample.infos, default=_to_jsonable),
+        )
+        partial.replace(path)
+        return sample
+    with np.load(path) as file:
+        return Sample(
+            file["points"],
+            file["colors"],
+            file["instance"].astype(np.int64),
+            file["viewpoint"] if len(file["viewpoint"]) else None,
+            file["up"] if len(file["up"]) else None,
+            file["is_surface"],
+            file["centres"],
+            json.loads(str(file["infos"])),
+        )
