@@ -152,7 +152,7 @@ class SegVec3D:
 
     def save(self, path: str | Path, record: dict[str, Any] | None = None) -> None:
         """Write weights, shapes and constants as one safetensors file, the alignment's matrices in half precision,
-        which changes similarities by less than a hundredth."""
+        which changes similarities by a hundredth, seldom by two."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"alignment.{k}": v.half() if v.ndim > 1 else v for k, v in self.alignment.state_dict().items()}
         tensors |= {f"grouping.{k}": v for k, v in self.grouping.state_dict().items()}
