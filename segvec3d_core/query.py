@@ -133,9 +133,13 @@ def interpret(text: str) -> Query:
 
 def _in_order(text: str) -> str:
     """The same with what English moves around where the grammar looks for it."""
-    text = w.SIDE_OF.sub(r"\2 of \1", w.FARTHEST_TO.sub(r"on the \1", w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
+    text = w.SIDE_OF.sub(r"\2 of \1", _farthest_side(w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
     text = w.TWO_RELATIONS.sub(r"\1 \3 and \2 \3", w.COMPARED.sub(r"\2 \1 than ", text))
     return f"thing {text}" if w.AT_A_SIDE.match(text) else text
+
+
+def _farthest_side(text: str) -> str:
+    return w.FARTHEST_NOUN.sub(r"\1most ", w.FARTHEST_TO.sub(r" on the \1", text))
 
 
 def _count(rest: str) -> tuple[int | None, bool, str]:
@@ -266,13 +270,16 @@ def _side(text: str) -> tuple[str, Superlative | None]:
     match = w.SIDE.search(text)
     if not match or w.ANOTHER_ONE.search(text[: match.start()]):  # "next to the one on the left"
         return text, None
+    counted = " from " in match.group()
+    if counted and w.ANOTHER_RANKED.search(text[: match.start()]):
+        return text, None
     head = text[: match.start()] + text[match.end() :]
     ordinal = match.group(1)
     if ordinal is None and (first := w.ORDINAL.match(head)):
         ordinal, head = first.group(1), head[first.end() :]
     rank = w.ORDINALS[ordinal] if ordinal else 1
     measure, largest, word = w.SIDES[match.group(2)]
-    if head.startswith("last ") and measure != "centrality":  # counted from there on: the first from the other side
+    if counted and head.startswith("last ") and measure != "centrality":  # the first from the other side
         head, largest = head.removeprefix("last "), not largest
         word = next(name for m, most, name in w.SIDES.values() if (m, most) == (measure, largest))
     return head, Superlative(measure, largest, word, rank)

@@ -27,6 +27,8 @@ ROOMY = 0.3
 """Things lower than this have no room below them between their legs, metres: what seems to be there is in them."""
 LEVEL = 0.3
 """A surface whose normal rises less than this beside its length, a cosine, is a wall, and things hang on it."""
+THIN = 0.2
+"""A wall as it is seen is thinner than this, metres."""
 HUNG = 0.2
 """What is on a wall begins at least so far above its foot, metres: a wardrobe stands there, and is not on it."""
 STEEP = 0.94
@@ -198,10 +200,15 @@ class Layout:
         gap = np.maximum(distance - 1 / np.maximum(along.max(2), 1e-9), 0)
         return np.asarray(np.minimum(gap, gap.T), np.float64)
 
+    def objects(self) -> NDArray[np.bool_]:
+        """(K,) which are objects; surfaces hang nowhere."""
+        return np.array([kind == "object" for kind in self._kinds], np.bool_)
+
     def walls(self) -> NDArray[np.bool_]:
         """(K,) which of the surfaces stand upright."""
         thin = np.array([b.rotation[:, b.size.argmin()] for b in self._boxes], np.float64).reshape(-1, 3)
         upright = np.abs(thin @ np.asarray(self.up, np.float64)) < LEVEL
+        upright &= self.edges[:, 0] < THIN  # a desk of which the front is seen is none
         return np.asarray(upright & (np.array(self._kinds) == "surface"), np.bool_)
 
 
@@ -264,7 +271,7 @@ def _on(layout: Layout, word: str) -> Table:
         gap >= 0, _ramp(gap, 0.12, CONTACT), np.maximum(_ramp(gap, -0.12, -CONTACT), 0.6 * (-gap < 0.7 * tall))
     )
     laid = contact * _ramp(layout.overlap(), 0.1, 0.5) * (high[:, None] > high)
-    hung = _ramp(layout.gap(), 0.12, CONTACT) * _ramp(low[:, None] - low, HUNG / 2, HUNG)
+    hung = _ramp(layout.gap(), 0.12, CONTACT) * _ramp(low[:, None] - low, HUNG / 2, HUNG) * layout.objects()[:, None]
     return np.asarray(np.where(layout.walls(), hung, laid), np.float64)
 
 

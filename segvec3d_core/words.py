@@ -46,9 +46,9 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-QUOTES = str.maketrans("’", "'", "“”„«»")
-"""Apostrophes are made one, and quotation marks go."""
-MARKS = " ?!.,;:\"'¿¡()[]"
+QUOTES = str.maketrans("’", "'", "“”„«»()[]")
+"""Apostrophes are made one, and quotation marks and brackets go."""
+MARKS = " ?!.,;:\"'¿¡"
 """What may stand around a sentence."""
 
 # Around the thing ------------------------------------------------------------------------------------------------
@@ -95,10 +95,6 @@ FILLER_END = re.compile(
     r"(?: (?:that|which|who) (?:stands?|lies|sits?)|(?: (?:that|which|who))?(?: (?:is|are))?"
     r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
 )
-USE = re.compile(
-    r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|for|in which|(?:that|which)"
-    r"(?! (?:is|are|was|were|stands?|lies?|sits?|hangs?) (?!used|good|made)))\b"
-)
 
 # Superlatives ----------------------------------------------------------------------------------------------------
 
@@ -142,7 +138,10 @@ DISTANCE_AROUND = re.compile(
 """Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
 
 FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({_any(NUMBERS)}) (?=\w.* from the (?:{_any(SIDES)})\b)")
-FARTHEST_TO = re.compile(r"\b(?:farthest|furthest)(?: to the)? (left|right)\b(?! of\b)")
+FARTHEST_TO = re.compile(
+    r" (?:(?:at|on|to) the )?(?:farthest|furthest)(?: to the)? (left|right)(?=$|,| (?:that|which|and)\b)"
+)
+FARTHEST_NOUN = re.compile(r"\b(?:farthest|furthest) (left|right) (?!of\b)(?=\w)")
 SIDE_OF = re.compile(
     r"\b(?:on|to|at) ((?:the|my|an?) [\w ]+?)'s (left|right)(?:[ -]hand)?(?: side)?(?=$|,| (?:that|which|and)\b)"
 )
@@ -198,11 +197,12 @@ RELATIONS: dict[str, str] = {
 }
 """Preposition -> relation."""
 COMPARED = re.compile(
-    rf"\b({_any(name.split()[0] for name in RELATIONS if name.endswith(' than'))}) (\w+(?: \w+)?) than (?=\w)"
+    rf"\b({_any(name.split()[0] for name in RELATIONS if name.endswith(' than'))}) "
+    r"(?!(?:and|or|but)\b)(\w+(?: \w+)?) than (?=\w)"
 )
 """Stands before its noun: "a bigger box than the mug" for "a box bigger than the mug"."""
 TWO_RELATIONS = re.compile(
-    rf"\b({_any(RELATIONS)}) and ({_any(RELATIONS)}) ((?:{'|'.join(DETERMINERS)}|(?=(?:{_any(VIEWER)})\b))"
+    rf"\b({_any(RELATIONS)}) and ({_any(RELATIONS)}) ((?:{'|'.join(DETERMINERS)})"
     rf"\w[\w' -]*?)(?=$|,| (?:that|which|and|but|{_any(RELATIONS)}) )"
 )
 """Before one anchor: "in front of and left of the bowl"."""
@@ -211,6 +211,12 @@ AT_A_SIDE = re.compile(
 )
 """Begins a text that leaves out the thing: "left of the bowl"."""
 DISTANCES = ("nearest to", "farthest from")
+USE = re.compile(
+    r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|for|in which|(?:that|which)"
+    r"(?! (?:is|are|was|were|stands?|lies?|sits?|hangs?)(?: not)?(?: (?:standing|lying|sitting|resting|hanging))? "
+    rf"(?:{_any(RELATIONS)}) ))\b"
+)
+"""Tells what a thing is for: "something that is put on bread", but not "something that is on the table"."""
 RANKED = ("left of", "right of", "behind", "in front of", "next to", "above", "under")
 """Relations in which an ordinal counts from the anchor on: "the second mug left of the laptop"."""
 NEEDS_ARTICLE = ("by", "over", "at", "within", "into", "onto", "nearest", "closest")
@@ -247,8 +253,12 @@ SIDE = re.compile(
     rf"(?: ({_any(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({_any(SIDES)})(?:[ -]hand)?"
     rf"(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{_any(RELATIONS)}) )"
 )
-ANOTHER_ONE = re.compile(rf"\w (?:the|a) (?:ones?|(?:{_any(ORDINALS)}) \w[\w ]*)$")
-"""Ends in an anchor that a side tells: "next to the one on the left", "next to the second box from the left"."""
+ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
+"""Ends in an anchor that a side tells: "next to the one on the left"."""
+ANOTHER_RANKED = re.compile(
+    rf"\b(?:{_any(RELATIONS)}) (?:the|a) (?:{_any(ORDINALS)}) (?!(?:{_any(SUPERLATIVES)})\b)\w[\w ]*$"
+)
+"""Ends in an anchor that is counted from a side: "next to the second box" before "from the left"."""
 PLACE = re.compile(
     rf"(?:not )?(?:(?:{_any(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )

@@ -191,6 +191,12 @@ def test_superlatives_are_read(text, understood):
         ("left of the bowl", "any object, left of 'bowl'"),
         ("a bigger box than the mug", "'box', bigger than 'mug'"),
         ("the mug furthest to the left", "'mug', leftmost of these"),
+        ("the farthest left box", "'box', leftmost of these"),
+        ("something that is put on bread", "'something that is put on bread'"),
+        ("something that is worn on the head", "'something that is worn on the head'"),
+        ("the mug on the second shelf on the left", "'mug', on 'second shelf', leftmost of these"),
+        ("the last chair on the right", "'last chair', rightmost of these"),
+        ("the box (red)", "'box red'"),
     ],
 )
 def test_relations_are_read(text, understood):
@@ -264,6 +270,18 @@ def test_every_superlative_names_a_measure(word):
     superlative = interpret(f"the {word} mug").thing.superlative
     assert superlative is not None
     assert superlative.measure in (*MEASURES, "centrality")
+
+
+def test_a_side_beside_another_order_of_the_anchor_is_the_things_own():
+    thing = interpret("the mug next to the second biggest box on the left").thing
+    assert thing.superlative is not None
+    assert thing.superlative.measure == "left"
+    assert str(thing.relations[0]) == "next to 'box', number 2 of the biggest of these"
+
+
+def test_two_places_beside_who_asks_are_not_refused_as_two_orders():
+    for text in ("the box in front of and left of me", "the box in front of and near you"):
+        interpret(text)
 
 
 def test_the_answer_says_how_the_query_was_understood():
