@@ -107,7 +107,8 @@ class Layout:
         self.view = view or View.of_camera(scene)
         self.seen_by = "the given frame" if view is not None else "the camera"
         self.up = scene.up if view is None or scene.up is not None else view.up
-        self._boxes, self._kinds = [o.box for o in scene.objects], [o.kind for o in scene.objects]
+        self._boxes = [o.box for o in scene.objects]
+        self.is_object = np.array([o.kind == "object" for o in scene.objects], bool)
         self.center = np.array([o.centroid for o in scene.objects], np.float64).reshape(-1, 3)
         self.edges = np.sort(np.array([b.size for b in self._boxes], np.float64).reshape(-1, 3), 1)
         self._overlap: Table | None = None
@@ -156,21 +157,22 @@ class Layout:
 
     def lateral_depth(self, what: str) -> tuple[Table, Table]:
         """(K, K) metres by which object a stands farther left, and farther away, than object b."""
-        view = self.need_view(what)
-        left = np.cross(view.up, view.forward)
-        offset = self.center - view.origin
-        x, y = offset @ left, offset @ view.forward
-        if not view.perspective:
+        x, y = self._from_viewer(what)
+        if not self.need_view(what).perspective:
             return x[:, None] - x, y[:, None] - y
         bearing, reach = np.arctan2(x, y), np.hypot(x, y)
         return (bearing[:, None] - bearing) * (reach[:, None] + reach) / 2, reach[:, None] - reach
 
     def leftness(self, what: str) -> Table:
         """(K,) how far left of straight ahead each object is: radians as a camera sees it, else metres."""
+        x, y = self._from_viewer(what)
+        return np.asarray(np.arctan2(x, y) if self.need_view(what).perspective else x, np.float64)
+
+    def _from_viewer(self, what: str) -> tuple[Table, Table]:
+        """(K,) metres left and ahead of the viewer."""
         view = self.need_view(what)
         offset = self.center - view.origin
-        x, y = offset @ np.cross(view.up, view.forward), offset @ view.forward
-        return np.asarray(np.arctan2(x, y) if view.perspective else x, np.float64)
+        return offset @ np.cross(view.up, view.forward), offset @ view.forward
 
     # Horizontal geometry -------------------------------------------------------------------------------------
 
@@ -200,16 +202,12 @@ class Layout:
         gap = np.maximum(distance - 1 / np.maximum(along.max(2), 1e-9), 0)
         return np.asarray(np.minimum(gap, gap.T), np.float64)
 
-    def objects(self) -> NDArray[np.bool_]:
-        """(K,) which are objects; surfaces hang nowhere."""
-        return np.array([kind == "object" for kind in self._kinds], np.bool_)
-
     def walls(self) -> NDArray[np.bool_]:
         """(K,) which of the surfaces stand upright."""
         thin = np.array([b.rotation[:, b.size.argmin()] for b in self._boxes], np.float64).reshape(-1, 3)
         upright = np.abs(thin @ np.asarray(self.up, np.float64)) < LEVEL
         upright &= self.edges[:, 0] < THIN  # a desk of which the front is seen is none
-        return np.asarray(upright & (np.array(self._kinds) == "surface"), np.bool_)
+        return np.asarray(upright & ~self.is_object, np.bool_)
 
 
 def _ramp(value: Table, none: float, full: float) -> Table:
@@ -271,7 +269,7 @@ def _on(layout: Layout, word: str) -> Table:
         gap >= 0, _ramp(gap, 0.12, CONTACT), np.maximum(_ramp(gap, -0.12, -CONTACT), 0.6 * (-gap < 0.7 * tall))
     )
     laid = contact * _ramp(layout.overlap(), 0.1, 0.5) * (high[:, None] > high)
-    hung = _ramp(layout.gap(), 0.12, CONTACT) * _ramp(low[:, None] - low, HUNG / 2, HUNG) * layout.objects()[:, None]
+    hung = _ramp(layout.gap(), 0.12, CONTACT) * _ramp(low[:, None] - low, HUNG / 2, HUNG) * layout.is_object[:, None]
     return np.asarray(np.where(layout.walls(), hung, laid), np.float64)
 
 

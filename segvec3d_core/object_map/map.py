@@ -360,7 +360,8 @@ class ObjectMap:
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             anchor = copy.deepcopy(self._anchor) or Anchor(np.zeros(3))
-            objects, up = tuple(self._describe(entry, anchor) for entry in entries), self._up.astype(np.float32)
+            own_up, up = self._own_up(), self._up.astype(np.float32)
+            objects = tuple(self._describe(entry, anchor, own_up) for entry in entries)
             voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # never written to, but replaced
             viewpoint, axes = (
                 None if values is None else values.astype(np.float32) for values in (self._viewpoint, self._camera_axes)
@@ -372,8 +373,8 @@ class ObjectMap:
         with self._lock:
             return {entry.id: entry.first_seen for entry in self._entries}
 
-    def _describe(self, entry: Entry, anchor: Anchor) -> MapObject:
-        box, (centroid, color) = entry.box(self._own_up()), entry.middle()
+    def _describe(self, entry: Entry, anchor: Anchor, own_up: NDArray[np.float64]) -> MapObject:
+        box, (centroid, color) = entry.box(own_up), entry.middle()
         thing = SceneObject(
             entry.kind,
             entry.score,
