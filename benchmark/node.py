@@ -18,12 +18,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segvec3d_core.cli.bench import phrases
 from segvec3d_core.cli.common import machine_line
 from segvec3d_ros.demo import isolate, simulate, wait_until_active
 from segvec3d_ros.player import OPTICAL_FRAME, shots
@@ -33,8 +33,6 @@ SETTLE = 2.0
 """Seconds between rates, and for the node's health, told once a second, to be heard."""
 ASK = 0.25
 """Seconds between two questions; every other one is of words that the node has not read before."""
-COLORS = ("red", "green", "blue", "white", "black", "yellow", "brown", "orange", "pink", "grey")
-NOUNS = ("mug", "box", "bottle", "can", "bowl", "book", "ball", "lamp", "knife", "plate", "shoe", "vase")
 
 
 @dataclass(slots=True)
@@ -46,6 +44,7 @@ class Round:
         latencies: seconds from publishing until the instances were here, of each cloud that was processed, in order.
         processor: cores that the node kept busy; memory: MB that it held at the begin and at the end.
         new, repeated: seconds that questions took.
+        stages: milliseconds that the node spends on each of its stages, mean of the latest clouds.
     """
 
     published: int = 0
@@ -56,6 +55,7 @@ class Round:
     memory: tuple[float, float] = (0.0, 0.0)
     new: list[float] = field(default_factory=list)
     repeated: list[float] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
 
 
 def messages(folder: Path) -> list[Any]:
@@ -79,23 +79,23 @@ def usage(part: Part) -> tuple[float, float]:
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def health(collector: Any) -> tuple[int, int]:
-    """Clouds that the node has received and dropped so far, as it tells on /diagnostics."""
+def health(collector: Any) -> dict[str, str]:
+    """What the node tells of itself on /diagnostics."""
     for message in reversed(collector.messages):
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
             if "clouds received" in values:
-                return int(values["clouds received"]), int(values["clouds dropped"])
+                return values
     raise RuntimeError("the node tells nothing of its health")
 
 
-def asking(stop: threading.Event, phrases: Iterator[str], result: Round) -> None:
+def asking(stop: threading.Event, asked: Iterator[str], result: Round) -> None:
     """Ask for things until told to stop."""
     from segvec3d_ros.client import Client
 
     with Client() as client:
         while not stop.wait(ASK):
-            phrase = next(phrases)
+            phrase = next(asked)
             for times in (result.new, result.repeated):
                 begun = time.perf_counter()
                 client.find_object(phrase)
@@ -104,12 +104,13 @@ def asking(stop: threading.Event, phrases: Iterator[str], result: Round) -> None
 
 
 def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: float, seconds: float,
-            phrases: Iterator[str]) -> Round:  # fmt: skip
+            asked: Iterator[str]) -> Round:  # fmt: skip
     """Publish at ``rate`` Hz for some seconds and watch."""
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import PointCloud2
 
     from segvec3d_interfaces.msg import InstanceArray
+    from segvec3d_ros.diagnostics import STAGES
 
     result = Round()
 
@@ -121,7 +122,7 @@ def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: fl
     subscription = client.node.create_subscription(InstanceArray, f"{client.node_name}/objects", arrived, 10)
     time.sleep(SETTLE)
     before, stop = health(heard), threading.Event()
-    asker = threading.Thread(target=asking, args=(stop, phrases, result), daemon=True)
+    asker = threading.Thread(target=asking, args=(stop, asked, result), daemon=True)
     asker.start()
     (busy, held), begun = usage(node), time.monotonic()
     while (due := begun + result.published / rate) < begun + seconds:
@@ -137,8 +138,11 @@ def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: fl
     time.sleep(SETTLE)
     client.node.destroy_publisher(publisher)
     client.node.destroy_subscription(subscription)
-    received, dropped = (now - then for now, then in zip(health(heard), before, strict=True))
-    result.received, result.dropped = received, dropped
+    after = health(heard)
+    result.received, result.dropped = (
+        int(after[f"clouds {what}"]) - int(before[f"clouds {what}"]) for what in ("received", "dropped")
+    )
+    result.stages = {stage: float(after[f"{stage} (ms)"]) for stage in STAGES}
     return result
 
 
@@ -182,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         client = stack.enter_context(Client())
         heard = client.collect(DiagnosticArray, "/diagnostics", keep=20)
         wait_until_active(client, parts)
-        clouds, phrases = messages(frames), (f"the {a} {b} {k}" for k, a, b in product(range(1000), COLORS, NOUNS))
+        clouds, asked = messages(frames), phrases()
         print(machine_line())
         print(f"{len(clouds)} clouds of {clouds[0].width} x {clouds[0].height} points in turn; milliseconds")
         print(
@@ -190,9 +194,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             "  new p50   p95  again p50   p95"
         )
         for rate in args.rates:
-            result = measure(client, heard, node, clouds, rate, args.seconds, phrases)
+            result = measure(client, heard, node, clouds, rate, args.seconds, asked)
             parts.check()
             print(line(rate, result), flush=True)
+            print("      stages: " + ", ".join(f"{stage} {took:.1f}" for stage, took in result.stages.items()))
             print(f"      median latency in six parts of the time: {drift(result)}", flush=True)
     return 0
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .clock import Clock
 from .config import NetworkConfig
 from .kernels.grid import hash_cells, mean_by_cell
 from .neighbors import build_graph
@@ -124,6 +125,7 @@ def build_hierarchy(
     up: NDArray[np.float32] | None,
     config: NetworkConfig,
     rotation: NDArray[np.float32] | None = None,
+    clock: Clock | None = None,
 ) -> Hierarchy:
     """Voxels at every level with their graphs.
 
@@ -132,6 +134,7 @@ def build_hierarchy(
         viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
         config: number of levels and neighbours.
         rotation: (3, 3) applied after ``canonical_rotation``; training turns scenes about z with it.
+        clock: takes the time of ``build_graph``'s stages.
     """
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     turn = canonical_rotation(grid.centroids, seen_from, up)
@@ -145,7 +148,7 @@ def build_hierarchy(
     levels: list[Level] = []
     normals = np.zeros((0, 3), np.float32)
     for depth in range(len(config.channels)):
-        graph, rays = build_graph(points, scale, config.neighbors, seen_from, up)
+        graph, rays = build_graph(points, scale, config.neighbors, seen_from, up, clock)
         if depth == 0:
             normals = graph.normals @ turn
         distance = np.zeros(len(points), np.float32)

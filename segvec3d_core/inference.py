@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .clock import Clock
 from .kernels import amx
 from .kernels.attention import EDGE_DIM, spread
 from .kernels.bonds import WIDTH, bond_logits
@@ -78,9 +79,10 @@ class FusedNetwork:
         on = c.edge_features and c.attention and c.residual and c.concatenate and c.global_context
         return whole and on and not c.recompute
 
-    def __call__(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
-        """F (V, d_f), e (V, d_e) without the centre vote and surface logits (V,), as ``PointAttention.forward``."""
-        outputs = self._encode(hierarchy)
+    def __call__(self, hierarchy: Hierarchy, clock: Clock) -> tuple[Tensor, Tensor, Tensor]:
+        """F (V, d_f), e (V, d_e) without the centre vote and surface logits (V,), as ``PointAttention.forward``; the
+        levels' time is taken as "network level 1" and so on, finest first."""
+        outputs = self._encode(hierarchy, clock)
         h, peak = self._concatenate(outputs, hierarchy)
         z = self._context(torch.from_numpy(peak))  # (5)
         fuse_in = self._fuse_in.copy()
@@ -90,12 +92,13 @@ class FusedNetwork:
         finish(blocks(count), h, fuse_in, self._fuse_out, *self._heads, f, e, logits)
         return torch.from_numpy(f)[:count], torch.from_numpy(e)[:count], torch.from_numpy(logits)
 
-    def _encode(self, hierarchy: Hierarchy) -> list[NDArray[np.float32]]:
+    def _encode(self, hierarchy: Hierarchy, clock: Clock) -> list[NDArray[np.float32]]:
         """(1) to (3): the outputs of all layers of each level, side by side, ``padded``."""
         everything: list[NDArray[np.float32]] = []
         below = np.zeros((len(hierarchy.levels[0].inputs), 0), np.float32)
         for i, level in enumerate(hierarchy.levels):
-            outputs = self._level(i, level, below)
+            with clock(f"network level {i + 1}"):
+                outputs = self._level(i, level, below)
             everything.append(outputs)
             if level.parents is not None:
                 at = outputs.shape[1] - self._config.channels[i]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .clock import Clock
 from .kernels.grid import band_seams, group_rows, hash_cells
 from .kernels.nearest import grid_neighbors
 from .kernels.shape import edge_features, local_shape
@@ -56,23 +57,29 @@ def build_graph(
     k: int,
     viewpoint: NDArray[np.float32] | None,
     up: NDArray[np.float32] | None,
+    clock: Clock | None = None,
 ) -> tuple[Graph, NDArray[np.float32]]:
     """Connect voxels and describe their neighbourhoods.
 
     Args:
         points: (V, 3) float32 centroids, metres; scale: of the voxels; k: neighbours, itself included.
         viewpoint: (3,) sensor position in the same frame, or None; up: (3,) unit vector, or None.
+        clock: takes the time of what is done here, as "neighbours", "normals" and "poses".
 
     Returns:
         the graph, and (V, 3) float32 unit rays from the sensor to each voxel (zero when unknown).
     """
-    neighbors, found = nearest_neighbors(points, scale, k)
-    normals, shape = local_shape(points, neighbors, found, np.float32(scale.size))
-    rays = np.zeros_like(points)
-    if viewpoint is not None:
-        rays = points - viewpoint
-        rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)
-        normals *= np.where((normals * rays).sum(1, keepdims=True) > 0, np.float32(-1), np.float32(1))
-    direction = np.zeros(3, np.float32) if up is None else up.astype(np.float32)
-    edges = edge_features(points, normals, rays, direction, viewpoint is not None, neighbors, scale.edges)
+    clock = clock or Clock()
+    with clock("neighbours"):
+        neighbors, found = nearest_neighbors(points, scale, k)
+    with clock("normals"):
+        normals, shape = local_shape(points, neighbors, found, np.float32(scale.size))
+        rays = np.zeros_like(points)
+        if viewpoint is not None:
+            rays = points - viewpoint
+            rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)
+            normals *= np.where((normals * rays).sum(1, keepdims=True) > 0, np.float32(-1), np.float32(1))
+    with clock("poses"):
+        direction = np.zeros(3, np.float32) if up is None else up.astype(np.float32)
+        edges = edge_features(points, normals, rays, direction, viewpoint is not None, neighbors, scale.edges)
     return Graph(neighbors, found, normals, shape, edges), rays

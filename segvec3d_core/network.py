@@ -12,6 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from .clock import Clock
 from .config import NetworkConfig
 from .hierarchy import VOXEL_FEATURES, Hierarchy, Level
 from .inference import FusedNetwork, fused_bonds, packed
@@ -195,8 +196,11 @@ class PointAttention(nn.Module):
         assert down is not None
         return down
 
-    def forward(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, hierarchy: Hierarchy, clock: Clock | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Features, embeddings and surface logits of the finest voxels.
+
+        Args:
+            clock: takes the time of each level, where the fused kernels work: a GPU is not waited for.
 
         Returns:
             F (V, d_f), equation (6); e (V, d_e), equation (7); logits (V,), positive for surfaces.
@@ -205,7 +209,7 @@ class PointAttention(nn.Module):
         if fused is None:
             return self._vote(hierarchy, *self.plain(hierarchy))
         with single_thread():
-            return self._vote(hierarchy, *fused(hierarchy))
+            return self._vote(hierarchy, *fused(hierarchy, clock or Clock()))
 
     def _vote(self, hierarchy: Hierarchy, f: Tensor, e: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Add the centre vote to the embeddings."""

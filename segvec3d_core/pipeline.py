@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
+from .clock import Clock
 from .clustering import ClusteringConfig, cluster
 from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
@@ -177,7 +176,7 @@ class SegVec3D:
         points = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
         colors = np.zeros(points.shape, np.uint8)
         scene = self.segment(PointCloud(points, colors, viewpoint=np.zeros(3, np.float32)))
-        self.find(scene, "a thing")
+        self.similarities(scene, ["a thing"])
 
     # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
 
@@ -197,7 +196,7 @@ class SegVec3D:
     def embed(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Embedded:
         """The first half of ``segment``, up to the embeddings: voxelise, connect, attend, embed."""
         config = config or SegmentationConfig()
-        clock = _Clock()
+        clock = Clock()
         with KERNEL_LOCK, torch.inference_mode():
             up = cloud.up if cloud.up is not None or cloud.viewpoint is not None else np.array([0, 0, 1], np.float32)
             with clock("voxels"):
@@ -210,7 +209,7 @@ class SegVec3D:
     @torch.inference_mode()
     def embed_voxels(
         self, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None,
-        clock: _Clock | None = None,
+        clock: Clock | None = None,
     ) -> EmbeddedVoxels:  # fmt: skip
         """Connect, attend and embed the voxels of a cloud, V > 0.
 
@@ -218,13 +217,13 @@ class SegVec3D:
             viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
             clock: takes the time of the stages.
         """
-        clock = clock or _Clock()
+        clock = clock or Clock()
         with KERNEL_LOCK:
             with clock("graph"):
-                hierarchy = build_hierarchy(grid, viewpoint, up, self.network.config)
+                hierarchy = build_hierarchy(grid, viewpoint, up, self.network.config, clock=clock)
             with clock("network"):
                 there = hierarchy.to(self.device)
-                features, e, logits = self.network(there)
+                features, e, logits = self.network(there, clock)
                 bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
                 embeddings = e.float().cpu().numpy()
                 surface = logits.float().sigmoid().cpu().numpy()
@@ -243,7 +242,7 @@ class SegVec3D:
             embedded: from ``embed``; config: limits and clustering method.
             clustering: other constants than the model's own.
         """
-        config, clock = config or SegmentationConfig(), _Clock(embedded.seconds)
+        config, clock = config or SegmentationConfig(), Clock(embedded.seconds)
         grid, voxels = embedded.grid, embedded.voxels
         if voxels is None:
             return Scene(np.full(len(embedded.cloud), -1, np.int32), (), clock.seconds)
@@ -366,19 +365,6 @@ class SegVec3D:
             v = np.array([o.embedding for o in scene.objects], np.float32).reshape(len(scene), width)
             vectors, sentences = (torch.from_numpy(values).to(self.device) for values in (v, t))
             return self.alignment.similarity(vectors, sentences).float().cpu().numpy()
-
-
-class _Clock:
-    """Seconds per stage, in the order in which the stages ran."""
-
-    def __init__(self, before: dict[str, float] | None = None) -> None:
-        self.seconds = dict(before or {})
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start
 
 
 def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:

@@ -18,6 +18,8 @@ WINDOW = 30
 
 SILENCE = 5.0
 """Seconds without a cloud after which the input counts as silent."""
+STAGES = ("convert", "segment", "track", "name", "publish")
+"""What a cloud goes through; the core adds the stages of its own."""
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ from segvec3d_core.types import Matches
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message
-from segvec3d_ros.diagnostics import Health, Snapshot, StageClock, diagnostic_array, short
+from segvec3d_ros.diagnostics import STAGES, Health, Snapshot, StageClock, diagnostic_array, short
 from segvec3d_ros.finder import LOADING, Finder
 from segvec3d_ros.intake import Intake
 from segvec3d_ros.lifetime import run_node
@@ -51,9 +51,6 @@ from segvec3d_ros.worker import LatestWorker
 
 PATIENCE = 3.0
 """Seconds without a cloud before the log says why."""
-
-STAGES = ("convert", "segment", "track", "name", "publish")
-"""What a cloud goes through; the core adds the stages of its own."""
 
 STOP_LIMIT = 1.0
 """Longest wait for the cloud in work when the node is deactivated or ends, seconds; its result is not published."""

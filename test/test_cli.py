@@ -306,9 +306,12 @@ def test_bench_tells_the_stages_and_the_machine(
     report = tmp_path / "bench.json"
     assert main(["bench", str(frames), "--model", str(weights), "--runs", "2", "--json", str(report)]) == 0
     text = capsys.readouterr().out
-    for word in ("cores", "torch", "p95", "network", "plane removal + DBSCAN"):
+    for word in ("cores", "torch", "GB/s", "p95", "least", "network", "a new question", "plane removal + DBSCAN"):
         assert word in text
     values = json.loads(report.read_text())
+    assert values["roof"]["bytes_per_second"] > 0
+    assert 0 < values["floor"]["network level 1"]
+    assert set(values["questions"]) == {"a new question", "the same again"}
     assert 0 < values["total"]["p50"] <= values["total"]["p95"]
     assert sum(stage["p50"] for stage in values["stages"].values()) < 2 * values["total"]["p95"]
 

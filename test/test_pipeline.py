@@ -296,6 +296,13 @@ def test_missing_weights_are_named(tmp_path):
         SegVec3D.load(tmp_path / "nowhere.safetensors")
 
 
+def test_after_a_warm_up_questions_do_not_wait_for_the_sentence_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = SegVec3D.untrained(device="cpu")
+    fresh.warm_up()
+    monkeypatch.setattr("segvec3d_core.text.model_path", lambda: pytest.fail("it is loaded only now"))
+    assert fresh.text.encode(["the red mug"]).shape == (1, 384)
+
+
 def test_an_unknown_device_is_refused():
     with pytest.raises(ValueError, match="device: expected auto, cpu or cuda, got 'tpu'"):
         SegVec3D.load(device="tpu")

@@ -349,7 +349,7 @@ def _bench(commands: Any) -> None:
     parser = _command(
         commands,
         "bench",
-        ("compare", "bench"),
+        ("bench", "bench"),
         "Measure the time from raw points to labels and boxes, stage by stage, beside plane removal + DBSCAN.",
         "  segvec3d bench\n  segvec3d bench frames --runs 50 --threads 2\n"
         "  segvec3d bench --sizes 320x240 640x480 1280x720 --scans 50000 200000 1000000 10000000 --runs 5",

@@ -13,15 +13,15 @@ from PIL import Image
 
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.cli import report as tell
-from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, peak_memory, progress
+from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import IGNORE, Frame, FrameFolder
 from segvec3d_core.datasets.scans import Scan, ScanFolder, find_scans
-from segvec3d_core.evaluate import Report, Segmenter, Timing, evaluate_retrieval, spread
+from segvec3d_core.evaluate import Report, Segmenter, evaluate_retrieval, spread
 from segvec3d_core.evaluate import evaluate as evaluate_method
 from segvec3d_core.figures import reliability
 from segvec3d_core.geometry import oriented_box
-from segvec3d_core.io import read_cloud, write_json
+from segvec3d_core.io import write_json
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import PointCloud, Scene, SceneObject
 from segvec3d_core.view import draw_scene
@@ -186,123 +186,3 @@ def _truth(item: Frame | Scan, cloud: PointCloud) -> Scene:
         box, centroid = oriented_box(points, cloud.up), points.mean(0, dtype=np.float64).astype(np.float32)
         objects.append(SceneObject("object", 1.0, box, centroid, np.empty(0, np.float32), None, len(points)))
     return Scene(labels, tuple(objects))
-
-
-# Time ------------------------------------------------------------------------------------------------------------
-
-
-def bench(args: Namespace) -> int:
-    """Measure milliseconds per stage on frames and scans, after a warm-up, beside the baseline in the same run."""
-    at_least("--runs", args.runs, 1)
-    if args.threads is not None:
-        from segvec3d_core.threads import use_threads
-
-        use_threads(at_least("--threads", args.threads, 1))
-    sizes = [_image_size(text) for text in args.sizes or ()]
-    for count in args.scans or ():
-        at_least("--scans", count, 1_000)
-    if args.path is not None:
-        read = _bench_clouds(args.path, min(args.runs, 10))  # what is wrong with PATH is said before the model loads
-    model, config = load_model(args), configuration(args)
-    model.warm_up()
-    if args.json != "-":
-        print(f"{machine_line()}, on {model.device}")
-    rows: list[dict[str, Any]] = []
-    if args.path is not None:
-        rows.append(_bench_row(args, model, config, args.path, read))
-    elif not sizes and not args.scans:
-        sizes = [(640, 480)]
-    for width, height in sizes:
-        name = f"simulated frames of {width} x {height}"
-        rows.append(_bench_row(args, model, config, name, _simulated_frames(min(args.runs, 10), width, height)))
-    for count in args.scans or ():
-        rows.append(_bench_row(args, model, config, f"simulated room of {count:,} points", [_simulated_scan(count)]))
-    if args.json is not None:
-        about = {"version": 1, "path": args.path, "machine": machine(), "device": str(model.device), "runs": args.runs}
-        write_json(args.json, about | rows[0] | {"sets": rows})
-    return 0
-
-
-def _bench_row(
-    args: Namespace, model: SegVec3D, config: SegmentationConfig, name: str, clouds: list[PointCloud]
-) -> dict[str, Any]:
-    """Measure on some clouds, print it, and return the values for the JSON."""
-    stages, total, points = _measure(model, clouds, args.runs, config)
-    memory = peak_memory()  # before the baseline takes its own
-    baseline = _measure(PlaneDbscan(), clouds, args.runs, config)[1]
-    if args.json != "-":
-        print(f"{name}: {len(clouds)} clouds, {args.runs} runs, {points}")
-        print(f"{'milliseconds':24} {'p50':>8} {'p95':>8}")
-        for stage, timing in stages.items():
-            print(f"  {stage:22} {timing.p50:8.1f} {timing.p95:8.1f}")
-        for method, timing in ((f"SegVec3D ({model.device})", total), (BASELINE, baseline)):
-            print(f"{method:24} {timing.p50:8.1f} {timing.p95:8.1f}")
-        print(f"SegVec3D takes {total.p50 / baseline.p50:.2f} times as long (p50)")
-        print(f"peak memory of the process so far: {memory / 2**20:.0f} MiB", flush=True)
-    return {
-        "name": name, "clouds": len(clouds), "points": [len(cloud) for cloud in clouds],
-        "stages": {stage: dataclasses.asdict(timing) for stage, timing in stages.items()},
-        "total": dataclasses.asdict(total), BASELINE: dataclasses.asdict(baseline), "peak_memory": memory,
-    }  # fmt: skip
-
-
-def _image_size(text: str) -> tuple[int, int]:
-    """Width and height of "640x480".
-
-    Raises:
-        ValueError: it is not of this form, or too small to draw a scene in.
-    """
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise ValueError(f"--sizes: expected WIDTHxHEIGHT, got {text!r}")
-    return at_least("--sizes", int(width), 16), at_least("--sizes", int(height), 16)
-
-
-def _bench_clouds(path: str, count: int) -> list[PointCloud]:
-    """Clouds to measure on: the first ones of a folder, or a file's."""
-    if (Path(path) / "depth").is_dir():
-        folder = FrameFolder(path)
-        return [folder[index].cloud() for index in range(min(count, len(folder)))]
-    return [read_cloud(path)]
-
-
-def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
-    from segvec3d_core.simulate import first_edition, simulate_frame
-
-    with first_edition():
-        return [
-            simulate_frame(np.random.default_rng([0, number]), "table", width, height, whole=0).cloud()
-            for number in progress(range(count), "simulating")
-        ]
-
-
-def _simulated_scan(count: int) -> PointCloud:
-    """A fused scan of one room with so many points: each a point of a simulated one, moved by a few millimetres."""
-    from segvec3d_core.simulate import first_edition, simulate_scan
-
-    rng = np.random.default_rng(0)
-    with first_edition():
-        scan = simulate_scan(rng)[0]
-    rows = rng.integers(0, len(scan), count)
-    points = scan.points[rows] + np.float32(0.003) * rng.standard_normal((count, 3), np.float32)
-    return PointCloud(points, None if scan.colors is None else scan.colors[rows], up=scan.up)
-
-
-def _measure(
-    method: Segmenter, clouds: list[PointCloud], runs: int, config: SegmentationConfig
-) -> tuple[dict[str, Timing], Timing, str]:
-    """Per stage and in total over ``runs`` runs, round and round through the clouds; every cloud once beforehand."""
-    import time
-
-    for cloud in clouds:
-        method.segment(cloud, config)
-    totals: list[float] = []
-    stages: dict[str, list[float]] = {}
-    for run in progress(range(runs), "measuring"):
-        start = time.perf_counter()
-        scene = method.segment(clouds[run % len(clouds)], config)
-        totals.append(time.perf_counter() - start)
-        for name, seconds in scene.timings.items():
-            stages.setdefault(name, []).append(seconds)
-    points = f"{min(map(len, clouds)):,} to {max(map(len, clouds)):,} points"
-    return {name: Timing.of(seconds) for name, seconds in stages.items()}, Timing.of(totals), points

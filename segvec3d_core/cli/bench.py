@@ -1,0 +1,165 @@
+"""``segvec3d bench``: how long it takes from raw points to labels and boxes, beside what one would do without it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segvec3d_core.baselines import PlaneDbscan
+from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, peak_memory, progress
+from segvec3d_core.cli.compare import BASELINE
+from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.datasets.frames import FrameFolder
+from segvec3d_core.evaluate import Segmenter, Timing
+from segvec3d_core.io import read_cloud, write_json
+from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.roofline import Roof, needs
+from segvec3d_core.simulate import first_edition, simulate_frame, simulate_scan
+from segvec3d_core.threads import use_threads
+from segvec3d_core.types import PointCloud, Scene
+
+COLORS = ("red", "green", "blue", "white", "black", "yellow", "brown", "orange", "pink", "grey")
+NOUNS = ("mug", "box", "bottle", "can", "bowl", "book", "ball", "lamp", "knife", "plate", "shoe", "vase")
+
+
+def bench(args: Namespace) -> int:
+    """Measure milliseconds per stage on frames and scans, after a warm-up, beside the baseline in the same run."""
+    at_least("--runs", args.runs, 1)
+    if args.threads is not None:
+        use_threads(at_least("--threads", args.threads, 1))
+    sizes = [_image_size(text) for text in args.sizes or ()]
+    for points in args.scans or ():
+        at_least("--scans", points, 1_000)
+    if args.path is not None:
+        read = _clouds(args.path, min(args.runs, 10))  # what is wrong with PATH is said before the model loads
+    model, config = load_model(args), configuration(args)
+    model.warm_up()
+    roof = Roof.measure(model.device)
+    if args.json != "-":
+        print(f"{machine_line()}, on {model.device}")
+        memory, matrices = roof.bytes_per_second / 1e9, roof.operations_per_second / 1e9
+        print(f"memory {memory:.1f} GB/s, matrices {matrices:.0f} GFLOP/s, both measured now")
+    rows: list[dict[str, Any]] = []
+    if args.path is not None:
+        rows.append(_row(args, model, config, roof, args.path, read))
+    elif not sizes and not args.scans:
+        sizes = [(640, 480)]
+    for width, height in sizes:
+        name = f"simulated frames of {width} x {height}"
+        rows.append(_row(args, model, config, roof, name, _simulated_frames(min(args.runs, 10), width, height)))
+    for points in args.scans or ():
+        rows.append(_row(args, model, config, roof, f"simulated room of {points:,} points", [_simulated_scan(points)]))
+    if args.json is not None:
+        about = {"version": 1, "path": args.path, "machine": machine(), "device": str(model.device), "runs": args.runs}
+        about["roof"] = dataclasses.asdict(roof)
+        write_json(args.json, about | rows[0] | {"sets": rows})
+    return 0
+
+
+def _row(
+    args: Namespace, model: SegVec3D, config: SegmentationConfig, roof: Roof, name: str, clouds: list[PointCloud]
+) -> dict[str, Any]:
+    """Measure on some clouds, print it, and return the values for the JSON."""
+    stages, total, points = _measure(model, clouds, args.runs, config)
+    asked = _measure_questions(model, model.segment(clouds[0], config), args.runs)
+    floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
+    floor = {stage: 1e3 * float(np.mean([f[stage] for f in floors if f])) for stage in next(filter(None, floors), {})}
+    memory = peak_memory()  # before the baseline takes its own
+    baseline = _measure(PlaneDbscan(), clouds, args.runs, config)[1]
+    if args.json != "-":
+        print(f"{name}: {len(clouds)} clouds, {args.runs} runs, {points}")
+        print(f"{'milliseconds':24} {'p50':>8} {'p95':>8} {'least':>8}")
+        for stage, timing in stages.items():
+            least = f"{floor[stage]:8.1f}" if stage in floor else ""
+            print(f"  {stage:22} {timing.p50:8.1f} {timing.p95:8.1f} {least}".rstrip())
+        for method, timing in ((f"SegVec3D ({model.device})", total), (BASELINE, baseline)):
+            print(f"{method:24} {timing.p50:8.1f} {timing.p95:8.1f}")
+        for question, timing in asked.items():
+            print(f"{question:24} {timing.p50:8.1f} {timing.p95:8.1f}")
+        print(f"SegVec3D takes {total.p50 / baseline.p50:.2f} times as long (p50)")
+        print(f"peak memory of the process so far: {memory / 2**20:.0f} MiB", flush=True)
+    return {
+        "name": name, "clouds": len(clouds), "points": [len(cloud) for cloud in clouds],
+        "stages": {stage: dataclasses.asdict(timing) for stage, timing in stages.items()},
+        "floor": floor, "questions": {question: dataclasses.asdict(timing) for question, timing in asked.items()},
+        "total": dataclasses.asdict(total), BASELINE: dataclasses.asdict(baseline), "peak_memory": memory,
+    }  # fmt: skip
+
+
+def _image_size(text: str) -> tuple[int, int]:
+    """Width and height of "640x480".
+
+    Raises:
+        ValueError: it is not of this form, or too small to draw a scene in.
+    """
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ValueError(f"--sizes: expected WIDTHxHEIGHT, got {text!r}")
+    return at_least("--sizes", int(width), 16), at_least("--sizes", int(height), 16)
+
+
+def _clouds(path: str, count: int) -> list[PointCloud]:
+    """Clouds to measure on: the first ones of a folder, or a file's."""
+    if (Path(path) / "depth").is_dir():
+        folder = FrameFolder(path)
+        return [folder[index].cloud() for index in range(min(count, len(folder)))]
+    return [read_cloud(path)]
+
+
+def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
+    with first_edition():
+        return [
+            simulate_frame(np.random.default_rng([0, number]), "table", width, height, whole=0).cloud()
+            for number in progress(range(count), "simulating")
+        ]
+
+
+def _simulated_scan(count: int) -> PointCloud:
+    """A fused scan of one room with so many points: each a point of a simulated one, moved by a few millimetres."""
+    rng = np.random.default_rng(0)
+    with first_edition():
+        scan = simulate_scan(rng)[0]
+    rows = rng.integers(0, len(scan), count)
+    points = scan.points[rows] + np.float32(0.003) * rng.standard_normal((count, 3), np.float32)
+    return PointCloud(points, None if scan.colors is None else scan.colors[rows], up=scan.up)
+
+
+def _measure(
+    method: Segmenter, clouds: list[PointCloud], runs: int, config: SegmentationConfig
+) -> tuple[dict[str, Timing], Timing, str]:
+    """Per stage and in total over ``runs`` runs, round and round through the clouds; every cloud once beforehand."""
+    for cloud in clouds:
+        method.segment(cloud, config)
+    totals: list[float] = []
+    stages: dict[str, list[float]] = {}
+    for run in progress(range(runs), "measuring"):
+        start = time.perf_counter()
+        scene = method.segment(clouds[run % len(clouds)], config)
+        totals.append(time.perf_counter() - start)
+        for name, seconds in scene.timings.items():
+            stages.setdefault(name, []).append(seconds)
+    points = f"{min(map(len, clouds)):,} to {max(map(len, clouds)):,} points"
+    return {name: Timing.of(seconds) for name, seconds in stages.items()}, Timing.of(totals), points
+
+
+def phrases() -> Iterator[str]:
+    """Questions in words that were not read before."""
+    return (f"the {color} {noun} {n}" for n in itertools.count(1) for color, noun in itertools.product(COLORS, NOUNS))
+
+
+def _measure_questions(model: SegVec3D, scene: Scene, runs: int) -> dict[str, Timing]:
+    """Of questions about a scene: in words that were not read before, and the same again."""
+    times: dict[str, list[float]] = {"a new question": [], "the same again": []}
+    for phrase in itertools.islice(phrases(), runs):
+        for seconds in times.values():
+            start = time.perf_counter()
+            model.find(scene, phrase)
+            seconds.append(time.perf_counter() - start)
+    return {name: Timing.of(seconds) for name, seconds in times.items()}

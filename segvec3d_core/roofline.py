@@ -1,0 +1,158 @@
+"""How long each stage would take at least on a machine: for the bytes that it must move, and the operations that its
+linear maps and its attention must run (Williams et al., Roofline: an insightful visual performance model, 2009).
+
+What a stage is given is read once and what it hands on is written once, whatever lies between: no order of the work
+does with less, unless stages are merged or numbers made shorter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from .config import SegmentationConfig
+from .hierarchy import Hierarchy, Level, build_hierarchy
+from .kernels import amx
+from .kernels.attention import EDGE_DIM, HEAD_DIM
+from .network import PointAttention
+from .pipeline import SegVec3D
+from .types import PointCloud
+
+COPIED = 64 << 20
+"""Numbers of four bytes that are copied to see how fast memory is: more than caches hold."""
+SIDE = 2048
+"""Of the matrices that are multiplied to see how fast the machine computes."""
+TRIES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a stage cannot do without: bytes that move, operations that run (multiply and add are two)."""
+
+    bytes: int
+    operations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Roof:
+    """What a machine can do at most: bytes moved and operations run a second."""
+
+    bytes_per_second: float
+    operations_per_second: float
+
+    def seconds(self, need: Need) -> float:
+        """The least time for it: moving and computing can go on at once."""
+        return max(need.bytes / self.bytes_per_second, need.operations / self.operations_per_second)
+
+    @classmethod
+    def measure(cls, device: torch.device) -> Roof:
+        """Of this machine: a copy and a product of large matrices, with torch's threads, in the number format in which
+        the network computes there; the best of a few."""
+        short = device.type == "cpu" and amx.available()
+        source = torch.zeros(COPIED, device=device)
+        target = torch.empty_like(source)
+        matrix = torch.zeros(SIDE, SIDE, dtype=torch.bfloat16 if short else torch.float32, device=device)
+        moved = 2 * source.numel() * source.element_size()
+        return cls(
+            moved / _fastest(lambda: target.copy_(source), device),
+            2 * SIDE**3 / _fastest(lambda: matrix @ matrix, device),
+        )
+
+
+def _fastest(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the fastest of a few runs, after one to warm up."""
+    times = []
+    for _ in range(TRIES + 1):
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+@torch.inference_mode()
+def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dict[str, Need]:
+    """What each stage of ``SegVec3D.segment`` needs for a cloud, by the names of ``Scene.timings``; {} for a cloud
+    without usable points. Stages that are not here touch little more than a list of instances."""
+    embedded = model.embed(cloud, config)
+    voxels, grid = embedded.voxels, embedded.grid
+    if voxels is None:
+        return {}
+    hierarchy = build_hierarchy(grid, cloud.viewpoint, embedded.up, model.network.config)
+    scene = model.group(embedded, config)
+    of_grid = size_of(grid.coords, grid.inverse, grid.centroids, grid.colors, grid.counts, grid.bands)
+    to_cluster = size_of(
+        voxels.neighbors, voxels.normals, voxels.features, voxels.embeddings, voxels.surface, voxels.bonds
+    )
+    return {
+        "voxels": Need(size_of(cloud.points, cloud.colors) + of_grid),
+        **_graph_needs(hierarchy),
+        **_network_needs(model.network, hierarchy),
+        "clustering": Need(to_cluster + size_of(grid.centroids)),
+        "labels": Need(size_of(cloud.points, grid.inverse, scene.labels, voxels.neighbors, grid.centroids)),
+    }
+
+
+def size_of(*arrays: Any) -> int:
+    """Bytes of arrays and tensors together; None has none."""
+    return sum(int(a.nbytes) for a in arrays if a is not None)
+
+
+def _graph_needs(hierarchy: Hierarchy) -> dict[str, Need]:
+    points = [3 * 4 * len(level.inputs) for level in hierarchy.levels]  # as many are their normals' bytes
+    neighbors = [size_of(level.neighbors) for level in hierarchy.levels]
+    edges = [size_of(level.edges) for level in hierarchy.levels]
+    rest = [size_of(level.inputs, level.parents, level.offsets, level.position) for level in hierarchy.levels]
+    return {
+        "graph": Need(sum(points) + sum(rest)),
+        "neighbours": Need(sum(points) + sum(neighbors)),
+        "normals": Need(2 * sum(points) + sum(neighbors)),
+        "poses": Need(2 * sum(points) + sum(neighbors) + sum(edges)),
+    }
+
+
+def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, Need]:
+    """The levels, and what follows them."""
+    found, config = {}, network.config
+    rows = [len(level.inputs) for level in hierarchy.levels]
+    between = [4 * n * width * depth for n, width, depth in zip(rows, config.channels, config.layers, strict=True)]
+    for i, level in enumerate(hierarchy.levels):
+        own = [network.stems[i], *network.layers[i].modules()]
+        given = size_of(level.inputs, level.edges, level.neighbors, level.parents) + _weights(own)
+        operations = rows[i] * _per_row(own) + config.layers[i] * _attention(level, config.channels[i])
+        found[f"network level {i + 1}"] = Need(given + between[i], operations)
+    finest, ends = hierarchy.levels[0], [network.fuse, network.embed, network.surface, network.bonds]
+    operations = rows[0] * sum(_per_row(part.modules()) for part in ends)
+    operations += (finest.neighbors.numel() - rows[0]) * _per_row([network.bonds.pose, network.bonds.out])
+    for i, n in enumerate(rows):
+        parts = [network.mix[i], *network.refine[i].modules(), *network.place[i : i + 1]]
+        operations += n * _per_row(parts)
+    told = 4 * (rows[0] * (config.features + config.embedding + 1) + finest.neighbors.numel())
+    given = sum(between) + size_of(finest.edges, finest.neighbors, *(level.offsets for level in hierarchy.levels))
+    found["network"] = Need(given + told, operations)
+    return found
+
+
+def _linear(modules: Iterable[nn.Module]) -> list[nn.Linear]:
+    return [module for module in modules if isinstance(module, nn.Linear)]
+
+
+def _per_row(modules: Iterable[nn.Module]) -> int:
+    """Operations of the linear maps among some modules, for each row."""
+    return sum(2 * linear.in_features * linear.out_features for linear in _linear(modules))
+
+
+def _weights(modules: Iterable[nn.Module]) -> int:
+    return sum(size_of(linear.weight) for linear in _linear(modules))
+
+
+def _attention(level: Level, channels: int) -> int:
+    """Operations of one layer's attention over the neighbours: what is compared, and what is summed up."""
+    heads = channels // HEAD_DIM
+    return int(level.neighbors.numel()) * heads * 2 * 2 * (HEAD_DIM + EDGE_DIM)
