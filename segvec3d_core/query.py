@@ -202,6 +202,8 @@ def _thing(text: str, depth: int) -> Thing:
         head, superlative, relations = _superlative(head, relations)
     _refuse_another_order(head, superlative, relations)
     head, without = _negations(_bare(head))
+    if said := w.SAID_OF_THINGS.match(head):
+        head = f"{head[said.end() :]} thing"
     phrase = "" if _generic(head) else w.ONE.sub(" thing", head)
     if not (head or without or superlative or relations or farther):
         phrase = text
@@ -276,7 +278,7 @@ def _side(text: str) -> tuple[str, Superlative | None]:
     head = text[: match.start()] + text[match.end() :]
     ordinal = match.group(1)
     if ordinal is None and (first := w.ORDINAL.match(head)):
-        ordinal, head = first.group(1), head[first.end() :]
+        ordinal, head = first.group(1), w.OF_THE.sub("", head[first.end() :])
     rank = w.ORDINALS[ordinal] if ordinal else 1
     measure, largest, word = w.SIDES[match.group(2)]
     if counted and head.startswith("last ") and measure != "centrality":  # the first from the other side

@@ -90,7 +90,12 @@ DETAILS = re.compile(
     r"|\w+er than)\b"
 )
 ONE = re.compile(r"\b ?ones?$")
-OF_THE = re.compile(r"^ ?(?:one )?of (?:all |these |those )?(?:the )?")
+OF_THE = re.compile(rf"^ ?(?:one )?of (?:all |these |those )?(?:the )?(?:(?:{_any(NUMBERS)}) (?=\w))?")
+SAID_OF_THINGS = re.compile(
+    r"^(?:(?:(?:everything|anything|something|things?|objects?|items?|ones?) )?(?:(?:that|which) )?(?:is|are)"
+    rf"|everything|anything) (?=(?:(?:light|dark|bright|pale) )?(?:{_any((*COLORS, *MATERIALS))})$)"
+)
+"""Before what they are: "everything that is red", "things are red"."""
 FILLER_END = re.compile(
     r"(?: (?:that|which|who) (?:stands?|lies|sits?)|(?: (?:that|which|who))?(?: (?:is|are))?"
     r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
@@ -129,7 +134,7 @@ SIDES = {
     "center": ("centrality", False, "most central"), "front": ("distance", False, "nearest"),
     "back": ("distance", True, "farthest"),
 }  # fmt: skip
-ORDINAL = re.compile(rf"({_any(ORDINALS)})(?: (?!aid\b)|$)")
+ORDINAL = re.compile(rf"({_any(ORDINALS)})(?: (?!(?:aid|birthday|anniversary)\b)|$)")
 
 DISTANCE_AROUND = re.compile(
     rf"^((?:(?:{_any(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "

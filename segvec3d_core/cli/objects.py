@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,26 +94,35 @@ def _segment_folder(args: Namespace) -> int:
     model = load_model(args)
     _refuse_early(args, model)
     scene = _of_pieces(args, model, files)
-    names, matches, result, refusal = _said(args, model, scene, labels)
+    said = _said(args, model, scene, labels)
     written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
-    write_json(written[0], result)
+    write_json(written[0], said.result)
     first = 0
     for file in files:
         cloud = read_cloud(file)
         written.append(Path(args.output) / f"{file.stem}_labelled.ply")
         write_cloud(written[-1], cloud, scene.labels[first : first + len(cloud)])
         first += len(cloud)
-    _tell(args, result, scene, names, matches, written)
-    if refusal is not None:
-        raise refusal
-    return 0
+    return _tell(args, scene, said, written)
 
 
-def _said(
-    args: Namespace, model: SegVec3D, scene: Scene, labels: Sequence[str]
-) -> tuple[Names, Matches | None, dict[str, Any], ValueError | None]:
-    """Names, the answer to --query, both with the scene as JSON has them, and why this scene cannot answer: what was
-    found of it is kept in any case."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is told of a scene.
+
+    Attributes:
+        names: label and similarity of each object; matches: the answer to --query, None without one.
+        result: all of it with the scene, as JSON has it.
+        refusal: why this scene cannot answer; what was found of it is kept in any case.
+    """
+
+    names: Names
+    matches: Matches | None
+    result: dict[str, Any]
+    refusal: ValueError | None
+
+
+def _said(args: Namespace, model: SegVec3D, scene: Scene, labels: Sequence[str]) -> _Said:
     names, matches, refusal = model.name(scene, labels), None, None
     if args.query is not None:
         try:
@@ -121,21 +130,26 @@ def _said(
         except ValueError as error:
             refusal = error
     asked = None if matches is None else args.query
-    return names, matches, scene_to_dict(scene, str(args.input), names, asked, matches), refusal
+    return _Said(names, matches, scene_to_dict(scene, str(args.input), names, asked, matches), refusal)
 
 
-def _tell(
-    args: Namespace, result: dict[str, Any], scene: Scene, names: Names, matches: Matches | None, written: list[Path]
-) -> None:
-    """Print what was found and written, or JSON alone where that goes to standard output."""
+def _tell(args: Namespace, scene: Scene, said: _Said, written: list[Path]) -> int:
+    """Print what was found and written, or JSON alone where that goes to standard output.
+
+    Raises:
+        ValueError: the question was refused.
+    """
     quiet = args.json == "-"
     if args.json is not None:
-        write_json(args.json, result)
+        write_json(args.json, said.result)
     if not quiet:
-        print_scene(scene, names)
-        if matches is not None:
-            print_matches(args.query, matches, names)
+        print_scene(scene, said.names)
+        if said.matches is not None:
+            print_matches(args.query, said.matches, said.names)
     print("written: " + ", ".join(map(str, written)), file=sys.stderr if quiet else sys.stdout)
+    if said.refusal is not None:
+        raise said.refusal
+    return 0
 
 
 def segment(args: Namespace) -> int:
@@ -144,16 +158,14 @@ def segment(args: Namespace) -> int:
         return _segment_folder(args)
     labels = _vocabulary(args.labels)
     model, cloud, scene = _segmented(args)
-    names, matches, result, refusal = _said(args, model, scene, labels)
+    said = _said(args, model, scene, labels)
     base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
     written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
-    save_picture(written[0], cloud, scene, names, matches, args.query or Path(args.input).name)
-    write_json(written[1], result)
+    title = Path(args.input).name if said.matches is None else args.query
+    save_picture(written[0], cloud, scene, said.names, said.matches, title)
+    write_json(written[1], said.result)
     write_cloud(written[2], cloud, scene.labels)
-    _tell(args, result, scene, names, matches, written)
-    if refusal is not None:
-        raise refusal
-    return 0
+    return _tell(args, scene, said, written)
 
 
 def find(args: Namespace) -> int:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from ..config import NetworkConfig
 from ..datasets.frames import FrameFolder
 from ..datasets.scannet import read_scene, scene_folders
-from .examples import Example, prepare
+from .examples import EXAMPLE_VOXELS, Example, prepare
 from .samples import frame_sample, load_sample, scannet_sample, simulate_pair
 from .weak import Supervision
 
@@ -32,7 +32,7 @@ class Scenes(Dataset[Example]):
         cache: Path | None,
         first: int = 0,
         frames: Path | None = None,
-        max_voxels: int = 12_000,
+        max_voxels: int = EXAMPLE_VOXELS,
     ) -> None:
         if frames is not None and supervision is not None and supervision.kind == "agreement":
             raise ValueError(f"labels: agreement needs frames of one sequence, which {frames} does not tell")

@@ -16,6 +16,9 @@ from ..voxels import Fovea, VoxelGrid, voxelize
 from .samples import Sample
 from .weak import Supervision, across_frames, weaken
 
+EXAMPLE_VOXELS = 12_000
+"""Of an example at most, unless a run says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -102,7 +105,7 @@ def prepare(
     config: NetworkConfig,
     supervision: Supervision | None = None,
     augment: bool = True,
-    max_voxels: int = 12_000,
+    max_voxels: int = EXAMPLE_VOXELS,
 ) -> Example:
     """Voxelise and, for training, augment: voxel size, fovea, turn about z, mirror, scale, unknown up, unknown
     viewpoint, workspace.

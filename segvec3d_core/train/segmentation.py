@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig, cluster
-from ..config import NetworkConfig
+from ..config import NetworkConfig, SegmentationConfig
 from ..metrics import FrameScore, score_frame
 from ..network import PointAttention
 from ..threads import use_one_thread
 from . import losses
 from .data import Scenes
-from .examples import Example, prepare
+from .examples import EXAMPLE_VOXELS, Example, prepare
 from .muon import Muon, parted
 from .samples import load_sample, simulator_version
 from .weak import Supervision
@@ -60,7 +60,7 @@ class SegmentationTraining:
     seed: int = 0
     learning_rate: float = 2e-3
     accumulate: int = 2
-    max_voxels: int = 12_000
+    max_voxels: int = EXAMPLE_VOXELS
     frames: Path | None = None
     workers: int = 1
     supervision: Supervision | None = None
@@ -113,10 +113,10 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
     Returns:
         surface accuracy, overlap F and the share of objects with F > 0.75, each 0 to 1.
     """
-    rows = []
+    rows, most = [], SegmentationConfig().max_voxels
     for index in range(scenes):
         sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
-        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=20_000)
+        example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=most)
         level = example.hierarchy.levels[0]
         f, e, logits = network(example.hierarchy)
         p, bonds = logits.sigmoid().numpy(), network.bonds(f, level).numpy()
