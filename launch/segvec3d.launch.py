@@ -29,7 +29,7 @@ ARGUMENTS = {
     "map_frame": ("", "frame of the object map, such as map or odom; empty: that of params_file, else the camera's"),
     "namespace": ("", "namespace of the node and of relative topics"),
     "autostart": ("", "false: a lifecycle manager configures and activates the node; empty: that of params_file"),
-    "use_sim_time": ("false", "take the time from /clock, as with a simulation or a bag"),
+    "use_sim_time": ("", "true: take the time from /clock, as with a simulation or a bag; empty: as params_file says"),
     "log_level": ("info", "debug, info, warn or error; of the node only"),
     "rviz": ("false", "true: also start RViz with the set-up of this package"),
     "fixed_frame": ("camera_depth_optical_frame", "frame that RViz shows everything in"),
@@ -37,7 +37,7 @@ ARGUMENTS = {
     "color_image": ("", "rectified colour image that belongs to depth_image"),
     "camera_info": ("", "sensor_msgs/CameraInfo of color_image"),
 }
-CHOICES = {"rviz": ["true", "false"], "use_sim_time": ["true", "false"], "autostart": ["", "true", "false"]}
+CHOICES = {"rviz": ["true", "false"], "use_sim_time": ["", "true", "false"], "autostart": ["", "true", "false"]}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -68,17 +68,15 @@ def actions(context: LaunchContext) -> list:
 
 def segmentation(given: dict[str, str]) -> Node:
     """The node itself. Arguments that were left empty do not override the parameter file."""
-    overrides: dict = {"use_sim_time": given["use_sim_time"] == "true"}
-    overrides |= {name: given[name] for name in ("model", "device", "map_frame") if given[name]}
-    if given["autostart"]:
-        overrides["autostart"] = given["autostart"] == "true"
+    overrides: dict = {name: given[name] for name in ("model", "device", "map_frame") if given[name]}
+    overrides |= {name: given[name] == "true" for name in ("use_sim_time", "autostart") if given[name]}
     logger = ".".join([*given["namespace"].strip("/").split("/"), "segvec3d"]).lstrip(".")
     return Node(
         package="segvec3d",
         executable="segvec3d_node",
         name="segvec3d",
         namespace=given["namespace"],
-        parameters=[given["params_file"], overrides],
+        parameters=[given["params_file"], *([overrides] if overrides else [])],
         remappings=[("points", given["cloud_topic"])],
         arguments=["--ros-args", "--log-level", f"{logger}:={given['log_level']}"],
         output="screen",

@@ -18,6 +18,7 @@ WINDOW = 30
 
 SILENCE = 5.0
 """Seconds without a cloud after which the input counts as silent."""
+
 STAGES = ("convert", "segment", "track", "name", "publish")
 """What a cloud goes through; the core adds the stages of its own."""
 
@@ -37,18 +38,28 @@ class Health:
     clock: Callable[[], float] = time.monotonic
     _finished: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _timings: deque[Mapping[str, float]] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    _ended: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """Clouds are taken anew: what became of earlier ones says nothing of these."""
+        with self._lock:
+            self._finished.clear()
+            self._timings.clear()
+            self._ended, self.last_error = None, ""
 
     def done(self, timings: Mapping[str, float]) -> None:
         """A cloud went well; ``timings`` are seconds per stage."""
         with self._lock:
-            self._finished.append(self.clock())
+            self._ended = self.clock()
+            self._finished.append(self._ended)
             self._timings.append(dict(timings))
             self.last_error = ""
 
     def lost(self, reason: str) -> None:
         """A cloud ended in an error."""
         with self._lock:
+            self._ended = self.clock()
             self.failed += 1
             self.last_error = reason
 
@@ -68,9 +79,9 @@ class Health:
         )
 
     def silent_for(self) -> float | None:
-        """Seconds since the latest cloud went well; None before the first."""
+        """Seconds since the latest cloud was worked on, whether it went well or was lost; None before the first."""
         with self._lock:
-            return self.clock() - self._finished[-1] if self._finished else None
+            return None if self._ended is None else self.clock() - self._ended
 
     def latencies(self) -> dict[str, float]:
         """Mean seconds per stage over the window, stages in the order in which they ran."""
@@ -146,15 +157,17 @@ def _judge(health: Health, snapshot: Snapshot) -> tuple[bytes, str]:
         return DiagnosticStatus.OK, snapshot.state
     if snapshot.working > SILENCE:
         return DiagnosticStatus.WARN, f"a cloud has been in work for {snapshot.working:.0f} s"
-    if health.last_error:
-        return DiagnosticStatus.ERROR, f"the latest cloud was lost: {health.last_error}"
+    silence, lost = health.silent_for(), health.last_error
+    if lost and silence is not None and silence <= SILENCE:
+        return DiagnosticStatus.ERROR, f"the latest cloud was lost: {lost}"
     if snapshot.problem:
         return DiagnosticStatus.WARN, snapshot.problem
-    silence = health.silent_for()
     if silence is None:
         return DiagnosticStatus.WARN, "no cloud yet"
     if silence > SILENCE:
-        return DiagnosticStatus.WARN, f"no cloud for {silence:.0f} s"
+        return DiagnosticStatus.WARN, f"no cloud for {silence:.0f} s" + (
+            f"; the latest was lost: {lost}" if lost else ""
+        )
     return DiagnosticStatus.OK, f"{health.rate():.1f} clouds per second"
 
 

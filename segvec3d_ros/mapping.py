@@ -44,7 +44,7 @@ class MapTracker:
     """Gives instances the identity that they have in a map over time.
 
     Args:
-        transforms: TF. log: called with a line for the person at the robot.
+        transforms: TF. log: called with a line for the person at the robot. next_id: of the first new object.
 
     Attributes:
         map: the core's map. gaps: clouds that found no transform. late: clouds that came after a later one.
@@ -52,15 +52,18 @@ class MapTracker:
         jumps: how often time was set back, which begins the map anew.
     """
 
-    def __init__(self, transforms: Transforms, settings: MapSettings, log: Callable[[str], object]) -> None:
+    def __init__(
+        self, transforms: Transforms, settings: MapSettings, log: Callable[[str], object], next_id: int = 1
+    ) -> None:
         self._transforms, self._log = transforms, log
         self._lock = threading.RLock()
         self._settings = settings
         self.map = ObjectMap(settings.config)
-        self.map.frame = settings.frame
+        self.map.frame, self.map.next_id = settings.frame, next_id
         self.gaps = self.late = self.odd = self.jumps = 0
         self._timeline, self._resets = Timeline(), 0
-        self._unread: set[Path] = set()  # files that could not be loaded and shall not be lost to an empty map
+        self._loaded: Path | None = None
+        self._guarded: dict[Path, str] = {}  # files that shall not be lost to an emptier map, and why they would be
 
     def embedded_by(self, info: Mapping[str, Any]) -> None:
         """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded, and
@@ -90,16 +93,19 @@ class MapTracker:
                 what it was.
         """
         target, resets = self._settings.frame, self._resets
-        T = self._pose(target, frame, stamp)
+        T = self._pose(target, frame, stamp, resets)
         with self._lock:  # a pose in one frame must not meet a map in another
             if self._settings.frame != target:
                 raise ValueError(f"map_frame was changed from {target!r} while the cloud was in work")
-            if self._resets != resets:
-                raise ValueError("the map was cleared while the cloud waited for its transform")
+            self._require_wanted(resets)
             self._require_time(frame, stamp)
             ids = self.map.update(scene, cloud, T, stamp)
             first_seen = self.map.first_seen()
         return tuple(Track(i, first_seen.get(i, stamp), stamp) for i in ids)
+
+    def _require_wanted(self, resets: int) -> None:
+        if self._resets != resets:
+            raise ValueError("the map was cleared while the cloud waited for its transform")
 
     def _require_time(self, frame: str, stamp: int) -> None:
         """Begin anew where frame or time have jumped; refuse a cloud that came late, and one that is alone in saying
@@ -123,13 +129,23 @@ class MapTracker:
             self.jumps += ahead < 0
             self._begin(frame if moved else self.map.frame, reason)
 
+    @property
+    def next_id(self) -> int:
+        """See ``Tracker``."""
+        return self.map.next_id
+
     def reset(self) -> None:
         """Forget everything; ids go on counting."""
         with self._lock:
             self.map.clear()
             self._resets += 1
             self._timeline.forget()
-            self._unread.clear()
+            self._guarded.clear()
+            self._loaded = None
+
+    def give_up(self) -> None:
+        """The cloud that waits for its transform is no longer wanted: it does not enter the map."""
+        self._resets += 1
 
     def known(self, header: Header) -> Result:
         """Everything in the map at the time of ``header``, without names."""
@@ -141,10 +157,10 @@ class MapTracker:
         return Result(placed, 0, 1, cloud, snapshot.scene(), (), tracks, snapshot)
 
     def save(self, path: str) -> str:
-        """Write the map; returns what to tell. Raises OSError, and ValueError for a file that could not be loaded."""
+        """Write the map; returns what to tell. Raises OSError, and ValueError for a file whose map this one is not."""
         file = Path(path).expanduser()
-        if file.resolve() in self._unread:
-            raise ValueError(f"{path}: what it holds could not be loaded; clear the map first, or save elsewhere")
+        if file.resolve() in self._guarded:
+            raise ValueError(f"{path}: {self._guarded[file.resolve()]}; clear the map first, or save elsewhere")
         count = self.map.save(file)
         return f"{count} objects in {path}"
 
@@ -153,10 +169,11 @@ class MapTracker:
         file = Path(path).expanduser()
         with self._lock:
             if file.exists():
-                self._unread.add(file.resolve())
+                self._guarded[file.resolve()] = "what it holds could not be loaded"
             count = self.map.load(file, self._settings.frame or None)
             self._timeline.forget()
-            self._unread.clear()
+            self._guarded.clear()
+            self._loaded = file.resolve()
         return f"{count} objects from {path}"
 
     def facts(self) -> Mapping[str, str]:
@@ -173,10 +190,12 @@ class MapTracker:
     def _begin(self, frame: str, reason: str) -> None:
         if self.map.stamp_ns is not None or len(self.map):
             self._log(f"{reason}: the map of {len(self.map)} objects begins anew")
+        if self._loaded is not None:
+            self._guarded[self._loaded] = "what it holds was loaded, and the map began anew since"
         self.map.frame = frame
         self.map.clear()
 
-    def _pose(self, target: str, frame: str, stamp: int) -> NDArray[np.float64]:
+    def _pose(self, target: str, frame: str, stamp: int, resets: int) -> NDArray[np.float64]:
         """T_target_cloud at the stamp; a transform may be on its way, so wait for it."""
         if not target or frame == target:
             return np.eye(4)
@@ -190,6 +209,7 @@ class MapTracker:
                     where = f"{frame!r} to map_frame {target!r} at {stamp / 1e9:.3f} s"
                     raise ValueError(f"no transform from {where}: {error.condition}: {error}") from None
             time.sleep(POLL)
+            self._require_wanted(resets)
 
 
 def map_settings(values: Mapping[str, Any]) -> MapSettings:

@@ -188,6 +188,7 @@ class SegVec3DNode(LifecycleNode):
         self._failure = ""
         done = super().on_activate(state)
         self._activated = time.monotonic()
+        self._health.begin()
         self._worker.start()
         self._active = True
         self.get_logger().info(f"waiting for clouds on {self._intake.topic}")
@@ -214,6 +215,7 @@ class SegVec3DNode(LifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """After a failed transition: back to unconfigured, so that it can be tried again."""
+        self._failed("a transition ended in an unexpected error")
         self._halt()
         self._free()
         return TransitionCallbackReturn.SUCCESS
@@ -227,6 +229,8 @@ class SegVec3DNode(LifecycleNode):
     def _halt(self) -> None:
         self._active = False
         self._intake.close()
+        if self.map is not None:
+            self.map.give_up()
         if not self._worker.stop(STOP_LIMIT):
             self.get_logger().warning(f"a cloud is in work for more than {STOP_LIMIT:g} s: its result will be dropped")
         if self.context.ok():
@@ -376,11 +380,12 @@ class SegVec3DNode(LifecycleNode):
         """A map, or what matches one cloud to the next, as the parameter ``object_map`` says."""
         if self._given_tracker or self._values["object_map"] == (self.map is not None):
             return
+        then = self._tracker.next_id  # an id never names another thing
         if self._values["object_map"]:
             warn = self.get_logger().warning
-            self._tracker = MapTracker(self._transforms, map_settings(self._values), lambda line: warn(line))
+            self._tracker = MapTracker(self._transforms, map_settings(self._values), lambda line: warn(line), then)
         else:
-            self._tracker = FrameTracker()
+            self._tracker = FrameTracker(then)
 
     def _load_map(self, info: dict[str, Any]) -> None:
         """Begin with what was saved, where the parameter ``map_file`` names a file that is there."""

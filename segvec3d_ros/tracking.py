@@ -39,7 +39,14 @@ class Track:
 
 
 class Tracker(Protocol):
-    """Gives instances an identity: from cloud to cloud (``FrameTracker``) or in a map (``mapping.MapTracker``)."""
+    """Gives instances an identity: from cloud to cloud (``FrameTracker``) or in a map (``mapping.MapTracker``).
+
+    Attributes:
+        next_id: of the next new instance, for who goes on in its place.
+    """
+
+    @property
+    def next_id(self) -> int: ...
 
     def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
         """One track per object of ``scene``, in its order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
@@ -55,10 +62,13 @@ class FrameTracker:
 
     Instances are matched one to one so that the sum of overlaps is largest. Another frame, or a stamp that goes back
     (a bag that starts again), begins anew.
+
+    Args:
+        next_id: of the first new instance.
     """
 
-    def __init__(self) -> None:
-        self._next_id = 1
+    def __init__(self, next_id: int = 1) -> None:
+        self.next_id = next_id
         self.reset()
 
     def reset(self) -> None:
@@ -82,8 +92,8 @@ class FrameTracker:
                 old = self._tracks[predecessors[k]]
                 tracks.append(Track(old.id, old.first_seen, stamp))
             else:
-                tracks.append(Track(self._next_id, stamp, stamp))
-                self._next_id += 1
+                tracks.append(Track(self.next_id, stamp, stamp))
+                self.next_id += 1
         self._tracks, self._voxels, self._owners = tuple(tracks), voxels, owners
         self._frame, self._stamp = frame, stamp
         return self._tracks

@@ -22,7 +22,7 @@ class LatestWorker(Generic[T, R]):
         work: item -> result; may take long, and has no effect but its result: one that comes after ``stop`` is thrown
             away.
         deliver: called with each result; where it waits for something, it looks at ``wanted`` afterwards.
-        on_error: called with an exception of either; the worker goes on.
+        on_error: called with an exception of either, unless ``stop`` was called meanwhile; the worker goes on.
         name: of the thread; niceness: by how much it, and the threads that its work starts, give way to all others.
 
     Attributes:
@@ -144,4 +144,5 @@ class LatestWorker(Generic[T, R]):
                 raise error
             self._deliver(result)
         except Exception as raised:
-            self._on_error(raised)
+            if self._thread is me:
+                self._on_error(raised)

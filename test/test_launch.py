@@ -101,7 +101,7 @@ def test_the_node_is_started_as_it_is_installed(launched: Launched) -> None:
 
 
 def test_what_is_not_given_does_not_override_the_parameter_file(launched: Launched) -> None:
-    assert launched.actions()["segvec3d_node"].parameters[1:] == [{"use_sim_time": False}]
+    assert launched.actions()["segvec3d_node"].parameters[1:] == []
 
 
 def test_what_is_given_does(launched: Launched) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from boxes import AWAY, CAMERA, CAN, FRONT, MUG, SECOND, SIDE, Block, Robot, look, pose, see
+from scipy.spatial.transform import Rotation
 
 from segvec3d_core.object_map import MapConfig, ObjectMap
 from segvec3d_core.object_map.anchor import Anchor
@@ -238,6 +239,22 @@ def test_boxes_and_clouds_lie_in_the_same_place_wherever_the_map_lies():
         assert np.allclose(thing.object.box.rotation[:, 2], snapshot.up, atol=1e-3)
         local = np.abs((points - thing.object.box.center) @ thing.object.box.rotation)
         assert (local < thing.object.box.size / 2 + 0.02).mean() > 0.95
+
+
+def test_without_gravity_up_is_the_scenes_and_none_where_nothing_tells_it():
+    robot = Robot()
+    scene, cloud = see([MUG, CAN], FRONT)
+    blind, sideways = replace(cloud, up=None), Rotation.from_euler("y", 90, degrees=True).as_matrix()
+    lying = [replace(thing, box=replace(thing.box, rotation=sideways.astype(np.float32))) for thing in scene.objects]
+    scene = replace(scene, objects=tuple(lying), up=None)
+    for _ in range(10):
+        robot.stamp += SECOND // 5
+        robot.map.update(scene, blind, FRONT, robot.stamp)
+    snapshot = robot.map.snapshot()
+    assert len(snapshot)
+    assert snapshot.up is snapshot.scene().up is snapshot.cloud().up is None
+    robot.map.update(replace(scene, up=np.array([0, -1, 0], np.float32)), blind, FRONT, robot.stamp + SECOND)
+    assert np.allclose(robot.map.snapshot().up, FRONT[:3, :3] @ [0, -1, 0], atol=1e-6)
 
 
 def _motion(degrees: float, shift) -> np.ndarray:

@@ -113,6 +113,13 @@ def _flip(path):
     path.write_bytes(data)
 
 
+def _encrypt(path):
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\x01\x02")  # a member in the archive's list of contents
+    data[at + 8] |= 1
+    path.write_bytes(data)
+
+
 def _older(path):
     with np.load(path) as file:
         arrays = dict(file)
@@ -161,6 +168,7 @@ def _without_anchor(path):
         (_with(anchored=10**400), "a damaged object map"),
         (_cut, "not an object map, or a damaged one"),
         (_flip, "damaged"),
+        (_encrypt, "not an object map, or a damaged one"),
         (lambda path: path.write_bytes(b""), "not an object map, or a damaged one"),
         (lambda path: path.write_text("hello"), "not an object map, or a damaged one"),
         (lambda path: np.save(path.open("wb"), np.zeros(3)), "not an object map, or a damaged one"),

@@ -97,3 +97,16 @@ def test_silence_and_a_lost_cloud_are_told() -> None:
     health.done({})
     assert status(health).level == DiagnosticStatus.OK
     assert status(Health()).message == "no cloud yet"
+
+
+def test_an_old_error_does_not_hide_why_no_clouds_come() -> None:
+    health, clock = steady(5, 0.2)
+    health.lost("no transform from 'cam'")
+    clock.now += SILENCE + 1
+    assert status(health, replace(ACTIVE, problem="nothing publishes on /points")).message.startswith(
+        "nothing publishes"
+    )
+    assert status(health).message == "no cloud for 6 s; the latest was lost: no transform from 'cam'"
+    health.begin()
+    assert status(health).message == "no cloud yet"
+    assert health.rate() == 0

@@ -194,6 +194,45 @@ def test_a_single_cloud_in_another_frame_does_not_cost_a_map_that_was_loaded(tmp
     assert len(tracker.map) == 3
 
 
+def test_a_map_that_began_anew_does_not_replace_the_one_that_was_loaded(tmp_path: Path) -> None:
+    path = str(tmp_path / "map.npz")
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.call(MapFile, "save_map", path=path)
+    cloud, kept = frame_cloud(), Path(path).read_bytes()
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig()), lambda line: None)
+    tracker.load(path)
+    assert tracker.save(path).startswith("3 objects")
+    kept = Path(path).read_bytes()
+    with pytest.raises(ValueError, match="says one cloud"):
+        tracker.update(StandInModel().segment(cloud), cloud, SECOND, "another_camera")
+    tracker.update(StandInModel().segment(cloud), cloud, 2 * SECOND, "another_camera")
+    with pytest.raises(ValueError, match="the map began anew since; clear the map first"):
+        tracker.save(path)
+    assert Path(path).read_bytes() == kept
+    tracker.reset()
+    assert tracker.save(path).startswith("0 objects")
+
+
+def test_ids_go_on_where_the_map_is_switched_off_and_on() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        used = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+        for wanted in (False, True):
+            assert change(robot, Transition.TRANSITION_DEACTIVATE)
+            assert change(robot, Transition.TRANSITION_CLEANUP)
+            assert robot.node.set_parameters([Parameter("object_map", value=wanted)])[0].successful
+            assert change(robot, Transition.TRANSITION_CONFIGURE)
+            until(lambda: robot.node.configured, "the model")
+            assert change(robot, Transition.TRANSITION_ACTIVATE)
+            until(robot.connected, "the node's subscription")
+            look(robot, 4.0, 4.5)
+            new = {track.id for track in robot.node.result.tracks}
+            assert new
+            assert not new & used
+            used |= new
+
+
 def test_a_result_of_another_time_is_no_answer_to_who_wants_a_fresh_one() -> None:
     with mapping_robot() as robot:
         look(robot, 100.0, 100.5)
@@ -404,6 +443,8 @@ def test_a_cloud_that_waits_for_a_transform_leaves_nothing_behind_when_the_node_
         robot.transforms.table["map", FRAME] = T
         until(lambda: not robot.node.busy, "the end of its wait")
         assert robot.node.result is None
+        assert len(robot.node.map.map.first_seen()) == 0
+        assert robot.node._health.failed == 0
 
 
 def test_a_map_is_listed_while_new_words_are_read() -> None:

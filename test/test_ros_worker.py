@@ -92,6 +92,25 @@ def test_an_error_is_reported_and_costs_one_item(fails: str) -> None:
     assert worker.processed == 2
 
 
+def test_what_is_delivered_when_it_is_stopped_may_fail_without_a_word() -> None:
+    errors: list[Exception] = []
+    waiting, gate = threading.Event(), threading.Event()
+
+    def deliver(item: int) -> None:
+        waiting.set()
+        gate.wait(5)
+        raise ValueError("too late")
+
+    worker = LatestWorker(int, deliver, errors.append)
+    worker.start()
+    worker.submit(1)
+    assert waiting.wait(5)
+    assert not worker.stop(0.01)
+    gate.set()
+    until(lambda: not worker.busy)
+    assert errors == []
+
+
 def test_submit_returns_at_once_and_a_stopped_worker_takes_nothing() -> None:
     gate = threading.Event()
     worker: LatestWorker[int, bool] = LatestWorker(lambda item: gate.wait(5), lambda result: None, ignore)

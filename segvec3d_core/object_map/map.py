@@ -59,13 +59,14 @@ class ObjectMap:
         frame: name of the map's frame, "" where nobody gave one; kept in the file.
         weights: which weights embed the objects, as ``model.info["fingerprint"]``, "" where nobody told; kept in the
             file, too, as the embeddings of others cannot be compared to these.
+        next_id: of the next new object; they only grow.
     """
 
     def __init__(self, config: MapConfig | None = None) -> None:
         self.config = config or MapConfig()
         self.frame = self.weights = ""
+        self.next_id = 1
         self._lock = threading.RLock()
-        self._next_id = 1
         self.clear()
 
     def clear(self) -> None:
@@ -98,7 +99,7 @@ class ObjectMap:
         Args:
             scene: what ``SegVec3D.segment`` found in ``cloud``.
             cloud: N points. With a camera, what should be seen and is not counts against it; without, nothing does.
-                Its ``up`` is where the map's boxes stand; without one, the boxes of ``scene`` tell.
+                Its ``up``, or else the scene's, is where the map's boxes stand.
             T_map_camera: (4, 4) rigid, p_map = T_map_camera @ p_cloud.
             stamp_ns: nanoseconds, not before the latest.
 
@@ -159,11 +160,8 @@ class ObjectMap:
 
     def _note_up(self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64]) -> None:
         """Where up is in the frame of the poses, which stays the same."""
-        if cloud.up is not None:
-            shown = cloud.up
-        elif scene.objects:  # the boxes of a frame without gravity stand on its largest surface
-            shown = scene.objects[0].box.rotation[:, 2]
-        else:
+        shown = cloud.up if cloud.up is not None else scene.up  # without gravity, that of the largest surface
+        if shown is None:
             return
         up = told[:3, :3] @ shown
         same = self._up_clouds > 0 and up @ self._up >= SAME_UP * np.linalg.norm(up)
@@ -172,7 +170,7 @@ class ObjectMap:
         self._up /= np.linalg.norm(self._up)
 
     def _own_up(self) -> NDArray[np.float64]:
-        """(3,) up in the map's own coordinates, in which boxes are drawn."""
+        """(3,) up in the map's own coordinates, in which boxes are drawn; z of the poses' frame before any is known."""
         return self._up if self._anchor is None else self._anchor.T[:3, :3].T @ self._up
 
     def _note_view(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
@@ -274,8 +272,8 @@ class ObjectMap:
             voxels.add(sight.xyz[mine], sight.colors[mine], self.config.max_voxels)
             if not len(voxels):
                 continue
-            entry = Entry(self._next_id, thing.kind, voxels, np.zeros_like(thing.embedding), stamp, stamp)
-            self._next_id += 1
+            entry = Entry(self.next_id, thing.kind, voxels, np.zeros_like(thing.embedding), stamp, stamp)
+            self.next_id += 1
             entry.sight(thing, stamp, 0.0, bool(sight.cut[k]))
             entry.measure()
             if len(candidates):
@@ -360,7 +358,7 @@ class ObjectMap:
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             anchor = copy.deepcopy(self._anchor) or Anchor(np.zeros(3))
-            own_up, up = self._own_up(), self._up.astype(np.float32)
+            own_up, up = self._own_up(), self._up.astype(np.float32) if self._up_clouds else None
             objects = tuple(self._describe(entry, anchor, own_up) for entry in entries)
             voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # never written to, but replaced
             viewpoint, axes = (
@@ -417,8 +415,8 @@ class ObjectMap:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
             anchor = self._anchor or Anchor(np.zeros(3))
             saved = storage.Saved(
-                entries, self._next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds, self._own_up().copy(),
-                self._stamp, self.frame, self._colored, self.weights,
+                entries, self.next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds,
+                self._own_up().copy() if self._up_clouds else None, self.frame, self._colored, self.weights,
             )  # fmt: skip
         storage.write(Path(path), saved)
         return len(entries)
@@ -445,10 +443,11 @@ class ObjectMap:
         with self._lock:
             self.clear()
             self._entries, self._anchor = saved.entries, Anchor(saved.origin, saved.anchor, saved.anchored)
-            self._up, self._up_clouds = self._anchor.T[:3, :3] @ saved.up, UP_CLOUDS
+            if saved.up is not None:
+                self._up, self._up_clouds = self._anchor.T[:3, :3] @ saved.up, UP_CLOUDS
             self.frame, self._colored = saved.frame, saved.colored
             self.weights = self.weights or saved.weights
-            self._next_id = max(self._next_id, saved.next_id)
+            self.next_id = max(self.next_id, saved.next_id)
             for entry in self._entries:
                 entry.measure()
         return len(saved.entries)

@@ -41,7 +41,7 @@ class MapSnapshot(Sequence[MapObject]):
         objects: those that have been seen long enough, by id.
         voxels: their points (n, 3) float32 in the map's own coordinates, and (n, 3) uint8 colours; anchor: where these
             lie. ``points_of`` and ``cloud`` put them there, which takes time where there are many.
-        up: (3,) direction against gravity in the map's frame.
+        up: (3,) direction against gravity in the map's frame, None where no cloud told it.
         stamp_ns: of the latest cloud.
         viewpoint: (3,) where that was seen from, in the map's frame; None for a scan, and before the first.
         camera_axes: (3, 3) float32 right, down and forward of who saw it, as columns, in the map's frame, or None.
@@ -50,7 +50,7 @@ class MapSnapshot(Sequence[MapObject]):
     objects: tuple[MapObject, ...]
     voxels: tuple[tuple[Float32, NDArray[np.uint8]], ...]
     anchor: Anchor
-    up: Float32
+    up: Float32 | None
     stamp_ns: int
     viewpoint: Float32 | None = None
     camera_axes: Float32 | None = None

@@ -34,7 +34,7 @@ class Saved:
     """What a file holds: the confirmed objects, and what names and places them.
 
     Attributes:
-        origin: (3,), anchor: (4, 4), anchored: seconds, see ``Anchor``; up: (3,) in the map's own coordinates.
+        origin: (3,), anchor: (4, 4), anchored: seconds, see ``Anchor``; up: (3,) in the map's own coordinates, or None.
         frame: name of the frame that poses are told in; colored: whether colours have been seen; weights: which ones
             embedded the objects, "" for unknown.
     """
@@ -44,8 +44,7 @@ class Saved:
     origin: NDArray[np.float64]
     anchor: NDArray[np.float64]
     anchored: float
-    up: NDArray[np.float64]
-    stamp: int | None
+    up: NDArray[np.float64] | None
     frame: str = ""
     colored: bool = True
     weights: str = ""
@@ -62,7 +61,6 @@ def write(path: Path, saved: Saved) -> None:
         "format": FORMAT,
         "version": VERSION,
         "next_id": saved.next_id,
-        "stamp": saved.stamp,
         "anchored": saved.anchored,
         "frame": saved.frame,
         "colored": saved.colored,
@@ -73,7 +71,7 @@ def write(path: Path, saved: Saved) -> None:
         "about": np.array(json.dumps(about)),
         "origin": saved.origin,
         "anchor": saved.anchor,
-        "up": saved.up,
+        "up": np.zeros(3) if saved.up is None else saved.up,
         "lengths": np.array([len(entry.voxels) for entry in saved.entries], np.int64),
         "embeddings": _joined([entry.embedding[None] for entry in saved.entries], (0, 0), np.float32),
         "names": _joined([entry.voxels.names for entry in saved.entries], (0,), np.int64),
@@ -118,8 +116,8 @@ def read(path: Path) -> Saved:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays["about"]))
-    # A single array, an .npy, is no context manager: TypeError.
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # A single array, an .npy, is no context manager: TypeError. RuntimeError: encrypted or compressed in unknown ways.
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: not an object map, or a damaged one: {error}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"{path}: expected an object map, got another file")
@@ -136,8 +134,7 @@ def read(path: Path) -> Saved:
             _finite(arrays, "origin", (3,)),
             _rigid(_finite(arrays, "anchor", (4, 4))),
             _seconds(about["anchored"]),
-            _finite(arrays, "up", (3,)),
-            about["stamp"],
+            up if (up := _finite(arrays, "up", (3,))).any() else None,
             about["frame"],
             bool(about["colored"]),
             str(about.get("weights", "")),  # the first files did not tell
