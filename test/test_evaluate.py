@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from segvec3d_core.baselines import PlaneDbscan
+from segvec3d_core.clock import Clock
 from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder
@@ -196,9 +197,9 @@ def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_o
     frame = table_frame()
     runs, forward = [], model.network.forward
 
-    def counted(hierarchy: Hierarchy) -> object:
+    def counted(hierarchy: Hierarchy, clock: Clock) -> object:
         runs.append(hierarchy)
-        return forward(hierarchy)
+        return forward(hierarchy, clock)
 
     with monkeypatch.context() as patch:
         patch.setattr(model.network, "forward", counted)

@@ -21,7 +21,6 @@ from segvec3d_core.evaluate import Segmenter, Timing
 from segvec3d_core.io import read_cloud, write_json
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.roofline import Roof, needs
-from segvec3d_core.simulate import first_edition, simulate_frame, simulate_scan
 from segvec3d_core.threads import use_threads
 from segvec3d_core.types import PointCloud, Scene
 
@@ -114,6 +113,8 @@ def _clouds(path: str, count: int) -> list[PointCloud]:
 
 
 def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
+    from segvec3d_core.simulate import first_edition, simulate_frame
+
     with first_edition():
         return [
             simulate_frame(np.random.default_rng([0, number]), "table", width, height, whole=0).cloud()
@@ -123,6 +124,8 @@ def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
 
 def _simulated_scan(count: int) -> PointCloud:
     """A fused scan of one room with so many points: each a point of a simulated one, moved by a few millimetres."""
+    from segvec3d_core.simulate import first_edition, simulate_scan
+
     rng = np.random.default_rng(0)
     with first_edition():
         scan = simulate_scan(rng)[0]
