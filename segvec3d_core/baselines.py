@@ -16,6 +16,10 @@ from segvec3d_core.clustering import drop_small
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.types import PointCloud, Scene, SceneObject
+from segvec3d_core.voxels import usable
+
+REACH = 1_000.0
+"""Points farther from the middle of a cloud are strays, metres; farther ones would have no voxels of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,10 @@ class PlaneDbscan:
         import open3d as o3d
 
         labels = np.full(len(cloud), -1, np.int32)
-        seen = np.flatnonzero(np.isfinite(cloud.points).all(1))
+        seen = np.flatnonzero(usable(cloud.points))
         if len(seen) < 3:
             return labels
+        seen = seen[(np.abs(cloud.points[seen] - np.median(cloud.points[seen], 0)) < REACH).all(1)]
         o3d.utility.random.seed(self.seed)
         points = cloud.points[seen]
         whole = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points.astype(np.float64)))

@@ -95,7 +95,7 @@ class RetrievalReport:
     Attributes:
         found: queries whose best answer is one of the objects so named (IoU above 0.5).
         answered: the same, with the model's own threshold: no answer is a miss.
-        chance: expected share of hits of one who picks one of the frame's true objects blindly.
+        chance: expected share of hits of one who picks one of the frame's objects with a name blindly.
     """
 
     found: HitRate
@@ -195,7 +195,7 @@ class Variation:
     figures: dict[str, float]
 
 
-PROBABILITIES = ("surface_threshold", "join_threshold", "kind_threshold")
+PROBABILITIES = ("surface_threshold", "join_threshold", "kind_threshold", "min_score")
 
 
 def variations(
@@ -212,7 +212,8 @@ def variations(
             yield name, allowed, replace(clustering, **{name: allowed}), config  # type: ignore[arg-type]
     for name in ("min_points", "min_score"):
         for changed in _scaled(getattr(config, name)):
-            yield name, changed, clustering, replace(config, **{name: changed})  # type: ignore[arg-type]
+            allowed = min(changed, 0.99) if name in PROBABILITIES else changed
+            yield name, allowed, clustering, replace(config, **{name: allowed})  # type: ignore[arg-type]
 
 
 def _alike(a: Scene, b: Scene) -> bool:

@@ -204,6 +204,8 @@ class _Cut:
         """Put the points of a chunk with the tiles that see them."""
         if not len(chunk):  # it says nothing of colours, either
             return
+        if chunk.up is None and chunk.viewpoint is not None:
+            raise ValueError("chunks: a cloud with a viewpoint need not lie z-up: expected its up")
         up = np.array([0, 0, 1], np.float32) if chunk.up is None else chunk.up
         if self.colored is None:
             self.up, self.colored = up, chunk.colors is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -197,6 +198,29 @@ def test_a_cloud_without_a_viewpoint_can_be_given_one(
     assert main([*arguments, "--viewpoint", "0", "0", "0", "--up", "0", "-1", "0"]) in (0, 1)
     assert "seen from the camera" in capsys.readouterr().out
     assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0")
+
+
+def test_what_is_read_is_not_replaced_by_what_is_written(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "frames"
+    shutil.copytree(frames, folder)
+    depth, arguments = folder / "depth" / "f0.png", ["segment", "--model", str(weights)]
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for part in ("depth", "color", "label", "camera"):
+        assert "is part of the input" in error_of(capsys, *arguments, str(depth), "--output", str(folder / part))
+    shutil.copy(depth, tmp_path / "f0.png")
+    beside = [str(tmp_path / "f0.png"), "--camera", str(folder / "camera.json"), "--output", str(tmp_path)]
+    assert "is part of the input" in error_of(capsys, *arguments, *beside)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == kept
+    assert main([*arguments, str(depth), "--output", str(tmp_path / "out")]) == 0
+
+
+def test_a_camera_cloud_in_tiles_needs_up(frames: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["find", "--model", str(weights), "--tiles", "1", "--min-similarity", "0"]
+    depth = str(frames / "depth" / "f0.png")
+    assert "expected its up" in error_of(capsys, *arguments, "--", depth, "the box")
+    assert main([*arguments, "--up", "0", "-1", "0", "--", depth, "the box"]) in (0, 1)
 
 
 def test_a_scan_in_pieces_is_segmented_in_tiles(

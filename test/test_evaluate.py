@@ -189,6 +189,10 @@ def test_a_threshold_of_a_probability_stays_one() -> None:
     high = ClusteringConfig(surface_threshold=0.9, kind_threshold=0.9)
     for name, config in (("surface_threshold", FAST), ("kind_threshold", SegmentationConfig())):
         assert max(value for constant, value, *_ in variations(high, config) if constant == name) < 1
+    sure = [
+        value for constant, value, *_ in variations(high, SegmentationConfig(min_score=0.8)) if constant == "min_score"
+    ]
+    assert sure == pytest.approx([0.56, 0.99])
 
 
 def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_once(
@@ -290,6 +294,17 @@ def test_the_baseline_finds_nothing_where_nothing_is(points: np.ndarray) -> None
     scene = PlaneDbscan().segment(PointCloud(points))
     assert len(scene) == 0
     assert (scene.labels == -1).all()
+
+
+@pytest.mark.parametrize("far", [-1e5, 1e8, 1e30])
+def test_a_stray_point_changes_nothing_of_the_baseline(far: float) -> None:
+    cloud = table_frame().cloud()
+    labels = PlaneDbscan().labels(cloud)
+    assert labels.max() >= 0
+    stray = np.array([[far, 0, 1]], np.float32)
+    with_it = PlaneDbscan().labels(PointCloud(np.concatenate([cloud.points, stray]), viewpoint=cloud.viewpoint))
+    assert np.array_equal(with_it[:-1], labels)
+    assert with_it[-1] == -1
 
 
 def test_a_mask_numbers_objects_from_one() -> None:

@@ -90,6 +90,16 @@ def test_a_frame_of_another_camera_keeps_its_own_intrinsics(tmp_path: Path) -> N
     assert [frame.camera for frame in FrameFolder(tmp_path)] == [CAMERA, other]
 
 
+def test_nothing_of_an_earlier_frame_of_that_name_is_left(tmp_path: Path) -> None:
+    write_frame(tmp_path, some_frame("b"))
+    write_frame(tmp_path, dataclasses.replace(some_frame("a"), camera=dataclasses.replace(CAMERA, fx=20.0)))
+    write_frame(tmp_path, Frame("a", None, some_frame().depth, None, CAMERA))
+    frame = FrameFolder(tmp_path)[0]
+    assert (frame.name, frame.camera, frame.names) == ("a", CAMERA, {})
+    assert frame.color is frame.label is frame.up is None
+    assert FrameFolder(tmp_path)[1].names == some_frame().names
+
+
 def test_depth_beyond_sixteen_bits_is_no_return(tmp_path: Path) -> None:
     depth = np.full((6, 8), np.inf, np.float32)
     depth[0, :3] = [65.535, 70.0, -1.0]
@@ -124,6 +134,7 @@ JSON_FAULTS = [
     ("camera.json", "[1]", "expected a JSON object, got list"),
     ("camera.json", '{"width": 8, "height": 6, "fx": 1}', "fy, cx, cy missing"),
     ("camera.json", '{"width": 8, "height": 6, "fx": "wide", "fy": 1, "cx": 1, "cy": 1}', "fx: expected a number"),
+    ("camera.json", '{"width": 1e999, "height": 6, "fx": 1, "fy": 1, "cx": 1, "cy": 1}', "infinity"),
     ("camera.json", '{"width": null, "height": 6, "fx": 1, "fy": 1, "cx": 1, "cy": 1}', "width: .* got None"),
     ("camera.json", '{"width": 8, "height": 6, "fx": -1, "fy": 1, "cx": 1, "cy": 1}', "positive focal lengths"),
     ("camera.json", '{"width": 8, "height": 6, "fx": 1, "fy": 1, "cx": 1, "cy": 1, "depth_scale": 0}', "depth_scale"),

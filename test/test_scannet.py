@@ -132,6 +132,11 @@ def test_scenes_are_found_at_the_release_its_scans_and_a_scene_itself(tmp_path: 
     assert (scan.name, scan.label.max(), len(scan.cloud())) == ("scene0000_00", 2, 12)
 
 
+def test_a_scene_is_found_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write_scene(tmp_path / "scans"))
+    assert [folder.absolute().name for folder in scene_folders(".")] == ["scene0000_00"]
+
+
 def test_no_scene_is_found_where_none_is(tmp_path: Path) -> None:
     assert scene_folders(tmp_path) == []
     with pytest.raises(ValueError, match=r"expected \.npz scans or ScanNet scenes, got none"):

@@ -46,15 +46,18 @@ def bench(args: Namespace) -> int:
         memory, matrices = roof.bytes_per_second / 1e9, roof.operations_per_second / 1e9
         print(f"memory {memory:.1f} GB/s, matrices {matrices:.0f} GFLOP/s, both measured now")
     rows: list[dict[str, Any]] = []
+    asked = phrases()
     if args.path is not None:
-        rows.append(_row(args, model, config, roof, args.path, read))
+        rows.append(_row(args, model, config, roof, asked, args.path, read))
     elif not sizes and not args.scans:
         sizes = [(640, 480)]
     for width, height in sizes:
         name = f"simulated frames of {width} x {height}"
-        rows.append(_row(args, model, config, roof, name, _simulated_frames(min(args.runs, 10), width, height)))
+        rows.append(_row(args, model, config, roof, asked, name, _simulated_frames(min(args.runs, 10), width, height)))
     for points in args.scans or ():
-        rows.append(_row(args, model, config, roof, f"simulated room of {points:,} points", [_simulated_scan(points)]))
+        rows.append(
+            _row(args, model, config, roof, asked, f"simulated room of {points:,} points", [_simulated_scan(points)])
+        )
     if args.json is not None:
         about = {"version": 1, "path": args.path, "machine": machine(), "device": str(model.device), "runs": args.runs}
         about["roof"] = dataclasses.asdict(roof)
@@ -63,11 +66,17 @@ def bench(args: Namespace) -> int:
 
 
 def _row(
-    args: Namespace, model: SegVec3D, config: SegmentationConfig, roof: Roof, name: str, clouds: list[PointCloud]
+    args: Namespace,
+    model: SegVec3D,
+    config: SegmentationConfig,
+    roof: Roof,
+    asked: Iterator[str],
+    name: str,
+    clouds: list[PointCloud],
 ) -> dict[str, Any]:
     """Measure on some clouds, print it, and return the values for the JSON."""
     stages, total, points = _measure(model, clouds, args.runs, config)
-    asked = _measure_questions(model, model.segment(clouds[0], config), args.runs)
+    questions = _measure_questions(model, model.segment(clouds[0], config), itertools.islice(asked, args.runs))
     floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
     floor = {stage: 1e3 * float(np.mean([f[stage] for f in floors if f])) for stage in next(filter(None, floors), {})}
     memory = peak_memory()  # before the baseline takes its own
@@ -80,14 +89,14 @@ def _row(
             print(f"  {stage:22} {timing.p50:8.1f} {timing.p95:8.1f} {least}".rstrip())
         for method, timing in ((f"SegVec3D ({model.device})", total), (BASELINE, baseline)):
             print(f"{method:24} {timing.p50:8.1f} {timing.p95:8.1f}")
-        for question, timing in asked.items():
+        for question, timing in questions.items():
             print(f"{question:24} {timing.p50:8.1f} {timing.p95:8.1f}")
         print(f"SegVec3D takes {total.p50 / baseline.p50:.2f} times as long (p50)")
         print(f"peak memory of the process so far: {memory / 2**20:.0f} MiB", flush=True)
     return {
         "name": name, "clouds": len(clouds), "points": [len(cloud) for cloud in clouds],
         "stages": {stage: dataclasses.asdict(timing) for stage, timing in stages.items()},
-        "floor": floor, "questions": {question: dataclasses.asdict(timing) for question, timing in asked.items()},
+        "floor": floor, "questions": {question: dataclasses.asdict(timing) for question, timing in questions.items()},
         "total": dataclasses.asdict(total), BASELINE: dataclasses.asdict(baseline), "peak_memory": memory,
     }  # fmt: skip
 
@@ -157,10 +166,10 @@ def phrases() -> Iterator[str]:
     return (f"the {color} {noun} {n}" for n in itertools.count(1) for color, noun in itertools.product(COLORS, NOUNS))
 
 
-def _measure_questions(model: SegVec3D, scene: Scene, runs: int) -> dict[str, Timing]:
+def _measure_questions(model: SegVec3D, scene: Scene, asked: Iterator[str]) -> dict[str, Timing]:
     """Of questions about a scene: in words that were not read before, and the same again."""
     times: dict[str, list[float]] = {"a new question": [], "the same again": []}
-    for phrase in itertools.islice(phrases(), runs):
+    for phrase in asked:
         for seconds in times.values():
             start = time.perf_counter()
             model.find(scene, phrase)

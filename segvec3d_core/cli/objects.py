@@ -63,6 +63,21 @@ def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) ->
     return segment_tiles(model, chunks, tiling, configuration(args), watch=progress)
 
 
+def _refuse_to_replace(args: Namespace, written: Iterable[Path]) -> None:
+    """Raise ValueError where a result would replace the input, or what lies beside it in a frame folder."""
+    source = Path(args.input).resolve()
+    root, name = (source.parent.parent, source.stem) if source.is_file() else (source, str(args.index or ""))
+    read = {source, root / "camera.json", *(Path(file).resolve() for file in (args.color, args.camera) if file)}
+    read |= {
+        root / part / f"{name}{suffix}"
+        for part in ("depth", "color", "label", "camera")
+        for suffix in (".png", ".json")
+    }
+    for path in written:
+        if path.resolve() in read:
+            raise ValueError(f"output: {path} is part of the input, which would be replaced: expected another folder")
+
+
 def _lies_in_pieces(args: Namespace) -> bool:
     """Whether the input is a scan that lies in several files.
 
@@ -157,10 +172,11 @@ def segment(args: Namespace) -> int:
     if _lies_in_pieces(args):
         return _segment_folder(args)
     labels = _vocabulary(args.labels)
-    model, cloud, scene = _segmented(args)
-    said = _said(args, model, scene, labels)
     base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
     written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
+    _refuse_to_replace(args, written)
+    model, cloud, scene = _segmented(args)
+    said = _said(args, model, scene, labels)
     title = Path(args.input).name if said.matches is None else args.query
     save_picture(written[0], cloud, scene, said.names, said.matches, title)
     write_json(written[1], said.result)

@@ -161,7 +161,7 @@ def read_camera(path: str | Path) -> tuple[Camera, float]:
         if not (np.isfinite([*focal, depth_scale]).all() and depth_scale > 0):
             raise ValueError("expected finite numbers and a positive depth_scale")
         return Camera(*size, *focal), depth_scale
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -274,15 +274,18 @@ def write_frame(folder: str | Path, frame: Frame) -> None:
     millimetres = np.nan_to_num(frame.depth / DEPTH_SCALE, nan=0.0, posinf=0.0, neginf=0.0).round()
     millimetres[(millimetres < 0) | (millimetres > 65535)] = 0
     Image.fromarray(millimetres.astype(np.uint16)).save(folder / "depth" / f"{frame.name}.png")
-    if frame.color is not None:
-        Image.fromarray(frame.color).save(folder / "color" / f"{frame.name}.png")
-    if frame.label is not None:
-        dtype = np.uint8 if frame.label.max(initial=0) <= 255 else np.uint16
-        Image.fromarray(frame.label.astype(dtype)).save(folder / "label" / f"{frame.name}.png")
-    if frame.names:
-        _extend_json(folder / "names.json", frame.name, {str(key): frame.names[key] for key in sorted(frame.names)})
-    if frame.up is not None:
-        _extend_json(folder / "up.json", frame.name, [float(value) for value in frame.up])
+    label = frame.label
+    if label is not None:
+        label = label.astype(np.uint8 if label.max(initial=0) <= 255 else np.uint16)
+    for part, image in (("color", frame.color), ("label", label)):
+        path = folder / part / f"{frame.name}.png"
+        if image is None:
+            path.unlink(missing_ok=True)  # of an earlier frame of that name
+        else:
+            Image.fromarray(image).save(path)
+    names = {str(key): frame.names[key] for key in sorted(frame.names)} if frame.names else None
+    _set_json(folder / "names.json", frame.name, names)
+    _set_json(folder / "up.json", frame.name, None if frame.up is None else [float(value) for value in frame.up])
 
 
 def _write_camera(folder: Path, frame: Frame) -> None:
@@ -292,16 +295,23 @@ def _write_camera(folder: Path, frame: Frame) -> None:
     values["depth_scale"] = DEPTH_SCALE
     path = folder / "camera.json"
     if path.is_file():
+        own = folder / "camera" / f"{frame.name}.json"
         if read_camera(path) == (camera, DEPTH_SCALE):
+            own.unlink(missing_ok=True)  # of an earlier frame of that name
             return
-        path = folder / "camera" / f"{frame.name}.json"
+        path = own
         path.parent.mkdir(exist_ok=True)
     _replace(path, json.dumps(values, indent=1))
 
 
-def _extend_json(path: Path, key: str, value: Any) -> None:
+def _set_json(path: Path, key: str, value: Any) -> None:
+    """Set a key of a file's values, or remove it for None."""
     values = read_json_object(path)
-    values[key] = value
+    if value is None and key not in values:
+        return
+    values.pop(key, None)
+    if value is not None:
+        values[key] = value
     _replace(path, json.dumps(values, indent=1, ensure_ascii=False))
 
 

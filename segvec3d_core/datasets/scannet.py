@@ -91,9 +91,9 @@ def scene_folders(path: str | Path) -> list[Path]:
     """The scene folders at a path, in natural order: itself, its children, or those of its ``scans/``."""
     path = Path(path)
     for places in ([path], path.glob("scene*"), path.glob("scans/scene*")):
-        found = [place for place in places if (place / f"{place.name}{MESH}").is_file()]
+        found = [place for place in places if (place / f"{place.absolute().name}{MESH}").is_file()]
         if found:
-            return sorted(found, key=lambda place: natural_key(place.name))
+            return sorted(found, key=lambda place: natural_key(place.absolute().name))
     return []
 
 
