@@ -86,29 +86,29 @@ def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dic
         return {}
     hierarchy = build_hierarchy(grid, cloud.viewpoint, embedded.up, model.network.config)
     scene = model.group(embedded, config)
-    of_grid = size_of(grid.coords, grid.inverse, grid.centroids, grid.colors, grid.counts, grid.bands)
-    to_cluster = size_of(
+    of_grid = _size_of(grid.coords, grid.inverse, grid.centroids, grid.colors, grid.counts, grid.bands)
+    to_cluster = _size_of(
         voxels.neighbors, voxels.normals, voxels.features, voxels.embeddings, voxels.surface, voxels.bonds
     )
     return {
-        "voxels": Need(size_of(cloud.points, cloud.colors) + of_grid),
+        "voxels": Need(_size_of(cloud.points, cloud.colors) + of_grid),
         **_graph_needs(hierarchy),
         **_network_needs(model.network, hierarchy),
-        "clustering": Need(to_cluster + size_of(grid.centroids)),
-        "labels": Need(size_of(cloud.points, grid.inverse, scene.labels, voxels.neighbors, grid.centroids)),
+        "clustering": Need(to_cluster + _size_of(grid.centroids)),
+        "labels": Need(_size_of(cloud.points, grid.inverse, scene.labels, voxels.neighbors, grid.centroids)),
     }
 
 
-def size_of(*arrays: Any) -> int:
+def _size_of(*arrays: Any) -> int:
     """Bytes of arrays and tensors together; None has none."""
     return sum(int(a.nbytes) for a in arrays if a is not None)
 
 
 def _graph_needs(hierarchy: Hierarchy) -> dict[str, Need]:
     points = [3 * 4 * len(level.inputs) for level in hierarchy.levels]  # as many are their normals' bytes
-    neighbors = [size_of(level.neighbors) for level in hierarchy.levels]
-    edges = [size_of(level.edges) for level in hierarchy.levels]
-    rest = [size_of(level.inputs, level.parents, level.offsets, level.position) for level in hierarchy.levels]
+    neighbors = [_size_of(level.neighbors) for level in hierarchy.levels]
+    edges = [_size_of(level.edges) for level in hierarchy.levels]
+    rest = [_size_of(level.inputs, level.parents, level.offsets, level.position) for level in hierarchy.levels]
     return {
         "graph": Need(sum(points) + sum(rest)),
         "neighbours": Need(sum(points) + sum(neighbors)),
@@ -124,7 +124,7 @@ def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, N
     between = [4 * n * width * depth for n, width, depth in zip(rows, config.channels, config.layers, strict=True)]
     for i, level in enumerate(hierarchy.levels):
         own = [network.stems[i], *network.layers[i].modules()]
-        given = size_of(level.inputs, level.edges, level.neighbors, level.parents) + _weights(own)
+        given = _size_of(level.inputs, level.edges, level.neighbors, level.parents) + _weights(own)
         operations = rows[i] * _per_row(own) + config.layers[i] * _attention(level, config.channels[i])
         found[f"network level {i + 1}"] = Need(given + between[i], operations)
     finest, ends = hierarchy.levels[0], [network.fuse, network.embed, network.surface, network.bonds]
@@ -134,7 +134,7 @@ def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, N
         parts = [network.mix[i], *network.refine[i].modules(), *network.place[i : i + 1]]
         operations += n * _per_row(parts)
     told = 4 * (rows[0] * (config.features + config.embedding + 1) + finest.neighbors.numel())
-    given = sum(between) + size_of(finest.edges, finest.neighbors, *(level.offsets for level in hierarchy.levels))
+    given = sum(between) + _size_of(finest.edges, finest.neighbors, *(level.offsets for level in hierarchy.levels))
     found["network"] = Need(given + told, operations)
     return found
 
@@ -149,7 +149,7 @@ def _per_row(modules: Iterable[nn.Module]) -> int:
 
 
 def _weights(modules: Iterable[nn.Module]) -> int:
-    return sum(size_of(linear.weight) for linear in _linear(modules))
+    return sum(_size_of(linear.weight) for linear in _linear(modules))
 
 
 def _attention(level: Level, channels: int) -> int:

@@ -105,7 +105,7 @@ class MapTracker:
 
     def _require_wanted(self, resets: int) -> None:
         if self._resets != resets:
-            raise ValueError("the map was cleared while the cloud waited for its transform")
+            raise ValueError("the map was cleared while the cloud waited for its transform, or the node deactivated")
 
     def _require_time(self, frame: str, stamp: int) -> None:
         """Begin anew where frame or time have jumped; refuse a cloud that came late, and one that is alone in saying
@@ -138,14 +138,15 @@ class MapTracker:
         """Forget everything; ids go on counting."""
         with self._lock:
             self.map.clear()
-            self._resets += 1
+            self.give_up()
             self._timeline.forget()
             self._guarded.clear()
             self._loaded = None
 
     def give_up(self) -> None:
         """The cloud that waits for its transform is no longer wanted: it does not enter the map."""
-        self._resets += 1
+        with self._lock:
+            self._resets += 1
 
     def known(self, header: Header) -> Result:
         """Everything in the map at the time of ``header``, without names."""
