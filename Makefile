@@ -27,6 +27,8 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+# Not among the constraints: torch's own builds for GPUs each want one version of it.
+TRITON := 3.7.0
 INTERFACES := $(shell find segvec3d_interfaces -type f)
 
 .PHONY: help demo test lint bench faults setup clean
@@ -39,7 +41,7 @@ demo: setup
 	@$(BIN)/python -m segvec3d_ros.demo $(if $(INPUT),"$(INPUT)")
 
 # All three run, whatever the first ones say.
-test: setup
+test: setup $(DONE)/triton
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
 	echo "== pytest"; $(BIN)/python -m pytest -rsfE || failed=1; \
 	exit $$failed
@@ -84,6 +86,12 @@ $(DONE)/package: setup.py package.xml pyproject.toml constraints.txt | $(DONE)/t
 $(DONE)/interfaces: $(INTERFACES) | $(DONE)/package
 	@echo "[5/5] Building the ROS messages and services (half a minute)"
 	@$(PIP) --force-reinstall --no-deps ./segvec3d_interfaces
+	@touch $@
+
+# The tests of the GPU's kernel interpret and compile it without a GPU. Builds of torch for GPUs bring Triton along.
+$(DONE)/triton: | $(DONE)/interfaces
+	@$(BIN)/python -c 'import triton' 2>/dev/null || { echo "[test] Installing triton (200 MB)"; \
+	$(PIP) triton==$(TRITON) || echo "There is no triton for this machine: tests that need it are skipped"; }
 	@touch $@
 
 clean:

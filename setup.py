@@ -73,6 +73,8 @@ setup(
         ],
         # Shape sets that are published as HDF5, for eval --classify.
         "hdf5": ["h5py>=3.10"],
+        # Fused attention on an NVIDIA GPU; torch's builds for GPUs mostly bring it along.
+        "gpu": ["triton>=3"],
         # Tiles of large scans spread over machines, see segvec3d_core/tiles.py.
         "ray": ["ray>=2.9"],
         "test": [

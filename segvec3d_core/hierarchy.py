@@ -43,11 +43,6 @@ class Level:
     position: Tensor
     scale: float
 
-    def to(self, device: torch.device | str) -> Level:
-        parents = None if self.parents is None else self.parents.to(device)
-        rest = [t.to(device) for t in (self.inputs, self.neighbors, self.edges, self.offsets, self.position)]
-        return Level(rest[0], rest[1], rest[2], parents, rest[3], rest[4], self.scale)
-
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
@@ -62,9 +57,6 @@ class Hierarchy:
     levels: tuple[Level, ...]
     size: float
     normals: NDArray[np.float32]
-
-    def to(self, device: torch.device | str) -> Hierarchy:
-        return Hierarchy(tuple(level.to(device) for level in self.levels), self.size, self.normals)
 
 
 def voxel_features(

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from . import hierarchy_gpu
 from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
 from .clock import Clock
 from .clustering import ClusteringConfig, cluster
 from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
-from .hierarchy import build_hierarchy
+from .hierarchy import Hierarchy, build_hierarchy
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
 from .matching import answer
@@ -220,15 +221,22 @@ class SegVec3D:
         clock = clock or Clock()
         with KERNEL_LOCK:
             with clock("graph"):
-                hierarchy = build_hierarchy(grid, viewpoint, up, self.network.config, clock=clock)
+                hierarchy = self._hierarchy(grid, viewpoint, up, clock)
             with clock("network"):
-                there = hierarchy.to(self.device)
-                features, e, logits = self.network(there, clock)
-                bonds = self.network.bonds(features, there.levels[0]).float().cpu().numpy()
+                features, e, logits = self.network(hierarchy, clock)
+                bonds = self.network.bonds(features, hierarchy.levels[0]).float().cpu().numpy()
                 embeddings = e.float().cpu().numpy()
                 surface = logits.float().sigmoid().cpu().numpy()
-            neighbors = hierarchy.levels[0].neighbors.numpy()
+            neighbors = hierarchy.levels[0].neighbors.cpu().numpy()
         return EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
+
+    def _hierarchy(
+        self, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None, clock: Clock
+    ) -> Hierarchy:
+        """The voxels' graphs where the network runs."""
+        if self.device.type == "cpu":
+            return build_hierarchy(grid, viewpoint, up, self.network.config, clock=clock)
+        return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, self.network.config, self.device)
 
     def group(
         self,

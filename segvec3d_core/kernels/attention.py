@@ -6,11 +6,13 @@ For voxel i, neighbours j in N(i) and each head:
     out_i = sum_j a_ij v_j                  rel_i = sum_j a_ij r_ij            (2)
 
 r_ij is the relative pose of the edge; u_i and a linear map of rel_i let phi, psi and gamma see it without ever
-storing a (V, k, C) tensor. ``reference`` says the same in plain torch, on any device; the fused kernels run on CPU.
+storing a (V, k, C) tensor. ``reference`` says the same in plain torch, on any device; the fused kernels here run on
+CPU, that of ``attention_triton`` on a GPU.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,10 @@ EDGE_DIM = 10
 EDGE_LANES = 2 * LANES
 """The kernels read an edge as two vectors: its first eight numbers and its last eight. Those in both count once,
 because ``spread`` leaves their place in the second one empty."""
+
+log = logging.getLogger(__name__)
+_triton_serves = True
+"""Until it has failed."""
 
 
 def reference(
@@ -278,8 +284,31 @@ class _Fused(torch.autograd.Function):
 def neighborhood_attention(
     q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor, uniform: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Equations (1) and (2), fused on CPU, plain torch elsewhere. Arguments as ``reference``."""
-    if uniform or q.device.type != "cpu" or q.dtype != torch.float32:
+    """Equations (1) and (2), fused on CPU and, without gradient, on a GPU; plain torch elsewhere. Arguments as
+    ``reference``."""
+    if uniform or q.dtype != torch.float32:
         return reference(q, k, v, u, edges, neighbors, uniform)
-    out, rel = _Fused.apply(q, k, v, u, edges.contiguous(), neighbors.contiguous())
-    return out, rel
+    if q.device.type == "cpu":
+        out, rel = _Fused.apply(q, k, v, u, edges.contiguous(), neighbors.contiguous())
+        return out, rel
+    if q.device.type == "cuda" and not torch.is_grad_enabled():
+        return on_gpu(q, k, v, u, edges, neighbors)
+    return reference(q, k, v, u, edges, neighbors)
+
+
+def on_gpu(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> tuple[Tensor, Tensor]:
+    """By Triton's kernel; by plain torch, and from then on, where there is no Triton or it cannot compile."""
+    global _triton_serves
+    if _triton_serves:
+        try:
+            from .attention_triton import forward
+
+            return forward(q, k, v, u, edges, neighbors)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever keeps a compiler from compiling: the answer needs no Triton
+            _triton_serves = False
+            log.warning(
+                "attention runs in plain torch, because Triton does not serve: %s: %s", type(error).__name__, error
+            )
+    return reference(q, k, v, u, edges, neighbors)

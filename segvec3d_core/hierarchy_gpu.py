@@ -1,0 +1,277 @@
+"""The hierarchy on a GPU, in plain torch: what ``hierarchy.build_hierarchy`` computes by kernels on a CPU.
+
+It runs on any device, and on a CPU gives the same neighbours and, to the last bits, the same numbers, by which tests
+hold the two together. V voxels, k neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .config import NetworkConfig
+from .hierarchy import VOXEL_FEATURES, Hierarchy, Level, canonical_rotation
+from .kernels.grid import BAND_BIT, LAST_BAND
+from .voxels import VoxelGrid
+
+HASH = (-7046029254386353131, -4417276706812531889, 1609587929392839161)
+"""Odd numbers of 64 bits (those of xxHash). A cell's key is the sum of its coordinates times these, modulo 2^64: any
+two of a million cells share one with a probability of 3e-8, and the key of the cell beside it is a constant away."""
+CANDIDATES = 1 << 24
+"""So many pairs of voxels are compared at once: what bounds the memory."""
+FAR = 0x7F800000 << 32
+"""The rank of what is no candidate: behind all that is at a finite distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """``voxels.Scale`` on a device.
+
+    Attributes:
+        size: finest edge, metres; bands: (V,) int64; eye: (3,) float32; reach: metres, inf for voxels of one size.
+    """
+
+    size: float
+    bands: Tensor
+    eye: Tensor
+    reach: float
+
+    @property
+    def edges(self) -> Tensor:
+        return (1 << self.bands).float() * self.size
+
+    def keys(self, points: Tensor, bands: Tensor) -> Tensor:
+        """(V,) keys of the cells, two edges of the ``bands`` wide, that hold (V, 3) points."""
+        width = (2 << bands).float() * self.size
+        cells = (points / width[:, None]).floor().long()
+        cells[:, 2] += bands << BAND_BIT
+        return (cells * cells.new_tensor(HASH)).sum(1)
+
+    def compress(self, points: Tensor) -> Tensor:
+        """``Fovea.compress``."""
+        if math.isinf(self.reach):
+            return points
+        away = points - self.eye
+        r = (away.norm(dim=1, keepdim=True) / self.reach).clamp_min(1)
+        return self.eye + away * ((1 + r.log()) / r)
+
+
+@torch.inference_mode()
+def build_hierarchy(
+    grid: VoxelGrid,
+    viewpoint: NDArray[np.float32] | None,
+    up: NDArray[np.float32] | None,
+    config: NetworkConfig,
+    device: torch.device,
+) -> Hierarchy:
+    """Voxels at every level with their graphs, on ``device``; the rest as in ``hierarchy.build_hierarchy``."""
+    there = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
+    turn = canonical_rotation(grid.centroids, there, up)
+
+    def turned(values: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(values @ turn.T).to(device)
+
+    points, fovea = turned(grid.centroids), grid.scale.fovea
+    eye = points.new_zeros(3) if fovea is None else turned(fovea.eye)
+    bands, reach = torch.from_numpy(grid.bands).to(device), math.inf if fovea is None else fovea.reach
+    scale = _Scale(grid.size, bands, eye, reach)
+    seen_from, upward = None if there is None else turned(there), None if up is None else turned(up.astype(np.float32))
+    levels: list[Level] = []
+    normals: Tensor = points
+    for depth in range(len(config.channels)):
+        rays, distance = None, points.new_zeros(len(points))
+        if seen_from is not None:
+            rays = points - seen_from
+            distance = rays.norm(dim=1)
+            rays /= distance.clamp_min(1e-6)[:, None]
+        neighbors, found = nearest_neighbors(points, scale, config.neighbors)
+        mine, shape = local_shape(points, neighbors, found, scale.size)
+        if rays is not None:
+            mine *= torch.where((mine * rays).sum(1, keepdim=True) > 0, -1.0, 1.0)
+        if depth == 0:
+            normals = mine
+        known = _voxel_features(points, mine, shape, found, rays, distance, upward, scale.edges, config.neighbors)
+        edges = edge_features(points, mine, rays, upward, neighbors, scale.edges)
+        position = scale.compress(points) / grid.size
+        parents, offsets, coarse, coarser = None, torch.zeros_like(points), points, scale
+        if depth + 1 < len(config.channels):
+            parents, offsets, coarse, coarser = _halved(points, scale)
+        levels.append(Level(known, neighbors, edges, parents, offsets, position, float(2**depth)))
+        points, scale = coarse, coarser
+    return Hierarchy(tuple(levels), grid.size, normals.cpu().numpy() @ turn)
+
+
+def nearest_neighbors(points: Tensor, scale: _Scale, k: int) -> tuple[Tensor, Tensor]:
+    """``neighbors.nearest_neighbors``: (V, k) int64 nearest first, padded with the voxel itself, and (V,) int32, how
+    many are real."""
+    keys, order = scale.keys(points, scale.bands).sort()
+    seams = _seams(points, scale)
+    neighbors = torch.arange(len(points), device=points.device)[:, None].repeat(1, k)
+    found = torch.ones(len(points), dtype=torch.int32, device=points.device)
+    for rows, sides in (((~seams.any(1)).nonzero()[:, 0], (0,)), (seams.any(1).nonzero()[:, 0], (0, -1, 1))):
+        if len(rows) == 0:
+            continue
+        first, last = _runs(points, scale, seams, rows, sides, keys)
+        most = int((last - first).max())
+        for some in torch.arange(len(rows), device=rows.device).split(max(CANDIDATES // (first.shape[1] * most), 1)):
+            ids, real = _nearest(points, rows[some], first[some], last[some], most, order, k)
+            neighbors[rows[some], : ids.shape[1]] = ids
+            found[rows[some]] = real
+    return neighbors, found
+
+
+def _seams(points: Tensor, scale: _Scale) -> Tensor:
+    """(V, 2) bool: whether a voxel lies so near the seam to the finer, and to the coarser, band that neighbours may lie
+    beyond it (``kernels.grid.band_seams``)."""
+    if math.isinf(scale.reach):
+        return torch.zeros(len(points), 2, dtype=torch.bool, device=points.device)
+    distance = (points - scale.eye).norm(dim=1)
+    far = scale.reach * (1 << scale.bands).float()
+    finer = (scale.bands > 0) & (distance - 0.5 * far < 3 * scale.edges)
+    return torch.stack([finer, (scale.bands < LAST_BAND) & (far - distance < 6 * scale.edges)], 1)
+
+
+def _runs(
+    points: Tensor, scale: _Scale, seams: Tensor, rows: Tensor, sides: tuple[int, ...], keys: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Where, among the sorted ``keys`` of voxels, those of the cells around some ``rows`` begin and end -> (M, 27 S)
+    each, for the cells of their own band and, where ``sides`` name them, of the finer and of the coarser one."""
+    step = torch.arange(-1, 2, device=points.device)
+    beside = (torch.cartesian_prod(step, step, step) * step.new_tensor(HASH)).sum(1)
+    begins, ends = [], []
+    for side in sides:
+        there = scale.bands[rows] + side
+        around = scale.keys(points[rows], there.clamp_min(0))[:, None] + beside
+        first, last = torch.searchsorted(keys, around), torch.searchsorted(keys, around, right=True)
+        if side:
+            last = torch.where(seams[rows, (side + 1) // 2, None], last, first)
+        begins.append(first)
+        ends.append(last)
+    return torch.cat(begins, 1), torch.cat(ends, 1)
+
+
+def _nearest(
+    points: Tensor, rows: Tensor, first: Tensor, last: Tensor, most: int, order: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
+    """The nearest of the voxels ``order[first:last]`` to each of ``rows`` -> (M, k or fewer) ids and (M,) how many of
+    them are real.
+
+    Distance and number make one integer: its order is by distance and, at equal distance, by number.
+    """
+    at = first[:, :, None] + torch.arange(most, device=rows.device)
+    real = (at < last[:, :, None]).flatten(1)
+    others = order[at.flatten(1).clamp_max(len(order) - 1)]
+    x, y, z = (points[others] - points[rows, None]).unbind(2)
+    squared = x * x + y * y + z * z
+    ranks = (squared.view(torch.int32).long() << 32) | others
+    ranks = torch.where(others == rows[:, None], -1, ranks)  # itself comes first
+    ranks = torch.where(real, ranks, FAR)
+    best = ranks.topk(min(k, ranks.shape[1]), largest=False).values
+    ids = torch.where((best < 0) | (best >= FAR), rows[:, None], best & 0xFFFFFFFF)
+    return ids, (best < FAR).sum(1, dtype=torch.int32)
+
+
+def local_shape(points: Tensor, neighbors: Tensor, found: Tensor, size: float) -> tuple[Tensor, Tensor]:
+    """``kernels.shape.local_shape``: (V, 3) normals of arbitrary sign, (V, 2) surface variation and linearity."""
+    away = (points[neighbors] - points[:, None]).double() / size
+    total, count = away.sum(1), found.double()[:, None, None]
+    scatter = away.transpose(1, 2) @ away - total[:, :, None] * total[:, None] / count
+    values, normals = _smallest_eigen(scatter)
+    low, middle, high = values
+    variation = torch.where(low + middle + high > 1e-9, low.clamp_min(0) / (low + middle + high), 0.0)
+    linearity = torch.where(high > 1e-9, 1 - middle.clamp_min(0) / high, 0.0)
+    return normals.float(), torch.stack([variation, linearity], 1).float()
+
+
+def _smallest_eigen(matrix: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """Eigenvalues, ascending, of symmetric (V, 3, 3) matrices, and the smallest one's (V, 3) eigenvector
+    (trigonometric)."""
+    identity = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
+    q = matrix.diagonal(dim1=1, dim2=2).mean(1)
+    shifted = matrix - q[:, None, None] * identity
+    p = (shifted.square().sum((1, 2)) / 6).sqrt()
+    flat = p < 1e-12
+    scaled = shifted / torch.where(flat, 1.0, p)[:, None, None]
+    a, b, c = scaled.unbind(1)
+    determinant = (a * torch.linalg.cross(b, c)).sum(1)
+    phi = (0.5 * determinant).clamp(-1, 1).acos() / 3
+    high, low = q + 2 * p * phi.cos(), q + 2 * p * (phi + 2 * math.pi / 3).cos()
+    # The eigenvector is orthogonal to the rows of M - low I: take the longest of their cross products.
+    a, b, c = (matrix - low[:, None, None] * identity).unbind(1)
+    normals = torch.stack([torch.linalg.cross(*pair) for pair in ((a, b), (a, c), (b, c))], 1)
+    squared = normals.square().sum(2)
+    longest, which = squared.max(1)
+    normal = normals[torch.arange(len(normals), device=normals.device), which]
+    normal = normal / longest.clamp_min(1e-30).sqrt()[:, None]
+    normal = torch.where((flat | (longest < 1e-30))[:, None], identity[2], normal)
+    return (torch.where(flat, q, low), torch.where(flat, q, 3 * q - low - high), torch.where(flat, q, high)), normal
+
+
+def edge_features(
+    points: Tensor, normals: Tensor, rays: Tensor | None, up: Tensor | None, neighbors: Tensor, sizes: Tensor
+) -> Tensor:
+    """``kernels.shape.edge_features``: (V, k, 10); rays (V, 3) and up (3,) are None where they are not known."""
+    offset = (points[neighbors] - points[:, None]) * (0.5 / sizes)[:, None, None]
+    length = offset.norm(dim=2)
+    others = normals[neighbors]
+    own, other = (normals[:, None] * offset).sum(2), (others * offset).sum(2)
+    cosine, nothing = (normals[:, None] * others).sum(2), torch.zeros_like(length)
+    convexity = nothing
+    if rays is None:
+        own, other, cosine = own.abs(), other.abs(), cosine.abs()
+    else:
+        convexity = (other - own) / (length + 1e-3)
+    along = nothing if rays is None else (rays[:, None] * offset).sum(2)
+    rest = [length, own, other, cosine, convexity, along, nothing if up is None else offset @ up]
+    return torch.cat([offset, torch.stack(rest, 2)], 2)
+
+
+def _voxel_features(
+    points: Tensor, normals: Tensor, shape: Tensor, found: Tensor, rays: Tensor | None, distance: Tensor,
+    up: Tensor | None, edges: Tensor, k: int,
+) -> Tensor:  # fmt: skip
+    """``hierarchy.voxel_features``."""
+    out = points.new_zeros(len(points), VOXEL_FEATURES)
+    out[:, 0] = shape[:, 0] * 3
+    out[:, 1] = shape[:, 1]
+    out[:, 2] = found / k
+    out[:, 3] = (edges / 0.01).log()
+    if rays is not None:
+        out[:, 4] = 1
+        out[:, 5] = (normals * rays).sum(1)
+        out[:, 6] = distance.log1p()
+    out[:, 7] = normals[:, 2] if rays is not None or up is not None else normals[:, 2].abs()
+    if up is not None:
+        height, upright = points @ up, normals @ up
+        out[:, 8] = 1
+        out[:, 9] = upright.abs() if rays is None else upright
+        out[:, 10] = (height - _percentile(height, 1)).clamp(0, 4)
+        out[:, 11] = (_percentile(height, 99) - height).clamp(0, 4)
+    return out
+
+
+def _percentile(values: Tensor, percent: int) -> Tensor:
+    """``np.percentile``; ``torch.quantile`` takes no more than 16 million values."""
+    at = (len(values) - 1) * percent / 100
+    low, high = (values.kthvalue(place + 1).values for place in (math.floor(at), math.ceil(at)))
+    return low + (high - low) * (at % 1)
+
+
+def _halved(points: Tensor, scale: _Scale) -> tuple[Tensor, Tensor, Tensor, _Scale]:
+    """``hierarchy._halved``: parents numbered by their first child."""
+    keys, cell = scale.keys(points, scale.bands).unique(return_inverse=True)
+    rows = torch.arange(len(points), device=points.device)
+    first = rows.new_full((len(keys),), len(points)).scatter_reduce_(0, cell, rows, "amin")
+    first, by_first = first.sort()
+    number = torch.empty_like(by_first)
+    number[by_first] = torch.arange(len(keys), device=points.device)
+    cell = number[cell]
+    total = torch.zeros(len(keys), 3, dtype=torch.float64, device=points.device).index_add_(0, cell, points.double())
+    coarse = (total / cell.bincount(minlength=len(keys))[:, None]).float()
+    offsets = (points - coarse[cell]) / scale.edges[:, None]
+    return cell, offsets, coarse, replace(scale, size=2 * scale.size, bands=scale.bands[first])
