@@ -57,7 +57,7 @@ def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequ
     """
     if len(scene.labels) != len(cloud):
         raise ValueError(f"scene: expected labels for {len(cloud)} points, got {len(scene.labels)}")
-    if not all(np.isfinite(thing.embedding).all() for thing in scene.objects):
+    if not np.isfinite([thing.embedding for thing in scene.objects]).all():
         raise ValueError("scene: expected embeddings of finite numbers")
     for entry in known:
         for thing in scene.objects[:1]:
@@ -145,7 +145,7 @@ def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
     """Look for each object where it was; which of its voxels are looked for changes with ``turn``."""
     count = len(stack.sizes)
     rows, starts, stride = looking.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
-    seen = _look(stack.xyz[rows], sight)
+    seen = _look(stack.xyz, rows, sight)
     votes, state = looking.tally(seen, starts, len(sight.scene))
     # In voxels of twice each entry's edge half an edge of error costs little.
     covered, hit, first, second = fusing.cover(
@@ -164,14 +164,14 @@ def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
     )  # fmt: skip
 
 
-def _look(xyz: Float32, sight: Sight) -> NDArray[np.int32]:
+def _look(xyz: Float32, rows: NDArray[np.int64], sight: Sight) -> NDArray[np.int32]:
     camera = sight.cloud.camera
     if camera is None:  # what is not seen may be anywhere: no evidence
-        return np.full(len(xyz), looking.OUTSIDE, np.int32)
+        return np.full(len(rows), looking.OUTSIDE, np.int32)
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     T = np.linalg.inv(sight.T)
     return np.asarray(
-        looking.look(xyz, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
+        looking.look(xyz, rows, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
     )
 
 

@@ -181,6 +181,13 @@ class Entry:
         return self._look
 
 
+def corners(entries: Sequence[Entry]) -> tuple[Float32, Float32]:
+    """(E, 3) lower and upper corners of entries."""
+    nothing = np.empty(0, np.float32)
+    low = np.concatenate([nothing, *(entry.low for entry in entries)]).reshape(-1, 3)
+    return low, np.concatenate([nothing, *(entry.high for entry in entries)]).reshape(-1, 3)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
     """E entries as the kernels take them: their voxels, one entry after the other, and a row for each.
@@ -213,8 +220,7 @@ class Stack:
         starts = np.zeros(len(entries) + 1, np.int64)
         np.cumsum([len(v.names) for v in parts[: len(entries)]], out=starts[1:])
         surface = np.array([entry.kind == "surface" for entry in entries], bool)
-        low = np.array([entry.low for entry in entries], np.float32).reshape(-1, 3)
-        high = np.array([entry.high for entry in entries], np.float32).reshape(-1, 3)
+        low, high = corners(entries)
         size = np.linalg.norm(high - low, axis=1)
         ratio = np.minimum.outer(size, size) >= OTHER_KIND_SIZE * np.maximum.outer(size, size)
         return cls(

@@ -12,6 +12,8 @@ from numba import njit
 _BITS = 21
 _HALF = 1 << (_BITS - 1)
 _MASK = (1 << _BITS) - 1
+_HALVED = (_MASK >> 1) << (2 * _BITS) | (_MASK >> 1) << _BITS | _MASK >> 1
+_QUARTER = (_HALF >> 1) << (2 * _BITS) | (_HALF >> 1) << _BITS | _HALF >> 1
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -19,12 +21,10 @@ def _pack(x, y, z):  # type: ignore[no-untyped-def]
     return ((x + _HALF) & _MASK) << (2 * _BITS) | ((y + _HALF) & _MASK) << _BITS | ((z + _HALF) & _MASK)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _coarser(name):  # type: ignore[no-untyped-def]
-    x = ((name >> (2 * _BITS)) & _MASK) - _HALF
-    y = ((name >> _BITS) & _MASK) - _HALF
-    z = (name & _MASK) - _HALF
-    return _pack(x >> 1, y >> 1, z >> 1)
+    """Name of the voxel of twice the edge: each coordinate halved, rounded down, all three at once."""
+    return ((name >> 1) & _HALVED) + _QUARTER
 
 
 @njit(cache=True, nogil=True)
@@ -56,6 +56,15 @@ def _slot(name, mask):  # type: ignore[no-untyped-def]
     return ((h * np.int64(2654435761)) >> np.int64(16)) & mask
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _find(name, keys, head, mask):  # type: ignore[no-untyped-def]
+    """The slot that has this name for its key, or the empty one where it belongs: one without a ``head``."""
+    s = _slot(name, mask)
+    while head[s] >= 0 and keys[s] != name:
+        s = (s + 1) & mask
+    return s
+
+
 @njit(cache=True, nogil=True)
 def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-def]  # compiled
     """How many points of each instance lie in voxels of each entry, or beside them: in the voxels of twice their edge.
@@ -76,38 +85,41 @@ def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-d
     covered = np.zeros((len(starts) - 1, count), np.int32)
     hit = np.zeros((len(starts) - 1, count), np.int32)
     first, second = np.full(len(xyz), -1, np.int32), np.full(len(xyz), -1, np.int32)
+    keys, following = np.empty(size, np.int64), np.empty(len(xyz), np.int32)
     for edge in np.unique(sizes):
         points = cells(xyz, 2 * edge)
-        head = np.full(size, -1, np.int64)  # first point of the voxel in this slot
-        following = np.full(len(points), -1, np.int64)
+        head = np.full(size, -1, np.int32)  # first point of the voxel whose name is the key of this slot
         for p in range(len(points)):
-            s = _slot(points[p], mask)
-            while head[s] >= 0 and points[head[s]] != points[p]:
-                s = (s + 1) & mask
-            following[p] = head[s]
+            s = _find(points[p], keys, head, mask)
+            keys[s], following[p] = points[p], head[s]
             head[s] = p
-        visited = np.full(size, -1, np.int64)
+        visited = np.full(size, -1, np.int32)
         for e in range(len(sizes)):
             if sizes[e] != edge:
                 continue
+            last, p = -1, -1
             for i in range(starts[e], starts[e + 1]):
                 name = _coarser(names[i])
-                s = _slot(name, mask)
-                while head[s] >= 0 and points[head[s]] != name:
-                    s = (s + 1) & mask
-                p = head[s]
-                if p >= 0:
-                    hit[e, owner[p]] += 1
+                if name == last:  # as a neighbour's often is
+                    if p >= 0:
+                        hit[e, owner[p]] += 1
+                    continue
+                s = _find(name, keys, head, mask)
+                last, p = name, head[s]
+                if p < 0:
+                    continue
+                hit[e, owner[p]] += 1
                 if visited[s] == e:
                     continue
                 visited[s] = e
-                while p >= 0:
-                    covered[e, owner[p]] += 1
-                    if first[p] < 0:
-                        first[p] = e
-                    elif second[p] < 0:
-                        second[p] = e
-                    p = following[p]
+                q = p
+                while q >= 0:
+                    covered[e, owner[q]] += 1
+                    if first[q] < 0:
+                        first[q] = e
+                    elif second[q] < 0:
+                        second[q] = e
+                    q = following[q]
     return covered, hit, first, second
 
 

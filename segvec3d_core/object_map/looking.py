@@ -24,21 +24,26 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
     """
     chosen, step = np.empty((count, limit), np.int64), np.ones(count, np.int64)
     wait, filled = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    for i in range(0, len(labels), every):
-        k = labels[i]
+    i, n = 0, len(labels)
+    while i < n:
+        k, run = labels[i], i
+        while i < n and labels[i] == k:  # lines of a picture are runs of equal labels
+            i += every
         if k < 0:
             continue
-        if wait[k] == 0 and filled[k] == limit:  # every second one is enough, from the first on
-            filled[k] = (limit + 1) // 2
-            for j in range(filled[k]):
-                chosen[k, j] = chosen[k, 2 * j]
-            wait[k] = step[k] if limit % 2 == 1 else 0
-            step[k] *= 2
-        if wait[k] == 0:
-            chosen[k, filled[k]] = i
+        run += wait[k] * every
+        while run < i:
+            if filled[k] == limit:  # every second one is enough, from the first on
+                filled[k] = (limit + 1) // 2
+                for j in range(filled[k]):
+                    chosen[k, j] = chosen[k, 2 * j]
+                run += (step[k] if limit % 2 == 1 else 0) * every
+                step[k] *= 2
+                continue
+            chosen[k, filled[k]] = run
             filled[k] += 1
-            wait[k] = step[k]
-        wait[k] -= 1
+            run += step[k] * every
+        wait[k] = (run - i) // every
     starts = np.zeros(count + 1, np.int64)
     xyz, shades = np.empty((filled.sum(), 3), np.float32), np.full((filled.sum(), 3), 128, np.uint8)
     m = 0
@@ -58,24 +63,26 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def look(xyz, T, camera, width, height, points, labels):  # type: ignore[no-untyped-def]  # compiled
-    """What an organised cloud shows of (M, 3) points of the map.
+def look(xyz, rows, T, camera, width, height, points, labels):  # type: ignore[no-untyped-def]  # compiled
+    """What an organised cloud shows of some points of the map.
 
     A point counts as looked through, or as hidden, where a small patch around its pixel agrees on it: at an object's
     rim a pose that is off by a centimetre would see past it.
 
     Args:
-        xyz: (M, 3) float32; T: (4, 4) float64 takes them to the optical frame; camera: (4,) fx, fy, cx, cy.
+        xyz: (M, 3) float32, and rows: (R,) int64, which of them; T: (4, 4) float64 takes them to the optical frame;
+            camera: (4,) fx, fy, cx, cy.
         points: (N, 3) float32 of the cloud; labels: (N,) int32.
 
     Returns:
-        (M,) int32: OUTSIDE, HIDDEN, THROUGH, or the label where the point is seen.
+        (R,) int32: OUTSIDE, HIDDEN, THROUGH, or the label where the point is seen.
     """
-    out = np.empty(len(xyz), np.int32)
-    for i in range(len(xyz)):
-        x = T[0, 0] * xyz[i, 0] + T[0, 1] * xyz[i, 1] + T[0, 2] * xyz[i, 2] + T[0, 3]
-        y = T[1, 0] * xyz[i, 0] + T[1, 1] * xyz[i, 1] + T[1, 2] * xyz[i, 2] + T[1, 3]
-        z = T[2, 0] * xyz[i, 0] + T[2, 1] * xyz[i, 1] + T[2, 2] * xyz[i, 2] + T[2, 3]
+    out = np.empty(len(rows), np.int32)
+    for i in range(len(rows)):
+        a, b, c = xyz[rows[i], 0], xyz[rows[i], 1], xyz[rows[i], 2]
+        x = T[0, 0] * a + T[0, 1] * b + T[0, 2] * c + T[0, 3]
+        y = T[1, 0] * a + T[1, 1] * b + T[1, 2] * c + T[1, 3]
+        z = T[2, 0] * a + T[2, 1] * b + T[2, 2] * c + T[2, 3]
         out[i] = OUTSIDE
         if z < 0.05:
             continue

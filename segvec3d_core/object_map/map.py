@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -18,7 +18,7 @@ from .alignment import correction
 from .anchor import Anchor
 from .association import Evidence, Sight, checked, gather, match_by_space
 from .config import MapConfig
-from .entry import WEIGHT_CAP, Entry, Stack, Voxels
+from .entry import WEIGHT_CAP, Entry, Stack, Voxels, corners
 from .lost import Lost
 from .pairs import REACH, Pairs
 from .snapshot import MapObject, MapSnapshot
@@ -182,7 +182,7 @@ class ObjectMap:
 
     def _in_view(self, camera: Camera, T: NDArray[np.float64]) -> list[Entry]:
         """The entries before a camera at pose ``T``."""
-        low, high = self._corners(self._entries)
+        low, high = corners(self._entries)
         inverse, radii = np.linalg.inv(T), np.linalg.norm(high - low, axis=1) / 2
         local = (low + high) / 2 @ inverse[:3, :3].T + inverse[:3, 3]
         # The half angles of the picture, with the object's own radius added.
@@ -198,15 +198,9 @@ class ObjectMap:
         """The entries around the points of a cloud that has no camera."""
         if not len(xyz):
             return []
-        low, high = self._corners(self._entries)
+        low, high = corners(self._entries)
         near = ((high > xyz.min(0) - REACH) & (low < xyz.max(0) + REACH)).all(1)
         return [entry for entry, take in zip(self._entries, near, strict=True) if take]
-
-    @staticmethod
-    def _corners(entries: Sequence[Entry]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(E, 3) lower and upper corners."""
-        low = np.array([entry.low for entry in entries], np.float64).reshape(-1, 3)
-        return low, np.array([entry.high for entry in entries], np.float64).reshape(-1, 3)
 
     # What was seen ------------------------------------------------------------------------------------------------
 
@@ -229,17 +223,19 @@ class ObjectMap:
         pairs = np.array([(e, k) for k, e in matches.items()], np.int64)
         for e in pairs[moved[pairs[:, 0]], 0]:  # it is where it is seen now
             wear[stack.starts[e] : stack.starts[e + 1]], sizes[e] = np.inf, self.config.voxel_size
-        *parts, ends, corners = fusing.absorb(
+        *parts, ends, reach = fusing.absorb(
             stack.names, stack.xyz, stack.weights, stack.colors, stack.starts, wear, sizes, pairs,
             sight.xyz, sight.colors, sight.bounds, pure, WEIGHT_CAP,
         )  # fmt: skip
-        for f, e in enumerate(pairs[:, 0]):
-            if ends[f + 1] > ends[f]:
+        begins, edges = ends.tolist(), sizes.tolist()
+        for f, e in enumerate(pairs[:, 0].tolist()):
+            a, b = begins[f], begins[f + 1]
+            if b > a:
                 # Copies: a slice would keep all the others' voxels in memory.
-                voxels = Voxels(float(sizes[e]), *(part[ends[f] : ends[f + 1]].copy() for part in parts))
+                voxels = Voxels(edges[e], *(part[a:b].copy() for part in parts))
                 voxels.limit(self.config.max_voxels)
                 entries[e].voxels = voxels
-                entries[e].measure((corners[f, 0], corners[f, 1]))
+                entries[e].measure((reach[f, 0], reach[f, 1]))
 
     # What was not seen --------------------------------------------------------------------------------------------
 

@@ -48,16 +48,17 @@ class Pairs:
             e = matches.get(k, other)
             if e != other and stack.alike[e, other] and stack.looks[e] @ stack.looks[other] >= MERGE_LOOK:
                 self._weigh(ids[e], ids[other], seconds, 0.0, memory)
-        # What is parted only just may well be one in the next view.
-        sure = np.ones((len(taken), len(taken)))
-        if affinity is not None:
-            one = np.clip(affinity[np.ix_(instances, instances)], 1e-6, 0.5)
-            log_odds = np.log((1 - one) / one)
-            sure[:] = np.where(stack.alike[np.ix_(taken, taken)], np.minimum(log_odds / SURE, 1), 1)
         low, high = stack.low[taken] - REACH, stack.high[taken]
         touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
-        for i, j in np.argwhere(np.triu(touching, 1)):
-            self._weigh(ids[taken[i]], ids[taken[j]], 0.0, sure[i, j] * seconds, memory)
+        first, second = np.nonzero(np.triu(touching, 1))
+        sure = np.ones(len(first))
+        if affinity is not None:  # what is parted only just may well be one in the next view
+            one = np.clip(affinity[instances[first], instances[second]], 1e-6, 0.5)
+            sure = np.where(stack.alike[taken[first], taken[second]], np.minimum(np.log((1 - one) / one) / SURE, 1), 1)
+        for a, b, share in zip(
+            stack.ids[taken[first]].tolist(), stack.ids[taken[second]].tolist(), sure.tolist(), strict=True
+        ):
+            self._weigh(a, b, 0.0, share * seconds, memory)
 
     def _weigh(self, a: int, b: int, one: float, two: float, memory: float) -> None:
         """Add seconds seen as one and as two, and forget the rest in equal shares."""
