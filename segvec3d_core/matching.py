@@ -41,6 +41,7 @@ def phrases(thing: Thing) -> Iterator[str]:
     """Every text that the sentence encoder must read for a thing."""
     if thing.phrase:
         yield thing.phrase
+    yield from thing.alternatives
     yield from thing.without
     for other in thing.excluded:
         yield from phrases(other)
@@ -110,7 +111,7 @@ class _Matcher:
     def fit(self, thing: Thing, count: int | None = 1) -> tuple[Values, Values]:
         """(K,) similarity of every object with the thing, and (K,) by which they rank."""
         if thing.phrase:
-            fit = self._columns[thing.phrase].copy()
+            fit = np.max([self._columns[words] for words in (thing.phrase, *thing.alternatives)], axis=0)
         else:
             fit = np.array([float(o.kind == "object") for o in self._scene.objects])
         for text in thing.without:

@@ -1,7 +1,7 @@
 """What a sentence asks for: a small, deterministic grammar; docs/language.md shows it as a table.
 
     query    = [politeness] [number | article | all] thing ["except" thing] [politeness]
-    thing    = words, among them superlatives and negations, then relations
+    thing    = words ["or" words], among them superlatives and negations, then relations
     relation = ["not"] preposition thing ["and" thing, for "between"]
 
 Whatever is not read here stays in the words, and the sentence encoder makes of it what it can.
@@ -57,6 +57,7 @@ class Thing:
 
     Attributes:
         phrase: words for the sentence encoder; "" where any object will do ("the biggest thing").
+        alternatives: other words that will do as well: "the mug or the cup".
         without: what must not fit, each as words for the encoder: "not red".
         excluded: things that are not meant, told by their place: "but not the one on the table".
         superlative: which of those that fit, or None.
@@ -68,9 +69,10 @@ class Thing:
     excluded: tuple[Thing, ...] = ()
     superlative: Superlative | None = None
     relations: tuple[Relation, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        parts = [repr(self.phrase) if self.phrase else "any object"]
+        parts = [" or ".join(map(repr, (self.phrase, *self.alternatives))) if self.phrase else "any object"]
         parts += [f"not {text!r}" for text in self.without]
         parts += [f"not ({thing})" for thing in self.excluded]
         parts += [str(relation) for relation in self.relations]
@@ -202,18 +204,41 @@ def _thing(text: str, depth: int) -> Thing:
         head, superlative, relations = _superlative(head, relations)
     _refuse_another_order(head, superlative, relations)
     head, without = _negations(_bare(head))
-    if said := w.SAID_OF_THINGS.match(head):
-        head = f"{head[said.end() :]} thing"
-    phrase = "" if _generic(head) else w.ONE.sub(" thing", head)
+    phrase, *others = map(_words, _alternatives(head))
     if not (head or without or superlative or relations or farther):
         phrase = text
-    thing = Thing(phrase, without, (), superlative, tuple(relations))
+    thing = Thing(phrase, without, (), superlative, tuple(relations), tuple(others))
     excluded = [replace(thing, superlative=order) for order in farther]
     for part in [denied] if " between " in denied else w.PARTS.split(denied):
         words, other = _denied(part, thing)
         thing = replace(thing, without=thing.without + words)
         excluded += other
     return replace(thing, excluded=tuple(excluded))
+
+
+def _alternatives(head: str) -> tuple[str, ...]:
+    """Part "mug or the cup", and "red or blue mug" into a red mug and a blue mug; words that may be one name, as "salt
+    or pepper shaker", and a use, "something to eat or drink from", stay together."""
+    if " or " not in head or w.USE.match(head):
+        return (head,)
+    parts = w.EITHER_OR.split(head.removeprefix("either "))
+    qualities = [part in w.QUALITIES for part in parts]
+    stem, _, last = parts[0].rpartition(" ")
+    if all(qualities[1:]) and stem and last in w.QUALITIES:  # "mug that is red or blue"
+        return (parts[0], *(f"{stem} {part}" for part in parts[1:]))
+    first, _, noun = parts[-1].partition(" ")
+    if all(qualities[:-1]) and noun and first in w.QUALITIES:
+        return (*(f"{part} {noun}" for part in parts[:-1]), parts[-1])
+    named = [_bare(part) for part in parts]
+    apart = all(part.startswith(w.DETERMINERS) for part in parts[1:]) or not any(" " in part for part in named)
+    return tuple(named) if apart and not any(map(_generic, named)) else (head,)
+
+
+def _words(head: str) -> str:
+    """What the encoder reads of the words for a thing; "" for any object."""
+    if said := w.SAID_OF_THINGS.match(head):
+        head = f"{head[said.end() :]} thing"
+    return "" if _generic(head) else w.ONE.sub(" thing", head)
 
 
 def _refuse_another_order(head: str, superlative: Superlative | None, relations: list[Relation]) -> None:
@@ -369,7 +394,7 @@ def _negations(head: str) -> tuple[str, tuple[str, ...]]:
 def _attribute(part: str) -> str:
     """Denied words as a text for the encoder: "red" and "the red one" are "red thing", "banana" stays."""
     part = w.ONE.sub("", part).strip()
-    return f"{part} thing" if part in w.COLORS or part in w.MATERIALS else part
+    return f"{part} thing" if part in w.QUALITIES else part
 
 
 # Relations -------------------------------------------------------------------------------------------------------

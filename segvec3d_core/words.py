@@ -26,6 +26,7 @@ MATERIALS = (
     "wooden", "wood", "metal", "plastic", "glass", "ceramic", "paper", "cardboard", "leather", "fabric", "steel",
     "rubber", "foam", "stone", "wax", "organic",
 )  # fmt: skip
+QUALITIES = (*COLORS, *MATERIALS)
 GENERIC = (
     "thing", "things", "object", "objects", "item", "items", "one", "ones", "something", "anything", "everything",
     "stuff", "something else", "anything else", "everything else",
@@ -93,7 +94,7 @@ ONE = re.compile(r"\b ?ones?$")
 OF_THE = re.compile(rf"^ ?(?:one )?of (?:all |these |those )?(?:the )?(?:(?:{_any(NUMBERS)}) (?=\w))?")
 SAID_OF_THINGS = re.compile(
     r"^(?:(?:(?:everything|anything|something|things?|objects?|items?|ones?) )?(?:(?:that|which) )?(?:is|are)"
-    rf"|everything|anything) (?=(?:(?:light|dark|bright|pale) )?(?:{_any((*COLORS, *MATERIALS))})$)"
+    rf"|everything|anything) (?=(?:(?:light|dark|bright|pale) )?(?:{_any(QUALITIES)})$)"
 )
 """Before what they are: "everything that is red", "things are red"."""
 FILLER_END = re.compile(
@@ -163,6 +164,7 @@ NEGATION = re.compile(
 PARTS = re.compile(rf"(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
 """Between the things of a list: "except the red one and the one on the left"."""
 OR = re.compile(r",? (?:or|nor|and)(?: not| without| with no)? |, ")
+EITHER_OR = re.compile(r",? or |, ")
 
 # Relations -------------------------------------------------------------------------------------------------------
 

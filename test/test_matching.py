@@ -104,6 +104,9 @@ def test_a_sentence_means_the_thing_that_stands_so(text, expected):
     ("text", "expected"),
     [
         ("the two mugs", {"red mug", "blue mug"}),
+        ("all red or blue mugs", {"red mug", "blue mug"}),
+        ("the banana or the bowl", {"bowl"}),
+        ("boxes or bowls right of the bottle", {"small box", "tall box", "bowl"}),
         ("the two biggest boxes", {"big box", "tall box"}),
         ("all boxes", {"big box", "small box", "tall box"}),
         ("the boxes right of the laptop", {"small box", "tall box"}),

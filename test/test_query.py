@@ -258,6 +258,29 @@ def test_negations_are_read(text, understood):
     assert str(interpret(text).thing) == understood
 
 
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("the mug or the cup", "'mug' or 'cup'"),
+        ("either a mug or a cup", "'mug' or 'cup'"),
+        ("mug, cup or glass", "'mug' or 'cup' or 'glass'"),
+        ("the red mug or the blue bowl on the table", "'red mug' or 'blue bowl', on 'table'"),
+        ("a red, green or blue mug", "'red mug' or 'green mug' or 'blue mug'"),
+        ("the mug that is red or blue", "'mug that is red' or 'mug that is blue'"),
+        ("everything that is red or blue", "'red thing' or 'blue thing'"),
+        ("the biggest mug or cup", "'mug' or 'cup', biggest of these"),
+        ("the mug next to the red or blue box", "'mug', next to 'red box' or 'blue box'"),
+        ("the mug not on the table or the floor", "'mug', not on 'table' or 'floor'"),
+        ("salt or pepper shaker", "'salt or pepper shaker'"),
+        ("something to eat or drink from", "'something to eat or drink from'"),
+        ("the mug or something", "'mug or something'"),
+        ("a small, round box", "'small, round box'"),
+    ],
+)
+def test_alternatives_are_read(text, understood):
+    assert str(interpret(text).thing) == understood
+
+
 @pytest.mark.parametrize("preposition", sorted(words.RELATIONS))
 def test_every_preposition_parts_a_thing_from_its_anchor(preposition):
     end = " and the cup" if words.RELATIONS[preposition] == "between" else ""
