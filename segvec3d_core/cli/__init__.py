@@ -19,6 +19,16 @@ from segvec3d_core.config import ClusteringMethod
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
 folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two."""
 
+_OF_LABELS = "path limit model_only spread reliability worst output"
+EVALUATIONS = {
+    ("compare", "evaluate"): ("an evaluation of labelled data", _OF_LABELS.split()),
+    ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
+    ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),
+    ("held_out", "evaluate"): ("--held-out", ["limit"]),
+    ("language", "classify_shapes"): ("--classify", ["path", "limit"]),
+}
+"""What ``eval`` can do, by its function: how it is asked for, and the arguments that say something of it."""
+
 PASSED_ON = {"node": "segvec3d_ros.node", "demo": "segvec3d_ros.demo"}
 """Commands of the ROS package, which read their own arguments."""
 
@@ -46,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in PASSED_ON and arguments[1:] not in (["-h"], ["--help"]):
             return _pass_on(PASSED_ON[arguments[0]], arguments[1:])
         args = _parser().parse_args(arguments)
+        if args.run in EVALUATIONS:
+            _refuse_others(args)
         module, function = args.run
         handler: Callable[[argparse.Namespace], int] = getattr(import_module(f".{module}", __name__), function)
         return handler(args)
@@ -60,6 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"segvec3d: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+
+
+def _refuse_others(args: argparse.Namespace) -> None:
+    """Raise ValueError where an argument of ``eval`` says something of another evaluation than the one asked for."""
+    asked, own = EVALUATIONS[args.run]
+    for name in sorted({name for _, names in EVALUATIONS.values() for name in names}.difference(own)):
+        if getattr(args, name) != args.defaults(name):
+            told = "PATH" if name == "path" else f"--{name.replace('_', '-')}"
+            raise ValueError(f"{told}: {asked} takes none")
 
 
 def _pass_on(module: str, arguments: list[str]) -> int:
@@ -241,6 +262,7 @@ def _eval(commands: Any) -> None:
     _add_language(parser)
     _add_json(parser)
     _add_model(parser)
+    parser.set_defaults(defaults=parser.get_default)
 
 
 def _train(commands: Any) -> None:
