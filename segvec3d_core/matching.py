@@ -93,6 +93,7 @@ class _Matcher:
     def __init__(self, scene: Scene, columns: dict[str, Values], threshold: float, view: View | None) -> None:
         self._scene, self._columns, self._threshold, self._view = scene, columns, threshold, view
         self._layout: Layout | None = None
+        self._known: dict[Thing, tuple[Values, Values]] = {}
         self.notes: list[str] = []
 
     @property
@@ -117,31 +118,45 @@ class _Matcher:
         for text in thing.without:
             fit = fit * (1 - self._belief(self._columns[text]))
         for other in thing.excluded:
-            fit = fit * (1 - self._certainty(other)[1])
-        rank = fit.copy()
+            fit = fit * (1 - self._excluded(other))
+        rank, present = fit.copy(), True
         for relation in thing.relations:
             self._say_view(relation.name)
             degree, meant = self._degree(relation.name, relation.anchors, self._belief(fit))
+            there = [self._is_there(anchor) for anchor in relation.anchors]
+            present &= relation.negated or all(there)  # nothing stands so to what is not there
             if relation.negated:
                 degree = meant = 1 - degree
             fit, rank = fit * np.minimum(1, 2 * degree), rank * (meant if count == 1 else degree)
         if thing.superlative is not None and len(self._scene):
             fit, rank = self._superlative(thing.superlative, fit, count or 1)
-        return fit, rank
+        return fit * present, rank  # which still tells what comes nearest to what was asked for
+
+    def _is_there(self, anchor: Thing) -> bool:
+        """Whether anything passes for the anchor; says so where nothing does."""
+        there = bool(self._certainty(anchor)[0].max(initial=0.0) >= self._threshold)
+        if not there:
+            self.notes.append(f"no {anchor} is there")
+        return there
 
     def _weights(self, anchor: Thing) -> Values:
         """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where it passes the threshold, for who
         says "left of the laptop" sees one."""
-        fit, belief = self._certainty(anchor)
-        if fit.max(initial=0.0) < self._threshold:
-            self.notes.append(f"no {anchor} is there")
+        belief = self._certainty(anchor)[1]
         least = float(self._belief(np.array([self._threshold]))[0])
         return belief / max(float(belief.max(initial=0.0)), least)
 
+    def _excluded(self, other: Thing) -> Values:
+        """(K,) 0 to 1, how surely each object is one that is not meant: of an order, "all but the biggest", there is
+        one for sure."""
+        return self._certainty(other)[1] if other.superlative is None else self._weights(other)
+
     def _certainty(self, thing: Thing) -> tuple[Values, Values]:
         """(K,) how far each object fits, and (K,) the probability that it is the thing."""
-        fit, rank = self.fit(thing)
-        return fit, self._belief(fit) if thing.superlative is None else rank
+        if thing not in self._known:
+            fit, rank = self.fit(thing)
+            self._known[thing] = fit, self._belief(fit) if thing.superlative is None else rank
+        return self._known[thing]
 
     def _degree(self, name: str, anchors: tuple[Thing, ...], belief: Values) -> tuple[Values, Values]:
         """(K,) how far each object stands so to the likeliest anchor, and (K,) by which a single one is meant.
@@ -174,7 +189,7 @@ class _Matcher:
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
         """(K,) the fit, in which an anchor is no answer to what is nearest to it, and (K,) probability of each object
         being the one: it is a thing and fits, and as many others that do come before it as the superlative says."""
-        spread = 0.0
+        spread, there = 0.0, True
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
             anchor = int(weights.argmax())
@@ -182,6 +197,7 @@ class _Matcher:
                 self.layout.center - self.layout.center[anchor], axis=1
             )
             fit = fit * (np.arange(len(fit)) != anchor)
+            there = self._is_there(superlative.anchor)
         else:
             self._say_view(superlative.measure)
             if superlative.measure == "centrality":  # in the middle of those that are meant
@@ -194,7 +210,11 @@ class _Matcher:
         # A segment that is no whole thing, two boxes in one, is not the biggest box.
         belief = self._belief(fit) * np.array([o.score for o in self._scene.objects])
         first = precedence(value if superlative.largest else -value, spread)
-        return fit, belief * _placed(belief, first, superlative.rank - 1, count)
+        placed = belief * _placed(belief, first, superlative.rank - 1, count)
+        if superlative.rank > 1 and (fit >= self._threshold).sum() < superlative.rank:
+            self.notes.append(f"there are no {superlative.rank} of these")
+            there = False
+        return fit * there, placed
 
     def _say_view(self, name: str) -> None:
         if name in DIRECTED:

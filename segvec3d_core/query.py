@@ -48,7 +48,7 @@ class Relation:
     negated: bool = False
 
     def __str__(self) -> str:
-        return f"{'not ' if self.negated else ''}{self.name} {' and '.join(map(str, self.anchors))}"
+        return f"{'not ' if self.negated else ''}{self.name} {' and '.join(map(_told, self.anchors))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,16 @@ class Thing:
         parts += [str(relation) for relation in self.relations]
         if self.superlative is not None:
             to = "from" if self.superlative.largest else "to"
-            anchor = "" if self.superlative.anchor is None else f" {to} {self.superlative.anchor}"
+            anchor = "" if self.superlative.anchor is None else f" {to} {_told(self.superlative.anchor)}"
             rank = "" if self.superlative.rank == 1 else f"number {self.superlative.rank} of the "
             parts.append(f"{rank}{self.superlative.word}{anchor} of these")
         return ", ".join(parts)
+
+
+def _told(anchor: Thing) -> str:
+    """An anchor in words, in parentheses where these say more than what it is."""
+    bare = replace(anchor, phrase="", alternatives=()) == Thing("")
+    return str(anchor) if bare else f"({anchor})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,8 @@ def interpret(text: str) -> Query:
     does not understand, in any alphabet, goes to the encoder as it is and asks for one.
 
     Raises:
-        ValueError: an empty text, or one that orders things in two ways; TypeError: not a string.
+        ValueError: an empty text, one that orders things in two ways, or one with "or" between places; TypeError: not
+            a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
@@ -135,9 +142,10 @@ def interpret(text: str) -> Query:
 
 def _in_order(text: str) -> str:
     """The same with what English moves around where the grammar looks for it."""
+    text = w.AWAY.sub(r"\1", w.SIDE_OF_SUPPORT.sub(r"on \2 on the \1", w.LEFT_THERE.sub("", text)))
     text = w.SIDE_OF.sub(r"\2 of \1", _farthest_side(w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
     text = w.TWO_RELATIONS.sub(r"\1 \3 and \2 \3", w.COMPARED.sub(r"\2 \1 than ", text))
-    return f"thing {text}" if w.AT_A_SIDE.match(text) else text
+    return f"thing {text.removeprefix('the ')}" if w.AT_A_SIDE.match(text) else text
 
 
 def _farthest_side(text: str) -> str:
@@ -221,7 +229,8 @@ def _alternatives(head: str) -> tuple[str, ...]:
     or pepper shaker", and a use, "something to eat or drink from", stay together."""
     if " or " not in head or w.USE.match(head):
         return (head,)
-    parts = w.EITHER_OR.split(head.removeprefix("either "))
+    said = w.EITHER_OR.split(head.removeprefix("either "))
+    parts = [_bare(part) for part in said]
     qualities = [part in w.QUALITIES for part in parts]
     stem, _, last = parts[0].rpartition(" ")
     if all(qualities[1:]) and stem and last in w.QUALITIES:  # "mug that is red or blue"
@@ -229,9 +238,8 @@ def _alternatives(head: str) -> tuple[str, ...]:
     first, _, noun = parts[-1].partition(" ")
     if all(qualities[:-1]) and noun and first in w.QUALITIES:
         return (*(f"{part} {noun}" for part in parts[:-1]), parts[-1])
-    named = [_bare(part) for part in parts]
-    apart = all(part.startswith(w.DETERMINERS) for part in parts[1:]) or not any(" " in part for part in named)
-    return tuple(named) if apart and not any(map(_generic, named)) else (head,)
+    apart = all(part.startswith(w.DETERMINERS) for part in said[1:]) or not any(" " in part for part in parts)
+    return tuple(parts) if apart and not any(map(_generic, parts)) else (head,)
 
 
 def _words(head: str) -> str:
@@ -257,7 +265,10 @@ def _exception(text: str) -> tuple[str, str]:
     match = w.EXCEPT.match(text) or w.BESIDES.match(text)
     if not match:
         return text, ""
-    return match.group(1).strip(" ,") or "thing", match.group(2)
+    meant, denied = match.group(1).strip(" ,") or "thing", match.group(2)
+    if _generic(meant) and (after := w.AFTER_DENIED.search(denied)):  # "not the red mug but the blue one"
+        return denied[after.end() :], denied[: after.start()]
+    return meant, denied
 
 
 def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]]:
@@ -265,7 +276,7 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
     where only its place is told. "This one" says nothing that could be looked for."""
     if not text:
         return (), ()
-    text = w.WHAT.sub("thing ", text)
+    count, said, text = _count(w.WHAT.sub("thing ", text))
     bare = w.WHICH_IS.sub("", _bare(text))
     thing = _thing(f"thing {bare}" if w.PLACE.match(bare) else text, depth=1)
     if thing.superlative or thing.relations:
@@ -275,7 +286,11 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
             # The leftmost of those that are meant, not of all.
             among = meant.relations if thing.superlative else ()
             thing = replace(thing, phrase=meant.phrase, relations=thing.relations + among)
-        return (), (thing,)
+        order = thing.superlative
+        if order is None or not said or count is None:
+            return (), (thing,)
+        ranks = range(order.rank, order.rank + min(count, w.MOST_DENIED))  # "all but the two biggest"
+        return (), tuple(replace(thing, superlative=replace(order, rank=rank)) for rank in ranks)
     parts = (_attribute(_bare(part)) for part in w.OR.split(text))
     return tuple(part for part in parts if not _generic(part)), ()
 
@@ -377,6 +392,9 @@ def _negations(head: str) -> tuple[str, tuple[str, ...]]:
     if not match:
         return head, tuple(without)
     words, denied = head[: match.start()].strip(" ,"), head[match.end() :].strip(" ,")
+    more, after = "", w.AFTER_DENIED.search(denied)
+    if after:  # "not red and has a handle", "not red but blue"
+        more, denied = denied[after.end() :], denied[: after.start()].strip(" ,")
     some = _generic(words) or _plural(words) or " any " in words
     if not denied or (match.group(1) == "but" and not some):  # "the small but heavy box"
         return head, tuple(without)
@@ -388,7 +406,17 @@ def _negations(head: str) -> tuple[str, tuple[str, ...]]:
             without.append(f"{noun} with {part}" if told else f"{noun} with a {part}")
         else:
             without.append(_attribute(part))
-    return words, tuple(text for text in without if text)
+    return _joined(words, more), tuple(text for text in without if text)
+
+
+def _joined(words: str, more: str) -> str:
+    """A thing and what else is said of it, after what it is not."""
+    if w.WITH.match(more):
+        return f"{words} {w.WITH.sub('with ', more)}"
+    more = w.ONE.sub("", _bare(w.IS.sub("", more)))
+    if _generic(words) or not more:
+        return more or words
+    return f"{more} {words}" if more in w.QUALITIES else f"{words} that is {more}"
 
 
 def _attribute(part: str) -> str:
@@ -410,6 +438,7 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
     if match is None:
         return text, []
     head = text[: match.start()].strip(" ,")
+    _refuse_or(head)
     relations: list[Relation] = []
     while match is not None:
         name = w.RELATIONS[match.group("name")]
@@ -417,6 +446,7 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
         rest = text[match.end() :].lstrip()
         following = _follower(rest)
         anchor = rest if following is None else rest[: following[0]]
+        _refuse_or(anchor)
         clause = w.SUPPORT_CLAUSE.match(anchor)
         if clause:
             anchor, head = clause.group(1), head + clause.group(2)
@@ -430,6 +460,12 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
     return head, relations
 
 
+def _refuse_or(before: str) -> None:
+    """Raise ValueError where "or" stands before a place: "on the table or on the shelf"."""
+    if before.strip(" ,").endswith(" or") or before.strip() == "or":
+        raise ValueError('text: expected one place, got places with "or" between them: ask for one at a time')
+
+
 def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None:
     """The first preposition that parts a thing from an anchor; ``leading``: only at the very start."""
     use = None if leading else w.USE.match(text)
@@ -439,7 +475,7 @@ def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None
         if not leading and not text[: match.start()].strip(" ,"):
             continue
         anchor, name = text[match.end() :].strip(" ,"), match.group("name")
-        if not anchor or anchor.split()[0] in w.NO_ANCHOR:
+        if not anchor or anchor.split()[0] in w.NO_ANCHOR or w.LENGTH.match(anchor):
             continue
         if w.RELATIONS[name] == "in" and w.COLOR_AT_END.fullmatch(_bare(anchor)):
             continue  # "the mug in red"

@@ -144,6 +144,12 @@ DISTANCE_AROUND = re.compile(
 """Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
 
 FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({_any(NUMBERS)}) (?=\w.* from the (?:{_any(SIDES)})\b)")
+LEFT_THERE = re.compile(
+    r"(?: (?:that|which) (?:is|was|were|has been))?(?<!\bthe)(?<!\bfar)(?<!\bi)(?<!\bwe)(?<!\byou) left"
+    r"(?= (?:on|in|under|at|by|behind|near|beside) (?:the|an?|my) )"
+)
+"""Tells no side: "the mug that was left on the table"."""
+AWAY = re.compile(r"\b(farthest|furthest|farther|further) away\b(?! from)")
 FARTHEST_TO = re.compile(
     r" (?:(?:at|on|to) the )?(?:farthest|furthest)(?: to the)? (left|right)(?=$|,| (?:that|which|and)\b)"
 )
@@ -161,6 +167,12 @@ NEGATION = re.compile(
     rf"(?:^|[ ,])(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?"
     rf"({_any(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
 )
+AFTER_DENIED = re.compile(r",? (?:(?:and|but) (?=(?:is|are|has|have|with) )|but (?!not\b))")
+"""Where a negation ends: "not red and has a handle", "not red but blue"."""
+WITH = re.compile(r"^(?:with|has|have) ")
+IS = re.compile(r"^(?:is|are) ")
+MOST_DENIED = 12
+"""So many at most are told by their order and not meant: "all but the two biggest"."""
 PARTS = re.compile(rf"(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
 """Between the things of a list: "except the red one and the one on the left"."""
 OR = re.compile(r",? (?:or|nor|and)(?: not| without| with no)? |, ")
@@ -215,6 +227,7 @@ TWO_RELATIONS = re.compile(
 """Before one anchor: "in front of and left of the bowl"."""
 AT_A_SIDE = re.compile(
     r"(?:(?:to|on|at) the )?(?:left|right) of (?=\w)|(?:behind|in front of|next to|beside) (?=the |my )"
+    r"|(?:the )?(?:(?:nearest|closest) to|(?:farthest|furthest) from) (?=\w)"
 )
 """Begins a text that leaves out the thing: "left of the bowl"."""
 DISTANCES = ("nearest to", "farthest from")
@@ -247,12 +260,19 @@ PART_OF_SUPPORT = re.compile(
     rf"of (?={_SUPPORT}\b)(?!(?:the )?(?:{_any(VIEWER)})\b)"
 )
 """A place on a support is on it; where on it is not read."""
+SIDE_OF_SUPPORT = re.compile(
+    r"\b(?:on|at) the (left|right)(?:[ -]hand)?(?: (?:side|edge|end|corner))? of "
+    rf"((?:the |a |my )(?:\w+ )?(?:{_any(SUPPORTS)}))\b"
+)
+"""A side that belongs to a support: "on the left side of the table" is on the table, on the left."""
 SUPPORT_RELATION = re.compile(rf"({_SUPPORT})(?:,? (?:that|which|who) (?:is|are))? ((?:not )?(?:{_any(RELATIONS)}) )")
 SUPPORT_CLAUSE = re.compile(
-    rf"({_SUPPORT})(,? (?:(?:that|which|who) (?:is|are|has|have|does|do)|without|with no|not) "
+    rf"({_SUPPORT})(,? (?:(?:that|which|who) (?:is|are|has|have|does|do)|with|without|with no|not) "
     rf"(?!(?:.* )?(?:{_any(RELATIONS)}) ).+)$"
 )
 """What follows a support and is no place, "on the table that is red", belongs to the thing: there is but one table."""
+LENGTH = re.compile(r"\d+(?:[.,]\d+)? ?(?:mm|cm|dm|m|millimet|centimet|met(?:er|re)|inch|in|ft|feet|foot)\w*\b")
+"""Is no anchor: "taller than 20 cm"."""
 COLOR_AT_END = re.compile(
     rf"(?:(?:light|dark|bright|pale) )?(?:{_any(COLORS)})(?: (?:and|or) (?:{_any(COLORS)}))*(?: colou?r)?"
 )

@@ -106,6 +106,8 @@ def test_a_sentence_means_the_thing_that_stands_so(text, expected):
         ("the two mugs", {"red mug", "blue mug"}),
         ("all red or blue mugs", {"red mug", "blue mug"}),
         ("the banana or the bowl", {"bowl"}),
+        ("all boxes except the biggest one", {"small box", "tall box"}),
+        ("all boxes but the two tallest", {"small box"}),
         ("boxes or bowls right of the bottle", {"small box", "tall box", "bowl"}),
         ("the two biggest boxes", {"big box", "tall box"}),
         ("all boxes", {"big box", "small box", "tall box"}),
@@ -121,7 +123,9 @@ def test_a_sentence_for_many_means_them_all(text, expected):
 @pytest.mark.parametrize(
     "text",
     ["the banana", "the bottle on the laptop", "the laptop in the bowl", "the ball left of the banana",
-     "the mug that is not red or blue", "the bottle right of the laptop", "the biggest banana"],
+     "the mug that is not red or blue", "the bottle right of the laptop", "the biggest banana",
+     "the third mug from the left", "the fifth biggest box", "the second bottle from the right",
+     "the box nearest to the banana", "all boxes farthest from the banana"],
 )  # fmt: skip
 def test_what_is_not_so_is_not_found(text):
     assert ask(text) == []
