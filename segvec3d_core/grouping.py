@@ -189,20 +189,16 @@ class SuperpointNetwork(nn.Module):
     @torch.inference_mode()
     def judge(self, superpoints: Superpoints) -> Judged:
         """``forward`` for one scene, and ``kinds`` for whatever becomes of it."""
-        device = next(self.parameters()).device
-        nodes, pairs, edges = (
-            torch.from_numpy(values).to(device) for values in (superpoints.nodes, superpoints.pairs, superpoints.edges)
-        )
-        scene = torch.zeros(len(nodes), dtype=torch.int64, device=device)
+        nodes, pairs, edges = map(torch.from_numpy, (superpoints.nodes, superpoints.pairs, superpoints.edges))
+        scene = torch.zeros(len(nodes), dtype=torch.int64)
         same, surface, x = self(nodes, pairs, edges, scene, 1)
 
         @torch.inference_mode()
         def kinds(group: NDArray[np.int64]) -> NDArray[np.float32]:
-            values = (superpoints.sizes, group, superpoints.wholes(group))
-            judged = self.kinds(surface, x, *(torch.from_numpy(value).to(device) for value in values))
-            return np.asarray(judged.float().cpu().numpy())
+            values = map(torch.from_numpy, (superpoints.sizes, group, superpoints.wholes(group)))
+            return np.asarray(self.kinds(surface, x, *values).numpy())
 
-        return Judged(same.float().cpu().numpy(), kinds)
+        return Judged(same.numpy(), kinds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

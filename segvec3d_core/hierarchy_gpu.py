@@ -17,13 +17,15 @@ from torch import Tensor
 from .config import NetworkConfig
 from .hierarchy import VOXEL_FEATURES, Hierarchy, Level, canonical_rotation
 from .kernels.grid import BAND_BIT, LAST_BAND
+from .network import add_up
 from .voxels import VoxelGrid
 
 HASH = (-7046029254386353131, -4417276706812531889, 1609587929392839161)
 """Odd numbers of 64 bits (those of xxHash). A cell's key is the sum of its coordinates times these, modulo 2^64: any
 two of a million cells share one with a probability of 3e-8, and the key of the cell beside it is a constant away."""
-CANDIDATES = 1 << 24
-"""So many pairs of voxels are compared at once: what bounds the memory."""
+ROWS, CANDIDATES = 1 << 15, 1 << 22
+"""Of so many voxels at once neighbours are looked for, and so many pairs are compared at once: what bounds the memory,
+at some 60 bytes a pair."""
 FAR = 0x7F800000 << 32
 """The rank of what is no candidate: behind all that is at a finite distance."""
 
@@ -34,23 +36,34 @@ class _Scale:
 
     Attributes:
         size: finest edge, metres; bands: (V,) int64; eye: (3,) float32; reach: metres, inf for voxels of one size.
+        hash: (3,) int64, ``HASH``; beside: (27,) int64, how far the keys of the cells around one are from its own.
+        edges: (V,) float32 edge of each voxel, metres.
     """
 
     size: float
     bands: Tensor
     eye: Tensor
     reach: float
+    hash: Tensor
+    beside: Tensor
+    edges: Tensor
 
-    @property
-    def edges(self) -> Tensor:
-        return (1 << self.bands).float() * self.size
+    @classmethod
+    def of(cls, grid: VoxelGrid, eye: Tensor) -> _Scale:
+        bands, reach = torch.from_numpy(grid.bands).to(eye.device), math.inf if grid.fovea is None else grid.fovea.reach
+        step, factors = torch.arange(-1, 2, device=eye.device), torch.tensor(HASH, device=eye.device)
+        beside = (torch.cartesian_prod(step, step, step) * factors).sum(1)
+        return cls(grid.size, bands, eye, reach, factors, beside, _edges(bands, grid.size))
+
+    def coarser(self, bands: Tensor) -> _Scale:
+        """Twice the edges, of voxels of these bands."""
+        return replace(self, size=2 * self.size, bands=bands, edges=_edges(bands, 2 * self.size))
 
     def keys(self, points: Tensor, bands: Tensor) -> Tensor:
         """(V,) keys of the cells, two edges of the ``bands`` wide, that hold (V, 3) points."""
-        width = (2 << bands).float() * self.size
-        cells = (points / width[:, None]).floor().long()
+        cells = (points / (2 * _edges(bands, self.size))[:, None]).floor().long()
         cells[:, 2] += bands << BAND_BIT
-        return (cells * cells.new_tensor(HASH)).sum(1)
+        return (cells * self.hash).sum(1)
 
     def compress(self, points: Tensor) -> Tensor:
         """``Fovea.compress``."""
@@ -59,6 +72,10 @@ class _Scale:
         away = points - self.eye
         r = (away.norm(dim=1, keepdim=True) / self.reach).clamp_min(1)
         return self.eye + away * ((1 + r.log()) / r)
+
+
+def _edges(bands: Tensor, size: float) -> Tensor:
+    return (1 << bands).float() * size
 
 
 @torch.inference_mode()
@@ -77,9 +94,7 @@ def build_hierarchy(
         return torch.from_numpy(values @ turn.T).to(device)
 
     points, fovea = turned(grid.centroids), grid.scale.fovea
-    eye = points.new_zeros(3) if fovea is None else turned(fovea.eye)
-    bands, reach = torch.from_numpy(grid.bands).to(device), math.inf if fovea is None else fovea.reach
-    scale = _Scale(grid.size, bands, eye, reach)
+    scale = _Scale.of(grid, points.new_zeros(3) if fovea is None else turned(fovea.eye))
     seen_from, upward = None if there is None else turned(there), None if up is None else turned(up.astype(np.float32))
     levels: list[Level] = []
     normals: Tensor = points
@@ -113,15 +128,19 @@ def nearest_neighbors(points: Tensor, scale: _Scale, k: int) -> tuple[Tensor, Te
     seams = _seams(points, scale)
     neighbors = torch.arange(len(points), device=points.device)[:, None].repeat(1, k)
     found = torch.ones(len(points), dtype=torch.int32, device=points.device)
-    for rows, sides in (((~seams.any(1)).nonzero()[:, 0], (0,)), (seams.any(1).nonzero()[:, 0], (0, -1, 1))):
+    beside_seam = seams.any(1)
+    alone, both = (~beside_seam).nonzero()[:, 0], beside_seam.nonzero()[:, 0]
+    work = [(rows, (0,)) for rows in alone.split(ROWS)] + [(rows, (0, -1, 1)) for rows in both.split(ROWS)]
+    for rows, sides in work:
         if len(rows) == 0:
             continue
-        first, last = _runs(points, scale, seams, rows, sides, keys)
-        most = int((last - first).max())
-        for some in torch.arange(len(rows), device=rows.device).split(max(CANDIDATES // (first.shape[1] * most), 1)):
-            ids, real = _nearest(points, rows[some], first[some], last[some], most, order, k)
-            neighbors[rows[some], : ids.shape[1]] = ids
-            found[rows[some]] = real
+        runs = _runs(points, scale, seams, rows, sides, keys)
+        most = int((runs[1] - runs[0]).max())
+        some = max(CANDIDATES // (runs[0].shape[1] * most), 1)
+        for part, first, last in zip(rows.split(some), runs[0].split(some), runs[1].split(some), strict=True):
+            ids, real = _nearest(points, part, first, last, most, order, k)
+            neighbors[part, : ids.shape[1]] = ids
+            found[part] = real
     return neighbors, found
 
 
@@ -141,12 +160,10 @@ def _runs(
 ) -> tuple[Tensor, Tensor]:
     """Where, among the sorted ``keys`` of voxels, those of the cells around some ``rows`` begin and end -> (M, 27 S)
     each, for the cells of their own band and, where ``sides`` name them, of the finer and of the coarser one."""
-    step = torch.arange(-1, 2, device=points.device)
-    beside = (torch.cartesian_prod(step, step, step) * step.new_tensor(HASH)).sum(1)
     begins, ends = [], []
     for side in sides:
         there = scale.bands[rows] + side
-        around = scale.keys(points[rows], there.clamp_min(0))[:, None] + beside
+        around = scale.keys(points[rows], there.clamp_min(0))[:, None] + scale.beside
         first, last = torch.searchsorted(keys, around), torch.searchsorted(keys, around, right=True)
         if side:
             last = torch.where(seams[rows, (side + 1) // 2, None], last, first)
@@ -180,7 +197,7 @@ def local_shape(points: Tensor, neighbors: Tensor, found: Tensor, size: float) -
     """``kernels.shape.local_shape``: (V, 3) normals of arbitrary sign, (V, 2) surface variation and linearity."""
     away = (points[neighbors] - points[:, None]).double() / size
     total, count = away.sum(1), found.double()[:, None, None]
-    scatter = away.transpose(1, 2) @ away - total[:, :, None] * total[:, None] / count
+    scatter = (away[..., None] * away[:, :, None]).sum(1) - total[:, :, None] * total[:, None] / count
     values, normals = _smallest_eigen(scatter)
     low, middle, high = values
     variation = torch.where(low + middle + high > 1e-9, low.clamp_min(0) / (low + middle + high), 0.0)
@@ -248,18 +265,22 @@ def _voxel_features(
     out[:, 7] = normals[:, 2] if rays is not None or up is not None else normals[:, 2].abs()
     if up is not None:
         height, upright = points @ up, normals @ up
+        low, high = _percentiles(height, (1, 99))
         out[:, 8] = 1
         out[:, 9] = upright.abs() if rays is None else upright
-        out[:, 10] = (height - _percentile(height, 1)).clamp(0, 4)
-        out[:, 11] = (_percentile(height, 99) - height).clamp(0, 4)
+        out[:, 10] = (height - low).clamp(0, 4)
+        out[:, 11] = (high - height).clamp(0, 4)
     return out
 
 
-def _percentile(values: Tensor, percent: int) -> Tensor:
+def _percentiles(values: Tensor, percents: tuple[int, ...]) -> list[Tensor]:
     """``np.percentile``; ``torch.quantile`` takes no more than 16 million values."""
-    at = (len(values) - 1) * percent / 100
-    low, high = (values.kthvalue(place + 1).values for place in (math.floor(at), math.ceil(at)))
-    return low + (high - low) * (at % 1)
+    ordered, found = values.sort().values, []
+    for percent in percents:
+        at = (len(values) - 1) * percent / 100
+        low, high = ordered[math.floor(at)], ordered[math.ceil(at)]
+        found.append(low + (high - low) * (at % 1))
+    return found
 
 
 def _halved(points: Tensor, scale: _Scale) -> tuple[Tensor, Tensor, Tensor, _Scale]:
@@ -271,7 +292,8 @@ def _halved(points: Tensor, scale: _Scale) -> tuple[Tensor, Tensor, Tensor, _Sca
     number = torch.empty_like(by_first)
     number[by_first] = torch.arange(len(keys), device=points.device)
     cell = number[cell]
-    total = torch.zeros(len(keys), 3, dtype=torch.float64, device=points.device).index_add_(0, cell, points.double())
-    coarse = (total / cell.bincount(minlength=len(keys))[:, None]).float()
+    one = torch.ones(len(points), 1, dtype=torch.float64, device=points.device)
+    sums = add_up(torch.cat([points.double(), one], 1), cell, len(keys))
+    coarse = (sums[:, :3] / sums[:, 3:]).float()
     offsets = (points - coarse[cell]) / scale.edges[:, None]
-    return cell, offsets, coarse, replace(scale, size=2 * scale.size, bands=scale.bands[first])
+    return cell, offsets, coarse, scale.coarser(scale.bands[first])

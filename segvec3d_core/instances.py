@@ -241,13 +241,12 @@ def alignment_input(
     radius = np.linalg.norm(place[:, :2], axis=1)
     geometry = np.concatenate([place, radius[:, None], turned, lightness[:, None]], 1)
     statistics = instance_statistics(size, None if grid.colors is None else rgb, starts, up is not None, edges)
-    device = features.device
     return InstanceInput(
-        features[torch.from_numpy(voxels).to(device)],
-        torch.from_numpy(geometry.astype(np.float32)).to(device),
-        torch.from_numpy(owner).to(device),
-        torch.from_numpy(statistics).to(device),
-        torch.from_numpy(rgb).to(device),
+        features[torch.from_numpy(voxels)],
+        torch.from_numpy(geometry.astype(np.float32)),
+        torch.from_numpy(owner),
+        torch.from_numpy(statistics),
+        torch.from_numpy(rgb),
     )
 
 

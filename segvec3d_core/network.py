@@ -21,6 +21,9 @@ from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
 from .threads import single_thread
 
+BOND_ROWS = 1 << 16
+"""Of so many voxels at once edges are judged where the fused kernel does not."""
+
 
 class PointwiseAttention(nn.Module):
     """Equations (1), (2) and (3): attention over each voxel's neighbours, added to what it already knew.
@@ -66,11 +69,19 @@ class PointwiseAttention(nn.Module):
         return f + self.mlp(f) if self.config.residual else self.mlp(f)
 
 
+def add_up(values: Tensor, owner: Tensor, count: int) -> Tensor:
+    """Sums of (M, C) values over the rows of each of ``count`` owners, (M,) int64 -> (count, C); on a GPU in a fixed
+    order, too, so that the same cloud gives the same answer."""
+    sums = values.new_zeros(count, values.shape[1])
+    if values.device.type == "cuda":
+        return sums.index_put_((owner,), values, accumulate=True)
+    return sums.index_add_(0, owner, values)
+
+
 def pool(f: Tensor, parents: Tensor, count: int) -> Tensor:
     """Mean of (V_l, C) features over the children of each of ``count`` parents -> (count, C)."""
-    total = f.new_zeros(count, f.shape[1]).index_add_(0, parents, f)
-    rows = f.new_zeros(count).index_add_(0, parents, f.new_ones(len(f)))
-    return total / rows[:, None]
+    total = add_up(f, parents, count)
+    return total / add_up(f.new_ones(len(f), 1), parents, count)
 
 
 def recomputed(level: Level, f: Tensor) -> Level:
@@ -114,8 +125,11 @@ class Bonds(nn.Module):
         if not torch.is_grad_enabled() and f.device.type == "cpu" and f.dtype == torch.float32:
             return fused_bonds(self, f, level)
         f = self.norm(f)
-        pose, out = self.pose.weight, self.out.weight[0]
-        return bonds_reference(self.own(f), self.other(f), level.edges, level.neighbors, pose, out) + self.out.bias
+        own, other, pose, out = self.own(f), self.other(f), self.pose.weight, self.out.weight[0]
+        rows = len(f) if torch.is_grad_enabled() else BOND_ROWS  # a hidden layer for every edge takes much memory
+        parts = zip(own.split(rows), level.edges.split(rows), level.neighbors.split(rows), strict=True)
+        logits = [bonds_reference(mine, other, edges, neighbors, pose, out) for mine, edges, neighbors in parts]
+        return torch.cat(logits) + self.out.bias
 
     def some(self, f: Tensor, level: Level, edges: Tensor) -> Tensor:
         """The same for (M,) edges alone, numbered row by row through (V, k) -> (M,) logits; for training."""

@@ -59,7 +59,7 @@ class SegVec3D:
     Use ``SegVec3D.load()``; one instance serves many clouds, from any thread, one cloud at a time.
 
     Attributes:
-        device: where the network runs.
+        device: where the graph is built and the network runs; what follows them runs on CPU.
         info: name and fingerprint of the weights, number of parameters, training record.
         threshold: default ``min_similarity`` of ``find`` and ``name``.
     """
@@ -77,8 +77,8 @@ class SegVec3D:
     ) -> None:
         self.device = _device(device)
         self.network = network.to(self.device).eval()
-        self.grouping = (grouping or _ungrouped(network.config)).to(self.device).eval()
-        self.alignment = alignment.to(self.device).eval()
+        self.grouping = (grouping or _ungrouped(network.config)).cpu().eval()
+        self.alignment = alignment.cpu().eval()
         self.clustering = clustering or ClusteringConfig()
         self.score = score or ScoreModel()
         self.threshold = threshold
@@ -224,9 +224,9 @@ class SegVec3D:
                 hierarchy = self._hierarchy(grid, viewpoint, up, clock)
             with clock("network"):
                 features, e, logits = self.network(hierarchy, clock)
-                bonds = self.network.bonds(features, hierarchy.levels[0]).float().cpu().numpy()
-                embeddings = e.float().cpu().numpy()
-                surface = logits.float().sigmoid().cpu().numpy()
+                bonds = self.network.bonds(features, hierarchy.levels[0]).cpu().numpy()
+                embeddings, surface = e.cpu().numpy(), logits.sigmoid().cpu().numpy()
+                features = features.cpu()
             neighbors = hierarchy.levels[0].neighbors.cpu().numpy()
         return EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
 
@@ -262,11 +262,11 @@ class SegVec3D:
                 vertical = vertical_of(segments, voxels.normals, embedded.up)
                 segments = describe_segments(segments, grid, vertical, config)
                 affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
-            with clock("alignment"), single_thread():  # a handful of rows on CPU; on a GPU it makes no difference
+            with clock("alignment"), single_thread():  # a handful of rows
                 v = np.zeros((0, self.alignment.config.width), np.float32)
                 if segments:
                     inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
-                    v = self.alignment.project_instances(inputs).float().cpu().numpy()
+                    v = self.alignment.project_instances(inputs).numpy()
             with clock("labels"):
                 labels, counts = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
                 return self._scene(embedded.cloud, labels, counts, segments, v, vertical, affinity, clock.seconds)
@@ -289,7 +289,7 @@ class SegVec3D:
                 objects, surfaces = cluster(e, surface, *graph, method, constants)
                 return find_segments(objects, surfaces, e, surface, *graph, grid, self.score), None
             superpoints = find_superpoints(voxels, grid, viewpoint, up)
-            with single_thread():  # a few hundred rows on CPU
+            with single_thread():  # a few hundred rows
                 found = group_superpoints(superpoints, self.grouping.judge(superpoints), e, surface, constants)
             segments = find_segments(
                 found.objects, found.surfaces, e, found.surface, *graph, grid, self.score, found.doubts
@@ -371,8 +371,7 @@ class SegVec3D:
         with torch.inference_mode():
             width = self.alignment.config.width
             v = np.array([o.embedding for o in scene.objects], np.float32).reshape(len(scene), width)
-            vectors, sentences = (torch.from_numpy(values).to(self.device) for values in (v, t))
-            return self.alignment.similarity(vectors, sentences).float().cpu().numpy()
+            return self.alignment.similarity(torch.from_numpy(v), torch.from_numpy(t)).numpy()
 
 
 def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
@@ -383,8 +382,9 @@ def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
 
 
 def _device(name: str | torch.device) -> torch.device:
+    """The device, a GPU by its number, for which GPU is the current one each thread tells for itself."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _device("cuda") if torch.cuda.is_available() and _computes() else torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -393,7 +393,16 @@ def _device(name: str | torch.device) -> torch.device:
         raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here")
-    return device
+    return torch.device("cuda", torch.cuda.current_device()) if str(device) == "cuda" else device
+
+
+def _computes() -> bool:
+    """Whether torch has kernels for the GPU that it sees."""
+    try:
+        return bool((torch.zeros(1, device="cuda") + 1).item())
+    except RuntimeError as error:
+        log.warning("the GPU is left alone, torch cannot compute on it: %s", error)
+        return False
 
 
 def _wanted(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.bool_] | None:

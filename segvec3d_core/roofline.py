@@ -79,7 +79,8 @@ def _fastest(work: Callable[[], object], device: torch.device) -> float:
 @torch.inference_mode()
 def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dict[str, Need]:
     """What each stage of ``SegVec3D.segment`` needs for a cloud, by the names of ``Scene.timings``; {} for a cloud
-    without usable points. Stages that are not here touch little more than a list of instances."""
+    without usable points. Stages that are not here touch little more than a list of instances; of a GPU only those are
+    here that run on it."""
     embedded = model.embed(cloud, config)
     voxels, grid = embedded.voxels, embedded.grid
     if voxels is None:
@@ -90,6 +91,11 @@ def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dic
     to_cluster = _size_of(
         voxels.neighbors, voxels.normals, voxels.features, voxels.embeddings, voxels.surface, voxels.bonds
     )
+    if model.device.type == "cuda":  # whose stages are not told apart
+        return {
+            "graph": _together(_graph_needs(hierarchy)),
+            "network": _together(_network_needs(model.network, hierarchy)),
+        }
     return {
         "voxels": Need(_size_of(cloud.points, cloud.colors) + of_grid),
         **_graph_needs(hierarchy),
@@ -97,6 +103,10 @@ def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dic
         "clustering": Need(to_cluster + _size_of(grid.centroids)),
         "labels": Need(_size_of(cloud.points, grid.inverse, scene.labels, voxels.neighbors, grid.centroids)),
     }
+
+
+def _together(needs: dict[str, Need]) -> Need:
+    return Need(sum(need.bytes for need in needs.values()), sum(need.operations for need in needs.values()))
 
 
 def _size_of(*arrays: Any) -> int:

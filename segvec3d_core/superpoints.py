@@ -48,7 +48,7 @@ class EmbeddedVoxels:
 
     Attributes:
         neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
-        features: (V, d_f) F, on the model's device; embeddings: (V, d_e) float32; surface: (V,) float32, probability;
+        features: (V, d_f) F, on CPU; embeddings: (V, d_e) float32; surface: (V,) float32, probability;
         bonds: (V, k) float32, logit of each edge to stay within an instance.
     """
 
@@ -196,7 +196,7 @@ class _Pieces:
         embedding, surface, logit, place, normal, facing, color, edge = np.split(
             means, voxels.embeddings.shape[1] + np.array([0, 1, 2, 5, 8, 11, 14]), axis=1
         )
-        mean_features, peak_features = mean_and_largest(voxels.features.float().cpu().numpy(), of_voxel, count)
+        mean_features, peak_features = mean_and_largest(voxels.features.numpy(), of_voxel, count)
         axes = np.sqrt(np.clip(np.linalg.eigvalsh(spread), 1e-8, None)).astype(np.float32)
         floor, ceiling = np.percentile(points[:, 2], [1, 99])
         distance = np.zeros(count) if seen_from is None else np.linalg.norm(place - turn @ seen_from, axis=1)

@@ -63,10 +63,9 @@ def classify(
     whole = Segment("object", np.arange(len(grid)), 1.0, np.zeros(4), len(points))
     described = describe_segments([whole], grid, embedded.up, config)
     x = alignment_input(described, voxels.features, grid, voxels.normals, embedded.up)
-    t = torch.from_numpy(classes).to(model.device)
-    best = torch.zeros(len(classes), device=model.device)
+    t, best = torch.from_numpy(classes), torch.zeros(len(classes))
     for size in SIZES:
         x.statistics[:, [0, 1, 2, 6]] += float(np.log(size / NOMINAL))
         best = torch.maximum(best, model.alignment.similarity(model.alignment.project_instances(x), t)[0])
         x.statistics[:, [0, 1, 2, 6]] -= float(np.log(size / NOMINAL))
-    return best.float().cpu().numpy()
+    return best.numpy()

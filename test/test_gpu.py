@@ -105,12 +105,14 @@ def agree(one: Scene, other: Scene) -> None:
     """What is promised of a GPU: the same instances but for a few points, in the same places."""
     assert adjusted_rand_score(one.labels, other.labels) > 0.99
     assert len(one) == len(other)
-    for a, b in zip(one.objects, other.objects, strict=True):
-        assert np.allclose(a.box.center, b.box.center, atol=0.01)
-        assert a.embedding @ b.embedding > 0.99
+    for thing in one.objects:
+        same = min(other.objects, key=lambda o: float(np.linalg.norm(o.box.center - thing.box.center)))
+        assert np.allclose(thing.box.center, same.box.center, atol=0.01)
+        assert thing.embedding @ same.embedding > 0.99
 
 
 @on_gpu
+@pytest.mark.usefixtures("float32")
 def test_a_gpu_parts_a_frame_as_the_cpu_does():
     cpu, gpu = SegVec3D.load(device="cpu"), SegVec3D.load(device="cuda")
     for seed in range(3):
@@ -133,9 +135,11 @@ def held_to_the_reference(device: str) -> None:
 
     for count, heads, k in ((0, 1, 16), (1, 1, 1), (33, 2, 11), (100, 4, 16)):
         given = attention_inputs(count, heads, k, device)
-        for a, b in zip(attention_triton.forward(*given), attention.reference(*given), strict=True):
+        wide: Any = [value.cpu().double() for value in given[:-1]]
+        exact = attention.reference(*wide, neighbors=given[-1].cpu())
+        for a, b in zip(attention_triton.forward(*given), exact, strict=True):
             assert a.shape == b.shape
-            assert torch.allclose(a, b, atol=1e-4)
+            assert torch.allclose(a.cpu().double(), b, atol=1e-4)
 
 
 @with_triton
@@ -148,13 +152,22 @@ def test_the_triton_kernel_says_what_the_reference_says():
 
 
 @on_gpu
+def test_a_gpu_says_the_same_twice():
+    model, cloud = SegVec3D.load(device="cuda"), a_cloud(0)
+    one, other = model.embed(cloud).voxels, model.embed(cloud).voxels
+    assert one is not None
+    assert other is not None
+    assert torch.equal(one.features, other.features)
+
+
+@on_gpu
 @with_triton
 def test_the_triton_kernel_says_on_a_gpu_what_the_reference_says():
     held_to_the_reference("cuda")
 
 
 @with_triton
-@pytest.mark.parametrize("capability", [75, 80, 86, 90])
+@pytest.mark.parametrize("capability", [75, 80, 86, 87, 89, 90, 120])
 def test_the_triton_kernel_compiles_for_a_gpu_without_one(capability):
     from triton import compile as compiled
     from triton.backends.compiler import GPUTarget

@@ -304,10 +304,10 @@ def on_gpu(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors:
             from .attention_triton import forward
 
             return forward(q, k, v, u, edges, neighbors)
-        except torch.OutOfMemoryError:
-            raise
+        except (torch.OutOfMemoryError, getattr(torch, "AcceleratorError", torch.OutOfMemoryError)):
+            raise  # the GPU has failed, not the compiler
         except Exception as error:  # whatever keeps a compiler from compiling: the answer needs no Triton
-            _triton_serves = False
+            _triton_serves = "out of memory" in str(error)
             log.warning(
                 "attention runs in plain torch, because Triton does not serve: %s: %s", type(error).__name__, error
             )

@@ -2,7 +2,7 @@
 
 One program takes a block of voxels and a head. It goes through their neighbours once, with a running maximum (Milakov
 and Gimelshein 2018), so that neither scores nor what is gathered ever goes through memory. ``attention.reference`` says
-the same in plain torch. Triton compiles at the first call, for which it needs a C compiler on the machine.
+the same in plain torch. Triton compiles at the first call, for which it needs a C compiler and Python's headers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BLOCK = 32
 """Voxels of a program."""
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count"])  # else some clouds would wait for a variant of their own
 def _attend(  # type: ignore[no-untyped-def]
     q, k, v, u, edges, neighbors, out, rel, count, heads, many,
     D: tl.constexpr, E: tl.constexpr, LANES: tl.constexpr, BLOCK: tl.constexpr,
@@ -56,5 +56,6 @@ def forward(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors
         given = [t.contiguous() for t in (q, k, v, u, edges, neighbors)]
         grid = (triton.cdiv(count, BLOCK), heads)
         lanes = triton.next_power_of_2(poses)
-        _attend[grid](*given, out, rel, count, heads, neighbors.shape[1], width, poses, lanes, BLOCK)
+        with torch.cuda.device_of(q):  # Triton launches on the current GPU
+            _attend[grid](*given, out, rel, count, heads, neighbors.shape[1], width, poses, lanes, BLOCK)
     return out, rel
