@@ -78,7 +78,7 @@ def _refuse_others(args: argparse.Namespace) -> None:
     """Raise ValueError where an argument of ``eval`` says something of another evaluation than the one asked for."""
     asked, own = EVALUATIONS[args.run]
     for name in sorted({name for _, names in EVALUATIONS.values() for name in names}.difference(own)):
-        if getattr(args, name) != args.defaults(name):
+        if getattr(args, name) != args.defaults[name]:
             told = "PATH" if name == "path" else f"--{name.replace('_', '-')}"
             raise ValueError(f"{told}: {asked} takes none")
 
@@ -262,7 +262,8 @@ def _eval(commands: Any) -> None:
     _add_language(parser)
     _add_json(parser)
     _add_model(parser)
-    parser.set_defaults(defaults=parser.get_default)
+    names = [name for _, own in EVALUATIONS.values() for name in own]
+    parser.set_defaults(defaults={name: parser.get_default(name) for name in names})
 
 
 def _train(commands: Any) -> None:
