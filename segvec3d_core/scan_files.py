@@ -23,7 +23,8 @@ _PLY_TYPES = {
     "double": "f8", "float64": "f8",
 }  # fmt: skip
 _PCD_TYPES = {("F", 4), ("F", 8), *((kind, size) for kind in "IU" for size in (1, 2, 4, 8))}
-_CHANNELS = ("red", "green", "blue")
+_CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+"""Names that writers of PLY give to colours; the first are the format's own."""
 _MAX_HEADER = 1 << 20  # bytes; a header beyond this is not one
 
 
@@ -93,9 +94,10 @@ def read_ply(path: Path) -> Scan:
         table = _byte_table(path, start, vertex.count, kinds)
     points = np.stack([table[axis] for axis in "xyz"], 1)
     colors = None
-    if set(_CHANNELS) <= set(names):
-        kind = next(words[0] for words in vertex.properties if words[-1] == "red")
-        colors = _bytes_of(np.stack([table[name] for name in _CHANNELS], 1).astype(np.float64), _PLY_TYPES[kind])
+    channels = next((some for some in _CHANNELS if set(some) <= set(names)), None)
+    if channels is not None:
+        kind = next(words[0] for words in vertex.properties if words[-1] == channels[0])
+        colors = _bytes_of(np.stack([table[name] for name in channels], 1).astype(np.float64), _PLY_TYPES[kind])
     return Scan(points, colors, vertex.count)
 
 

@@ -86,6 +86,13 @@ def test_vertices_with_lists_and_lists_that_are_cut_off_are_refused(tmp_path: Pa
         read_cloud(ply(tmp_path / "b.ply", "binary_little_endian", "float x, float y, float z", body, before=before))
 
 
+@pytest.mark.parametrize("names", ["red green blue", "r g b", "diffuse_red diffuse_green diffuse_blue"])
+def test_the_colours_of_a_ply_have_several_names(tmp_path: Path, names: str) -> None:
+    kinds = ", ".join(["float x, float y, float z", *(f"uchar {name}" for name in names.split())])
+    path = ply(tmp_path / "c.ply", "ascii", kinds, b"1 2 3 9 8 7\n4 5 6 9 8 7\n7 8 9 9 8 7\n")
+    np.testing.assert_array_equal(read_cloud(path).colors, [[9, 8, 7]] * 3)
+
+
 def test_a_ply_with_one_channel_has_no_colour(tmp_path: Path) -> None:
     path = ply(tmp_path / "c.ply", "ascii", "float x, float y, float z, uchar red", b"1 2 3 9\n4 5 6 9\n7 8 9 9\n")
     assert read_cloud(path).colors is None
