@@ -415,7 +415,7 @@ def _joined(words: str, more: str) -> str:
         return f"{words} {w.WITH.sub('with ', more)}"
     more = w.ONE.sub("", _bare(w.IS.sub("", more)))
     if _generic(words) or not more:
-        return more or words
+        return _attribute(more) or words
     return f"{more} {words}" if more in w.QUALITIES else f"{words} that is {more}"
 
 

@@ -266,6 +266,7 @@ def test_what_follows_an_anchor_belongs_to_it_and_what_follows_and_or_a_table_to
         ("the mug without a handle but with a lid", "'mug with a lid', not 'mug with a handle'"),
         ("the mug that is not red but blue", "'blue mug', not 'red thing'"),
         ("not the red mug but the blue one", "'blue thing', not 'red mug'"),
+        ("something that is not red but blue", "'blue thing', not 'red thing'"),
         (
             "all boxes but the two biggest",
             "'boxes', not ('boxes', biggest of these), not ('boxes', number 2 of the biggest of these)",
