@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from .query import Query, Superlative, Thing
+from .asked import Query, Superlative, Thing
 from .relations import DIRECTED, MEASURES, SPREAD, Layout, View, between, precedence
 from .types import Scene
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segvec3d_core import words
+from segvec3d_core.asked import Thing
 from segvec3d_core.matching import phrases
-from segvec3d_core.query import Thing, interpret
+from segvec3d_core.query import interpret
 from segvec3d_core.relations import MEASURES, RELATIONS
 
 
