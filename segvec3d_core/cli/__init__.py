@@ -19,9 +19,11 @@ from segvec3d_core.config import ClusteringMethod
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
 folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two."""
 
-_OF_LABELS = "path limit model_only spread reliability worst output"
 EVALUATIONS = {
-    ("compare", "evaluate"): ("an evaluation of labelled data", _OF_LABELS.split()),
+    ("compare", "evaluate"): (
+        "an evaluation of labelled data",
+        ["path", "limit", "model_only", "spread", "reliability", "worst", "output"],
+    ),
     ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
     ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),
     ("held_out", "evaluate"): ("--held-out", ["limit"]),

@@ -1,7 +1,7 @@
-"""Fused CPU kernels (numba) with a plain reference beside each.
+"""Fused kernels, in numba for CPU and in Triton for GPUs, with a plain reference beside each.
 
-They share their work over OpenMP's threads where the system has GNU OpenMP, else over numba's portable pool, which
-must not be entered from two threads at once: callers hold ``KERNEL_LOCK`` around a run of kernels, as
+Those of numba share their work over OpenMP's threads where the system has GNU OpenMP, else over numba's portable pool,
+which must not be entered from two threads at once: callers hold ``KERNEL_LOCK`` around a run of kernels, as
 ``SegVec3D.segment`` does. A process that is forked from one with OpenMP's threads ends at its first kernel:
 multiprocessing should spawn, or ``NUMBA_THREADING_LAYER=workqueue`` choose the portable pool.
 """

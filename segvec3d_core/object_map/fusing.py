@@ -12,6 +12,7 @@ from numba import njit
 _BITS = 21
 _HALF = 1 << (_BITS - 1)
 _MASK = (1 << _BITS) - 1
+# Of all three coordinates at once: the bits of each that are left when it is halved, and half of where it counts from.
 _HALVED = (_MASK >> 1) << (2 * _BITS) | (_MASK >> 1) << _BITS | _MASK >> 1
 _QUARTER = (_HALF >> 1) << (2 * _BITS) | (_HALF >> 1) << _BITS | _HALF >> 1
 
