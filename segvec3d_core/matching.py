@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .asked import Query, Superlative, Thing
 from .relations import DIRECTED, MEASURES, SPREAD, Layout, View, between, precedence
 from .types import Scene
+from .words import NO_SURFACE
 
 Values = NDArray[np.float64]
 
@@ -115,10 +116,10 @@ class _Matcher:
 
     def fit(self, thing: Thing, count: int | None = 1) -> tuple[Values, Values]:
         """(K,) similarity of every object with the thing, and (K,) by which they rank."""
-        if thing.phrase:
-            fit = np.max([self._columns[words] for words in (thing.phrase, *thing.alternatives)], axis=0)
-        else:
-            fit = np.array([float(o.kind == "object") for o in self._scene.objects])
+        names = (thing.phrase, *thing.alternatives) if thing.phrase else ()
+        fit = np.max([self._columns[words] for words in names], axis=0) if names else np.ones(len(self._scene))
+        if all(map(NO_SURFACE.fullmatch, names)):
+            fit = fit * np.array([o.kind == "object" for o in self._scene.objects], bool)
         for text in thing.without:
             fit = fit * (1 - self._belief(self._columns[text]))
         for other in thing.excluded:
@@ -152,8 +153,11 @@ class _Matcher:
 
     def _excluded(self, other: Thing) -> Values:
         """(K,) 0 to 1, how surely each object is one that is not meant: of an order, "all but the biggest", there is
-        one for sure."""
-        return self._certainty(other)[1] if other.superlative is None else self._weights(other)
+        one for sure, unless it is told by what is not there."""
+        fit, certainty = self._certainty(other)
+        if other.superlative is None:
+            return certainty
+        return self._weights(other) if fit.any() else np.zeros(len(fit))
 
     def _certainty(self, thing: Thing) -> tuple[Values, Values]:
         """(K,) how far each object fits, and (K,) the probability that it is the thing."""

@@ -86,10 +86,14 @@ class Quiz:
     Args:
         things: the true objects; truth: a scene of these objects, in the same order, then surfaces.
         nouns: names of things that may be asked for though absent; rng: draws the words.
+        surfaces: what the surfaces in view may be called, a desk of which the top alone is seen: such are not absent.
     """
 
-    def __init__(self, things: Sequence[Known], truth: Scene, nouns: Sequence[str], rng: Generator) -> None:
-        self.things, self.truth, self.nouns, self.rng = things, truth, nouns, rng
+    def __init__(
+        self, things: Sequence[Known], truth: Scene, nouns: Sequence[str], rng: Generator,
+        surfaces: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.things, self.truth, self.nouns, self.rng, self.surfaces = things, truth, nouns, rng, surfaces
         self.seen = [k for k, thing in enumerate(things) if thing.pixels >= PIXELS]
 
     def questions(self) -> list[Question]:
@@ -197,11 +201,12 @@ class Quiz:
         present = {noun for thing in self.things for noun in (thing.name, *thing.synonyms, *thing.wider)}
         for thing in (self.things[k] for k in self.seen):
             noun = self._pick(self.nouns)
-            if noun not in present:
+            if noun not in present | self.surfaces:
                 yield Question("absent category", f"the {noun}", frozenset())
             color = self._pick(colors)
             named = self._which(thing.name)
-            if not any(alike(color, c) for k in named for c in self.things[k].colors):
+            worn = {c for k in named for c in self.things[k].colors}
+            if thing.name not in self.surfaces and not any(alike(color, c) for c in worn):
                 yield Question("absent attribute", f"the {color} {thing.name}", frozenset())
 
 

@@ -277,7 +277,8 @@ def _in(layout: Layout, word: str) -> Table:
     """Within the other's footprint and height, and starting below its rim."""
     low, high = layout.low_high(word)
     below_rim = _ramp(high[None] - low[:, None], 0.0, 0.015) * (low[:, None] > low - 0.02)
-    smaller = np.prod(layout.edges[:, None] / layout.edges, axis=2) < 1
+    volume = layout.edges.prod(1)
+    smaller = volume[:, None] < volume
     return below_rim * _ramp(layout.overlap(), 0.4, 0.7) * smaller
 
 

@@ -31,6 +31,8 @@ GENERIC = (
     "thing", "things", "object", "objects", "item", "items", "one", "ones", "something", "anything", "everything",
     "stuff", "something else", "anything else", "everything else",
 )  # fmt: skip
+NO_SURFACE = re.compile(r"(?:.* )?(?:things?|objects?|items?)(?: (?:that|which|made|with|without) .*)?")
+"""Words for an object and for nothing that objects stand on: nobody calls a wall "the beige thing"."""
 ALL = ("everything", "stuff")
 PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")
 """Plurals without a final s."""

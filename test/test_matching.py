@@ -108,6 +108,9 @@ def test_a_sentence_means_the_thing_that_stands_so(text, expected):
         ("the banana or the bowl", {"bowl"}),
         ("all boxes except the biggest one", {"small box", "tall box"}),
         ("all boxes but the two tallest", {"small box"}),
+        ("all boxes but the one nearest to the blue mug", {"big box", "tall box"}),
+        ("all boxes but the one nearest to the banana", {"big box", "small box", "tall box"}),
+        ("all boxes but the fourth biggest", {"big box", "small box", "tall box"}),
         ("boxes or bowls right of the bottle", {"small box", "tall box", "bowl"}),
         ("the two biggest boxes", {"big box", "tall box"}),
         ("all boxes", {"big box", "small box", "tall box"}),
@@ -129,6 +132,16 @@ def test_a_sentence_for_many_means_them_all(text, expected):
 )  # fmt: skip
 def test_what_is_not_so_is_not_found(text):
     assert ask(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("the wide thing", False), ("the wide object that is white", False), ("the thing", False), ("the wide one", False),
+     ("the table", True), ("something wide", True), ("the wide mug or the table", True)],
+)  # fmt: skip
+def test_a_thing_is_no_surface(text, fits):
+    found = answer(interpret(text), scene(), lambda texts: np.full((len(NAMES), len(texts)), 0.9, np.float32), 0.5)
+    assert bool(found.similarity[NAMES.index("table")]) == fits
 
 
 @pytest.mark.parametrize("text", ["the box left of the laptop", "the leftmost box", "the box behind the bowl"])
@@ -250,6 +263,12 @@ def test_things_hang_on_a_wall_and_stand_beside_it():
 def test_under_a_desk_there_is_room_and_in_a_low_box_there_is_none(height, under):
     where = boxes(((0, 0, height / 2), (0.5, 0.4, height)), ((0, 0, 0.05), (0.06, 0.06, 0.1)))
     assert Layout(where).degree("under")[1, 0] == pytest.approx(under)
+
+
+def test_a_thing_without_height_is_in_the_box_that_holds_it():
+    where = boxes(((0, 0, 0.05), (0.3, 0.2, 0.1)), ((0, 0, 0.02), (0.1, 0.1, 0.0)), ((0, 0, 0.02), (0.1, 0.1, 0.0)))
+    with np.errstate(all="raise"):
+        assert Layout(where).degree("in")[1:, 0].tolist() == [1, 1]
 
 
 def test_leftmost_is_what_is_farthest_left_in_the_picture():

@@ -32,8 +32,8 @@ TRUTH = Scene(
 )  # fmt: skip
 
 
-def questions() -> dict[tuple[str, str], frozenset[int]]:
-    quiz = Quiz(THINGS, TRUTH, ["banana", "mug"], np.random.default_rng(0))
+def questions(surfaces: frozenset[str] = frozenset()) -> dict[tuple[str, str], frozenset[int]]:
+    quiz = Quiz(THINGS, TRUTH, ["banana", "mug"], np.random.default_rng(0), surfaces)
     return {(q.kind, q.text): q.right for q in quiz.questions()}
 
 
@@ -73,6 +73,13 @@ def test_what_is_asked_as_absent_is_absent():
             _, color, noun = text.split()
             assert not any(known.is_a(noun) and alike(color, known.color) for known in THINGS)
     assert ("absent category", "the mug") not in asked
+
+
+def test_what_a_surface_is_called_is_not_asked_as_absent():
+    assert ("absent category", "the banana") not in questions(frozenset({"banana"}))
+    looks = {text for kind, text in questions(frozenset({"mug"})) if kind == "absent attribute"}
+    assert looks
+    assert not any(text.endswith("mug") for text in looks)
 
 
 def test_an_instance_hits_a_thing_from_half_overlap_on():

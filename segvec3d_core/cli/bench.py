@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, peak_memory, progress
@@ -80,6 +81,7 @@ def _row(
     floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
     floor = {stage: 1e3 * float(np.mean([f[stage] for f in floors if f])) for stage in next(filter(None, floors), {})}
     memory = peak_memory()  # before the baseline takes its own
+    gpu_memory = torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else None
     baseline = _measure(PlaneDbscan(), clouds, args.runs, config)[1]
     if args.json != "-":
         print(f"{name}: {len(clouds)} clouds, {args.runs} runs, {points}")
@@ -92,12 +94,14 @@ def _row(
         for question, timing in questions.items():
             print(f"{question:24} {timing.p50:8.1f} {timing.p95:8.1f}")
         print(f"SegVec3D takes {total.p50 / baseline.p50:.2f} times as long (p50)")
-        print(f"peak memory of the process so far: {memory / 2**20:.0f} MiB", flush=True)
+        on_gpu = "" if gpu_memory is None else f", of the GPU's {gpu_memory / 2**20:.0f} MiB"
+        print(f"peak memory of the process so far: {memory / 2**20:.0f} MiB{on_gpu}", flush=True)
     return {
         "name": name, "clouds": len(clouds), "points": [len(cloud) for cloud in clouds],
         "stages": {stage: dataclasses.asdict(timing) for stage, timing in stages.items()},
         "floor": floor, "questions": {question: dataclasses.asdict(timing) for question, timing in questions.items()},
         "total": dataclasses.asdict(total), BASELINE: dataclasses.asdict(baseline), "peak_memory": memory,
+        "peak_gpu_memory": gpu_memory,
     }  # fmt: skip
 
 

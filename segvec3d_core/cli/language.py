@@ -16,7 +16,7 @@ import numpy as np
 
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
 from segvec3d_core.cli.gallery import Gallery
-from segvec3d_core.cli.simulated import first_edition, known_things, nouns, table_frame
+from segvec3d_core.cli.simulated import first_edition, known_things, nouns, surface_names, table_frame
 from segvec3d_core.datasets.modelnet import modelnet
 from segvec3d_core.datasets.scanobjectnn import scanobjectnn
 from segvec3d_core.io import write_json
@@ -48,9 +48,10 @@ def _evaluate(args: Namespace) -> int:
     gallery = Gallery()
     for index in progress(range(count), "scenes"):
         rng = np.random.default_rng([881, index])
-        cloud, things, truth = known_things(table_frame(rng))
+        frame = table_frame(rng)
+        cloud, things, truth = known_things(frame)
         names |= {thing.name for thing in things}
-        questions = Quiz(things, truth, nouns(), rng).questions()
+        questions = Quiz(things, truth, nouns(), rng, surface_names(frame)).questions()
         scene = model.segment(cloud, config)
         answers = ask(model.find, scene, things, questions)
         outcomes += answers

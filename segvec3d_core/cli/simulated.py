@@ -102,6 +102,15 @@ def known_things(frame: SimulatedFrame) -> tuple[PointCloud, list[Known], Scene]
     return cloud, things, truth
 
 
+def surface_names(frame: SimulatedFrame) -> frozenset[str]:
+    """What a person might call the surfaces in view, as a table of which the top alone is seen."""
+    from segvec3d_core.simulate import NOUNS
+
+    pixels = np.bincount(frame.instance[frame.instance >= 0], minlength=len(frame.entities))
+    infos = [e.info for k, e in enumerate(frame.entities) if e.kind == "surface" and pixels[k] >= LEAST_PIXELS]
+    return frozenset(word for i in infos for word in (i.category, *i.synonyms, *NOUNS[i.category].hypernyms))
+
+
 def _known(entity: Entity, pixels: int, mask: np.ndarray) -> Known:
     from segvec3d_core.simulate import NOUNS
 
