@@ -18,7 +18,7 @@ from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows, mean_by_cell
 from .kernels.labels import point_labels
 from .superpoints import EmbeddedVoxels
-from .types import Box, Kind, SceneObject
+from .types import PICTURE_UP, Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
 SCORE_FEATURES = (
@@ -30,6 +30,8 @@ STRAY = 0.2
 """A voxel with this share of the points that its object's voxels hold on average, weighed by points, may be stray."""
 STRAY_POINTS = 0.1
 """No more of an object's points are taken for stray."""
+FACING_UP = 0.35
+"""Cosine to the picture's up from which a surface carries things rather than stands behind them."""
 DESCRIBED_VOXELS = 128
 """A larger instance is described by so many of its voxels, evenly picked: what it is does not hang on the rest."""
 
@@ -151,15 +153,27 @@ def find_segments(
 
 
 def vertical_of(
-    segments: list[Segment], normals: NDArray[np.float32], up: NDArray[np.float32] | None
+    segments: list[Segment], normals: NDArray[np.float32], up: NDArray[np.float32] | None, optical: bool
 ) -> NDArray[np.float32] | None:
-    """Direction in which boxes stand: ``up`` where known, else the normal of the largest surface, else None."""
+    """Direction in which boxes stand: ``up`` where known, else the normal of the largest surface, else None.
+
+    Args:
+        optical: whether the cloud lies in a camera's optical frame. As cameras are held upright, the largest surface
+            that faces up in the picture is then preferred to the wall behind it.
+    """
     if up is not None:
         return up
     surfaces = [s for s in segments if s.kind == "surface"]
-    if not surfaces:
-        return None
-    values = normals[surfaces[0].voxels].T.astype(np.float64, order="C")
+    for surface in surfaces if optical else ():
+        direction = _normal(surface, normals)
+        if direction @ PICTURE_UP >= FACING_UP:
+            return direction
+    return _normal(surfaces[0], normals) if surfaces else None
+
+
+def _normal(surface: Segment, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(3,) unit normal of a surface, to the side from which it is seen."""
+    values = normals[surface.voxels].T.astype(np.float64, order="C")
     direction = np.linalg.eigh(values @ values.T)[1][:, 2]
     direction *= np.sign(direction @ values.sum(1)) or 1.0
     return direction.astype(np.float32)

@@ -30,7 +30,7 @@ from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
-from .types import Match, Matches, PointCloud, Scene
+from .types import PICTURE_UP, Match, Matches, PointCloud, Scene
 from .voxels import VoxelGrid, usable, voxels_of
 
 log = logging.getLogger(__name__)
@@ -198,8 +198,15 @@ class SegVec3D:
         """The first half of ``segment``, up to the embeddings: voxelise, connect, attend, embed."""
         config = config or SegmentationConfig()
         clock = Clock()
+        up = cloud.up
+        if up is None and cloud.viewpoint is None:
+            up = np.array([0, 0, 1], np.float32)
+            if cloud.lies_ahead:
+                log.warning(
+                    "cloud: taken for a scan whose z is up, but it looks like one in a camera's own frame: tell its "
+                    "viewpoint, 0 0 0, or its up"
+                )
         with KERNEL_LOCK, torch.inference_mode():
-            up = cloud.up if cloud.up is not None or cloud.viewpoint is not None else np.array([0, 0, 1], np.float32)
             with clock("voxels"):
                 grid = voxels_of(cloud.points, cloud.colors, cloud.viewpoint, config, _wanted(cloud, config))
             if len(grid) == 0:
@@ -259,7 +266,7 @@ class SegVec3D:
                 viewpoint = embedded.cloud.viewpoint
                 segments, ties = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
             with clock("boxes"):
-                vertical = vertical_of(segments, voxels.normals, embedded.up)
+                vertical = vertical_of(segments, voxels.normals, embedded.up, embedded.cloud.is_optical)
                 segments = describe_segments(segments, grid, vertical, config)
                 affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
             with clock("alignment"), single_thread():  # a handful of rows
@@ -303,9 +310,10 @@ class SegVec3D:
         seconds: dict[str, float],
     ) -> Scene:  # fmt: skip
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
-        if vertical is None and cloud.camera is not None:  # cameras are held upright
-            vertical = np.array([0, -1, 0], np.float32)
-        axes = None if cloud.camera is None else np.eye(3, dtype=np.float32)
+        optical = cloud.is_optical
+        if vertical is None and optical:  # cameras are held upright
+            vertical = PICTURE_UP
+        axes = np.eye(3, dtype=np.float32) if optical else None
         return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes, affinity)
 
     # Section 4.3: instances meet language -------------------------------------------------------------------------

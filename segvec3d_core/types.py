@@ -78,6 +78,12 @@ class Camera:
         return np.stack([points[:, 0] / z * self.fx + self.cx, points[:, 1] / z * self.fy + self.cy], 1)
 
 
+PICTURE_UP: Float32 = np.array([0, -1, 0], np.float32)
+"""Up in the optical frame of a camera that is held upright."""
+WIDEST = 1.8
+"""Tangent of the widest angle that a depth camera sees beside its axis."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PointCloud:
     """Points of one frame or scan. NaN rows are allowed and mean "nothing seen here".
@@ -121,6 +127,22 @@ class PointCloud:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def is_optical(self) -> bool:
+        """Whether it lies in the optical frame of what saw it: it has a camera, or its viewpoint is the origin, before
+        which it lies."""
+        if self.camera is not None or self.viewpoint is None or self.viewpoint.any():
+            return self.camera is not None
+        return self.lies_ahead
+
+    @property
+    def lies_ahead(self) -> bool:
+        """Whether nearly all of it lies within some 60 degrees of z, as seen from the origin by a camera."""
+        some = self.points[:: max(1, len(self) // 20_000)]
+        x, y, z = some[np.isfinite(some).all(1)].T
+        ahead = (z > 0) & (np.maximum(np.abs(x), np.abs(y)) < WIDEST * z)
+        return bool(len(z) and ahead.mean() >= 0.99)
 
     @classmethod
     def from_depth(

@@ -30,6 +30,9 @@ LOADING = "is loading its model"
 UPRIGHT = 0.5
 """Cosine of the steepest slope, 60 degrees, on which a frame of reference may stand."""
 
+OLD = 5.0
+"""Seconds since the latest cloud's result from which an answer says so."""
+
 POLL = 0.02
 """Seconds between two looks for a fresher cloud or transform."""
 
@@ -53,6 +56,15 @@ class Source(Protocol):
     @property
     def result(self) -> Result | None:
         """The latest cloud's result, None before the first."""
+        ...
+
+    @property
+    def age(self) -> float:
+        """Seconds since the latest result came."""
+        ...
+
+    def known(self) -> Result:
+        """What the map holds, without any cloud, too. Raises ValueError where there is no map."""
         ...
 
     def find(
@@ -116,7 +128,8 @@ class Finder:
         T = await self._lookup(request.target_frame, result, patience) if request.target_frame else None
         response.matches = [object_match(match, result, T, response.header, request.return_clouds) for match in matches]
         response.status = FindObject.Response.SUCCESS
-        response.message = f"found {len(matches)} of {len(result.scene)} instances{_remembered(matches, result)}"
+        found = f"found {len(matches)} of {len(result.scene)} instances"
+        response.message = f"{found}{_remembered(matches, result)}{self._how_old()}"
 
     def _require_active(self) -> None:
         if not self.source.active:
@@ -140,9 +153,28 @@ class Finder:
                 return result
             left = deadline - time.monotonic()
             if left <= 0:
+                if result is None and not not_before and (known := self._loaded()) is not None:
+                    return known
                 raise Refusal(FindObject.Response.NO_DATA, self._no_data(result, not_before))
             await self._pause(min(POLL, left))
             self._require_active()
+
+    def _loaded(self) -> Result | None:
+        """What a map remembers that was loaded, before any cloud has come."""
+        try:
+            known = self.source.known()
+        except ValueError:
+            return None
+        return known if len(known.scene) else None
+
+    def _how_old(self) -> str:
+        """That clouds have not come for a while, and why."""
+        age = self.source.age
+        if self.source.result is not None and age <= OLD:
+            return ""
+        told = "no cloud yet" if self.source.result is None else f"the latest cloud was {age:.0f} s ago"
+        problem = self.source.why_no_data()
+        return f"; {told}{': ' + problem if problem else ''}"
 
     def _no_data(self, result: Result | None, not_before: int) -> str:
         problem = self.source.why_no_data()
@@ -231,7 +263,8 @@ def _remembered(matches: Matches, result: Result) -> str:
     if not unseen:
         return ""
     age = max((result.stamp - track.last_seen) / 1e9 for track in unseen)
-    return f"; {len(unseen)} remembered, not seen for up to {age:.1f} s"
+    since = f", not seen for up to {age:.1f} s" if age >= 0 else ""  # a loaded map tells of another day
+    return f"; {len(unseen)} remembered{since}"
 
 
 def _moved(thing: SceneObject, T: NDArray[np.float64]) -> SceneObject:

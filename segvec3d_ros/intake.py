@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ CLOUD_TYPE = "sensor_msgs/msg/PointCloud2"
 
 UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"
 """What the middleware says as long as it knows a publisher but not its node."""
+
+PATIENCE = 3.0
+"""Seconds without a cloud before it is told why."""
 
 DEPTH_IMAGE_HINT = "; for depth images run depth_image_proc's point_cloud_xyzrgb_node and pass its cloud"
 
@@ -38,12 +42,14 @@ class Intake:
         self._on_cloud = on_cloud
         self._subscription: Subscription[PointCloud2] | None = None
         self._warned: set[str] = set()
+        self._opened = self._heard = 0.0  # monotonic seconds
         self._side = SideNode(owner, "intake")
 
     def open(self) -> None:
         """Subscribe. rclpy's own event handler notes incompatible publishers in the log; ``problem`` names them."""
         self._warned.clear()
-        self._subscription = self._side.node.create_subscription(PointCloud2, self.topic, self._on_cloud, self._qos)
+        self._opened = time.monotonic()
+        self._subscription = self._side.node.create_subscription(PointCloud2, self.topic, self._take, self._qos)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -51,13 +57,18 @@ class Intake:
             self._side.node.destroy_subscription(self._subscription)
             self._subscription = None
 
+    def _take(self, message: PointCloud2) -> None:
+        self._heard = time.monotonic()
+        self._on_cloud(message)
+
     def destroy(self) -> None:
         """Unsubscribe and end the thread."""
         self.close()
         self._side.destroy()
 
     def problem(self) -> str:
-        """What keeps clouds from arriving, as the graph shows it: no publisher, or only ones that do not fit.
+        """What keeps clouds from arriving, as the graph shows it: no publisher, only ones that do not fit, or one that
+        fits and is not heard.
 
         A publisher of another type or of incompatible QoS is also warned of by name, once.
         """
@@ -69,7 +80,16 @@ class Intake:
                 self._warn_once(misfits[id(publisher)])
         if not publishers:
             return f"nothing publishes on {self.topic}{self._candidates()}"
-        return "" if "" in misfits.values() else next(iter(misfits.values()))
+        return self._unheard() if "" in misfits.values() else next(iter(misfits.values()))
+
+    def _unheard(self) -> str:
+        """What may be wrong where a publisher fits, and nothing has come for a while."""
+        if self._subscription is None or time.monotonic() - max(self._opened, self._heard) <= PATIENCE:
+            return ""
+        return (
+            f"{self.topic} has a publisher that fits, but nothing comes: it is silent, or its large messages are lost "
+            "on the way, see 'No clouds arrive?' in docs/robot.md"
+        )
 
     def warn_of_silence(self, problem: str) -> None:
         """Say once in the log that no cloud arrives, and why."""

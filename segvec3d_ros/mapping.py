@@ -125,6 +125,10 @@ class MapTracker:
         if verdict is Verdict.ODD:
             self.odd += 1
             raise ValueError(f"{reason}, says one cloud: it is left out, unless the next one says so, too")
+        if verdict is Verdict.RETURNS:
+            self.odd += 1
+            self._log(f"the latest cloud was stamped {-ahead:.3f} s ahead, alone in that: the map goes on")
+            self.map.forget_time()
         if verdict is Verdict.ELSEWHERE and (moved or ahead < 0):
             self.jumps += ahead < 0
             self._begin(frame if moved else self.map.frame, reason)

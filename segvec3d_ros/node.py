@@ -31,13 +31,13 @@ from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.object_map import warm_up
 from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.relations import View
-from segvec3d_core.types import Matches
+from segvec3d_core.types import Matches, PointCloud
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message
 from segvec3d_ros.diagnostics import STAGES, Health, Snapshot, StageClock, diagnostic_array, short
 from segvec3d_ros.finder import LOADING, Finder
-from segvec3d_ros.intake import Intake
+from segvec3d_ros.intake import PATIENCE, Intake
 from segvec3d_ros.lifetime import run_node
 from segvec3d_ros.map_services import MapServices
 from segvec3d_ros.mapping import MapTracker, map_settings
@@ -49,8 +49,8 @@ from segvec3d_ros.tracking import FrameTracker, Tracker
 from segvec3d_ros.transforms import Transforms, make_transforms, up_in
 from segvec3d_ros.worker import LatestWorker
 
-PATIENCE = 3.0
-"""Seconds without a cloud before the log says why."""
+NO_CAMERA = "none: clouds are not organised, nor in an optical frame"
+"""Of clouds that no camera explains: the map then sees nothing to be gone."""
 
 STOP_LIMIT = 1.0
 """Longest wait for the cloud in work when the node is deactivated or ends, seconds; its result is not published."""
@@ -94,6 +94,8 @@ class SegVec3DNode(LifecycleNode):
         self._failure = ""  # of the latest transition
         self._timeline = Timeline()
         self._stamp: int | None = None  # of the latest cloud that was believed
+        self._camera = "unknown"  # that took the latest cloud
+        self._kept = 0.0  # when the latest result came, monotonic seconds
         self._forgotten = 0  # how often the map became another one than the clouds had made
         self._result_lock = threading.Lock()
         parameters.declare(self)
@@ -278,6 +280,7 @@ class SegVec3DNode(LifecycleNode):
         self._follow_time(stamp)
         level = values["gravity_frames"]
         cloud = cloud_of_message(message, up_in(frame, stamp, level, self._transforms), frame not in level)
+        self._note_camera(cloud)
         clock.lap("convert")
         scene = model.segment(cloud, config)
         clock.timings.update(scene.timings)
@@ -285,6 +288,12 @@ class SegVec3DNode(LifecycleNode):
         namer.read(values["vocabulary"])  # new words take long, and belong here
         clock.lap("name")
         return Result(message.header, message.width, message.height, cloud, scene, (), ()), clock
+
+    def _note_camera(self, cloud: PointCloud) -> None:
+        self._camera = _camera_of(cloud)
+        if self._camera == NO_CAMERA and self.map is not None:
+            lacks = "what is taken away stays in the map, and poses are not corrected (docs/objects.md)"
+            self.get_logger().warning(f"camera: {NO_CAMERA}: {lacks}", once=True)
 
     def _follow_time(self, stamp: int) -> None:
         """Forget transforms and results of another time, once two clouds in a row say that it was set back.
@@ -297,7 +306,7 @@ class SegVec3DNode(LifecycleNode):
             if self.map is None and self._stamp is not None:
                 raise ValueError(f"its stamp is {(stamp - self._stamp) / 1e9:+.3f} s from the latest: it is left out")
             return
-        if self._stamp is not None and stamp < self._stamp:
+        if verdict is Verdict.ELSEWHERE and self._stamp is not None and stamp < self._stamp:
             self._transforms.clear()
             self.forget_result()
         self._stamp = stamp
@@ -318,7 +327,7 @@ class SegVec3DNode(LifecycleNode):
         with self._result_lock:
             if forgotten != self._forgotten or not self._worker.wanted:  # the map is another one by now
                 return
-            self._result = known
+            self._result, self._kept = known, time.monotonic()
         self._outputs.publish(result, known)
         clock.lap("publish")
         clock.timings["total"] = sum(clock.timings[stage] for stage in STAGES)
@@ -416,6 +425,11 @@ class SegVec3DNode(LifecycleNode):
             return f"{name} {LOADING}: ask again"
         return f"{name} is not active: ros2 lifecycle set {name} configure, then activate"
 
+    @property
+    def age(self) -> float:
+        """Seconds since the latest result came."""
+        return time.monotonic() - self._kept
+
     def why_no_data(self) -> str:
         """What keeps clouds from arriving, as far as the graph shows it."""
         return self._intake.problem() or (self._health.last_error and f"the latest cloud: {self._health.last_error}")
@@ -481,8 +495,16 @@ class SegVec3DNode(LifecycleNode):
             **info,
             "vocabulary": f"{len(self._values['vocabulary'])} words",
             **({} if self.map is None else self.map.facts()),
+            "camera": self._camera,
             "up": "unknown" if result is None or result.cloud.up is None else np.array2string(result.cloud.up),
         }
+
+
+def _camera_of(cloud: PointCloud) -> str:
+    """What saw a cloud, in words for the diagnostics."""
+    if (camera := cloud.camera) is not None:
+        return f"{camera.width} x {camera.height}, focal lengths {camera.fx:.0f} and {camera.fy:.0f} pixels"
+    return "some, by its unorganised points" if cloud.is_optical else NO_CAMERA
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -71,7 +71,7 @@ _MAP_TEXTS: Mapping[str, tuple[str, float, float]] = {
     "merge_seconds": ("How long two objects must have been seen as one to be made one, s.", 0.0, 60.0),
     "gone_seconds": ("How long one must look through where an object was to hold it for gone, s.", 0.0, 3600.0),
     "doubt_seconds": ("How long an object's place may be seen without an instance there, s.", 0.0, 3600.0),
-    "remember_seconds": ("How long an object is kept that is not seen, s.", 0.0, math.inf),
+    "remember_seconds": ("How long an object is kept that is not seen while clouds come, s.", 0.0, math.inf),
     "reidentify_seconds": ("How long an object found to be gone can come back under its id, s.", 0.0, math.inf),
     "reidentify_similarity": ("Least likeness of the two for that, cosine of their vectors.", -1.0, 1.0),
     "min_overlap": ("Least share of an object or an instance that they have in common to be one.", 0.05, 1.0),

@@ -105,11 +105,19 @@ FRONT, SIDE, AWAY = pose((1.0, 0, 0.7)), pose((0.6, 0.8, 0.7)), pose((1.0, 0, 0.
 MUG, CAN = Block((0.0, 0.15, 0), look=1), Block((0.0, -0.15, 0), (0.12, 0.08, 0.2), look=2)
 
 
-class Robot:
-    """Shows a map what a robot sees, at a rate."""
+def unorganised(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
+    """The same from a driver that sends the points that returned and no image."""
+    seen = np.isfinite(cloud.points).all(1)
+    colors = None if cloud.colors is None else cloud.colors[seen]
+    bare = PointCloud(cloud.points[seen], colors, up=cloud.up, viewpoint=cloud.viewpoint)
+    return replace(scene, labels=scene.labels[seen]), bare
 
-    def __init__(self, config: MapConfig | None = None, rate: float = 5.0) -> None:
-        self.map, self.rate, self.stamp = ObjectMap(config), rate, 10 * SECOND
+
+class Robot:
+    """Shows a map what a robot sees, at a rate; ``organised`` clouds or such as ``unorganised`` makes."""
+
+    def __init__(self, config: MapConfig | None = None, rate: float = 5.0, organised: bool = True) -> None:
+        self.map, self.rate, self.stamp, self.organised = ObjectMap(config), rate, 10 * SECOND, organised
 
     def watch(
         self, blocks: list[Block], T: NDArray[np.float64] = FRONT, seconds: float = 1.0, **seeing: Any
@@ -118,6 +126,8 @@ class Robot:
         for _ in range(max(1, round(seconds * self.rate))):
             self.stamp += round(SECOND / self.rate)
             scene, cloud = see(blocks, T, **seeing)
+            if not self.organised:
+                scene, cloud = unorganised(scene, cloud)
             ids = self.map.update(scene, cloud, T, self.stamp)
         return ids
 

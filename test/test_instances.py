@@ -15,6 +15,7 @@ from segvec3d_core.instances import (
     describe_segments,
     find_segments,
     label_points,
+    vertical_of,
 )
 from segvec3d_core.kernels.labels import ACROSS, ALONG, point_labels
 from segvec3d_core.kernels.shape import local_shape
@@ -46,6 +47,24 @@ def box_of(points: np.ndarray, kind: str = "object") -> Box:
     (described,) = describe_segments([segment], grid, UP, EVERYTHING)
     assert described.box is not None
     return described.box
+
+
+@pytest.mark.parametrize(
+    ("surfaces", "optical", "expected"),
+    [
+        ([(0, 0, -1), (0, -0.6, -0.8)], True, (0, -0.6, -0.8)),  # a wall, and the table before it
+        ([(0, 0, -1), (0, -0.6, -0.8)], False, (0, 0, -1)),
+        ([(0, -0.3, -0.954), (0.954, -0.3, 0)], True, (0, -0.3, -0.954)),  # nothing faces up: the largest one
+        ([(0, 1, 0), (0, -0.8, -0.6)], True, (0, -0.8, -0.6)),  # a ceiling
+        ([], True, None),
+    ],
+)
+def test_without_gravity_up_is_a_surface_and_in_a_picture_one_that_faces_up(surfaces, optical, expected):
+    normals = np.repeat(np.array(surfaces, np.float32).reshape(-1, 3), 5, axis=0)
+    segments = [Segment("surface", np.arange(5 * k, 5 * k + 5), 1.0, np.zeros(4), 5) for k in range(len(surfaces))]
+    up = vertical_of(segments, normals, None, optical)
+    assert up is None if expected is None else up == pytest.approx(expected, abs=2e-3)
+    assert vertical_of(segments, normals, UP, optical) is UP
 
 
 def test_flying_pixels_do_not_stretch_the_box():

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from boxes import AWAY, CAMERA, CAN, FRONT, MUG, SECOND, SIDE, Block, Robot, look, pose, see
+from boxes import AWAY, CAMERA, CAN, FRONT, MUG, SECOND, SIDE, Block, Robot, look, pose, see, unorganised
 from scipy.spatial.transform import Rotation
 
 from segvec3d_core.object_map import MapConfig, ObjectMap
 from segvec3d_core.object_map.anchor import Anchor
+from segvec3d_core.object_map.picture import pictured
 from segvec3d_core.relations import Layout
 from segvec3d_core.types import Match, Matches, PointCloud, Scene
 
@@ -65,6 +66,16 @@ def test_what_leaves_the_view_is_remembered(robot):
     assert {thing.state for thing in robot.objects().values()} == {"visible"}
 
 
+def test_a_night_without_clouds_is_not_a_night_unseen():
+    robot = Robot(MapConfig(remember_seconds=60.0))
+    ids = robot.watch([MUG, CAN])
+    robot.stamp += 36_000 * SECOND
+    robot.watch([MUG, CAN], AWAY)
+    assert set(robot.objects()) == set(ids[1:])
+    robot.watch([MUG, CAN], AWAY, 61.0)
+    assert not robot.objects()
+
+
 def test_what_is_hidden_is_remembered(robot):
     ids = robot.watch([MUG, CAN])
     screen = Block((0.4, 0.15, 0), (0.02, 0.3, 0.5), look=7)
@@ -97,14 +108,53 @@ def test_a_thin_thing_that_is_taken_away_is_no_part_of_what_it_lay_on(robot):
     assert set(robot.objects()) == {ids[2]}
 
 
-def test_without_a_camera_a_miss_is_no_evidence(robot):
+def test_without_camera_and_viewpoint_a_miss_is_no_evidence(robot):
     robot.watch([MUG, CAN])
     scene, cloud = see([CAN], FRONT)
-    unorganised = PointCloud(cloud.points, cloud.colors, up=cloud.up)
     for _ in range(30):
         robot.stamp += SECOND // 5
-        robot.map.update(scene, unorganised, FRONT, robot.stamp)
+        robot.map.update(scene, PointCloud(cloud.points, cloud.colors, up=cloud.up), FRONT, robot.stamp)
     assert len(robot.objects()) == 2
+
+
+def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what_is_gone():
+    robot = Robot(organised=False)
+    ids = robot.watch([MUG, CAN])
+    screen = Block((0.4, 0.15, 0), (0.02, 0.3, 0.5), look=7)
+    robot.watch([CAN, screen], seconds=10.0)  # the mug is taken away behind the screen
+    assert robot.objects()[ids[1]].state == "remembered"
+    robot.watch([CAN], AWAY, 5.0)
+    robot.watch([CAN], SIDE, 2.0)
+    assert set(robot.objects()) == {ids[2]}
+
+
+def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
+    scene, cloud = see([MUG, CAN], FRONT)
+    bare_scene, bare = unorganised(scene, cloud)
+    seen, image = pictured(bare_scene, bare)
+    camera = image.camera
+    assert camera is not None
+    assert 0.3 * len(bare) < np.isfinite(image.points[:, 2]).sum() <= len(bare)
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    filled = np.isfinite(image.points[:, 2])
+    pixels = np.stack([u, v], -1).reshape(-1, 2)[filled]
+    assert np.abs(camera.project(image.points)[filled] - pixels).max() < 0.501
+    label_of = {tuple(point): label for point, label in zip(bare.points, bare_scene.labels, strict=True)}
+    assert all(label_of[tuple(p)] == label for p, label in zip(image.points[filled], seen.labels[filled], strict=True))
+    assert pictured(scene, cloud) == (scene, cloud)
+
+
+@pytest.mark.parametrize("turn", [np.diag([1, 1, -1]), np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])])
+def test_no_picture_is_made_of_a_cloud_in_another_frame_than_an_optical_one(turn):
+    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
+    other = PointCloud((cloud.points @ turn.T).astype(np.float32), viewpoint=cloud.viewpoint)
+    assert pictured(scene, other) == (scene, other)
+
+
+def test_of_next_to_nothing_no_picture_is_made():
+    few = PointCloud(np.ones((3, 3), np.float32), viewpoint=np.zeros(3, np.float32))
+    scene = Scene(np.full(3, -1, np.int32), ())
+    assert pictured(scene, few) == (scene, few)
 
 
 def test_things_are_matched_without_a_camera_too():
@@ -255,6 +305,24 @@ def test_without_gravity_up_is_the_scenes_and_none_where_nothing_tells_it():
     assert snapshot.up is snapshot.scene().up is snapshot.cloud().up is None
     robot.map.update(replace(scene, up=np.array([0, -1, 0], np.float32)), blind, FRONT, robot.stamp + SECOND)
     assert np.allclose(robot.map.snapshot().up, FRONT[:3, :3] @ [0, -1, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("told", "turns"), [(False, True), (True, False)], ids=["by a surface", "by gravity"])
+def test_another_up_holds_once_surfaces_have_told_it_for_a_while_and_never_against_gravity(robot, told, turns):
+    scene, cloud = see([MUG, CAN], FRONT)
+    wall, table = (replace(scene, up=np.array(up, np.float32)) for up in ([0, 0, -1], cloud.up))
+    blind = replace(cloud, up=None)
+
+    def ups(scenes: list[Scene], seen: PointCloud) -> np.ndarray:
+        for shown in scenes:
+            robot.stamp += SECOND // 2
+            robot.map.update(shown, seen, FRONT, robot.stamp)
+        return robot.map.snapshot().up
+
+    first = ups([table, table], cloud if told else blind)
+    assert np.allclose(first, [0, 0, 1], atol=1e-5)
+    assert np.allclose(ups([wall, wall, table, wall, wall, wall, wall, table], blind), first, atol=1e-5)
+    assert np.allclose(ups([wall] * 6, blind), -FRONT[:3, 2] if turns else first, atol=1e-5)
 
 
 def _motion(degrees: float, shift) -> np.ndarray:

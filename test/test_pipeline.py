@@ -192,6 +192,27 @@ def test_far_from_the_origin_a_scene_is_still_a_scene(model, frames):
     assert len(model.segment(extreme).labels) == len(cloud)
 
 
+def test_a_cameras_cloud_that_is_taken_for_a_scan_is_warned_of(model, frames, caplog):
+    cloud = frames[0].cloud()
+    model.segment(PointCloud(cloud.points, cloud.colors))
+    assert "tell its viewpoint" in caplog.text
+    caplog.clear()
+    model.segment(PointCloud(cloud.points, cloud.colors, viewpoint=np.zeros(3)))
+    model.segment(PointCloud(cloud.points[:, [2, 0, 1]], cloud.colors))
+    assert not caplog.text
+
+
+def test_up_in_a_picture_is_no_walls_normal(model):
+    off = []
+    for index in range(4):
+        frame = simulate_frame(np.random.default_rng([991, index]), layout="shelf", width=320, height=240)
+        cloud = frame.cloud()
+        scene = model.segment(PointCloud(cloud.points, cloud.colors, viewpoint=cloud.viewpoint))  # not organised
+        off.append(np.rad2deg(np.arccos(np.clip(scene.up @ frame.up, -1, 1))))
+        assert np.array_equal(scene.camera_axes, np.eye(3))
+    assert np.median(off) < 10
+
+
 def test_a_colourless_cloud_and_one_of_ten_million_points_go_through_the_same_call(model, frames):
     cloud = frames[0].cloud()
     assert len(model.segment(PointCloud(cloud.points, viewpoint=cloud.viewpoint))) > 0

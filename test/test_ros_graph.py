@@ -69,6 +69,17 @@ def test_silence_is_explained_with_the_topics_that_have_clouds(monkeypatch: pyte
         until(lambda: any(words in line for line in made.log), "an explanation")
 
 
+def test_a_publisher_that_fits_and_is_not_heard_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segvec3d_ros.node.PATIENCE", 0.1)
+    monkeypatch.setattr("segvec3d_ros.intake.PATIENCE", 0.1)
+    with active_robot() as made:
+        words = "no clouds: /points has a publisher that fits, but nothing comes"
+        until(lambda: any(words in line for line in made.log), "an explanation")
+        answer = made.call(FindObject, "find_object", query="mug")
+        assert answer.status == FindObject.Response.NO_DATA
+        assert "nothing comes" in answer.message
+
+
 def test_names_are_private_and_follow_namespace_and_remapping() -> None:
     options = {"namespace": "arm", "cli_args": ["--ros-args", "-r", "points:=/front/points"]}
     with active_robot_on("/front/points", **options) as made:

@@ -88,6 +88,41 @@ def test_a_thing_is_told_of_once_it_has_been_seen_for_long_enough() -> None:
         assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
 
 
+def test_a_loaded_map_answers_before_any_cloud_has_come(tmp_path: Path) -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        assert robot.call(MapFile, "save_map", path=str(tmp_path / "map.npz")).success
+    with mapping_robot() as robot:
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
+        assert robot.call(MapFile, "load_map", path=str(tmp_path / "map.npz")).success
+        answer = robot.call(FindObject, "find_object", query="mug")
+        assert (answer.status, answer.matches[0].instance.state) == (FindObject.Response.SUCCESS, Instance.REMEMBERED)
+        assert answer.message == "found 1 of 3 instances; 1 remembered; no cloud yet"
+        fresh = robot.call(FindObject, "find_object", query="mug", not_before=Time(sec=1))
+        assert fresh.status == FindObject.Response.NO_DATA
+
+
+def test_an_answer_says_when_the_latest_cloud_came_if_that_is_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segvec3d_ros.finder.OLD", 0.2)
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        until(lambda: robot.node.age > 0.3, "time")
+        message = robot.call(FindObject, "find_object", query="mug").message
+        assert message.startswith("found 1 of 3 instances; the latest cloud was 0 s ago")
+
+
+def test_what_took_the_clouds_is_told_and_missed_where_nothing_did() -> None:
+    with mapping_robot() as robot:
+        reports = robot.listen(DiagnosticArray, "/diagnostics")
+        look(robot, 1.0)
+        until(lambda: any(facts(r).get("camera", "").startswith("40 x 30, focal") for r in reports), "a camera")
+        points = frame_cloud().points
+        flat = PointCloud(points[np.isfinite(points).all(1)][:, [2, 0, 1]] - np.float32(0.5))
+        robot.publish(frame_message(2 * SECOND, cloud=flat))
+        until(lambda: any(facts(r).get("camera", "").startswith("none") for r in reports), "no camera")
+        assert sum("what is taken away stays in the map" in line for line in robot.log) == 1
+
+
 def test_objects_lie_in_the_frame_of_the_map() -> None:
     with mapping_robot(map_frame="map") as robot:
         arrays = robot.listen(InstanceArray, "objects")
@@ -164,6 +199,32 @@ def test_a_single_odd_cloud_does_not_cost_the_map(seconds: float, frame: str) ->
             update(seconds, frame)
         update(later)
     assert (tracker.map.first_seen(), tracker.odd, tracker.jumps, told) == (before, 2, 0, [])
+
+
+@pytest.mark.parametrize("later", [101.2, 130.6])
+def test_a_single_cloud_some_seconds_ahead_does_not_cost_the_map_either(later: float) -> None:
+    cloud = frame_cloud()
+    scene = StandInModel().segment(cloud)
+    told: list[str] = []
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig(confirm_seconds=0.1)), told.append)
+    ids = [tracker.update(scene, cloud, round(s * SECOND), FRAME) for s in (100.0, 100.4, 130.0, later, later + 0.2)]
+    assert {track.id for tracks in ids for track in tracks} == {track.id for track in ids[0]}
+    assert (len(tracker.map), tracker.map.stamp_ns) == (3, round((later + 0.2) * SECOND))
+    glitch = later < 130
+    assert (tracker.odd, tracker.jumps) == (int(glitch), 0)
+    assert told == ["the latest cloud was stamped 28.800 s ahead, alone in that: the map goes on"] * glitch
+
+
+def test_time_that_is_set_back_after_a_gap_still_begins_the_map_anew() -> None:
+    cloud = frame_cloud()
+    scene = StandInModel().segment(cloud)
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig(confirm_seconds=0.1)), lambda line: None)
+    for moment in (100.0, 130.0, 130.4):  # a gap, after which clouds go on
+        tracker.update(scene, cloud, round(moment * SECOND), FRAME)
+    with pytest.raises(ValueError, match="says one cloud"):
+        tracker.update(scene, cloud, 101 * SECOND, FRAME)
+    tracker.update(scene, cloud, 102 * SECOND, FRAME)
+    assert tracker.jumps == 1
 
 
 def test_a_cloud_that_waits_for_its_transform_does_not_enter_a_map_that_was_cleared_meanwhile() -> None:
@@ -407,7 +468,7 @@ def test_times_change_while_it_runs_and_another_frame_begins_anew() -> None:
     with mapping_robot() as robot:
         look(robot, 1.0, 1.5)
         assert robot.node.set_parameters([Parameter("remember_seconds", value=1.0)])[0].successful
-        look(robot, 4.0, cloud=NOTHING)
+        look(robot, 2.4, 3.3, cloud=NOTHING)
         assert robot.call(ListObjects, "list_objects").message == "0 objects, 0 of them remembered"
         look(robot, 5.0, 5.5)
         assert robot.node.set_parameters([Parameter("map_frame", value="map")])[0].successful

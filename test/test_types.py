@@ -46,6 +46,22 @@ def test_a_depth_image_and_its_cloud_project_onto_each_other():
     assert np.allclose(camera.project(cloud.points)[seen], np.stack([u, v], -1).reshape(-1, 2)[seen], atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("points", "viewpoint", "optical"),
+    [
+        ([[0, 0, 1], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], True),
+        ([[0, 0, 1], [1, -1, 1]], [0, 0, 0.1], False),
+        ([[0, 0, 1], [1, -1, 1]], None, False),
+        ([[0, 0, 1], [0, 0, -1]], [0, 0, 0], False),
+        ([[0, 0, 1], [2, 0, 1]], [0, 0, 0], False),
+        ([[np.nan] * 3], [0, 0, 0], False),
+    ],
+)
+def test_an_optical_frame_is_told_by_the_viewpoint_and_where_the_points_lie(points, viewpoint, optical):
+    cloud = PointCloud(np.array(points, np.float32), viewpoint=None if viewpoint is None else np.array(viewpoint))
+    assert cloud.is_optical == optical
+
+
 @pytest.mark.parametrize("depth", [np.zeros((5, 5)), np.zeros(4), np.array([["a", "b"], ["c", "d"]])])
 def test_a_depth_image_of_another_size_or_type_is_refused(depth):
     with pytest.raises((ValueError, TypeError), match="depth"):

@@ -21,7 +21,8 @@ class MapConfig:
         gone_seconds: how long one must have looked through where an object was to hold it for gone.
         doubt_seconds: how long an object's place may be seen without an instance there; half of how long the object has
             been seen, 5 s at most, comes on top.
-        remember_seconds: how long an object is kept that is not seen.
+        remember_seconds: how long an object is kept that is not seen, while clouds come: a night that the robot was
+            off counts for next to nothing.
         reidentify_seconds: how long, from when it was found to be gone, one can come back under its id.
         reidentify_similarity: least cosine of the embeddings for that, -1 to 1.
         correct_pose: whether each cloud is first moved onto the map, by at most ``max_correction``.

@@ -21,19 +21,25 @@ class Lost:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def add(self, entries: Sequence[Entry], up: NDArray[np.float64], stamp: int) -> None:
-        """Take in objects that are gone by now, ``stamp``; ``up`` is where their boxes stand."""
+    def add(self, entries: Sequence[Entry], up: NDArray[np.float64]) -> None:
+        """Take in objects that are gone by now; ``up`` is where their boxes stand."""
         for entry in entries:
-            entry.gone_since = stamp
+            entry.gone = 0.0
             entry.box(up)
             entry.voxels = Voxels(entry.voxels.size)
         self.entries = (self.entries + list(entries))[-LOST:]
 
     def recognise(
-        self, entries: Sequence[Entry], config: MapConfig, stamp: int, up: NDArray[np.float64]
+        self, entries: Sequence[Entry], config: MapConfig, seconds: float, up: NDArray[np.float64]
     ) -> dict[int, int]:
-        """New objects that look like lost ones are those: they take over id and history. Returns old id by new."""
-        self.entries = [e for e in self.entries if (stamp - e.gone_since) / 1e9 <= config.reidentify_seconds]
+        """New objects that look like lost ones are those: they take over id and history. Returns old id by new.
+
+        Args:
+            seconds: that have passed since the last time.
+        """
+        for entry in self.entries:
+            entry.gone += seconds
+        self.entries = [e for e in self.entries if e.gone <= config.reidentify_seconds]
         lost = [e for e in self.entries if e.kind == "object"]
         if not lost:
             return {}

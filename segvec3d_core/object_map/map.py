@@ -21,6 +21,7 @@ from .config import MapConfig
 from .entry import WEIGHT_CAP, Entry, Stack, Voxels, corners
 from .lost import Lost
 from .pairs import REACH, Pairs
+from .picture import pictured
 from .snapshot import MapObject, MapSnapshot
 
 LONGEST_STEP = 1.0
@@ -34,6 +35,9 @@ SAME_UP = np.cos(np.deg2rad(10))
 
 UP_CLOUDS = 100
 """Clouds that the map's up is the mean of: were it the latest one's, every box would be drawn anew at every cloud."""
+
+UP_SECONDS = 2.0
+"""For so long surfaces must say that up is elsewhere, where gravity does not tell."""
 
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
@@ -75,11 +79,17 @@ class ObjectMap:
             self._entries: list[Entry] = []
             self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
             self._anchor: Anchor | None = None
-            self._up, self._up_clouds = np.array([0.0, 0.0, 1.0]), 0
+            self._up, self._up_clouds, self._up_told = np.array([0.0, 0.0, 1.0]), 0, False
+            self._other_up, self._doubted_up = np.zeros(3), 0.0
             self._viewpoint: NDArray[np.float64] | None = None
             self._camera_axes: NDArray[np.float64] | None = None
             self._colored = False
             self._stamp: int | None = None
+
+    def forget_time(self) -> None:
+        """Take the next cloud whatever its stamp: the latest one's was wrong. What is there was seen before."""
+        with self._lock:
+            self._stamp = None
 
     @property
     def stamp_ns(self) -> int | None:
@@ -98,8 +108,9 @@ class ObjectMap:
 
         Args:
             scene: what ``SegVec3D.segment`` found in ``cloud``.
-            cloud: N points. With a camera, what should be seen and is not counts against it; without, nothing does.
-                Its ``up``, or else the scene's, is where the map's boxes stand.
+            cloud: N points. With a camera, or in an optical frame (``PointCloud.is_optical``), what should be seen and
+                is not counts against it; else nothing does. Its ``up``, or else the scene's, is where the map's boxes
+                stand.
             T_map_camera: (4, 4) rigid, p_map = T_map_camera @ p_cloud.
             stamp_ns: nanoseconds, not before the latest.
 
@@ -116,6 +127,7 @@ class ObjectMap:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")
             seconds = 0.0 if self._stamp is None else min((stamp_ns - self._stamp) / 1e9, LONGEST_STEP)
+            scene, cloud = pictured(scene, cloud)
             anchor = self._anchor = self._anchor or Anchor(np.floor(T[:3, 3]))
             if self._stamp is None:
                 for entry in self._entries:  # of a file, perhaps by another clock: they were seen before
@@ -130,7 +142,9 @@ class ObjectMap:
         self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64], anchor: Anchor, stamp: int, seconds: float
     ) -> tuple[int, ...]:
         T = anchor.own(told)
-        self._note_up(scene, cloud, told)
+        for entry in self._entries:
+            entry.unseen += seconds
+        self._note_up(scene, cloud, told, seconds)
         if cloud.camera is not None:
             candidates = self._in_view(cloud.camera, T)
             stack = Stack.of(candidates)
@@ -154,17 +168,27 @@ class ObjectMap:
         self._judge_unseen(candidates, stack, matches, evidence, seconds)
         ids = {k: candidates[e].id for k, e in matches.items()}
         fresh = self._welcome([k for k in range(len(scene)) if k not in matches], candidates, sight, evidence, stamp)
-        names = self._settle([*candidates, *fresh.values()], stamp)
+        names = self._settle([*candidates, *fresh.values()], seconds)
         ids |= {k: entry.id for k, entry in fresh.items()}
         return tuple(_last_name(ids.get(k, 0), names) for k in range(len(scene)))
 
-    def _note_up(self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64]) -> None:
-        """Where up is in the frame of the poses, which stays the same."""
-        shown = cloud.up if cloud.up is not None else scene.up  # without gravity, that of the largest surface
-        if shown is None:
+    def _note_up(self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64], seconds: float) -> None:
+        """Where up is in the frame of the poses, which stays the same: gravity tells at once and for good, a surface,
+        which is a wall now and then, once it has said so for a while."""
+        shown = scene.up if cloud.up is None else cloud.up
+        if shown is None or (cloud.up is None and self._up_told):
             return
         up = told[:3, :3] @ shown
-        same = self._up_clouds > 0 and up @ self._up >= SAME_UP * np.linalg.norm(up)
+        up = up / np.linalg.norm(up)
+        same = self._up_clouds > 0 and up @ self._up >= SAME_UP
+        if cloud.up is not None:
+            self._up_told = True
+        elif not same and self._up_clouds:
+            self._doubted_up = (self._doubted_up + seconds) if up @ self._other_up >= SAME_UP else 0.0
+            self._other_up = up
+            if self._doubted_up < UP_SECONDS:
+                return
+        self._other_up, self._doubted_up = np.zeros(3), 0.0
         self._up_clouds = min(self._up_clouds + 1, UP_CLOUDS) if same else 1
         self._up = self._up + (up - self._up) / self._up_clouds
         self._up /= np.linalg.norm(self._up)
@@ -281,41 +305,40 @@ class ObjectMap:
 
     # Life ---------------------------------------------------------------------------------------------------------
 
-    def _settle(self, looked_at: list[Entry], stamp: int) -> dict[int, int]:
+    def _settle(self, looked_at: list[Entry], seconds: float) -> dict[int, int]:
         """Merge, confirm, forget, and give back the ids of what was lost; returns the ids that take others' places."""
         names = self._merge()
         known = {entry.id for entry in self._entries if entry.state == "confirmed"}
         forgetful = np.isfinite(self.config.remember_seconds)
         for entry in self._entries if forgetful else looked_at:
-            self._age(entry, stamp)
+            self._age(entry)
         if not forgetful:
             for entry in self._entries:
-                if entry.state == "tentative" and entry.last_seen < stamp:
-                    self._age(entry, stamp)
+                if entry.state == "tentative" and entry.unseen > 0:
+                    self._age(entry)
         gone = [entry for entry in self._entries if entry.state == "gone"]
         if gone:
             self._entries = [entry for entry in self._entries if entry.state != "gone"]
             self._pairs.forget({entry.id for entry in gone})
-            self._lost.add([entry for entry in gone if entry.id in known and entry.missed], self._own_up(), stamp)
-        recognised = self._lost.recognise(self._entries, self.config, stamp, self._own_up())
+            self._lost.add([entry for entry in gone if entry.id in known and entry.missed], self._own_up())
+        recognised = self._lost.recognise(self._entries, self.config, seconds, self._own_up())
         self._pairs.forget(recognised.keys())  # they go on under other ids
         names |= recognised
         self._bound()
         return names
 
-    def _age(self, entry: Entry, stamp: int) -> None:
+    def _age(self, entry: Entry) -> None:
         """Tentative, confirmed, gone."""
         config = self.config
         needed = config.split_seconds if entry.inside else config.confirm_seconds
         if entry.state == "tentative" and entry.seen >= needed:
             entry.state = "confirmed"
         known = entry.state == "confirmed"
-        unseen = (stamp - entry.last_seen) / 1e9
         doubt = config.doubt_seconds + 0.5 * min(entry.seen, 10.0) if known else config.confirm_seconds
         if (
             entry.missed > (config.gone_seconds if known else 0.0)
             or entry.doubted > doubt
-            or unseen > (config.remember_seconds if known else TENTATIVE_SECONDS)
+            or entry.unseen > (config.remember_seconds if known else TENTATIVE_SECONDS)
         ):
             entry.state = "gone"
 

@@ -16,6 +16,7 @@ def warm_up() -> None:
     box = Box(np.zeros(3, np.float32), np.eye(3, dtype=np.float32), np.ones(3, np.float32))
     thing = SceneObject("object", 1.0, box, np.zeros(3, np.float32), np.ones(1, np.float32), None, len(cloud))
     objects = ObjectMap(MapConfig(confirm_seconds=0.0))
-    for step in range(3):
-        objects.update(Scene(np.zeros(len(cloud), np.int32), (thing,)), cloud, np.eye(4), step * 500_000_000)
+    bare = PointCloud(cloud.points, cloud.colors, viewpoint=cloud.viewpoint)  # as from a sensor that sends no image
+    for step, seen in enumerate((cloud, cloud, bare)):
+        objects.update(Scene(np.zeros(len(cloud), np.int32), (thing,)), seen, np.eye(4), step * 500_000_000)
     objects.snapshot()

@@ -83,7 +83,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
             voxels = np.flatnonzero(mask)
             best = Segment("object", voxels, 1.0, np.zeros(len(SCORE_FEATURES)), int(grid.counts[voxels].sum()))
         chosen.append((best, entity))
-    vertical = vertical_of(found, normals, up)
+    vertical = vertical_of(found, normals, up, sample.viewpoint is not None)
     described = describe_segments([s for s, _ in chosen], grid, vertical, SegmentationConfig(min_points=1, min_score=0))
     rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
