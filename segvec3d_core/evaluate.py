@@ -154,7 +154,7 @@ def evaluate(
 ) -> Report:
     """Segment every labelled frame or scan and score what was found.
 
-    The first frame is segmented once more beforehand, so that no time includes compiling or loading.
+    The first one is segmented once more beforehand, so that no time includes compiling or loading.
 
     Args:
         model: the method; items: all frames, of which those without labels are skipped, or all scans.
@@ -168,7 +168,7 @@ def evaluate(
         if item.label is None:
             continue
         cloud = item.cloud()
-        if not rows and isinstance(item, Frame):
+        if not rows:
             model.segment(cloud, config)
         start = time.perf_counter()
         scene = model.segment(cloud, config)

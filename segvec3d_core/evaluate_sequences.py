@@ -351,7 +351,8 @@ class SequenceScorer:
         """Ask for each known thing by its full name, of the map and of this frame alone."""
         assert self._searcher is not None
         whole = snapshot.scene()
-        names = {objects[o]: things[int(on_thing[:, o].argmax())].name for o in range(len(objects)) if len(things)}
+        mostly = on_thing.max(0, initial=0.0) > 0.5  # a ghost bears no name
+        names = {objects[o]: things[int(on_thing[:, o].argmax())].name for o in np.flatnonzero(mostly).tolist()}
         shown = {}
         for k in range(len(scene)):
             inside = frame.instance[scene.labels == k]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.bags import BAG_SUFFIXES, is_bag, iter_bag_clouds
 from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, read_depth, read_up
+from segvec3d_core.files import replacing
 from segvec3d_core.pointcloud2 import fit_camera
 from segvec3d_core.scan_files import read_pcd, read_ply
 from segvec3d_core.types import Matches, PointCloud, Scene
@@ -270,14 +271,14 @@ def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] |
     suffix = path.suffix.lower()
     if suffix not in (".ply", ".npz"):
         raise ValueError(f"{path}: clouds are written as .ply or .npz, got {suffix or 'no suffix'}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".npz":
         arrays: dict[str, NDArray[Any]] = {"points": cloud.points}
         attributes = {"colors": cloud.colors, "up": cloud.up, "viewpoint": cloud.viewpoint, "labels": labels}
         for name, array in attributes.items():
             if array is not None:
                 arrays[name] = array
-        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         return
     keep = np.isfinite(cloud.points).all(1)
     columns: list[tuple[str, str, NDArray[Any]]] = [
@@ -292,7 +293,8 @@ def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] |
         table[name] = column
     properties = "".join(f"property {kind} {name}\n" for name, kind, _ in columns)
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(table)}\n{properties}end_header\n"
-    path.write_bytes(header.encode("ascii") + table.tobytes())
+    with replacing(path) as part:
+        part.write_bytes(header.encode("ascii") + table.tobytes())
 
 
 def scene_to_dict(
@@ -356,5 +358,5 @@ def write_json(path: str | Path, values: dict[str, Any]) -> None:
     if str(path) == "-":
         sys.stdout.write(text)
         return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text, encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -394,6 +394,33 @@ def test_train_leaves_the_defaults_to_the_training(monkeypatch: pytest.MonkeyPat
     assert all(getattr(asked[0], name) is None for name in left_out)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["simulate", "--output", "a", "--limit", "3"], "--limit: a simulation without --test takes none"),
+        (["simulate", "--output", "a", "--shapes", "."], "--shapes: a simulation without --test takes none"),
+        (["simulate", "--test", "tabletop-v1", "--output", "a", "--count", "3"], "--count: --test takes none"),
+        (["simulate", "--fetch-shapes", "--preview", "a.png"], "--preview: --fetch-shapes without --test takes none"),
+        (["simulate", "--output", "a", "--layout", "room", "--objects", "3"], "--objects: --layout room takes none"),
+        (["train", "--output", "a", "--stage", "grouping", "--resume"], "--resume: --stage grouping takes none"),
+        (["train", "--output", "a", "--stage", "alignment", "--frames", "."], "--frames: --stage alignment takes none"),
+        (["train", "--output", "a", "--stage", "segmentation", "--without", "mug"], "--without: --stage segmentation"),
+        (["info", "--json", "."], "expected a file, got a folder"),
+    ],
+)
+def test_what_an_argument_would_not_change_is_refused(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_simulate_writes_the_same_frames_for_the_same_seed(tmp_path: Path) -> None:
     common = ["simulate", "--seed", "3", "--layout", "table", "--width", "64", "--height", "48", "--objects", "3"]
     assert main([*common, "--output", str(tmp_path / "a"), "--count", "2", "--preview", str(tmp_path / "p/a.png")]) == 0

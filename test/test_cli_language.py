@@ -45,7 +45,8 @@ def test_shapes_are_classified_with_one_command(tmp_path, capsys):
      (["--held-out", "--limit", "0"], "--limit: expected at least 1"),
      (["--language", "."], "PATH: --language takes none"),
      (["--sequence", "--spread"], "--spread: --sequence takes none"),
-     ([".", "--workers", "2"], "--workers: an evaluation of labelled data takes none")],
+     ([".", "--workers", "2"], "--workers: an evaluation of labelled data takes none"),
+     ([".", "--reliability", "plot"], "plot: expected the name of a picture, such as .png, got no suffix")],
 )  # fmt: skip
 def test_bad_input_is_refused_in_one_line(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from segvec3d_core.datasets.frames import Frame, write_frame
-from segvec3d_core.io import read_cloud, read_labelled_scan, scene_to_dict, write_cloud, write_scene_json
+from segvec3d_core.io import read_cloud, read_labelled_scan, scene_to_dict, write_cloud, write_json, write_scene_json
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,6 +248,34 @@ def test_coordinates_too_large_for_float32_are_warned_of(
     assert len(caplog.messages) == warned
     for words in (name, f"{np.nanmax(points):.8g} m", "0.5 m", "subtract"):
         assert not warned or words in caplog.messages[0]
+
+
+@pytest.mark.parametrize("name", ["scan.ply", "scan.npz", "scan.NPZ", "scene.json"])
+def test_what_cannot_be_written_leaves_what_was_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cloud = tmp_path / name, some_cloud()
+    write = partial(write_cloud, path, cloud) if "scan" in name else partial(write_json, path, {"a": 1})
+    write()
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("segvec3d_core.files.os.replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        write()
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_is_written_through_and_so_is_what_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "folder" / "real.json")
+    write_json(tmp_path / "link.json", {"a": 1})
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "folder" / "real.json").read_text()) == {"a": 1}
+    write_json("/dev/null", {"a": 1})
+    assert not Path("/dev/null").is_file()
 
 
 def test_coordinates_beyond_float32_are_nothing_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -197,7 +197,7 @@ def test_a_cameras_cloud_that_is_taken_for_a_scan_is_warned_of(model, frames, ca
     model.segment(PointCloud(cloud.points, cloud.colors))
     assert "tell its viewpoint" in caplog.text
     caplog.clear()
-    model.segment(PointCloud(cloud.points, cloud.colors, viewpoint=np.zeros(3)))
+    model.segment(PointCloud(cloud.points, cloud.colors, viewpoint=np.zeros(3, np.float32)))
     model.segment(PointCloud(cloud.points[:, [2, 0, 1]], cloud.colors))
     assert not caplog.text
 

@@ -344,7 +344,7 @@ def test_the_learning_rate_is_that_of_the_stage_that_is_named(stage, tmp_path, m
 @pytest.mark.parametrize("stage", ["clustering", "calibration"])
 def test_a_stage_that_learns_nothing_by_steps_takes_no_learning_rate(stage, tmp_path, capsys):
     assert main(["train", "--output", str(tmp_path), "--stage", stage, "--learning-rate", "0.1"]) != 0
-    assert f"--learning-rate: --stage {stage} takes no steps" in capsys.readouterr().err
+    assert f"--learning-rate: --stage {stage} takes none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("keep", "start"), [("0.5", []), ("1", ["--alignment-start", str(shipped_path())])])

@@ -15,11 +15,14 @@ from importlib import import_module
 from typing import Any, NoReturn, get_args
 
 from segvec3d_core.config import ClusteringMethod
+from segvec3d_core.files import require_writable
 
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
 folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two."""
 
-EVALUATIONS = {
+Modes = dict[Any, tuple[str, list[str]]]
+
+EVALUATIONS: Modes = {
     ("compare", "evaluate"): (
         "an evaluation of labelled data",
         ["path", "limit", "model_only", "spread", "reliability", "worst", "output"],
@@ -30,6 +33,27 @@ EVALUATIONS = {
     ("language", "classify_shapes"): ("--classify", ["path", "limit"]),
 }
 """What ``eval`` can do, by its function: how it is asked for, and the arguments that say something of it."""
+
+SIMULATIONS: Modes = {
+    "frames": (
+        "a simulation without --test",
+        ["output", "preview", "count", "seed", "layout", "objects", "sensor", "width", "height"],
+    ),
+    "test": ("--test", ["output", "preview", "limit", "workers", "shapes"]),
+    "fetch": ("--fetch-shapes without --test", ["shapes"]),
+}
+_FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels"]
+_GROUPING = ["grouping_scenes", "grouping_steps", "grouping_start"]
+_ALIGNMENT = ["alignment_scenes", "alignment_steps", "alignment_start", "alignment_keep", "without"]
+STAGES: Modes = {
+    "segmentation": ("--stage segmentation", ["learning_rate", *_FIRST]),
+    "clustering": ("--stage clustering", []),
+    "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
+    "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
+    "calibration": ("--stage calibration", []),
+    "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),
+}
+"""The same of ``simulate`` and of the stages of ``train``."""
 
 PASSED_ON = {"node": "segvec3d_ros.node", "demo": "segvec3d_ros.demo"}
 """Commands of the ROS package, which read their own arguments."""
@@ -58,8 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in PASSED_ON and arguments[1:] not in (["-h"], ["--help"]):
             return _pass_on(PASSED_ON[arguments[0]], arguments[1:])
         args = _parser().parse_args(arguments)
-        if args.run in EVALUATIONS:
-            _refuse_others(args)
+        _refuse_others(args)
+        if getattr(args, "json", None) not in (None, "-"):
+            require_writable(args.json)
         module, function = args.run
         handler: Callable[[argparse.Namespace], int] = getattr(import_module(f".{module}", __name__), function)
         return handler(args)
@@ -76,10 +101,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
+def _modes(args: argparse.Namespace) -> tuple[Modes, Any]:
+    """What a command can do, and which of it is asked for."""
+    module, function = args.run
+    if args.run in EVALUATIONS:
+        return EVALUATIONS, args.run
+    if function == "simulate":
+        return SIMULATIONS, "test" if args.test is not None else "fetch" if args.fetch_shapes else "frames"
+    if function == "train":
+        return STAGES, args.stage
+    return {module: ("", [])}, module
+
+
 def _refuse_others(args: argparse.Namespace) -> None:
-    """Raise ValueError where an argument of ``eval`` says something of another evaluation than the one asked for."""
-    asked, own = EVALUATIONS[args.run]
-    for name in sorted({name for _, names in EVALUATIONS.values() for name in names}.difference(own)):
+    """Raise ValueError where an argument says something of another thing that the command does than what is asked."""
+    modes, mode = _modes(args)
+    asked, own = modes[mode]
+    for name in sorted({name for _, names in modes.values() for name in names}.difference(own)):
         if getattr(args, name) != args.defaults[name]:
             told = "PATH" if name == "path" else f"--{name.replace('_', '-')}"
             raise ValueError(f"{told}: {asked} takes none")
@@ -113,6 +151,12 @@ def _parser() -> _Parser:
         add(commands)
     _ros(commands)
     return parser
+
+
+def _note_defaults(parser: argparse.ArgumentParser, modes: Modes) -> None:
+    """For ``_refuse_others``."""
+    names = [name for _, own in modes.values() for name in own]
+    parser.set_defaults(defaults={name: parser.get_default(name) for name in names})
 
 
 def _command(commands: Any, name: str, run: tuple[str, str], text: str, examples: str) -> argparse.ArgumentParser:
@@ -264,8 +308,7 @@ def _eval(commands: Any) -> None:
     _add_language(parser)
     _add_json(parser)
     _add_model(parser)
-    names = [name for _, own in EVALUATIONS.values() for name in own]
-    parser.set_defaults(defaults={name: parser.get_default(name) for name in names})
+    _note_defaults(parser, EVALUATIONS)
 
 
 def _train(commands: Any) -> None:
@@ -320,6 +363,7 @@ def _train(commands: Any) -> None:
         help="processes that make scenes (default: 1; the stages after the first take all cores, up to eight)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (default: cores - workers)")
+    _note_defaults(parser, STAGES)
 
 
 def _ablate(commands: Any) -> None:
@@ -368,6 +412,7 @@ def _simulate(commands: Any) -> None:
     group.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make them (default: 1)")
     group.add_argument("--fetch-shapes", action="store_true", help="fetch their models first, with apt and pip")
     group.add_argument("--shapes", metavar="DIR", help="where the models are (default: SEGVEC3D_SHAPES or the cache)")
+    _note_defaults(parser, SIMULATIONS)
 
 
 def _bench(commands: Any) -> None:

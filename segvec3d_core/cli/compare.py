@@ -39,6 +39,8 @@ def evaluate(args: Namespace) -> int:
     if args.limit is not None:
         at_least("--limit", args.limit, 1)
     at_least("--worst", args.worst, 0)
+    if args.reliability is not None:
+        tell.require_picture(args.reliability)
     folder = _labelled(path)  # what is wrong with PATH is said before the model loads
     model, config = load_model(args), configuration(args)
     if isinstance(folder, ScanFolder) and args.min_score is None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, progress
 from segvec3d_core.cli.gallery import Gallery
+from segvec3d_core.cli.report import known
 from segvec3d_core.cli.simulated import first_edition, known_things, nouns, surface_names, table_frame
 from segvec3d_core.datasets.modelnet import modelnet
 from segvec3d_core.datasets.scanobjectnn import scanobjectnn
@@ -154,8 +155,8 @@ def _as_dict(outcomes: Sequence[Outcome], scenes: int, names: list[str]) -> dict
         for o in outcomes
     ]  # fmt: skip
     return {
-        "version": 1, "scenes": scenes, "categories": names, "kinds": kinds, "present_answered": present,
-        "absent_refused": absent, "questions": rows,
+        "version": 1, "scenes": scenes, "categories": names, "kinds": kinds, "present_answered": known(present),
+        "absent_refused": known(absent), "questions": rows,
     }  # fmt: skip
 
 

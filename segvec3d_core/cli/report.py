@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from segvec3d_core.evaluate import Report, RetrievalReport, Variation
 from segvec3d_core.figures import Figure, Reliability, Row
+from segvec3d_core.files import require_writable
 
 FRAME_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("overlap P / R / F", ("overlap_precision", "overlap_recall", "overlap_f")),
@@ -191,6 +192,14 @@ def known(value: float) -> float | None:
 
 _INK, _GREY, _BAR, _PAPER = (32, 36, 42), (190, 194, 200), (66, 122, 182), (255, 255, 255)
 _SIDE, _MARGIN, _COUNT_HEIGHT = 420, 64, 90
+
+
+def require_picture(path: str | Path) -> None:
+    """Raise ValueError where a picture cannot be written under this name, and OSError where not in this place."""
+    Image.init()
+    if (suffix := Path(path).suffix.lower()) not in Image.EXTENSION:
+        raise ValueError(f"{path}: expected the name of a picture, such as .png, got {suffix or 'no suffix'}")
+    require_writable(path)
 
 
 def draw_reliability(plot: Reliability, path: str | Path) -> None:

@@ -39,6 +39,8 @@ def simulate(args: Namespace) -> int:
 
     if args.output is None and args.preview is None:
         raise ValueError("nothing to write: give --output DIR, --preview FILE or both")
+    if args.objects is not None and args.layout not in (None, "table"):
+        raise ValueError(f"--objects: --layout {args.layout} takes none, for it has no table of its own")
     at_least("--count", args.count, 1)
     at_least("--width", args.width, 16)
     at_least("--height", args.height, 16)

@@ -98,17 +98,14 @@ def run(args: Namespace) -> int:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
-        ValueError: an unknown kind of ``labels``, or of things to train ``without``; a learning rate where nothing is
-            learned; the alignment before the grouping; calibration of an alignment that reads another network; weights
-            to begin with of another shape.
+        ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
+            calibration of an alignment that reads another network; weights to begin with of another shape.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
     _left_out(args.without)  # said before hours of training
     _check_starts(args)
-    if args.stage in ("clustering", "calibration") and args.learning_rate is not None:
-        raise ValueError(f"--learning-rate: --stage {args.stage} takes no steps")
     stages = {"segmentation": _segment, "clustering": _cluster, "grouping": _group, "alignment": _align}
     backbone = Path(args.output) / "backbone.safetensors"
     for name, stage in stages.items():
