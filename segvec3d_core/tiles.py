@@ -152,7 +152,7 @@ def ray_submit(address: str | None = None) -> Submit:
         address: of the cluster, "auto" for the one that this machine belongs to; None starts one here.
 
     Raises:
-        ModuleNotFoundError: Ray is not installed, ``pip install 'segvec3d[ray]'``.
+        ModuleNotFoundError: Ray is not installed, ``pip install ray``.
     """
     import ray
 

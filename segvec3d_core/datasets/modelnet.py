@@ -105,7 +105,7 @@ def read_h5(path: Path, classes: int) -> Iterator[Shape]:
     try:
         import h5py
     except ModuleNotFoundError:
-        raise ImportError(f"{path}: reading HDF5 needs h5py: pip install 'segvec3d[hdf5]'") from None
+        raise ImportError(f"{path}: reading HDF5 needs h5py: pip install h5py") from None
     try:
         with h5py.File(path, "r") as file:
             data, label = np.asarray(file["data"], np.float32), np.asarray(file["label"], np.int64).reshape(-1)
