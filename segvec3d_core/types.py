@@ -139,7 +139,7 @@ class PointCloud:
     @property
     def lies_ahead(self) -> bool:
         """Whether nearly all of it lies within some 60 degrees of z, as seen from the origin by a camera."""
-        some = self.points[:: max(1, len(self) // 20_000)]
+        some = self.points[:: max(1, len(self) // 5_000)]
         x, y, z = some[np.isfinite(some).all(1)].T
         ahead = (z > 0) & (np.maximum(np.abs(x), np.abs(y)) < WIDEST * z)
         return bool(len(z) and ahead.mean() >= 0.99)

@@ -34,42 +34,52 @@ def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
     """
     if cloud.camera is not None or not cloud.is_optical:
         return scene, cloud
-    seen = np.flatnonzero(np.isfinite(cloud.points).all(1) & (cloud.points[:, 2] > 0))
-    if len(seen) < FEWEST:
+    camera = _camera(cloud.points)
+    if camera is None:
         return scene, cloud
-    camera = _camera(cloud.points[seen])
-    nearest = _nearest(cloud.points, seen, camera.fx, camera.cx, camera.cy, camera.width, camera.height)
-    points, labels = np.full((len(nearest), 3), np.nan, np.float32), np.full(len(nearest), -1, np.int32)
-    filled = nearest >= 0
-    points[filled], labels[filled] = cloud.points[nearest[filled]], scene.labels[nearest[filled]]
-    colors = None
-    if cloud.colors is not None:
-        colors = np.zeros(points.shape, np.uint8)
-        colors[filled] = cloud.colors[nearest[filled]]
-    image = PointCloud(points, colors, cloud.up, cloud.viewpoint, camera)
+    colors = np.empty((0, 3), np.uint8) if cloud.colors is None else cloud.colors
+    points, shades, labels = _draw(
+        cloud.points, colors, scene.labels, camera.fx, camera.cx, camera.cy, camera.width, camera.height
+    )
+    image = PointCloud(points, None if cloud.colors is None else shades, cloud.up, cloud.viewpoint, camera)
     return replace(scene, labels=labels), image
 
 
-def _camera(points: NDArray[np.float32]) -> Camera:
-    """A camera with square pixels that sees nearly all of (N, 3) points before it."""
+def _camera(points: NDArray[np.float32]) -> Camera | None:
+    """A camera with square pixels that sees nearly all of (N, 3) points; None where there are too few."""
     some = points[:: max(1, len(points) // 20_000)]
-    slope = some[:, :2] / some[:, 2:]
-    low, high = np.percentile(slope, [0.2, 99.8], axis=0).astype(np.float64)
+    some = some[np.isfinite(some).all(1) & (some[:, 2] > 0)]
+    count = len(some) * max(1, len(points) // 20_000)
+    if count < FEWEST:
+        return None
+    low, high = np.percentile(some[:, :2] / some[:, 2:], [0.2, 99.8], axis=0).astype(np.float64)
     width, height = np.maximum(high - low, 1e-2)
-    focal = float(np.sqrt(len(points) / POINTS_A_PIXEL / (width * height)))
+    focal = float(np.sqrt(count / POINTS_A_PIXEL / (width * height)))
     columns, rows = (max(2, int(np.ceil(focal * side))) for side in (width, height))
     return Camera(columns, rows, focal, focal, float(-focal * low[0]), float(-focal * low[1]))
 
 
 @njit(cache=True, nogil=True)
-def _nearest(points, seen, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]  # compiled
-    """(height * width,) int64 the nearest of the points ``seen`` in each pixel, -1 for none."""
-    nearest = np.full(height * width, -1, np.int64)
-    for i in seen:
-        x, y, z = points[i]
+def _draw(points, colors, labels, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]  # compiled
+    """The nearest point in each pixel: (height * width, 3) float32, nan for none, with colours, or (0, 3), and labels."""
+    nearest, depth = np.full(height * width, -1, np.int64), np.full(height * width, np.float32(np.inf))
+    for i in range(len(points)):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        if not (z > 0 and np.isfinite(x + y + z)):
+            continue
         column, row = int(np.floor(focal * x / z + cx + 0.5)), int(np.floor(focal * y / z + cy + 0.5))
-        if 0 <= column < width and 0 <= row < height:
-            pixel = row * width + column
-            if nearest[pixel] < 0 or z < points[nearest[pixel], 2]:
-                nearest[pixel] = i
-    return nearest
+        if 0 <= column < width and 0 <= row < height and z < depth[row * width + column]:
+            depth[row * width + column] = z
+            nearest[row * width + column] = i
+    image, owner = np.full((len(nearest), 3), np.float32(np.nan)), np.full(len(nearest), np.int32(-1))
+    shades = np.zeros((len(nearest) if len(colors) else 0, 3), np.uint8)
+    for pixel in range(len(nearest)):
+        i = nearest[pixel]
+        if i < 0:
+            continue
+        owner[pixel] = labels[i]
+        for axis in range(3):
+            image[pixel, axis] = points[i, axis]
+            if len(colors):
+                shades[pixel, axis] = colors[i, axis]
+    return image, shades, owner
