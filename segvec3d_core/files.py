@@ -18,14 +18,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
+    if Path(path).exists() and not Path(path).is_file():  # a pipe's real path is none
+        yield Path(path)
+        return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():
-        yield path
-        return
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o777)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -33,14 +35,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def require_writable(path: str | Path) -> None:
-    """Make the folder of a file that is written in the end.
+    """See that a file can be written in the end, before the work is done; makes its folder.
 
     Raises:
-        OSError: it could not be written there; said before the work is done.
+        OSError: it cannot.
     """
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
+    if Path(path).is_dir():
         raise IsADirectoryError(f"{path}: expected a file, got a folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise PermissionError(f"{path}: cannot be written")
+    if Path(path).exists() and not Path(path).is_file():
+        return
+    folder = Path(os.path.realpath(path)).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{path}: its folder cannot be written to")

@@ -159,16 +159,15 @@ def vertical_of(
 
     Args:
         optical: whether the cloud lies in a camera's optical frame. As cameras are held upright, the largest surface
-            that faces up in the picture is then preferred to the wall behind it.
+            that faces up in the picture is then preferred to a wall, and a ceiling tells nothing.
     """
     if up is not None:
         return up
-    surfaces = [s for s in segments if s.kind == "surface"]
-    for surface in surfaces if optical else ():
-        direction = _normal(surface, normals)
-        if direction @ PICTURE_UP >= FACING_UP:
-            return direction
-    return _normal(surfaces[0], normals) if surfaces else None
+    surfaces = [_normal(s, normals) for s in segments if s.kind == "surface"]
+    if optical:  # no ceiling
+        surfaces = [normal for normal in surfaces if normal @ PICTURE_UP > -FACING_UP]
+        surfaces.sort(key=lambda normal: bool(normal @ PICTURE_UP < FACING_UP))
+    return surfaces[0] if surfaces else None
 
 
 def _normal(surface: Segment, normals: NDArray[np.float32]) -> NDArray[np.float32]:

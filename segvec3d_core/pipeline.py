@@ -76,6 +76,7 @@ class SegVec3D:
         grouping: SuperpointNetwork | None = None,
     ) -> None:
         self.device = _device(device)
+        self._warned = False  # of a cloud that may be no scan
         self.network = network.to(self.device).eval()
         self.grouping = (grouping or _ungrouped(network.config)).cpu().eval()
         self.alignment = alignment.cpu().eval()
@@ -201,7 +202,8 @@ class SegVec3D:
         up = cloud.up
         if up is None and cloud.viewpoint is None:
             up = np.array([0, 0, 1], np.float32)
-            if cloud.lies_ahead:
+            if not self._warned and cloud.lies_ahead:
+                self._warned = True
                 log.warning(
                     "cloud: taken for a scan whose z is up, but it looks like one in a camera's own frame: tell its "
                     "viewpoint, 0 0 0, or its up"

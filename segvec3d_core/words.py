@@ -31,7 +31,10 @@ GENERIC = (
     "thing", "things", "object", "objects", "item", "items", "one", "ones", "something", "anything", "everything",
     "stuff", "something else", "anything else", "everything else",
 )  # fmt: skip
-NO_SURFACE = re.compile(r"(?:.* )?(?:things?|objects?|items?)(?: (?:that|which|made|with|without) .*)?")
+NO_SURFACE = re.compile(
+    r"(?:(?!(?:with|without|of|that|which|for|to|on|in|and|full|holding|carrying|containing|made)\b)[\w'-]+ )*"
+    r"(?:things?|objects?|items?)(?: (?:that|which|made|with|without) .*)?"
+)
 """Words for an object and for nothing that objects stand on: nobody calls a wall "the beige thing"."""
 ALL = ("everything", "stuff")
 PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")

@@ -63,8 +63,13 @@ class Source(Protocol):
         """Seconds since the latest result came."""
         ...
 
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a map of a file to which no cloud has been added yet."""
+        ...
+
     def known(self) -> Result:
-        """What the map holds, without any cloud, too. Raises ValueError where there is no map."""
+        """What the map holds, without any cloud, too."""
         ...
 
     def find(
@@ -153,19 +158,11 @@ class Finder:
                 return result
             left = deadline - time.monotonic()
             if left <= 0:
-                if result is None and not not_before and (known := self._loaded()) is not None:
-                    return known
+                if result is None and not not_before and self.source.loaded:
+                    return self.source.known()
                 raise Refusal(FindObject.Response.NO_DATA, self._no_data(result, not_before))
             await self._pause(min(POLL, left))
             self._require_active()
-
-    def _loaded(self) -> Result | None:
-        """What a map remembers that was loaded, before any cloud has come."""
-        try:
-            known = self.source.known()
-        except ValueError:
-            return None
-        return known if len(known.scene) else None
 
     def _how_old(self) -> str:
         """That clouds have not come for a while, and why."""

@@ -42,13 +42,13 @@ class Intake:
         self._on_cloud = on_cloud
         self._subscription: Subscription[PointCloud2] | None = None
         self._warned: set[str] = set()
-        self._opened = self._heard = 0.0  # monotonic seconds
+        self._opened, self._heard = 0.0, False  # monotonic seconds; whether anything came since
         self._side = SideNode(owner, "intake")
 
     def open(self) -> None:
         """Subscribe. rclpy's own event handler notes incompatible publishers in the log; ``problem`` names them."""
         self._warned.clear()
-        self._opened = time.monotonic()
+        self._opened, self._heard = time.monotonic(), False
         self._subscription = self._side.node.create_subscription(PointCloud2, self.topic, self._take, self._qos)
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class Intake:
             self._subscription = None
 
     def _take(self, message: PointCloud2) -> None:
-        self._heard = time.monotonic()
+        self._heard = True
         self._on_cloud(message)
 
     def destroy(self) -> None:
@@ -83,8 +83,8 @@ class Intake:
         return self._unheard() if "" in misfits.values() else next(iter(misfits.values()))
 
     def _unheard(self) -> str:
-        """What may be wrong where a publisher fits, and nothing has come for a while."""
-        if self._subscription is None or time.monotonic() - max(self._opened, self._heard) <= PATIENCE:
+        """What may be wrong where a publisher fits, and nothing has ever come."""
+        if self._subscription is None or self._heard or time.monotonic() - self._opened <= PATIENCE:
             return ""
         return (
             f"{self.topic} has a publisher that fits, but nothing comes: it is silent, or its large messages are lost "

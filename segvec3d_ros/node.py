@@ -49,8 +49,11 @@ from segvec3d_ros.tracking import FrameTracker, Tracker
 from segvec3d_ros.transforms import Transforms, make_transforms, up_in
 from segvec3d_ros.worker import LatestWorker
 
-NO_CAMERA = "none: clouds are not organised, nor in an optical frame"
-"""Of clouds that no camera explains: the map then sees nothing to be gone."""
+NO_CAMERA = "none: clouds that no pinhole camera explains, not organised or in no optical frame"
+"""The map then sees nothing to be gone."""
+
+TELLING = 500
+"""Fewer points do not tell what took a cloud: a lens may be covered."""
 
 STOP_LIMIT = 1.0
 """Longest wait for the cloud in work when the node is deactivated or ends, seconds; its result is not published."""
@@ -290,6 +293,8 @@ class SegVec3DNode(LifecycleNode):
         return Result(message.header, message.width, message.height, cloud, scene, (), ()), clock
 
     def _note_camera(self, cloud: PointCloud) -> None:
+        if np.isfinite(cloud.points[:, 2]).sum() < TELLING:
+            return
         self._camera = _camera_of(cloud)
         if self._camera == NO_CAMERA and self.map is not None:
             lacks = "what is taken away stays in the map, and poses are not corrected (docs/objects.md)"
@@ -356,6 +361,11 @@ class SegVec3DNode(LifecycleNode):
     def map(self) -> MapTracker | None:
         """The map over time, None where there is none."""
         return self._tracker if isinstance(self._tracker, MapTracker) else None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a map of a file to which no cloud has been added yet."""
+        return self.map is not None and self.map.map.stamp_ns is None and len(self.map.map) > 0
 
     def known(self) -> Result:
         """What the map holds now, named; at the stamp of the latest cloud."""

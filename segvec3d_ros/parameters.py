@@ -70,10 +70,18 @@ _MAP_TEXTS: Mapping[str, tuple[str, float, float]] = {
     "split_seconds": ("The same for an object that appears inside another, as a part of it does, s.", 0.0, 60.0),
     "merge_seconds": ("How long two objects must have been seen as one to be made one, s.", 0.0, 60.0),
     "gone_seconds": ("How long one must look through where an object was to hold it for gone, s.", 0.0, 3600.0),
-    "doubt_seconds": ("How long an object's place may be seen without an instance there, s; the more, by up to 5 s, the longer it was seen.", 0.0, 3600.0),
+    "doubt_seconds": (
+        "How long an object's place may be seen without an instance there, s, and up to 5 s more if long known.",
+        0.0,
+        3600.0,
+    ),
     "remember_seconds": ("How long an object is kept that is not seen while clouds come, s.", 0.0, math.inf),
     "reidentify_seconds": ("How long an object found to be gone can come back under its id, s.", 0.0, math.inf),
-    "reidentify_similarity": ("Least cosine between the vectors of one that is gone and a new one that are the same thing.", -1.0, 1.0),
+    "reidentify_similarity": (
+        "Least cosine between the vectors of one that is gone and a new one that are the same thing.",
+        -1.0,
+        1.0,
+    ),
     "min_overlap": ("Least share of an object or an instance that they have in common to be one.", 0.05, 1.0),
     "max_correction": ("Clouds are moved onto the map by at most this, m; 0 takes poses as they are.", 0.0, 1.0),
     "max_objects": ("Objects that the map holds at most; those unseen for longest go first.", 1, 100_000),
@@ -83,7 +91,11 @@ _MAP_TEXTS: Mapping[str, tuple[str, float, float]] = {
 SPECS: Mapping[str, Spec] = {
     "autostart": Spec(True, "Configure and activate at start; false: wait for a lifecycle manager.", read_only=True),
     "model": Spec("", "Weight file to load; empty: the weights that are shipped.", unconfigured=True),
-    "device": Spec("auto", "Device to compute on: auto, cpu, cuda or cuda:N. The GPU's path was never run on one.", unconfigured=True),
+    "device": Spec(
+        "auto",
+        "Device to compute on: auto, cpu, cuda or cuda:N. The GPU's path was never run on one.",
+        unconfigured=True,
+    ),
     "vocabulary": Spec(list(DEFAULT_VOCABULARY), "Words that instances are labelled with."),
     "voxel_size": Spec(
         _CORE.voxel_size or 0.0, "Voxel edge, m; 0 adapts it to the cloud within max_voxels.", 0.0, 10.0
@@ -99,7 +111,7 @@ SPECS: Mapping[str, Spec] = {
     ),
     "max_scan_voxels": Spec(
         _CORE.max_voxels,
-        "Voxels that bound the time of a cloud in one of gravity_frames, which has no viewpoint; raise it for fused scans.",
+        "Voxels that bound the time of a cloud in one of gravity_frames (no viewpoint); raise it for fused scans.",
         100,
         10_000_000,
     ),

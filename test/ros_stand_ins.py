@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or pip install 'segvec3d[ros]'")
+pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or pip install '.[ros]'")
 pytest.importorskip("segvec3d_interfaces", reason="segvec3d_interfaces is missing: pip install ./segvec3d_interfaces")
 
 import rclpy

@@ -27,7 +27,7 @@ def test_the_map_is_measured() -> None:
 
 
 def test_the_node_is_measured_over_dds() -> None:
-    pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or pip install 'segvec3d[ros]'")
+    pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or pip install '.[ros]'")
     pytest.importorskip(
         "segvec3d_interfaces", reason="segvec3d_interfaces is missing: pip install ./segvec3d_interfaces"
     )

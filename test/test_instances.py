@@ -56,6 +56,7 @@ def box_of(points: np.ndarray, kind: str = "object") -> Box:
         ([(0, 0, -1), (0, -0.6, -0.8)], False, (0, 0, -1)),
         ([(0, -0.3, -0.954), (0.954, -0.3, 0)], True, (0, -0.3, -0.954)),  # nothing faces up: the largest one
         ([(0, 1, 0), (0, -0.8, -0.6)], True, (0, -0.8, -0.6)),  # a ceiling
+        ([(0, 1, 0)], True, None),
         ([], True, None),
     ],
 )

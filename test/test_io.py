@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -276,6 +277,18 @@ def test_a_link_is_written_through_and_so_is_what_is_no_file(tmp_path: Path) -> 
     assert json.loads((tmp_path / "folder" / "real.json").read_text()) == {"a": 1}
     write_json("/dev/null", {"a": 1})
     assert not Path("/dev/null").is_file()
+    read, write = os.pipe()
+    with os.fdopen(read) as heard, os.fdopen(write, "w"):
+        write_json(f"/proc/self/fd/{write}", {"a": 1})
+        os.set_blocking(read, False)
+        assert json.loads(heard.read()) == {"a": 1}
+
+
+def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": 1})
+    (tmp_path / "a.json").chmod(0o600)
+    write_json(tmp_path / "a.json", {"a": 2})
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_coordinates_beyond_float32_are_nothing_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -137,7 +137,8 @@ def test_what_is_not_so_is_not_found(text):
 @pytest.mark.parametrize(
     ("text", "fits"),
     [("the wide thing", False), ("the wide object that is white", False), ("the thing", False), ("the wide one", False),
-     ("the table", True), ("something wide", True), ("the wide mug or the table", True)],
+     ("the table", True), ("something wide", True), ("the table with things", True), ("a shelf full of items", True),
+     ("the wide thing with a handle", False), ("the wide mug or the table", True)],
 )  # fmt: skip
 def test_a_thing_is_no_surface(text, fits):
     found = answer(interpret(text), scene(), lambda texts: np.full((len(NAMES), len(texts)), 0.9, np.float32), 0.5)

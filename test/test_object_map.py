@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from segvec3d_core.object_map import MapConfig, ObjectMap
 from segvec3d_core.object_map.anchor import Anchor
-from segvec3d_core.object_map.picture import pictured
+from segvec3d_core.object_map.picture import _draw, pictured
 from segvec3d_core.relations import Layout
 from segvec3d_core.types import Match, Matches, PointCloud, Scene
 
@@ -142,6 +142,36 @@ def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
     label_of = {tuple(point): label for point, label in zip(bare.points, bare_scene.labels, strict=True)}
     assert all(label_of[tuple(p)] == label for p, label in zip(image.points[filled], seen.labels[filled], strict=True))
     assert pictured(scene, cloud) == (scene, cloud)
+
+
+def test_the_kernel_draws_the_nearest_point_of_each_pixel_as_written_down():
+    rng = np.random.default_rng(3)
+    points = rng.normal((0, 0, 1), (0.4, 0.3, 0.4), (2_000, 3)).astype(np.float32)
+    points[::50] = np.nan
+    colors, labels = rng.integers(0, 255, (2_000, 3)).astype(np.uint8), np.arange(2_000, dtype=np.int32)
+    width, height, focal, cx, cy = 20, 15, 18.0, 9.3, 7.1
+    seen, shades, owner = _draw(points, colors, labels, focal, cx, cy, width, height)
+    best = np.full(width * height, -1)
+    for i in np.flatnonzero(points[:, 2] > 0):
+        x, y, z = points[i].astype(np.float64)
+        column, row = int(np.floor(focal * x / z + cx + 0.5)), int(np.floor(focal * y / z + cy + 0.5))
+        pixel = row * width + column
+        if 0 <= column < width and 0 <= row < height and (best[pixel] < 0 or z < points[best[pixel], 2]):
+            best[pixel] = i
+    assert (best >= 0).sum() > 100
+    np.testing.assert_array_equal(owner, best)
+    np.testing.assert_array_equal(seen, np.where(best[:, None] < 0, np.float32(np.nan), points[best]))
+    np.testing.assert_array_equal(shades, np.where(best[:, None] < 0, 0, colors[best]))
+    assert _draw(points, colors[:0], labels, focal, cx, cy, width, height)[1].shape == (0, 3)
+
+
+def test_stray_points_before_the_lens_do_not_spoil_the_picture():
+    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
+    stray = np.tile(np.array([[0.003, 0, 0.001]], np.float32), (len(cloud) // 200, 1))
+    points = np.concatenate([stray, cloud.points])
+    labels = np.concatenate([np.full(len(stray), -1, np.int32), scene.labels])
+    _, image = pictured(replace(scene, labels=labels), PointCloud(points, viewpoint=cloud.viewpoint))
+    assert np.isfinite(image.points[:, 2]).sum() > 0.3 * len(cloud)
 
 
 @pytest.mark.parametrize("turn", [np.diag([1, 1, -1]), np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])])
@@ -305,6 +335,22 @@ def test_without_gravity_up_is_the_scenes_and_none_where_nothing_tells_it():
     assert snapshot.up is snapshot.scene().up is snapshot.cloud().up is None
     robot.map.update(replace(scene, up=np.array([0, -1, 0], np.float32)), blind, FRONT, robot.stamp + SECOND)
     assert np.allclose(robot.map.snapshot().up, FRONT[:3, :3] @ [0, -1, 0], atol=1e-6)
+
+
+def test_gravity_tells_up_at_once_and_a_file_keeps_it(robot, tmp_path):
+    scene, cloud = see([MUG, CAN], FRONT)
+    blind, wall = replace(cloud, up=None), replace(scene, up=np.array([0, 0, -1], np.float32))
+    tilted = Rotation.from_euler("x", 8, degrees=True).as_matrix() @ cloud.up
+    for shown, seen in [(replace(scene, up=tilted.astype(np.float32)), blind)] * 20 + [(scene, cloud)]:
+        robot.stamp += SECOND // 2
+        robot.map.update(shown, seen, FRONT, robot.stamp)
+    assert np.allclose(robot.map.snapshot().up, [0, 0, 1], atol=1e-5)
+    robot.map.save(tmp_path / "map.npz")
+    robot.map.load(tmp_path / "map.npz")
+    for _ in range(10):
+        robot.stamp += SECOND // 2
+        robot.map.update(wall, blind, FRONT, robot.stamp)
+    assert np.allclose(robot.map.snapshot().up, [0, 0, 1], atol=1e-5)
 
 
 @pytest.mark.parametrize(("told", "turns"), [(False, True), (True, False)], ids=["by a surface", "by gravity"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def test_a_loaded_map_answers_before_any_cloud_has_come(tmp_path: Path) -> None:
         assert robot.call(MapFile, "load_map", path=str(tmp_path / "map.npz")).success
         answer = robot.call(FindObject, "find_object", query="mug")
         assert (answer.status, answer.matches[0].instance.state) == (FindObject.Response.SUCCESS, Instance.REMEMBERED)
-        assert answer.message == "found 1 of 3 instances; 1 remembered; no cloud yet"
+        assert answer.message.startswith("found 1 of 3 instances; 1 remembered; no cloud yet")
         fresh = robot.call(FindObject, "find_object", query="mug", not_before=Time(sec=1))
         assert fresh.status == FindObject.Response.NO_DATA
 
@@ -108,7 +109,7 @@ def test_an_answer_says_when_the_latest_cloud_came_if_that_is_long_ago(monkeypat
         look(robot, 1.0, 1.5)
         until(lambda: robot.node.age > 0.3, "time")
         message = robot.call(FindObject, "find_object", query="mug").message
-        assert message.startswith("found 1 of 3 instances; the latest cloud was 0 s ago")
+        assert re.match(r"found 1 of 3 instances; the latest cloud was \d+ s ago", message)
 
 
 def test_what_took_the_clouds_is_told_and_missed_where_nothing_did() -> None:

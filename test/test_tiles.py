@@ -91,7 +91,7 @@ def test_others_may_do_the_work_and_the_direction_up_is_the_scans(blocks):
 
 
 def test_a_ray_cluster_may_do_the_work(room):
-    pytest.importorskip("ray", reason="ray is missing: pip install 'segvec3d[ray]'")
+    pytest.importorskip("ray", reason="ray is missing: pip install ray")
     cloud, _ = room
     here, there = segment_tiles(shipped_path(), [cloud]), segment_tiles(shipped_path(), [cloud], submit=ray_submit())
     np.testing.assert_array_equal(here.labels, there.labels)

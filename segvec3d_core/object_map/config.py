@@ -23,7 +23,7 @@ class MapConfig:
             been seen, 5 s at most, comes on top.
         remember_seconds: how long an object is kept that is not seen, while clouds come: a night that the robot was
             off counts for next to nothing.
-        reidentify_seconds: how long, from when it was found to be gone, one can come back under its id.
+        reidentify_seconds: how long, from when it was found to be gone, one can come back under its id; likewise.
         reidentify_similarity: least cosine of the embeddings for that, -1 to 1.
         correct_pose: whether each cloud is first moved onto the map, by at most ``max_correction``.
         max_correction: metres; larger errors are taken for what they are.

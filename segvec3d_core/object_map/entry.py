@@ -82,8 +82,8 @@ class Entry:
         inside: id of the object inside which it appeared, 0 for none.
         seen, missed, doubted: seconds for which it was seen (less while it is tentative and the picture's border cuts
             it), looked through since, and seen as nothing since.
-        unseen, gone: seconds since it was last seen, and since it was found to be gone, a gap between clouds counting
-            for ``map.LONGEST_STEP`` at most; not kept in a file.
+        unseen_for, gone_for: seconds since it was last seen, and since it was found to be gone, a gap between clouds
+            counting for ``map.LONGEST_STEP`` at most; not kept in a file.
         low, high: (3,) corners of its voxels along the map's axes; box: drawn when it is asked for.
     """
 
@@ -103,8 +103,8 @@ class Entry:
     missed: float = 0.0
     doubted: float = 0.0
     recognised: bool = False
-    unseen: float = 0.0
-    gone: float = 0.0
+    unseen_for: float = 0.0
+    gone_for: float = 0.0
     low: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     high: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
     _box: Box | None = None
@@ -130,7 +130,7 @@ class Entry:
         self.kind = "surface" if self.surface > 0.5 * self.trust else "object"
         self.last_seen = stamp
         self.sightings += 1
-        self.unseen = 0.0
+        self.unseen_for = 0.0
         self.seen += seconds * (CUT_WEIGHT if cut and self.state == "tentative" else 1.0)
         self.missed = 0.0
         self.doubted = max(0.0, self.doubted - 2 * seconds)
@@ -146,7 +146,7 @@ class Entry:
         self.first_seen = min(self.first_seen, other.first_seen)
         if other.last_seen > self.last_seen:
             self.last_seen, self.missed = other.last_seen, other.missed
-        self.unseen = min(self.unseen, other.unseen)
+        self.unseen_for = min(self.unseen_for, other.unseen_for)
         self.score = (self.trust * self.score + other.trust * other.score) / max(self.trust + other.trust, 1e-9)
         self.embedding = self.embedding + other.embedding
         self._look = None

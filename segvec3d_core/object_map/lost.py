@@ -24,7 +24,7 @@ class Lost:
     def add(self, entries: Sequence[Entry], up: NDArray[np.float64]) -> None:
         """Take in objects that are gone by now; ``up`` is where their boxes stand."""
         for entry in entries:
-            entry.gone = 0.0
+            entry.gone_for = 0.0
             entry.box(up)
             entry.voxels = Voxels(entry.voxels.size)
         self.entries = (self.entries + list(entries))[-LOST:]
@@ -38,8 +38,8 @@ class Lost:
             seconds: that have passed since the last time.
         """
         for entry in self.entries:
-            entry.gone += seconds
-        self.entries = [e for e in self.entries if e.gone <= config.reidentify_seconds]
+            entry.gone_for += seconds
+        self.entries = [e for e in self.entries if e.gone_for <= config.reidentify_seconds]
         lost = [e for e in self.entries if e.kind == "object"]
         if not lost:
             return {}

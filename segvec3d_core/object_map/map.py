@@ -121,13 +121,14 @@ class ObjectMap:
             ValueError: a scene of another cloud or of another model or with embeddings that are not finite, no rigid
                 transform, or a stamp that goes back.
         """
+        if len(scene.labels) == len(cloud):
+            scene, cloud = pictured(scene, cloud)
         with self._lock:
             T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost.entries[:1]])
             if self._stamp is not None and stamp_ns < self._stamp:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")
             seconds = 0.0 if self._stamp is None else min((stamp_ns - self._stamp) / 1e9, LONGEST_STEP)
-            scene, cloud = pictured(scene, cloud)
             anchor = self._anchor = self._anchor or Anchor(np.floor(T[:3, 3]))
             if self._stamp is None:
                 for entry in self._entries:  # of a file, perhaps by another clock: they were seen before
@@ -143,7 +144,7 @@ class ObjectMap:
     ) -> tuple[int, ...]:
         T = anchor.own(told)
         for entry in self._entries:
-            entry.unseen += seconds
+            entry.unseen_for += seconds
         self._note_up(scene, cloud, told, seconds)
         if cloud.camera is not None:
             candidates = self._in_view(cloud.camera, T)
@@ -182,7 +183,7 @@ class ObjectMap:
         up = up / np.linalg.norm(up)
         same = self._up_clouds > 0 and up @ self._up >= SAME_UP
         if cloud.up is not None:
-            self._up_told = True
+            same, self._up_told = same and self._up_told, True
         elif not same and self._up_clouds:
             self._doubted_up = (self._doubted_up + seconds) if up @ self._other_up >= SAME_UP else 0.0
             self._other_up = up
@@ -314,7 +315,7 @@ class ObjectMap:
             self._age(entry)
         if not forgetful:
             for entry in self._entries:
-                if entry.state == "tentative" and entry.unseen > 0:
+                if entry.state == "tentative" and entry.unseen_for > 0:
                     self._age(entry)
         gone = [entry for entry in self._entries if entry.state == "gone"]
         if gone:
@@ -338,7 +339,7 @@ class ObjectMap:
         if (
             entry.missed > (config.gone_seconds if known else 0.0)
             or entry.doubted > doubt
-            or entry.unseen > (config.remember_seconds if known else TENTATIVE_SECONDS)
+            or entry.unseen_for > (config.remember_seconds if known else TENTATIVE_SECONDS)
         ):
             entry.state = "gone"
 
@@ -463,7 +464,7 @@ class ObjectMap:
             self.clear()
             self._entries, self._anchor = saved.entries, Anchor(saved.origin, saved.anchor, saved.anchored)
             if saved.up is not None:
-                self._up, self._up_clouds = self._anchor.T[:3, :3] @ saved.up, UP_CLOUDS
+                self._up, self._up_clouds, self._up_told = self._anchor.T[:3, :3] @ saved.up, UP_CLOUDS, True
             self.frame, self._colored = saved.frame, saved.colored
             self.weights = self.weights or saved.weights
             self.next_id = max(self.next_id, saved.next_id)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..types import Camera, PointCloud, Scene
+from ..types import WIDEST, Camera, PointCloud, Scene
 
 POINTS_A_PIXEL = 2.0
 """So many points fall into a pixel where they are spread evenly: hardly one is then empty by chance."""
@@ -48,7 +48,7 @@ def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
 def _camera(points: NDArray[np.float32]) -> Camera | None:
     """A camera with square pixels that sees nearly all of (N, 3) points; None where there are too few."""
     some = points[:: max(1, len(points) // 20_000)]
-    some = some[np.isfinite(some).all(1) & (some[:, 2] > 0)]
+    some = some[np.abs(some[:, :2]).max(1) < WIDEST * some[:, 2]]
     count = len(some) * max(1, len(points) // 20_000)
     if count < FEWEST:
         return None
@@ -61,7 +61,7 @@ def _camera(points: NDArray[np.float32]) -> Camera | None:
 
 @njit(cache=True, nogil=True)
 def _draw(points, colors, labels, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]  # compiled
-    """The nearest point in each pixel: (height * width, 3) float32, nan for none, with colours, or (0, 3), and labels."""
+    """The nearest point in each pixel: (height * width, 3) float32, nan for none; its colour, or (0, 3); its label."""
     nearest, depth = np.full(height * width, -1, np.int64), np.full(height * width, np.float32(np.inf))
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
