@@ -355,6 +355,7 @@ def test_the_real_frames_give_92_queries_by_coarse_name_of_which_a_third_are_hit
 
 
 @needs_osd
+@pytest.mark.timeout(400)  # a minute where nothing else runs
 def test_the_shipped_weights_reach_on_the_real_frames_what_the_project_asks_of_them() -> None:
     """On all 88 frames: overlap F of 88, 8 points above random weights, and a retrieval surely better than chance."""
     folder, model = FrameFolder(OSD), SegVec3D.load(device="cpu")
