@@ -115,6 +115,21 @@ def test_retrieval_asks_for_every_known_thing_by_name(seen):
     assert 0 < report.map_found.hits < report.map_found.total
 
 
+def test_a_ghost_bears_no_name(seen):
+    class Searcher:
+        def find(self, scene, text, top_k=None, min_similarity=None):
+            return Matches((Match(0, scene.objects[0], 1.0),)) if len(scene) else Matches()
+
+    things, ghosts = (
+        scored(seen, lambda frame, far=far: lambda k, points: [(k + 1, points + np.float32(far))], Searcher())
+        for far in (0, 5)
+    )
+    assert ghosts.ghost_rate > 0.9
+    assert ghosts.map_found.total == things.map_found.total > 0
+    assert things.map_found.hits > 0
+    assert ghosts.map_found.hits == 0
+
+
 def test_reports_pool_and_print(seen):
     report = scored(seen)
     both = pooled([report, report])
