@@ -61,6 +61,14 @@ def test_help_shows_what_a_command_takes_and_an_example(command: str, capsys: py
         assert word in text
 
 
+def test_help_of_the_demo_tells_its_arguments_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "-h"])
+    text = capsys.readouterr().out
+    for words in ("as a planner would", "--rate HZ", "--domain N", "(default: 40)", "Exit code 0"):
+        assert words in text
+
+
 def test_help_answers_at_once() -> None:
     times = []
     for _ in range(3):

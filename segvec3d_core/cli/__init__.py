@@ -56,7 +56,7 @@ STAGES: Modes = {
 """The same of ``simulate`` and of the stages of ``train``."""
 
 PASSED_ON = {"node": "segvec3d_ros.node", "demo": "segvec3d_ros.demo"}
-"""Commands of the ROS package, which read their own arguments."""
+"""Commands of the ROS package, which read their own arguments. The node's are those of ROS, and have no help."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        if arguments and arguments[0] in PASSED_ON and arguments[1:] not in (["-h"], ["--help"]):
+        if arguments and arguments[0] in PASSED_ON and arguments not in (["node", "-h"], ["node", "--help"]):
             return _pass_on(PASSED_ON[arguments[0]], arguments[1:])
         args = _parser().parse_args(arguments)
         _refuse_others(args)
