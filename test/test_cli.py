@@ -377,12 +377,12 @@ def test_bench_limits_the_threads_of_torch_and_of_the_kernels(
 
 
 def test_the_voxel_budget_holds_for_scans_too() -> None:
-    from segvec3d_core.cli import _parser
+    from segvec3d_core.cli.arguments import make_parser
     from segvec3d_core.cli.common import configuration
 
-    given = configuration(_parser().parse_args(["segment", "office.ply", "--max-voxels", "1234"]))
+    given = configuration(make_parser().parse_args(["segment", "office.ply", "--max-voxels", "1234"]))
     assert (given.max_voxels, given.max_scan_voxels) == (1234, 1234)
-    assert configuration(_parser().parse_args(["segment", "office.ply"])) == SegmentationConfig()
+    assert configuration(make_parser().parse_args(["segment", "office.ply"])) == SegmentationConfig()
 
 
 def test_train_leaves_the_defaults_to_the_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segvec3d_core.cli import _parser
+from segvec3d_core.cli.arguments import make_parser
 from segvec3d_core.cli.sequences import _reports, line, true_scene, values
 from segvec3d_core.evaluate_sequences import NEAR, SequenceScorer, pooled
 from segvec3d_core.object_map import MapObject, MapSnapshot, ObjectMap
@@ -149,5 +149,5 @@ def test_a_frame_without_anything_is_ordinary(seen):
 def test_several_processes_report_what_one_does():
     specs = [replace(SPEC, seconds=2.0), replace(SPEC, seed=5, seconds=2.0)]
     asked = "eval --sequence --truth --workers"
-    one, two = ([*_reports(specs, _parser().parse_args([*asked.split(), n]))] for n in "12")
+    one, two = ([*_reports(specs, make_parser().parse_args([*asked.split(), n]))] for n in "12")
     assert [values(r) | {"milliseconds": 0} for r in one] == [values(r) | {"milliseconds": 0} for r in two]

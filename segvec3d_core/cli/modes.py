@@ -1,0 +1,68 @@
+"""Commands that do one of several things, and which arguments say something of which: others are refused."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+Modes = dict[Any, tuple[str, list[str]]]
+
+EVALUATIONS: Modes = {
+    ("compare", "evaluate"): (
+        "an evaluation of labelled data",
+        ["path", "limit", "model_only", "spread", "reliability", "worst", "output"],
+    ),
+    ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
+    ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),
+    ("held_out", "evaluate"): ("--held-out", ["limit"]),
+    ("language", "classify_shapes"): ("--classify", ["path", "limit"]),
+}
+"""What ``eval`` can do, by its function: how it is asked for, and the arguments that say something of it."""
+
+SIMULATIONS: Modes = {
+    "frames": (
+        "a simulation without --test",
+        ["output", "preview", "count", "seed", "layout", "objects", "sensor", "width", "height"],
+    ),
+    "test": ("--test", ["output", "preview", "limit", "workers", "shapes"]),
+    "fetch": ("--fetch-shapes without --test", ["shapes"]),
+}
+_FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels"]
+_GROUPING = ["grouping_scenes", "grouping_steps", "grouping_start"]
+_ALIGNMENT = ["alignment_scenes", "alignment_steps", "alignment_start", "alignment_keep", "without"]
+STAGES: Modes = {
+    "segmentation": ("--stage segmentation", ["learning_rate", *_FIRST]),
+    "clustering": ("--stage clustering", []),
+    "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
+    "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
+    "calibration": ("--stage calibration", []),
+    "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),
+}
+"""The same of ``simulate`` and of the stages of ``train``."""
+
+
+def note_defaults(parser: argparse.ArgumentParser, modes: Modes) -> None:
+    """For ``refuse_others``."""
+    names = [name for _, own in modes.values() for name in own]
+    parser.set_defaults(defaults={name: parser.get_default(name) for name in names})
+
+
+def _modes(args: argparse.Namespace) -> tuple[Modes, Any]:
+    """What a command can do, and which of it is asked for; nothing where it does but one thing."""
+    if args.run in EVALUATIONS:
+        return EVALUATIONS, args.run
+    if args.run == ("workshop", "simulate"):
+        return SIMULATIONS, "test" if args.test is not None else "fetch" if args.fetch_shapes else "frames"
+    if args.run == ("workshop", "train"):
+        return STAGES, args.stage
+    return {}, None
+
+
+def refuse_others(args: argparse.Namespace) -> None:
+    """Raise ValueError where an argument says something of another thing that the command does than what is asked."""
+    modes, mode = _modes(args)
+    asked, own = modes.get(mode, ("", []))
+    for name in sorted({name for _, names in modes.values() for name in names}.difference(own)):
+        if getattr(args, name) != args.defaults[name]:
+            told = "PATH" if name == "path" else f"--{name.replace('_', '-')}"
+            raise ValueError(f"{told}: {asked} takes none")
