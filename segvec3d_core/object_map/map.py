@@ -12,32 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..relations import View
-from ..types import Box, Camera, Float32, Matches, PointCloud, Scene, SceneObject
+from ..types import Box, Matches, PointCloud, Scene, SceneObject
 from . import fusing, looking, storage
 from .alignment import correction
 from .anchor import Anchor
 from .association import Evidence, Sight, checked, gather, match_by_space
+from .candidates import in_view, near
 from .config import MapConfig
-from .entry import WEIGHT_CAP, Entry, Stack, Voxels, corners
+from .entry import WEIGHT_CAP, Entry, Stack, Voxels
 from .lost import Lost
-from .pairs import REACH, Pairs
+from .pairs import Pairs
 from .picture import pictured
 from .snapshot import MapObject, MapSnapshot
+from .up import Up
 
 LONGEST_STEP = 1.0
 """Seconds that one update counts for at most: a gap between clouds is no evidence of anything."""
 
 MERGE_SHARE = 0.5
 """Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
-
-SAME_UP = np.cos(np.deg2rad(10))
-"""Cosine of the angle beyond which another direction is up; less is the error of a pose."""
-
-UP_CLOUDS = 100
-"""Clouds that the map's up is the mean of: were it the latest one's, every box would be drawn anew at every cloud."""
-
-UP_SECONDS = 2.0
-"""For so long surfaces must say that up is elsewhere, where gravity does not tell."""
 
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
@@ -79,8 +72,7 @@ class ObjectMap:
             self._entries: list[Entry] = []
             self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
             self._anchor: Anchor | None = None
-            self._up, self._up_clouds, self._up_told = np.array([0.0, 0.0, 1.0]), 0, False
-            self._other_up, self._doubted_up = np.zeros(3), 0.0
+            self._up = Up()
             self._viewpoint: NDArray[np.float64] | None = None
             self._camera_axes: NDArray[np.float64] | None = None
             self._colored = False
@@ -145,9 +137,9 @@ class ObjectMap:
         T = anchor.own(told)
         for entry in self._entries:
             entry.unseen_for += seconds
-        self._note_up(scene, cloud, told, seconds)
+        self._up.note(scene.up, cloud.up, told, seconds)
         if cloud.camera is not None:
-            candidates = self._in_view(cloud.camera, T)
+            candidates = in_view(self._entries, cloud.camera, T)
             stack = Stack.of(candidates)
             if self.config.correct_pose:
                 corrected = correction(stack, cloud, anchor.near(told), self.config.max_correction)
@@ -157,7 +149,7 @@ class ObjectMap:
             sight = Sight.of(scene, cloud, T)
         else:
             sight = Sight.of(scene, cloud, T)
-            candidates = self._near(sight.xyz)
+            candidates = near(self._entries, sight.xyz)
             stack = Stack.of(candidates)
         self._turn += 1
         evidence = gather(stack, sight, self._turn)
@@ -173,30 +165,10 @@ class ObjectMap:
         ids |= {k: entry.id for k, entry in fresh.items()}
         return tuple(_last_name(ids.get(k, 0), names) for k in range(len(scene)))
 
-    def _note_up(self, scene: Scene, cloud: PointCloud, told: NDArray[np.float64], seconds: float) -> None:
-        """Where up is in the frame of the poses, which stays the same: gravity tells at once and for good, a surface,
-        which is a wall now and then, once it has said so for a while."""
-        shown = scene.up if cloud.up is None else cloud.up
-        if shown is None or (cloud.up is None and self._up_told):
-            return
-        up = told[:3, :3] @ shown
-        up = up / np.linalg.norm(up)
-        same = self._up_clouds > 0 and up @ self._up >= SAME_UP
-        if cloud.up is not None:
-            same, self._up_told = same and self._up_told, True
-        elif not same and self._up_clouds:
-            self._doubted_up = (self._doubted_up + seconds) if up @ self._other_up >= SAME_UP else 0.0
-            self._other_up = up
-            if self._doubted_up < UP_SECONDS:
-                return
-        self._other_up, self._doubted_up = np.zeros(3), 0.0
-        self._up_clouds = min(self._up_clouds + 1, UP_CLOUDS) if same else 1
-        self._up = self._up + (up - self._up) / self._up_clouds
-        self._up /= np.linalg.norm(self._up)
-
     def _own_up(self) -> NDArray[np.float64]:
         """(3,) up in the map's own coordinates, in which boxes are drawn; z of the poses' frame before any is known."""
-        return self._up if self._anchor is None else self._anchor.T[:3, :3].T @ self._up
+        up = self._up.direction
+        return up if self._anchor is None else self._anchor.T[:3, :3].T @ up
 
     def _note_view(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
         """Where from, and which way, this cloud was seen: what is remembered must not turn left and right round."""
@@ -204,28 +176,6 @@ class ObjectMap:
         view = View.of_camera(scene)
         axes = np.eye(3) if cloud.camera is not None else None if view is None else view.axes()
         self._camera_axes = None if axes is None else T[:3, :3] @ axes
-
-    def _in_view(self, camera: Camera, T: NDArray[np.float64]) -> list[Entry]:
-        """The entries before a camera at pose ``T``."""
-        low, high = corners(self._entries)
-        inverse, radii = np.linalg.inv(T), np.linalg.norm(high - low, axis=1) / 2
-        local = (low + high) / 2 @ inverse[:3, :3].T + inverse[:3, 3]
-        # The half angles of the picture, with the object's own radius added.
-        across = max(camera.cx, camera.width - camera.cx) / camera.fx
-        along = max(camera.cy, camera.height - camera.cy) / camera.fy
-        depth = np.maximum(local[:, 2], 0.0)
-        near = local[:, 2] + radii > 0
-        near &= np.abs(local[:, 0]) <= across * depth + radii * np.hypot(1, across)
-        near &= np.abs(local[:, 1]) <= along * depth + radii * np.hypot(1, along)
-        return [entry for entry, take in zip(self._entries, near, strict=True) if take]
-
-    def _near(self, xyz: Float32) -> list[Entry]:
-        """The entries around the points of a cloud that has no camera."""
-        if not len(xyz):
-            return []
-        low, high = corners(self._entries)
-        near = ((high > xyz.min(0) - REACH) & (low < xyz.max(0) + REACH)).all(1)
-        return [entry for entry, take in zip(self._entries, near, strict=True) if take]
 
     # What was seen ------------------------------------------------------------------------------------------------
 
@@ -378,7 +328,7 @@ class ObjectMap:
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             anchor = copy.deepcopy(self._anchor) or Anchor(np.zeros(3))
-            own_up, up = self._own_up(), self._up.astype(np.float32) if self._up_clouds else None
+            own_up, up = self._own_up(), self._up.direction.astype(np.float32) if self._up.known else None
             objects = tuple(self._describe(entry, anchor, own_up) for entry in entries)
             voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # never written to, but replaced
             viewpoint, axes = (
@@ -436,7 +386,7 @@ class ObjectMap:
             anchor = self._anchor or Anchor(np.zeros(3))
             saved = storage.Saved(
                 entries, self.next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds,
-                self._own_up().copy() if self._up_clouds else None, self.frame, self._colored, self.weights,
+                self._own_up().copy() if self._up.known else None, self.frame, self._colored, self.weights,
             )  # fmt: skip
         storage.write(Path(path), saved)
         return len(entries)
@@ -464,7 +414,7 @@ class ObjectMap:
             self.clear()
             self._entries, self._anchor = saved.entries, Anchor(saved.origin, saved.anchor, saved.anchored)
             if saved.up is not None:
-                self._up, self._up_clouds, self._up_told = self._anchor.T[:3, :3] @ saved.up, UP_CLOUDS, True
+                self._up = Up.told(self._anchor.T[:3, :3] @ saved.up)
             self.frame, self._colored = saved.frame, saved.colored
             self.weights = self.weights or saved.weights
             self.next_id = max(self.next_id, saved.next_id)
