@@ -34,3 +34,11 @@ def example() -> Any:
     from training_scene import an_example
 
     return an_example()
+
+
+@pytest.fixture
+def robot() -> Any:
+    """One that shows a new map the world of boxes."""
+    from boxes import Robot
+
+    return Robot()

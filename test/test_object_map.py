@@ -5,19 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from boxes import AWAY, CAMERA, CAN, FRONT, MUG, SECOND, SIDE, Block, Robot, look, pose, see, unorganised
-from scipy.spatial.transform import Rotation
+from boxes import AWAY, CAMERA, CAN, FRONT, MUG, SECOND, SIDE, Block, Robot, look, pose, see
 
 from segvec3d_core.object_map import MapConfig, ObjectMap
-from segvec3d_core.object_map.anchor import Anchor
-from segvec3d_core.object_map.picture import _draw, pictured
-from segvec3d_core.relations import Layout
 from segvec3d_core.types import Match, Matches, PointCloud, Scene
-
-
-@pytest.fixture
-def robot():
-    return Robot()
 
 
 def test_a_thing_keeps_its_id_while_the_camera_moves(robot):
@@ -117,76 +108,6 @@ def test_without_camera_and_viewpoint_a_miss_is_no_evidence(robot):
     assert len(robot.objects()) == 2
 
 
-def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what_is_gone():
-    robot = Robot(organised=False)
-    ids = robot.watch([MUG, CAN])
-    screen = Block((0.4, 0.15, 0), (0.02, 0.3, 0.5), look=7)
-    robot.watch([CAN, screen], seconds=10.0)  # the mug is taken away behind the screen
-    assert robot.objects()[ids[1]].state == "remembered"
-    robot.watch([CAN], AWAY, 5.0)
-    robot.watch([CAN], SIDE, 2.0)
-    assert set(robot.objects()) == {ids[2]}
-
-
-def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
-    scene, cloud = see([MUG, CAN], FRONT)
-    bare_scene, bare = unorganised(scene, cloud)
-    seen, image = pictured(bare_scene, bare)
-    camera = image.camera
-    assert camera is not None
-    assert 0.3 * len(bare) < np.isfinite(image.points[:, 2]).sum() <= len(bare)
-    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    filled = np.isfinite(image.points[:, 2])
-    pixels = np.stack([u, v], -1).reshape(-1, 2)[filled]
-    assert np.abs(camera.project(image.points)[filled] - pixels).max() < 0.501
-    label_of = {tuple(point): label for point, label in zip(bare.points, bare_scene.labels, strict=True)}
-    assert all(label_of[tuple(p)] == label for p, label in zip(image.points[filled], seen.labels[filled], strict=True))
-    assert pictured(scene, cloud) == (scene, cloud)
-
-
-def test_the_kernel_draws_the_nearest_point_of_each_pixel_as_written_down():
-    rng = np.random.default_rng(3)
-    points = rng.normal((0, 0, 1), (0.4, 0.3, 0.4), (2_000, 3)).astype(np.float32)
-    points[::50] = np.nan
-    colors, labels = rng.integers(0, 255, (2_000, 3)).astype(np.uint8), np.arange(2_000, dtype=np.int32)
-    width, height, focal, cx, cy = 20, 15, 18.0, 9.3, 7.1
-    seen, shades, owner = _draw(points, colors, labels, focal, cx, cy, width, height)
-    best = np.full(width * height, -1)
-    for i in np.flatnonzero(points[:, 2] > 0):
-        x, y, z = points[i].astype(np.float64)
-        column, row = int(np.floor(focal * x / z + cx + 0.5)), int(np.floor(focal * y / z + cy + 0.5))
-        pixel = row * width + column
-        if 0 <= column < width and 0 <= row < height and (best[pixel] < 0 or z < points[best[pixel], 2]):
-            best[pixel] = i
-    assert (best >= 0).sum() > 100
-    np.testing.assert_array_equal(owner, best)
-    np.testing.assert_array_equal(seen, np.where(best[:, None] < 0, np.float32(np.nan), points[best]))
-    np.testing.assert_array_equal(shades, np.where(best[:, None] < 0, 0, colors[best]))
-    assert _draw(points, colors[:0], labels, focal, cx, cy, width, height)[1].shape == (0, 3)
-
-
-def test_stray_points_before_the_lens_do_not_spoil_the_picture():
-    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
-    stray = np.tile(np.array([[0.003, 0, 0.001]], np.float32), (len(cloud) // 200, 1))
-    points = np.concatenate([stray, cloud.points])
-    labels = np.concatenate([np.full(len(stray), -1, np.int32), scene.labels])
-    _, image = pictured(replace(scene, labels=labels), PointCloud(points, viewpoint=cloud.viewpoint))
-    assert np.isfinite(image.points[:, 2]).sum() > 0.3 * len(cloud)
-
-
-@pytest.mark.parametrize("turn", [np.diag([1, 1, -1]), np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])])
-def test_no_picture_is_made_of_a_cloud_in_another_frame_than_an_optical_one(turn):
-    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
-    other = PointCloud((cloud.points @ turn.T).astype(np.float32), viewpoint=cloud.viewpoint)
-    assert pictured(scene, other) == (scene, other)
-
-
-def test_of_next_to_nothing_no_picture_is_made():
-    few = PointCloud(np.ones((3, 3), np.float32), viewpoint=np.zeros(3, np.float32))
-    scene = Scene(np.full(3, -1, np.int32), ())
-    assert pictured(scene, few) == (scene, few)
-
-
 def test_things_are_matched_without_a_camera_too():
     robot, ids = Robot(), set()
     for T in (FRONT, SIDE, FRONT, SIDE):
@@ -265,117 +186,6 @@ def test_what_the_border_cuts_waits_longer():
     assert (len(cut.objects()), len(free.objects())) == (0, 1)
     cut.watch([MUG], beside, 1.2)
     assert len(cut.objects()) == 1
-
-
-WALL = Block((-0.3, 0, 0), (0.2, 0.4, 0.3), look=3)
-
-
-def test_an_error_of_the_pose_does_not_inflate_boxes():
-    robot, rng = Robot(), np.random.default_rng(0)
-    for _ in range(40):
-        scene, cloud = see([MUG, CAN, WALL], FRONT)
-        T = FRONT.copy()
-        T[:3, 3] += rng.normal(0, 0.01 / 3**0.5, 3)
-        robot.stamp += SECOND // 5
-        robot.map.update(scene, cloud, T, robot.stamp)
-    sizes = [thing.object.box.size.max() for thing in robot.objects().values()]
-    assert len(sizes) == 3
-    assert max(sizes) < 0.44
-
-
-def test_the_map_lies_where_poses_are_told_on_the_average_and_not_where_the_first_was():
-    rng, first = np.random.default_rng(0), _motion(2.0, (0.03, -0.02, 0.01))
-    anchor = Anchor(np.array([40.0, -7.0, 0.0]))
-    for _ in range(400):  # drawn as the first pose was told, seen by later ones that are right on the average
-        true = pose(tuple(rng.normal((1.0, 0.0, 0.7), 0.3)))
-        told = _motion(rng.normal(0, 0.5), rng.normal(0, 0.005, 3)) @ true
-        told[:3, 3] += anchor.origin
-        anchor.note(told, first @ true, 0.5)
-    points = rng.uniform(-1, 1, (50, 3)).astype(np.float32)
-    drawn = (points @ first[:3, :3].T + first[:3, 3]).astype(np.float32)
-    assert np.linalg.norm(drawn - points, axis=1).max() > 0.04
-    assert np.linalg.norm(anchor.place(drawn) - anchor.origin - points, axis=1).max() < 0.005
-    assert np.allclose(anchor.turn(first[:3, :3]), np.eye(3), atol=0.003)
-
-
-def test_clouds_that_fit_badly_do_not_move_the_map(robot):
-    robot.watch([MUG, CAN])
-    robot.watch([CAN, Block(MUG.at, (0.17, 0.17, 0.21), look=8)], seconds=5.0)
-    assert 0 < np.linalg.norm(robot.map._anchor.T[:3, 3]) < 0.002
-
-
-def test_boxes_and_clouds_lie_in_the_same_place_wherever_the_map_lies():
-    robot, rng = Robot(), np.random.default_rng(0)
-    for _ in range(20):
-        T = _motion(rng.normal(0, 1), rng.normal(0, 0.01, 3)) @ FRONT
-        robot.stamp += SECOND // 5
-        robot.map.update(*see([MUG, CAN, WALL], FRONT), T, robot.stamp)
-    snapshot = robot.map.snapshot()
-    assert not np.allclose(robot.map._anchor.T, np.eye(4), atol=1e-4)
-    assert np.allclose(snapshot.up, [0, 0, 1], atol=1e-3)
-    for k, thing in enumerate(snapshot):
-        points, _ = snapshot.points_of(k)
-        assert np.allclose(points.mean(0), thing.object.centroid, atol=1e-4)
-        assert np.allclose(thing.object.box.rotation[:, 2], snapshot.up, atol=1e-3)
-        local = np.abs((points - thing.object.box.center) @ thing.object.box.rotation)
-        assert (local < thing.object.box.size / 2 + 0.02).mean() > 0.95
-
-
-def test_without_gravity_up_is_the_scenes_and_none_where_nothing_tells_it():
-    robot = Robot()
-    scene, cloud = see([MUG, CAN], FRONT)
-    blind, sideways = replace(cloud, up=None), Rotation.from_euler("y", 90, degrees=True).as_matrix()
-    lying = [replace(thing, box=replace(thing.box, rotation=sideways.astype(np.float32))) for thing in scene.objects]
-    scene = replace(scene, objects=tuple(lying), up=None)
-    for _ in range(10):
-        robot.stamp += SECOND // 5
-        robot.map.update(scene, blind, FRONT, robot.stamp)
-    snapshot = robot.map.snapshot()
-    assert len(snapshot)
-    assert snapshot.up is snapshot.scene().up is snapshot.cloud().up is None
-    robot.map.update(replace(scene, up=np.array([0, -1, 0], np.float32)), blind, FRONT, robot.stamp + SECOND)
-    assert np.allclose(robot.map.snapshot().up, FRONT[:3, :3] @ [0, -1, 0], atol=1e-6)
-
-
-def test_gravity_tells_up_at_once_and_a_file_keeps_it(robot, tmp_path):
-    scene, cloud = see([MUG, CAN], FRONT)
-    blind, wall = replace(cloud, up=None), replace(scene, up=np.array([0, 0, -1], np.float32))
-    tilted = Rotation.from_euler("x", 8, degrees=True).as_matrix() @ cloud.up
-    for shown, seen in [(replace(scene, up=tilted.astype(np.float32)), blind)] * 20 + [(scene, cloud)]:
-        robot.stamp += SECOND // 2
-        robot.map.update(shown, seen, FRONT, robot.stamp)
-    assert np.allclose(robot.map.snapshot().up, [0, 0, 1], atol=1e-5)
-    robot.map.save(tmp_path / "map.npz")
-    robot.map.load(tmp_path / "map.npz")
-    for _ in range(10):
-        robot.stamp += SECOND // 2
-        robot.map.update(wall, blind, FRONT, robot.stamp)
-    assert np.allclose(robot.map.snapshot().up, [0, 0, 1], atol=1e-5)
-
-
-@pytest.mark.parametrize(("told", "turns"), [(False, True), (True, False)], ids=["by a surface", "by gravity"])
-def test_another_up_holds_once_surfaces_have_told_it_for_a_while_and_never_against_gravity(robot, told, turns):
-    scene, cloud = see([MUG, CAN], FRONT)
-    wall, table = (replace(scene, up=np.array(up, np.float32)) for up in ([0, 0, -1], cloud.up))
-    blind = replace(cloud, up=None)
-
-    def ups(scenes: list[Scene], seen: PointCloud) -> np.ndarray:
-        for shown in scenes:
-            robot.stamp += SECOND // 2
-            robot.map.update(shown, seen, FRONT, robot.stamp)
-        return robot.map.snapshot().up
-
-    first = ups([table, table], cloud if told else blind)
-    assert np.allclose(first, [0, 0, 1], atol=1e-5)
-    assert np.allclose(ups([wall, wall, table, wall, wall, wall, wall, table], blind), first, atol=1e-5)
-    assert np.allclose(ups([wall] * 6, blind), -FRONT[:3, 2] if turns else first, atol=1e-5)
-
-
-def _motion(degrees: float, shift) -> np.ndarray:
-    """(4, 4) turned about the vertical, then shifted by metres."""
-    T, a = np.eye(4), np.deg2rad(degrees)
-    T[:2, :2], T[:3, 3] = [[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]], shift
-    return T
 
 
 def test_ids_are_never_used_again(robot):
@@ -485,20 +295,6 @@ def test_a_query_searches_what_is_remembered_too(robot):
     matches, snapshot = robot.map.query(Searcher(), "2")
     assert snapshot[matches[0].index].id == ids[2]
     assert snapshot[matches[0].index].state == "remembered"
-
-
-def test_directions_in_the_map_are_those_of_the_latest_view(robot):
-    robot.watch([MUG, CAN])
-    for T, leftmost in [(FRONT, CAN), (pose((-1.0, 0, 0.7)), MUG)]:
-        robot.watch([MUG, CAN], T, 0.4)
-        snapshot = robot.map.snapshot()
-        scene = snapshot.scene()
-        assert scene.viewpoint == pytest.approx(T[:3, 3], abs=1e-5)
-        assert scene.up == pytest.approx([0, 0, 1], abs=1e-5)
-        mug, can = ([thing.id for thing in snapshot].index(*robot.at(block)) for block in (MUG, CAN))
-        x, _ = Layout(scene).lateral_depth("left of")
-        assert (x[can, mug] > 0) == (leftmost is CAN)
-        assert scene.camera_axes == pytest.approx(T[:3, :3], abs=1e-5)
 
 
 def test_an_object_that_was_seen_without_colours_has_none(robot, tmp_path):

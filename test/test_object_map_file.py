@@ -11,11 +11,6 @@ from boxes import CAN, FRONT, MUG, SECOND, Block, Robot, see
 from segvec3d_core.object_map import ObjectMap, storage
 
 
-@pytest.fixture
-def robot():
-    return Robot()
-
-
 def test_a_saved_map_comes_back(robot, tmp_path):
     ids = robot.watch([MUG, CAN], seconds=2.0)
     before = robot.map.snapshot()

@@ -7,11 +7,6 @@ from segvec3d_core.object_map import MapConfig
 from segvec3d_core.types import PointCloud
 
 
-@pytest.fixture
-def robot():
-    return Robot()
-
-
 def test_two_halves_become_one_when_they_are_seen_as_one(robot):
     halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
     robot.watch(halves[:1], groups=[0])
