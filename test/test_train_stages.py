@@ -1,0 +1,109 @@
+"""One command trains all stages, and says before hours of training what they cannot begin with."""
+
+import json
+import shutil
+from argparse import Namespace
+from dataclasses import replace
+
+import pytest
+import torch
+
+from segvec3d_core import SegVec3D
+from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
+from segvec3d_core.cli import main
+from segvec3d_core.train import run
+
+
+def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
+    args = Namespace(threads=1, workers=0, without="hammer, unicorn", output=str(tmp_path))
+    with pytest.raises(
+        ValueError, match="--without: expected categories that the simulator makes, got 'hammer, unicorn'"
+    ):
+        run(args)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, "--grouping-start: .* tells of no training of the grouping"),
+        ({"record": {"grouping": {}}, "tensors": {}}, "weights: no grouping in them"),
+        ({"record": {"grouping": {}}, "tensors": {"grouping.norm.bias": torch.zeros(3)}}, "grouping of another shape"),
+    ],
+)
+def test_what_a_later_stage_cannot_begin_with_is_said_before_hours_of_training(change, message, tmp_path):
+    file = tmp_path / "start.safetensors"
+    save_checkpoint(replace(Checkpoint({"network.x": torch.zeros(1)}, {}, {}), **change), file)
+    args = Namespace(threads=1, workers=0, without=None, output=tmp_path, grouping_start=file, alignment_start=None)
+    with pytest.raises(ValueError, match=message):
+        run(args)
+
+
+@pytest.mark.timeout(300)  # each stage loads torch anew in a process of its own
+def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
+    args = Namespace(
+        output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
+        labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=2,
+        frames=None,
+        start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), alignment_keep=0.4,
+        without=None, learning_rate=None, max_voxels=None,
+    )  # fmt: skip
+    assert run(args) == 0
+    model, shipped = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu").info
+    assert model.info["segmentation"]["steps"] == 4
+    assert model.info["grouping"]["superpoints"] > 0
+    assert model.info["grouping"]["start"]["steps"] == shipped["grouping"]["steps"]
+    assert model.info["alignment"]["instances"] > 0
+    assert model.info["alignment"]["start"]["steps"] == shipped["alignment"]["steps"]
+    assert model.info["alignment"]["kept"] == 0.4
+    assert run(Namespace(**{**vars(args), "stage": "calibration", "validation_scenes": 3})) == 0
+    again = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
+    kept, before = again.alignment.state_dict(), model.alignment.state_dict()
+    assert all(torch.equal(kept[name], before[name]) for name in kept if name != "calibration")
+    assert again.score != model.score, "fitted on other scenes"
+    assert again.info["alignment"]["instances"] == model.info["alignment"]["instances"]
+    foreign = SegVec3D.untrained(1, model.network.config, "cpu")
+    foreign.save(tmp_path / "backbone.safetensors", {"grouping": {}})
+    with pytest.raises(ValueError, match="reads the features of another network"):
+        run(Namespace(**{**vars(args), "stage": "calibration"}))
+    lines = (tmp_path / "segmentation.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["step"] == 4
+    with pytest.raises(ValueError, match=r"resume: .*segmentation\.state belongs to a run of"):
+        run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
+
+
+@pytest.mark.parametrize("stage", ["segmentation", "grouping", "alignment"])
+def test_the_learning_rate_is_that_of_the_stage_that_is_named(stage, tmp_path, monkeypatch, capsys):
+    shutil.copy(shipped_path(), tmp_path / "backbone.safetensors")
+
+    def stop(*given):
+        (plan,) = (value for value in given if hasattr(value, "learning_rate"))
+        raise ValueError(f"learned at {plan.learning_rate}")
+
+    monkeypatch.setitem(run.__globals__, f"train_{stage}", stop)
+    told = "--output", str(tmp_path), "--stage", stage, "--learning-rate", "0.25", "--threads", "1"
+    assert main(["train", *told]) != 0
+    assert "learned at 0.25" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", ["clustering", "calibration"])
+def test_a_stage_that_learns_nothing_by_steps_takes_no_learning_rate(stage, tmp_path, capsys):
+    assert main(["train", "--output", str(tmp_path), "--stage", stage, "--learning-rate", "0.1"]) != 0
+    assert f"--learning-rate: --stage {stage} takes none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("keep", "start"), [("0.5", []), ("1", ["--alignment-start", str(shipped_path())])])
+def test_only_a_part_of_weights_begun_with_can_be_kept(keep, start, tmp_path, capsys):
+    assert main(["train", "--output", str(tmp_path), "--alignment-keep", keep, *start]) != 0
+    assert "--alignment-keep: expected 0 to 1 of the weights of --alignment-start" in capsys.readouterr().err
+
+
+def test_the_alignment_waits_for_the_grouping(tmp_path):
+    """Its instances would be those of random weights."""
+    save_checkpoint(replace(load_checkpoint(shipped_path()), record={}), tmp_path / "backbone.safetensors")
+    args = Namespace(
+        output=str(tmp_path), cache=None, seed=0, workers=0, threads=1, stage="alignment", validation_scenes=None,
+        without=None, alignment_scenes=1, alignment_steps=1, grouping_start=None, alignment_start=None,
+        alignment_keep=None,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="cannot group yet, run --stage grouping first"):
+        run(args)
