@@ -22,6 +22,7 @@ from segvec3d_core.types import Match, Matches, SceneObject
 from segvec3d_interfaces.msg import ObjectMatch
 from segvec3d_interfaces.srv import FindObject
 from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds, poses
+from segvec3d_ros.perception import Perception
 from segvec3d_ros.transforms import TransformError, Transforms, transform_box, transform_points
 
 LOADING = "is loading its model"
@@ -45,37 +46,12 @@ class Refusal(Exception):
         self.status = status
 
 
-class Source(Protocol):
+class Status(Protocol):
     """What the finder needs of the node."""
 
     @property
     def active(self) -> bool:
         """Whether clouds are taken."""
-        ...
-
-    @property
-    def result(self) -> Result | None:
-        """The latest cloud's result, None before the first."""
-        ...
-
-    @property
-    def age(self) -> float:
-        """Seconds since the latest result came."""
-        ...
-
-    @property
-    def loaded(self) -> bool:
-        """Whether there is a map of a file to which no cloud has been added yet."""
-        ...
-
-    def known(self) -> Result:
-        """What the map holds, without any cloud, too."""
-        ...
-
-    def find(
-        self, result: Result, query: str, top_k: int | None, min_similarity: float | None, view: View | None
-    ) -> Matches:
-        """``SegVec3D.find``."""
         ...
 
     def why_inactive(self) -> str:
@@ -93,13 +69,15 @@ class Finder:
 
     Attributes:
         node: makes the timers that waiting needs.
-        source: the node's present state.
+        status: whether it takes clouds, and why not.
+        perception: what is known of them.
         transforms: TF.
         tf_timeout: longest wait for a transform, seconds.
     """
 
     node: Node
-    source: Source
+    status: Status
+    perception: Perception
     transforms: Transforms
     tf_timeout: Callable[[], float]
 
@@ -137,15 +115,15 @@ class Finder:
         response.message = f"{found}{_remembered(matches, result)}{self._how_old()}"
 
     def _require_active(self) -> None:
-        if not self.source.active:
-            raise Refusal(FindObject.Response.INACTIVE, self.source.why_inactive())
+        if not self.status.active:
+            raise Refusal(FindObject.Response.INACTIVE, self.status.why_inactive())
 
     def _search(self, request: FindObject.Request, result: Result, view: View | None) -> Matches:
         everything = request.top_k == FindObject.Request.ALL
         top_k = len(result.scene) or 1 if everything else request.top_k or None
         min_similarity = None if request.min_similarity < 0 else float(request.min_similarity)
         try:
-            return self.source.find(result, request.query, top_k, min_similarity, view)
+            return self.perception.find(result, request.query, top_k, min_similarity, view)
         except ValueError as error:
             raise Refusal(FindObject.Response.INVALID_REQUEST, str(error)) from None
 
@@ -153,28 +131,29 @@ class Finder:
         deadline = time.monotonic() + nanoseconds(request.timeout) / 1e9
         not_before = nanoseconds(request.not_before)
         while True:
-            result = self.source.result
+            result = self.perception.result
             if result is not None and result.stamp >= not_before:
                 return result
             left = deadline - time.monotonic()
             if left <= 0:
-                if result is None and not not_before and self.source.loaded:
-                    return self.source.known()
+                loaded = result is None and not not_before and self.perception.loaded
+                if loaded and (known := self.perception.known()) is not None:
+                    return known
                 raise Refusal(FindObject.Response.NO_DATA, self._no_data(result, not_before))
             await self._pause(min(POLL, left))
             self._require_active()
 
     def _how_old(self) -> str:
         """That clouds have not come for a while, and why."""
-        age = self.source.age
-        if self.source.result is not None and age <= OLD:
+        age = self.perception.age
+        if self.perception.result is not None and age <= OLD:
             return ""
-        told = "no cloud yet" if self.source.result is None else f"the latest cloud was {age:.0f} s ago"
-        problem = self.source.why_no_data()
+        told = "no cloud yet" if self.perception.result is None else f"the latest cloud was {age:.0f} s ago"
+        problem = self.status.why_no_data()
         return f"; {told}{': ' + problem if problem else ''}"
 
     def _no_data(self, result: Result | None, not_before: int) -> str:
-        problem = self.source.why_no_data()
+        problem = self.status.why_no_data()
         if result is None:
             return f"no cloud yet{': ' + problem if problem else ''}"
         late = (not_before - result.stamp) / 1e9

@@ -9,35 +9,18 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from segvec3d_interfaces.srv import ClearMap, ListObjects, MapFile
-from segvec3d_ros.conversions import Result, instance_array
+from segvec3d_ros.conversions import instance_array
 from segvec3d_ros.mapping import MapTracker
+from segvec3d_ros.perception import Perception
 
 NO_MAP = "there is no map: the parameter object_map is false"
 
 
-class Source(Protocol):
+class Status(Protocol):
     """What the services need of the node."""
 
-    @property
-    def map(self) -> MapTracker | None:
-        """The map, None where there is none."""
-        ...
-
-    def known(self) -> Result:
-        """What the map holds now, named."""
-        ...
-
-    def forget_result(self) -> None:
-        """The map is no longer what the latest cloud made of it."""
-        ...
-
-    @property
-    def configured(self) -> bool:
-        """Whether the map holds what there is to hold; before, there is nothing to save."""
-        ...
-
     def why_inactive(self) -> str:
-        """What to do where ``configured`` is False."""
+        """What to do so that there is a model."""
         ...
 
 
@@ -45,11 +28,14 @@ class MapServices:
     """Answers them; whatever goes wrong is an answer, too.
 
     Args:
-        node: on which they are offered. source: the node's present state. path: the parameter ``map_file``.
+        node: on which they are offered. status: why it has no model. perception: what has the map.
+        path: the parameter ``map_file``.
     """
 
-    def __init__(self, node: Node, source: Source, path: Callable[[], str], group: CallbackGroup) -> None:
-        self._node, self._source, self._path = node, source, path
+    def __init__(
+        self, node: Node, status: Status, perception: Perception, path: Callable[[], str], group: CallbackGroup
+    ) -> None:
+        self._node, self._status, self._perception, self._path = node, status, perception, path
         node.create_service(ListObjects, "~/list_objects", self._list, callback_group=group)
         node.create_service(MapFile, "~/save_map", self._save, callback_group=group)
         node.create_service(MapFile, "~/load_map", self._load, callback_group=group)
@@ -57,7 +43,9 @@ class MapServices:
 
     def _list(self, request: ListObjects.Request, response: ListObjects.Response) -> ListObjects.Response:
         def fill(objects: MapTracker) -> str:
-            known = self._source.known()
+            known = self._perception.known()
+            if known is None:
+                raise ValueError(self._status.why_inactive())
             response.objects = instance_array(known)
             remembered = sum(not track.visible for track in known.tracks)
             return f"{len(known.tracks)} objects, {remembered} of them remembered"
@@ -66,8 +54,8 @@ class MapServices:
 
     def _save(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
         def save(objects: MapTracker) -> str:
-            if not self._source.configured:
-                raise ValueError(f"nothing to save: {self._source.why_inactive()}")
+            if not self._perception.configured:
+                raise ValueError(f"nothing to save: {self._status.why_inactive()}")
             return objects.save(self._file(request))
 
         return self._answer(response, save)
@@ -75,7 +63,7 @@ class MapServices:
     def _load(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
         def load(objects: MapTracker) -> str:
             told = objects.load(self._file(request))
-            self._source.forget_result()
+            self._perception.forget_result()
             return told
 
         return self._answer(response, load)
@@ -84,7 +72,7 @@ class MapServices:
         def clear(objects: MapTracker) -> str:
             count = len(objects.map)
             objects.reset()
-            self._source.forget_result()
+            self._perception.forget_result()
             return f"{count} objects forgotten"
 
         return self._answer(response, clear)
@@ -96,7 +84,7 @@ class MapServices:
         return path
 
     def _answer(self, response: Any, act: Callable[[MapTracker], str]) -> Any:
-        objects = self._source.map
+        objects = self._perception.map
         try:
             if objects is None:
                 raise ValueError(NO_MAP)

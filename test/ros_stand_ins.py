@@ -206,7 +206,7 @@ class Robot:
     """A node under test, spinning in a thread, and a neighbour node that talks to it.
 
     Attributes:
-        node, model, transforms: the node and what it was given.
+        node, model, transforms: the node and what it was given; perception: what it knows of clouds; log: its lines.
         peer: another node of the same graph, spun by its own thread.
     """
 
@@ -222,7 +222,7 @@ class Robot:
         self.node = LoggedNode(
             load, transforms, context=context, parameter_overrides=overrides, use_global_arguments=False, **options
         )
-        self.log = self.node.book.lines
+        self.perception, self.log = self.node.perception, self.node.book.lines
         self.peer = Node("peer", context=peer_context, use_global_arguments=False)
         self._executors = []
         self._threads = []
@@ -252,7 +252,10 @@ class Robot:
     def show(self, stamp: int = 1, **kwargs: Any) -> None:
         """Publish a frame and wait until the node has worked on it."""
         self.publish(frame_message(stamp, **kwargs))
-        until(lambda: self.node.result is not None and self.node.result.stamp == stamp, f"the result of {stamp}")
+        until(
+            lambda: self.perception.result is not None and self.perception.result.stamp == stamp,
+            f"the result of {stamp}",
+        )
 
     def call(self, kind: Any, name: str, *, attempts: int = 1, **fields: Any) -> Any:
         """Call a service of the node and return its answer. An answer to a client that the node does not know yet is

@@ -85,8 +85,8 @@ def test_tf_that_stops_and_comes_back_costs_the_clouds_in_between_alone(robot: R
         robot.publish(frame_message((2 + k) * SECOND))
         until(lambda k=k: robot.node._health.failed == k + 1, "a lost cloud")
         assert ask(robot).status == FindObject.Response.SUCCESS
-    assert robot.node.map is not None
-    assert robot.node.map.gaps == lost
+    assert robot.perception.map is not None
+    assert robot.perception.map.gaps == lost
     robot.transforms.table["map", FRAME] = T
     robot.show((2 + lost) * SECOND)
     assert {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances} == ids

@@ -52,7 +52,7 @@ def test_an_answer_says_when_the_latest_cloud_came_if_that_is_long_ago(monkeypat
     monkeypatch.setattr("segvec3d_ros.finder.OLD", 0.2)
     with mapping_robot() as robot:
         look(robot, 1.0, 1.5)
-        until(lambda: robot.node.age > 0.3, "time")
+        until(lambda: robot.perception.age > 0.3, "time")
         message = robot.call(FindObject, "find_object", query="mug").message
         assert re.match(r"found 1 of 3 instances; the latest cloud was \d+ s ago", message)
 
@@ -112,11 +112,11 @@ def test_ids_go_on_where_the_map_is_switched_off_and_on() -> None:
             assert change(robot, Transition.TRANSITION_CLEANUP)
             assert robot.node.set_parameters([Parameter("object_map", value=wanted)])[0].successful
             assert change(robot, Transition.TRANSITION_CONFIGURE)
-            until(lambda: robot.node.configured, "the model")
+            until(lambda: robot.perception.configured, "the model")
             assert change(robot, Transition.TRANSITION_ACTIVATE)
             until(robot.connected, "the node's subscription")
             look(robot, 4.0, 4.5)
-            new = {track.id for track in robot.node.result.tracks}
+            new = {track.id for track in robot.perception.result.tracks}
             assert new
             assert not new & used
             used |= new
@@ -170,8 +170,8 @@ def test_a_pose_in_one_frame_does_not_meet_a_map_in_another() -> None:
         robot.transforms.table["map", FRAME] = T
         until(lambda: robot.node._health.failed == 1, "the end of its wait")
         assert "map_frame was changed from 'map' while the cloud was in work" in robot.log[-1]
-        assert robot.node.map is not None
-        assert robot.node.map.map.stamp_ns is None
+        assert robot.perception.map is not None
+        assert robot.perception.map.map.stamp_ns is None
 
 
 def test_a_cloud_that_waits_for_a_transform_leaves_nothing_behind_when_the_node_is_deactivated() -> None:
@@ -182,6 +182,6 @@ def test_a_cloud_that_waits_for_a_transform_leaves_nothing_behind_when_the_node_
         robot.node.trigger_deactivate()
         robot.transforms.table["map", FRAME] = T
         until(lambda: not robot.node.busy, "the end of its wait")
-        assert robot.node.result is None
-        assert len(robot.node.map.map.first_seen()) == 0
+        assert robot.perception.result is None
+        assert len(robot.perception.map.map.first_seen()) == 0
         assert robot.node._health.failed == 0

@@ -95,7 +95,7 @@ def test_an_empty_map_does_not_replace_a_saved_one(tmp_path: Path) -> None:
 def test_new_words_do_not_hold_up_the_list_of_objects() -> None:
     with mapping_robot() as robot:
         look(robot, 1.0, 1.5)
-        robot.node.forget_result()
+        robot.perception.forget_result()
         robot.model.reading = 60.0
         assert robot.call(SetVocabulary, "set_vocabulary", labels=["teapot"]).success
         listed = robot.call(ListObjects, "list_objects")
@@ -124,8 +124,8 @@ def test_what_cannot_be_saved_or_loaded_is_told_in_a_line(tmp_path: Path) -> Non
     with mapping_robot(map_frame="map") as robot:
         look(robot, 1.0, 1.5)
         other = str(tmp_path / "odom.npz")
-        assert robot.node.map is not None
-        objects = robot.node.map.map
+        assert robot.perception.map is not None
+        objects = robot.perception.map.map
         objects.frame = "odom"
         objects.save(other)
         objects.frame = "map"
@@ -153,16 +153,16 @@ def test_a_cleared_map_knows_nothing() -> None:
 def test_a_cloud_in_work_does_not_bring_back_a_map_that_was_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     with mapping_robot() as robot:
         look(robot, 1.0, 1.5)
-        named, finished = robot.node._named, threading.Event()
+        named, finished = robot.perception._named, threading.Event()
 
         def cleared_meanwhile(result: Any) -> Any:
-            assert robot.node.map is not None
-            robot.node.map.reset()
-            robot.node.forget_result()
+            assert robot.perception.map is not None
+            robot.perception.map.reset()
+            robot.perception.forget_result()
             finished.set()
             return named(result)
 
-        monkeypatch.setattr(robot.node, "_named", cleared_meanwhile)
+        monkeypatch.setattr(robot.perception, "_named", cleared_meanwhile)
         robot.publish(frame_message(2 * SECOND))
         assert finished.wait(30)
         time.sleep(0.2)  # what was in work would be told of by now

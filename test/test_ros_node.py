@@ -69,7 +69,7 @@ def test_a_lifecycle_manager_leads_it_through_every_state() -> None:
             assert change(made, Transition.TRANSITION_ACTIVATE)
             made.show(stamp=len(model.clouds) + 1)
             assert change(made, Transition.TRANSITION_DEACTIVATE)
-            assert made.node.result is None
+            assert made.perception.result is None
             until(lambda: made.publisher.get_subscription_count() == 0, "the subscription to go")
             assert change(made, Transition.TRANSITION_ACTIVATE)  # the model was kept
             assert change(made, Transition.TRANSITION_DEACTIVATE)
@@ -195,7 +195,7 @@ def test_deactivation_does_not_wait_for_a_cloud_that_takes_long_and_its_result_n
         assert change(made, Transition.TRANSITION_ACTIVATE)
         made.model.gate.set()
         until(lambda: not made.node._worker.busy, "the end of the work")
-        assert made.node.result is None
+        assert made.perception.result is None
         made.show(stamp=2)
 
 
@@ -241,7 +241,10 @@ def test_while_one_cloud_is_worked_on_the_latest_waits_and_services_answer() -> 
             made.call(FindObject, "find_object", query="mug")
             times.append(time.monotonic() - before)
         made.model.gate.set()
-        until(lambda: made.node.result is not None and made.node.result.stamp == 6, "the latest cloud")
+        until(
+            lambda: made.perception.result is not None and made.perception.result.stamp == 6,
+            "the latest cloud",
+        )
         assert (len(made.model.clouds), worker.dropped) == (3, 3)
         assert np.median(times) < 0.5
 
@@ -263,8 +266,8 @@ def nan_cloud() -> PointCloud:
 def test_a_degenerate_cloud_is_an_ordinary_one(cloud: PointCloud, count: int) -> None:
     with active_robot() as made:
         made.show(stamp=3, cloud=cloud)
-        assert made.node.result is not None
-        assert len(made.node.result.scene) == count
+        assert made.perception.result is not None
+        assert len(made.perception.result.scene) == count
         answer = made.call(FindObject, "find_object", query="everything", return_clouds=True)
         assert answer.status == (FindObject.Response.SUCCESS if count else FindObject.Response.NO_MATCH)
         assert made.log == made.log[:2], "nothing to complain about"
@@ -326,12 +329,12 @@ def test_without_a_map_a_late_cloud_is_left_out_and_ids_go_on() -> None:
     with active_robot() as made:
         for stamp in (100, 101):
             made.show(stamp * 1_000_000_000)
-        before = [track.id for track in made.node.result.tracks]
+        before = [track.id for track in made.perception.result.tracks]
         made.publish(frame_message(100_900_000_000))
         until(lambda: made.node._health.failed == 1, "a late cloud")
         assert "its stamp is -0.100 s from the latest: it is left out" in made.log[-1]
         made.show(101_200_000_000)
-        assert [track.id for track in made.node.result.tracks] == before
+        assert [track.id for track in made.perception.result.tracks] == before
 
 
 def test_big_endian_clouds_with_odd_steps_and_padded_rows_are_read() -> None:
@@ -348,7 +351,7 @@ def test_big_endian_clouds_with_odd_steps_and_padded_rows_are_read() -> None:
         message.is_bigendian, message.point_step, message.row_step = True, step, row
         message.data = type(message.data)("B", table.tobytes())
         made.publish(message)
-        until(lambda: made.node.result is not None, "the result")
+        until(lambda: made.perception.result is not None, "the result")
         np.testing.assert_array_equal(made.model.clouds[-1].points, cloud.points)
 
 
@@ -377,8 +380,8 @@ def test_the_vocabulary_changes_at_run_time_and_holds_from_the_next_cloud_on() -
         answer = made.call(SetVocabulary, "set_vocabulary", labels=["box", "кот"])
         assert (answer.success, answer.message) == (True, "2 words from the next cloud on")
         made.show(stamp=2)
-        assert made.node.result is not None
-        assert [name for name, _ in made.node.result.names] == ["", "box", ""]
+        assert made.perception.result is not None
+        assert [name for name, _ in made.perception.result.names] == ["", "box", ""]
         assert made.call(SetVocabulary, "set_vocabulary", labels=[]).success
         assert made.node.get_parameter("vocabulary").value == list(DEFAULT_VOCABULARY)
 
@@ -404,7 +407,7 @@ def test_while_a_new_vocabulary_is_read_services_answer() -> None:
         made.publish(frame_message(2))
         until(lambda: any("thing 0" in read for read in made.model.words), "reading to begin")
         waits = []
-        while made.node.result is not None and made.node.result.stamp == 1:
+        while made.perception.result is not None and made.perception.result.stamp == 1:
             before = time.monotonic()
             assert made.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
             assert state(made) == "active"
