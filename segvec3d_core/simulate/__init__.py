@@ -1,7 +1,8 @@
 """Seeded synthetic scenes seen by a depth camera: for training, the demo and the tests."""
 
+from .edition import first_edition
 from .noise import SENSORS, Sensor
-from .objects import COLORS, ObjectInfo, ObjectModel, families, first_edition, make_object, sample_object
+from .objects import COLORS, ObjectInfo, ObjectModel, families, make_object, sample_object
 from .preview import write_preview
 from .scan import simulate_scan
 from .scenes import LAYOUTS, Entity, Layout, SceneModel, sample_scene
