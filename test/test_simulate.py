@@ -241,7 +241,7 @@ def test_a_scene_of_rooms_has_walls_floor_and_furniture() -> None:
 def test_an_unknown_layout_or_sensor_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="layout: expected one of table, room, shelf, got 'garden'"):
         sample_scene(np.random.default_rng(0), "garden")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="sensor: expected one of ideal, kinect, stereo, generic, got 'eye'"):
+    with pytest.raises(ValueError, match="sensor: expected one of ideal, kinect, stereo, generic, tof, got 'eye'"):
         simulate_frame(np.random.default_rng(0), "table", 64, 48, "eye")  # type: ignore[arg-type]
 
 

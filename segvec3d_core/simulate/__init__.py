@@ -1,7 +1,8 @@
 """Seeded synthetic scenes seen by a depth camera: for training, the demo and the tests."""
 
+from .edition import first_edition, is_first_edition
 from .noise import SENSORS, Sensor
-from .objects import COLORS, ObjectInfo, ObjectModel, families, first_edition, make_object, sample_object
+from .objects import COLORS, ObjectInfo, ObjectModel, families, make_object, sample_object
 from .preview import write_preview
 from .scan import simulate_scan
 from .scenes import LAYOUTS, Entity, Layout, SceneModel, sample_scene
@@ -12,6 +13,6 @@ from .vocabulary import NOUNS, Noun
 __all__ = [
     "COLORS", "FAMILIES", "FIRST_EDITION", "LAYOUTS", "NOUNS", "SENSORS", "Entity", "Family", "Layout", "Noun",
     "ObjectInfo", "ObjectModel", "SceneModel", "Sensor", "SimulatedFrame", "View", "families", "first_edition",
-    "look_at", "make_object", "render", "sample_camera", "sample_object", "sample_scene", "sample_view",
-    "simulate_frame", "simulate_scan", "write_preview",
+    "is_first_edition", "look_at", "make_object", "render", "sample_camera", "sample_object", "sample_scene",
+    "sample_view", "simulate_frame", "simulate_scan", "write_preview",
 ]  # fmt: skip

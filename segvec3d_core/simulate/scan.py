@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels.grid import hash_cells, mean_by_cell
 from ..types import PointCloud
+from .edition import is_first_edition
 from .noise import SENSORS
 from .placing import turn_about
 from .scenes import Entity, sample_scene
@@ -37,7 +38,7 @@ def simulate_scan(
     scene = sample_scene(rng, "room")
     targets = [np.asarray(e.center, np.float64) for e in scene.entities if e.kind == "object"] or [scene.focus]
     points, colors, labels = [], [], []
-    sensor = SENSORS[int(rng.integers(1, 4))]
+    sensor = SENSORS[int(rng.integers(1, 4 if is_first_edition() else len(SENSORS)))]
     reach = rng.uniform(2.5, 4.0)
     for _ in range(views):
         aimed = replace(scene, focus=targets[int(rng.integers(len(targets)))])

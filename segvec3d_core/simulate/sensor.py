@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..types import Camera, PointCloud
 from . import noise, raster
+from .edition import is_first_edition
 from .noise import SENSORS, Seen, Sensor
 from .paint import paint
 from .scenes import Entity, Layout, SceneModel, sample_scene
@@ -33,6 +34,18 @@ WHOLE = 0.4
 
 SHELL = ("wall", "floor", "ceiling")
 """Always surfaces."""
+
+SHARES: dict[Sensor, float] = {"ideal": 0.05, "kinect": 0.3, "stereo": 0.25, "generic": 0.2, "tof": 0.2}
+"""How often each sensor is drawn."""
+
+FIRST_SHARES: dict[Sensor, float] = {"ideal": 0.06, "kinect": 0.38, "stereo": 0.3, "generic": 0.26, "tof": 0.0}
+"""How often each sensor was drawn in the first edition."""
+
+WEAK = 0.3
+"""Every third material whose chance of returning nothing is above this never returns anything; not on furniture."""
+
+MATT = 0.1
+"""What shines less than this has no mirror direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +115,9 @@ class SimulatedFrame:
 
 
 def sample_camera(rng: Generator, width: int, height: int) -> Camera:
-    """Random pinhole intrinsics: Kinect's every third time, else of a wide or narrow lens."""
-    focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(0.75, 1.1) * width
+    """Random pinhole intrinsics: Kinect's every third time, else of a wide or narrow lens (50 to 90 degrees across)."""
+    widest = 0.75 if is_first_edition() else 0.5
+    focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(widest, 1.1) * width
     return Camera(
         width, height, float(focal), float(focal),
         (width - 1) / 2 + float(rng.normal(0, 0.01 * width)), (height - 1) / 2 + float(rng.normal(0, 0.01 * height)),
@@ -180,13 +194,14 @@ def render(
         scene: the scene.
         view: where the camera stands.
         camera: intrinsics.
-        sensor: "ideal", "kinect", "stereo" or "generic"; None draws one.
+        sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
 
     Raises:
         ValueError: an unknown sensor.
     """
     if sensor is None:
-        sensor = SENSORS[int(rng.choice(4, p=[0.06, 0.38, 0.3, 0.26]))]
+        shares = FIRST_SHARES if is_first_edition() else SHARES
+        sensor = SENSORS[int(rng.choice(len(SENSORS), p=[shares[s] for s in SENSORS]))]
     if sensor not in SENSORS:
         raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
     local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
@@ -199,8 +214,7 @@ def render(
         np.ascontiguousarray(view.rotation), view.eye, points, normals, cosine,
     )  # fmt: skip
     color = paint(rng, scene, points, normals, face, view.eye)
-    loss = np.where(face >= 0, scene.materials[scene.face_material[face], 10], 0).astype(np.float32)
-    seen = Seen(depth, cosine, loss, color, camera)
+    seen = Seen(depth, cosine, _loss(rng, scene, face, cosine), color, camera)
     read, source = noise.MODELS[sensor](rng, seen)
     instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]
     if scene.workspace is not None:
@@ -214,6 +228,26 @@ def render(
         for e, kind in zip(scene.entities, kinds, strict=True)
     )
     return SimulatedFrame(color, read, instance, surface, entities, camera, view.up, sensor)
+
+
+def _loss(
+    rng: Generator, scene: SceneModel, face: NDArray[np.int32], cosine: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(H, W) chance that nothing comes back of what a pixel shows, see ``Seen.loss``.
+
+    Some things of glass or dark to infrared never return anything, in whatever view. What shines throws light back into
+    the camera where it is faced squarely, too much of it, and hides less elsewhere.
+    """
+    of_material = scene.materials[:, 10]
+    if is_first_edition():
+        return np.where(face >= 0, of_material[scene.face_material[face]], 0).astype(np.float32)
+    small = np.array([e.size.max() <= FURNITURE_SIZE for e in scene.entities])
+    gone = (of_material > WEAK) & (scene.materials[:, 8] % 3 == 0)  # the seed of its pattern: alike in every view
+    of_face = np.where(gone[scene.face_material] & small[scene.face_entity], 2.0, of_material[scene.face_material])
+    shine = np.maximum(scene.materials[scene.face_material, 9] - MATT, 0)[face]
+    squarely = np.exp(-(((1 - cosine) / (1 - np.cos(np.deg2rad(rng.uniform(3, 20))))) ** 2))
+    loss = of_face[face] * np.where(of_face[face] < 2, 1 - rng.uniform(0, 1) * shine, 1)
+    return np.where(face >= 0, loss + rng.uniform(0, 1) * shine * squarely, 0).astype(np.float32)
 
 
 def _kinds(
