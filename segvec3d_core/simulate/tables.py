@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster, shapes_seats, shapes_storage, shapes_tables
-from .meshes import Mesh
-from .objects import ObjectModel, material_row
+from .draping import COVERED, draw_cover
+from .meshes import Mesh, join
+from .objects import ObjectModel, in_first_edition, material_row
 from .piles import TableTop
 from .placing import EMPTY, HeightMap
 from .rooms import furnish_around
@@ -52,6 +54,18 @@ def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
         grain = "wood" if pattern == "wood" and other == color else "plain"
         rows.append(material_row(rng, other, other, grain, "wood", 1.0))
     return surface_model(noun, color, "wood", mesh.moved(z=-level), np.stack(rows), pattern), free
+
+
+def covered(rng: Generator, table: ObjectModel, cover: Mesh) -> ObjectModel:
+    """A table with a cover that is part of it: a surface where the table is one."""
+    color, pattern = (
+        str(rng.choice(["white", "red", "blue", "green", "beige", "grey", "black"])),
+        str(rng.choice(["plain", "plain", "checks", "stripes", "dots"])),
+    )
+    second = str(rng.choice(["white", "grey", "beige", "blue", "red"]))
+    row = material_row(rng, color, second, pattern, "fabric", rng.uniform(0.25, 0.8))
+    whole = join(table.mesh, cover.part(len(table.materials)))
+    return replace(table, mesh=whole, materials=np.concatenate([table.materials, row[None]]))
 
 
 def flat_top(mesh: Mesh, cell: float = 0.02) -> tuple[float, Rectangle]:
@@ -104,11 +118,14 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     """Objects on a table, with or without a room around it."""
     builder = Builder()
     table, (x0, x1, y0, y1) = table_model(rng)
-    builder.add(table, np.eye(3), np.zeros(3), "surface")
+    spread_out = not in_first_edition() and rng.random() < COVERED
+    cover = draw_cover(rng, (x0, x1, y0, y1)) if spread_out else None
     free = np.array([x1 - x0, y1 - y0])
     area = np.minimum(free, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
     middle = np.array([x0 + x1, y0 + y1]) / 2 + (free - area) / 2 * rng.uniform(-1, 1, 2)
     heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
+    if cover is not None:
+        cover.lift(heights)
     count = (
         objects
         if objects is not None
@@ -116,6 +133,9 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     )
     top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
     top.fill(count)
+    if cover is not None:
+        table = covered(rng, table, cover.pressed(top.result))
+    builder.add(table, np.eye(3), np.zeros(3), "surface")
     for model, rotation, offset in top.result:
         builder.add(model, rotation, offset)
     bounds = None
