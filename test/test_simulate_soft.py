@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from segvec3d_core.simulate import FAMILIES, Layout, Sensor, first_edition, sample_object, simulate_frame
-from segvec3d_core.simulate.draping import Sheet, draw_cover
+from segvec3d_core.simulate.draping import TALLEST, Sheet, draw_cover, thrown
 from segvec3d_core.simulate.meshes import Mesh
 from segvec3d_core.simulate.placing import HeightMap, make_body
 from segvec3d_core.simulate.raster import plan
@@ -99,6 +99,30 @@ def test_a_cover_lies_under_what_stands_on_it(seed: int) -> None:
     plan(pressed.vertices, pressed.faces, 0.0, 0.0, 0.004, value)
     assert value[0, 0] <= z + 1e-6
     assert pressed.vertices[:, 2].max() <= 0.0125
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cloth_that_is_thrown_over_things_lies_on_them_closed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    heights = HeightMap(-0.5, -0.5, 1.0, 1.0, 0.004)
+    heights.height[100:140, 90:150] = 0.08
+    laid = thrown(rng, heights)
+    assert laid is not None
+    mesh, offset = laid
+    assert is_closed(mesh)
+    value = np.full(heights.height.shape, -1.0)
+    plan(mesh.vertices + offset, mesh.faces, heights.x0, heights.y0, heights.cell, value)
+    over = value > -1
+    assert over.sum() > 300
+    assert (value - heights.height)[over].min() > 0
+    assert (mesh.vertices + offset)[:, 2].min() >= -1e-6
+
+
+def test_no_cloth_is_thrown_over_a_tower() -> None:
+    heights = HeightMap(-0.5, -0.5, 1.0, 1.0, 0.004)
+    heights.height[:, ::8] = TALLEST + 0.05
+    heights.height[:, 1::8] = 0.0
+    assert all(thrown(np.random.default_rng(seed), heights) is None for seed in range(5))
 
 
 def test_a_third_of_the_tables_has_a_cover_and_none_of_the_first_edition() -> None:

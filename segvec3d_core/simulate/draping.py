@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from . import raster
 from .meshes import Mesh, grid_faces, join, mesh, relief
-from .placing import EMPTY, HeightMap
+from .placing import EMPTY, HeightMap, yaw
 
 if TYPE_CHECKING:
     from .objects import ObjectModel
@@ -27,6 +27,10 @@ Rectangle = tuple[float, float, float, float]
 
 COVERED = 1 / 3
 """Share of the supports that have a cover of cloth, or mats, outside the first edition."""
+THROWN = 0.1
+"""Share of the tables on which a cloth lies over some of the things, outside the first edition."""
+TALLEST = 0.2
+"""A cloth is not thrown over what rises higher than this beside what is low, metres."""
 SOFT = 0.012
 """So far from a thing's underside a cover is held down by it, metres."""
 
@@ -184,3 +188,35 @@ def draw_cover(rng: Generator, free: Rectangle) -> Cover:
         at = middle + spare * rng.uniform(-1, 1, 2)
         places.append((float(at[0]), float(at[1])))
     return Cover(level, tuple(bodies), tuple(places))
+
+
+def thrown(rng: Generator, heights: HeightMap) -> tuple[Mesh, Array] | None:
+    """A cloth over whatever lies on a place of a height map: it bridges gaps and falls down sides in folds.
+
+    Returns:
+        its mesh at rest on z = 0, and the (3,) offset that takes it to the map's frame; None where it finds no place.
+    """
+    size = rng.uniform(0.12, 0.4, 2)
+    columns, rows = (size / size.max() * 40).astype(int) + 8
+    square = np.stack(np.meshgrid(np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)), -1)
+    flat = outlined(rng, square, float(size[0]), float(size[1]), rng.uniform(0.5, 1.0), rng.uniform(0, 0.05))
+    extent = np.array(heights.height.shape[::-1]) * heights.cell
+    middle = np.array([heights.x0, heights.y0]) + extent * rng.uniform(0.25, 0.75, 2)
+    place = flat @ yaw(rng.uniform(0, 360))[:2, :2].T + middle
+    cells = np.rint((place - [heights.x0, heights.y0]) / heights.cell).astype(int)
+    if cells.min() < 0 or (cells >= heights.height.shape[::-1]).any():
+        return None
+    reach = 1 + 2 * int(np.ceil(float(size.max()) / 40 / heights.cell))  # no edge of a thing pierces it between points
+    below = maximum_filter(heights.height, reach)[cells[..., 1], cells[..., 0]]
+    if np.ptp(below) > TALLEST:
+        return None
+    hung = below
+    for _ in range(8):
+        hung = np.maximum(below, gaussian_filter(hung, rng.uniform(0.8, 1.6), mode="nearest"))
+    folds = ridges(rng, flat, rng.uniform(0.03, 0.15), rng.uniform(0.7, 2.5))
+    top = (
+        hung + rng.uniform(0.0015, 0.004) + rng.uniform(0.002, 0.015) * folds * (1 - 0.8 * np.abs(square).max(-1) ** 8)
+    )
+    offset = np.append(middle, hung.min())
+    body = closed(*(np.concatenate([place, z[..., None]], -1) - offset for z in (top, hung)))
+    return body.said("soft"), offset

@@ -382,7 +382,7 @@ FAMILIES: tuple[Family, ...] = (
     _family("trousers", soft.trousers, 0.13, 0.95, "fabric", "blue black grey beige brown", "plain noise",
         place="both", weight=0.8),
     _family("scarf", soft.scarf, 0.1, 0.9, "fabric", "", "plain stripes checks", weight=0.8),
-    _family("blanket", soft.blanket, 0.2, 1.3, "fabric", "", "plain noise checks stripes", place="both", weight=0.8),
+    _family("blanket", soft.blanket, 0.2, 1.3, "fabric", "", "plain noise checks stripes", place="floor", weight=0.8),
     _family("napkin", soft.napkin, 0.05, 0.35, "paper fabric", "", "plain dots checks", weight=1.5),
     _family("paper", soft.paper, 0.025, 0.45, "paper", "white white white yellow beige", "plain plain print", weight=2),
     _family("magazine", soft.magazine, 0.18, 0.5, "paper", "", "print print label", weight=1.2),

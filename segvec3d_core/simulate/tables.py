@@ -10,9 +10,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster, shapes_seats, shapes_storage, shapes_tables
-from .draping import COVERED, draw_cover
+from .draping import COVERED, THROWN, draw_cover, thrown
 from .meshes import Mesh, join
-from .objects import ObjectModel, in_first_edition, material_row
+from .objects import ObjectModel, in_first_edition, material_row, sample_object
 from .piles import TableTop
 from .placing import EMPTY, HeightMap
 from .rooms import furnish_around
@@ -66,6 +66,20 @@ def covered(rng: Generator, table: ObjectModel, cover: Mesh) -> ObjectModel:
     row = material_row(rng, color, second, pattern, "fabric", rng.uniform(0.25, 0.8))
     whole = join(table.mesh, cover.part(len(table.materials)))
     return replace(table, mesh=whole, materials=np.concatenate([table.materials, row[None]]))
+
+
+def throw_cloth(
+    rng: Generator, heights: HeightMap
+) -> list[tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]]:
+    """A cloth over things, a model with rotation and offset, where there is room for it."""
+    laid = next((found for _ in range(6) if (found := thrown(rng, heights)) is not None), None)
+    if laid is None:
+        return []
+    mesh, offset = laid
+    model = sample_object(rng, "table", np.inf, ["towel", "napkin", "scarf"])
+    x, y, z = (float(t) for t in mesh.size)
+    info = replace(model.info, size=(x, y, z), shape_words=mesh.words)
+    return [(replace(model, mesh=mesh, info=info), np.eye(3), offset)]
 
 
 def flat_top(mesh: Mesh, cell: float = 0.02) -> tuple[float, Rectangle]:
@@ -133,6 +147,8 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     )
     top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
     top.fill(count)
+    if not in_first_edition() and rng.random() < THROWN:
+        top.result += throw_cloth(rng, heights)
     if cover is not None:
         table = covered(rng, table, cover.pressed(top.result))
     builder.add(table, np.eye(3), np.zeros(3), "surface")
