@@ -32,7 +32,8 @@ class Mesh:
     @property
     def size(self) -> Float32:
         """(3,) full extents along the axes, metres."""
-        return self.vertices.max(0) - self.vertices.min(0)
+        columns = np.ascontiguousarray(self.vertices.T)  # several times as quick as along the first axis
+        return np.asarray(columns.max(1) - columns.min(1))
 
     def part(self, index: int) -> Mesh:
         """The same mesh, all of it part ``index``."""
@@ -57,7 +58,8 @@ class Mesh:
 
     def grounded(self) -> Mesh:
         """The mesh moved to stand on z = 0 with the centre of its extents above the origin."""
-        low, high = self.vertices.min(0), self.vertices.max(0)
+        columns = np.ascontiguousarray(self.vertices.T)
+        low, high = columns.min(1), columns.max(1)
         shift = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]], np.float32)
         return replace(self, vertices=(self.vertices - shift).astype(np.float32))
 

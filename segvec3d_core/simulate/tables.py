@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster, shapes_seats, shapes_storage, shapes_tables
-from .meshes import Mesh
-from .objects import ObjectModel, material_row
+from .draping import COVERED, THROWN, draw_cover, thrown
+from .meshes import Mesh, join
+from .edition import is_first_edition
+from .objects import ObjectModel, material_row, sample_object
 from .piles import TableTop
 from .placing import EMPTY, HeightMap
 from .rooms import furnish_around
@@ -52,6 +55,32 @@ def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
         grain = "wood" if pattern == "wood" and other == color else "plain"
         rows.append(material_row(rng, other, other, grain, "wood", 1.0))
     return surface_model(noun, color, "wood", mesh.moved(z=-level), np.stack(rows), pattern), free
+
+
+def covered(rng: Generator, table: ObjectModel, cover: Mesh) -> ObjectModel:
+    """A table with a cover that is part of it: a surface where the table is one."""
+    color, pattern = (
+        str(rng.choice(["white", "red", "blue", "green", "beige", "grey", "black"])),
+        str(rng.choice(["plain", "plain", "checks", "stripes", "dots"])),
+    )
+    second = str(rng.choice(["white", "grey", "beige", "blue", "red"]))
+    row = material_row(rng, color, second, pattern, "fabric", rng.uniform(0.25, 0.8))
+    whole = join(table.mesh, cover.part(len(table.materials)))
+    return replace(table, mesh=whole, materials=np.concatenate([table.materials, row[None]]))
+
+
+def throw_cloth(
+    rng: Generator, heights: HeightMap
+) -> list[tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]]:
+    """A cloth over things, a model with rotation and offset, where there is room for it."""
+    laid = next((found for _ in range(6) if (found := thrown(rng, heights)) is not None), None)
+    if laid is None:
+        return []
+    mesh, offset = laid
+    model = sample_object(rng, "table", np.inf, ["towel", "napkin", "scarf"])
+    x, y, z = (float(t) for t in mesh.size)
+    info = replace(model.info, size=(x, y, z), shape_words=mesh.words)
+    return [(replace(model, mesh=mesh, info=info), np.eye(3), offset)]
 
 
 def flat_top(mesh: Mesh, cell: float = 0.02) -> tuple[float, Rectangle]:
@@ -104,11 +133,14 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     """Objects on a table, with or without a room around it."""
     builder = Builder()
     table, (x0, x1, y0, y1) = table_model(rng)
-    builder.add(table, np.eye(3), np.zeros(3), "surface")
+    spread_out = not is_first_edition() and rng.random() < COVERED
+    cover = draw_cover(rng, (x0, x1, y0, y1)) if spread_out else None
     free = np.array([x1 - x0, y1 - y0])
     area = np.minimum(free, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
     middle = np.array([x0 + x1, y0 + y1]) / 2 + (free - area) / 2 * rng.uniform(-1, 1, 2)
     heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
+    if cover is not None:
+        cover.lift(heights)
     count = (
         objects
         if objects is not None
@@ -116,6 +148,11 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     )
     top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
     top.fill(count)
+    if not is_first_edition() and rng.random() < THROWN:
+        top.result += throw_cloth(rng, heights)
+    if cover is not None:
+        table = covered(rng, table, cover.pressed(top.result))
+    builder.add(table, np.eye(3), np.zeros(3), "surface")
     for model, rotation, offset in top.result:
         builder.add(model, rotation, offset)
     bounds = None
