@@ -68,6 +68,11 @@ def first_edition() -> Iterator[None]:
         _first_edition.reset(token)
 
 
+def is_first_edition() -> bool:
+    """Whether scenes are drawn as when the evaluation was fixed, see ``first_edition``."""
+    return _first_edition.get()
+
+
 def families() -> tuple[Family, ...]:
     """What objects are drawn of."""
     return FIRST_EDITION if _first_edition.get() else FAMILIES
