@@ -7,6 +7,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster
+from . import walls as relief
 from .groups import BLOCKED, CELL, Floor, Piece, draw_up_seats, lay_cushions, line_up, put_below
 from .meshes import Mesh, box
 from .objects import ObjectModel, is_first_edition, material_row, sample_object
@@ -24,6 +25,8 @@ TOPS = (
     "table", "coffee table", "desk", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase",
     "sofa", "bed", "washing machine", "stool", "bench",
 )  # fmt: skip
+TRIM = ("white", "white", "white", "brown", "grey", "beige", "black", "blue", "red", "green")
+"""Colours of what stands out of a wall, one is drawn for each kind."""
 SEATED = ("table", "desk")
 """Furniture that seats are drawn up to."""
 SOFT = ("sofa", "bed", "armchair")
@@ -51,9 +54,13 @@ def add_shell(
     ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng), "plain")
     builder.add(ground, np.eye(3), center - np.array([0, 0, thick]), "surface")
     paint = _wall_paint(rng)
+    if not is_first_edition():
+        further = [material_row(rng, c, c, "plain", "wood", 1.0) for c in rng.choice(TRIM, relief.PARTS - 1)]
+        paint = np.concatenate([paint, np.stack(further)])
     for side in walls:
         along, away = (y, x) if side % 2 == 0 else (x, y)
-        wall = surface_model("wall", "white", "plaster", box(thick, along, z), paint)
+        mesh = box(thick, along, z) if is_first_edition() else relief.wall(rng, thick, along, z)
+        wall = surface_model("wall", "white", "plaster", mesh, paint)
         offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
         builder.add(wall, yaw(90 * side), offset, "surface")
     if ceiling:
