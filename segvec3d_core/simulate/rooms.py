@@ -270,7 +270,7 @@ def room_scene(rng: Generator) -> SceneModel:
         placed += line_up(rng, builder, heights, int(rng.integers(4)))
     for side in rng.permutation(4)[: int(rng.choice([0, 1, 2, 2]))]:
         placed += fill_wall(rng, builder, heights, 0.0, int(side))
-    for _ in range(int(rng.integers(3, 11))):
+    for _ in range(int(rng.integers(1, 8) if grouped else rng.integers(3, 11))):
         piece = place_furniture(rng, builder, heights, 0.0)
         if piece is not None:
             placed.append(piece)
