@@ -17,7 +17,7 @@ from .placing import turn_about
 from .scenes import Entity, SceneModel, sample_scene
 from .sensor import SimulatedFrame, View, render, sample_camera, sample_view
 
-PIXELS = 6 * 320 * 240
+PIXELS = 5 * 320 * 240
 """So many a scan is made of where images have no size given: the more views, the smaller."""
 AVERAGED = 0.8
 """Share of the scans whose sheets are averaged into one surface; the others keep what was seen in each voxel."""
