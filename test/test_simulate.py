@@ -221,7 +221,7 @@ def test_a_frame_as_data_set_labels_objects_from_one_and_surfaces_zero(frames: l
 
 
 def test_a_scan_is_labelled_upright_and_without_doubles() -> None:
-    cloud, labels, entities = simulate_scan(np.random.default_rng(0), views=4, width=160, height=120)
+    cloud, labels, entities = simulate_scan(np.random.default_rng(0), views=4, voxel=0.015, width=160, height=120)
     assert len(cloud) == len(labels) > 2000
     assert labels.min() >= 0
     assert labels.max() < len(entities)

@@ -7,8 +7,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster
+from . import walls as relief
+from .groups import BLOCKED, CELL, Floor, Piece, draw_up_seats, lay_cushions, line_up, put_below
 from .meshes import Mesh, box
-from .objects import ObjectModel, material_row, sample_object
+from .objects import ObjectModel, is_first_edition, material_row, sample_object
 from .piles import TableTop
 from .placing import EMPTY, HeightMap, make_body, settle, stable_rotation, yaw
 from .scenes import Builder, SceneModel, surface_model
@@ -23,10 +25,12 @@ TOPS = (
     "table", "coffee table", "desk", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase",
     "sofa", "bed", "washing machine", "stool", "bench",
 )  # fmt: skip
-CELL, MARGIN = 0.03, 3
-"""Edge of a cell of a floor's height map, metres, and how many cells it reaches into the walls."""
-Piece = tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]
-"""A model that has been stood somewhere: it, its rotation and its offset."""
+TRIM = ("white", "white", "white", "brown", "grey", "beige", "black", "blue", "red", "green")
+"""Colours of what stands out of a wall, one is drawn for each kind."""
+SEATED = ("table", "desk")
+"""Furniture that seats are drawn up to."""
+SOFT = ("sofa", "bed", "armchair")
+"""Furniture that cushions lie on."""
 
 
 def _wall_paint(rng: Generator) -> NDArray[np.float32]:
@@ -50,9 +54,13 @@ def add_shell(
     ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng), "plain")
     builder.add(ground, np.eye(3), center - np.array([0, 0, thick]), "surface")
     paint = _wall_paint(rng)
+    if not is_first_edition():
+        further = [material_row(rng, c, c, "plain", "wood", 1.0) for c in rng.choice(TRIM, relief.PARTS - 1)]
+        paint = np.concatenate([paint, np.stack(further)])
     for side in walls:
         along, away = (y, x) if side % 2 == 0 else (x, y)
-        wall = surface_model("wall", "white", "plaster", box(thick, along, z), paint)
+        mesh = box(thick, along, z) if is_first_edition() else relief.wall(rng, thick, along, z)
+        wall = surface_model("wall", "white", "plaster", mesh, paint)
         offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
         builder.add(wall, yaw(90 * side), offset, "surface")
     if ceiling:
@@ -95,15 +103,18 @@ def furnish_around(
     walls = tuple(k for k in range(4) if k in needed or rng.random() < 0.7)
     tall = max(rng.uniform(2.3, 2.9), max((float(p.mesh.size[2]) for p, *_ in pieces), default=0.0) + 0.02)
     add_shell(rng, builder, x, y, tall, level, walls, rng.random() < 0.5, (float(x0 + x1) / 2, float(y0 + y1) / 2))
-    heights = _floor_map(float(x0), float(y0), x, y, level)
+    heights = Floor(float(x0), float(y0), x, y, level)
     edge = 0.0 if backed else 0.02
     columns = heights.x0 + np.arange(heights.height.shape[1]) * CELL
     rows = heights.y0 + np.arange(heights.height.shape[0]) * CELL
     taken = [(at > low[k] - edge) & (at < high[k] + edge) for k, at in ((1, rows), (0, columns))]
-    heights.height[np.ix_(*taken)] = 50.0
+    heights.height[np.ix_(*taken)] = BLOCKED
+    heights.leave_fixed(support)
     for piece, k, gap in pieces:
         away = reach[k] + gap + float(piece.mesh.size[1]) / 2
         _stand(builder, heights, piece, yaw(90.0 * k), yaw(90.0 * k) @ np.array([rng.normal(0, 0.2), away, 0.0]), level)
+    if not is_first_edition() and builder.entities[0].info.category in SEATED and rng.random() < 0.6:
+        gather(rng, builder, heights, support, np.eye(3), np.zeros(3), builder.entities[0].info.category)
     if rng.random() < 0.35:
         fill_wall(rng, builder, heights, level, int(rng.integers(4)))
     for _ in range(int(rng.integers(0, 7))):
@@ -113,41 +124,24 @@ def furnish_around(
 
 
 def _stand(
-    builder: Builder, heights: HeightMap, model: ObjectModel, rotation: NDArray[np.float64],
+    builder: Builder, heights: Floor, model: ObjectModel, rotation: NDArray[np.float64],
     position: NDArray[np.float64], level: float,
 ) -> Piece | None:  # fmt: skip
     """Stand a model where the floor is free, the middle of its footprint at ``position``; None where it is not."""
     body = make_body(model.mesh, rotation, heights.cell)
-    middle = (body.vertices[:, :2].max(0) + body.vertices[:, :2].min(0)) / 2
-    row = round((position[1] - heights.y0 - middle[1]) / heights.cell)
-    column = round((position[0] - heights.x0 - middle[0]) / heights.cell)
+    row, column = heights.cell_under(body, position)
     z = heights.rest(body, row, column)
     if z is None or abs(z - level) >= 0.005:
         return None
-    offset = body.shift + heights.add(body, row, column, level)
+    offset = body.shift + heights.leave(body, row, column)
     builder.add(model, rotation, offset)
     return model, rotation, offset
 
 
-def _floor_map(x0: float, y0: float, x: float, y: float, level: float) -> HeightMap:
-    """The floor of a room that begins at (x0, y0), reaching a little into its walls, where nothing can stand."""
-    edge = MARGIN * CELL
-    heights = HeightMap(x0 - edge, y0 - edge, x + 2 * edge + CELL, y + 2 * edge + CELL, CELL, 50.0)
-    rows, columns = (np.arange(n) * CELL - edge for n in heights.height.shape)
-    heights.height[np.ix_((rows > -1e-6) & (rows < y + 1e-6), (columns > -1e-6) & (columns < x + 1e-6))] = level
-    return heights
-
-
-def _extent(heights: HeightMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(3,) middle, at z = 0, and (2,) extents of the room of a ``_floor_map``, metres."""
-    whole = (np.array(heights.height.shape[::-1]) - 1) * CELL
-    return np.array([heights.x0 + whole[0] / 2, heights.y0 + whole[1] / 2, 0.0]), whole - 2 * MARGIN * CELL
-
-
-def place_furniture(rng: Generator, builder: Builder, heights: HeightMap, level: float) -> Piece | None:
+def place_furniture(rng: Generator, builder: Builder, heights: Floor, level: float) -> Piece | None:
     """Stand one piece of furniture where the floor is free: along a wall if it belongs there."""
     model = sample_object(rng, "floor")
-    middle, size = _extent(heights)
+    middle, size = heights.extent()
     large = float(model.mesh.size[2]) > 1.5 or model.info.category == "counter"
     for _ in range(6):
         if model.info.category in AGAINST_WALL and (large or rng.random() < 0.85):
@@ -165,9 +159,9 @@ def place_furniture(rng: Generator, builder: Builder, heights: HeightMap, level:
     return None
 
 
-def fill_wall(rng: Generator, builder: Builder, heights: HeightMap, level: float, side: int) -> list[Piece]:
+def fill_wall(rng: Generator, builder: Builder, heights: Floor, level: float, side: int) -> list[Piece]:
     """Stand pieces side by side along the wall on a side of ``yaw(90 * side)``: what fits from its one end on."""
-    middle, size = _extent(heights)
+    middle, size = heights.extent()
     rotation, length = yaw(90.0 * side), float(size[side % 2])
     along, placed = -length / 2 + 0.05 + rng.choice([0.0, rng.uniform(0, 0.8)]), []
     kinds = [str(k) for k in rng.choice(LARGE, 2)] if rng.random() < 0.5 else list(LARGE)
@@ -185,6 +179,33 @@ def fill_wall(rng: Generator, builder: Builder, heights: HeightMap, level: float
             placed.append(piece)
         along += w + 0.07 + rng.choice([0.0, rng.uniform(0, 0.4)])
     return placed
+
+
+def gather(
+    rng: Generator, builder: Builder, floor: Floor, mesh: Mesh, rotation: NDArray[np.float64],
+    offset: NDArray[np.float64], category: str,
+) -> None:  # fmt: skip
+    """Draw seats up to a table or to a desk's front, and perhaps put something below it."""
+    middle = rotation @ (mesh.vertices.max(0) + mesh.vertices.min(0)).astype(np.float64) / 2 + offset
+    sides = (
+        (2,) if category == "desk" else tuple(int(k) for k in rng.permutation(4)[: int(rng.choice([1, 2, 3, 4, 4]))])
+    )
+    if rng.random() < 0.85:
+        draw_up_seats(rng, builder, floor, mesh, rotation, middle, sides)
+    if rng.random() < (0.6 if category == "desk" else 0.35):
+        put_below(rng, builder, floor, mesh, rotation, middle)
+
+
+def _table_with_seats(rng: Generator, builder: Builder, floor: Floor) -> list[Piece]:
+    """A table or a desk somewhere in the middle of a room and seats around it; the table alone is returned."""
+    model = sample_object(rng, "floor", np.inf, ["table", "table", "desk"])
+    middle, size = floor.extent()
+    position = middle + np.append(rng.uniform(-0.2, 0.2, 2) * size, 0.0)
+    piece = floor.put(builder, model, yaw(90.0 * int(rng.integers(4)) + rng.normal(0, 6)), position)
+    if piece is None:
+        return []
+    gather(rng, builder, floor, model.mesh, *piece[1:], model.info.category)
+    return [piece]
 
 
 def clutter(
@@ -240,15 +261,25 @@ def room_scene(rng: Generator) -> SceneModel:
     builder = Builder()
     x, y, z = rng.uniform(2.6, 5.5), rng.uniform(2.6, 5.0), rng.uniform(2.3, 2.9)
     add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
-    heights = _floor_map(-x / 2, -y / 2, x, y, 0.0)
-    placed = []
+    heights = Floor(-x / 2, -y / 2, x, y, 0.0)
+    placed: list[Piece] = []
+    grouped = not is_first_edition()
+    if grouped and rng.random() < 0.5:
+        placed += _table_with_seats(rng, builder, heights)
+    if grouped and rng.random() < 0.3:
+        placed += line_up(rng, builder, heights, int(rng.integers(4)))
     for side in rng.permutation(4)[: int(rng.choice([0, 1, 2, 2]))]:
         placed += fill_wall(rng, builder, heights, 0.0, int(side))
-    for _ in range(int(rng.integers(3, 11))):
+    for _ in range(int(rng.integers(1, 8) if grouped else rng.integers(3, 11))):
         piece = place_furniture(rng, builder, heights, 0.0)
         if piece is not None:
             placed.append(piece)
+            if grouped and piece[0].info.category in SEATED and rng.random() < 0.75:
+                gather(rng, builder, heights, piece[0].mesh, *piece[1:], piece[0].info.category)
     for model, rotation, offset in placed:
+        if grouped and model.info.category in SOFT and rng.random() < 0.5:
+            lay_cushions(rng, builder, (model, rotation, offset), int(rng.integers(1, 5)))
+            continue
         high = 1.2 if model.info.category == "counter" else 1.6  # the tops of wall units are out of sight
         if model.info.category in TOPS and (model.info.size[2] < high or rng.random() < 0.3):
             clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 11)))
