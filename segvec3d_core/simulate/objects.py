@@ -68,9 +68,14 @@ def first_edition() -> Iterator[None]:
         _first_edition.reset(token)
 
 
+def in_first_edition() -> bool:
+    """Whether scenes are drawn as they were when the evaluation's tables and sequences were fixed."""
+    return _first_edition.get()
+
+
 def families() -> tuple[Family, ...]:
     """What objects are drawn of."""
-    return FIRST_EDITION if _first_edition.get() else FAMILIES
+    return FIRST_EDITION if in_first_edition() else FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,7 @@ def sample_object(
     weights = np.array([f.weight for f in fitting])
     for _ in range(20):
         family = fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))]
-        model = make_object(rng, family, WARPED if place == "table" and not _first_edition.get() else 0.0)
+        model = make_object(rng, family, WARPED if place == "table" and not in_first_edition() else 0.0)
         if model.mesh.size.max() <= largest:
             return model
     return model
