@@ -6,13 +6,13 @@ from .objects import COLORS, ObjectInfo, ObjectModel, families, make_object, sam
 from .preview import write_preview
 from .scan import simulate_scan
 from .scenes import LAYOUTS, Entity, Layout, SceneModel, sample_scene
-from .sensor import SimulatedFrame, View, look_at, render, sample_camera, sample_view, simulate_frame
+from .sensor import SimulatedFrame, View, draw_sensor, look_at, render, sample_camera, sample_view, simulate_frame
 from .shapes import FAMILIES, FIRST_EDITION, Family
 from .vocabulary import NOUNS, Noun
 
 __all__ = [
     "COLORS", "FAMILIES", "FIRST_EDITION", "LAYOUTS", "NOUNS", "SENSORS", "Entity", "Family", "Layout", "Noun",
-    "ObjectInfo", "ObjectModel", "SceneModel", "Sensor", "SimulatedFrame", "View", "families", "first_edition",
-    "is_first_edition", "look_at", "make_object", "render", "sample_camera", "sample_object", "sample_scene",
-    "sample_view", "simulate_frame", "simulate_scan", "write_preview",
+    "ObjectInfo", "ObjectModel", "SceneModel", "Sensor", "SimulatedFrame", "View", "draw_sensor", "families",
+    "first_edition", "is_first_edition", "look_at", "make_object", "render", "sample_camera", "sample_object",
+    "sample_scene", "sample_view", "simulate_frame", "simulate_scan", "write_preview",
 ]  # fmt: skip

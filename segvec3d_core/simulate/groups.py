@@ -30,8 +30,8 @@ ALIKE = ("chair", "chair", "armchair", "cabinet", "drawer", "wardrobe", "shelf",
 DEEPEST = 0.35
 """How far a seat is pushed under a table at most, metres."""
 Array = NDArray[np.float64]
-Piece = tuple[ObjectModel, Array, Array]
-"""A model that has been stood somewhere: it, its rotation and its offset."""
+Piece = tuple[ObjectModel, Array, Array, int]
+"""A model that has been stood somewhere: it, its rotation, its offset and which entity it is."""
 
 
 class Floor(HeightMap):
@@ -96,8 +96,7 @@ class Floor(HeightMap):
         if not self.fits(body, row, column):
             return None
         offset = body.shift + self.leave(body, row, column)
-        builder.add(model, rotation, offset)
-        return model, rotation, offset
+        return model, rotation, offset, builder.add(model, rotation, offset)
 
 
 def draw_up_seats(
@@ -170,7 +169,7 @@ def line_up(rng: Generator, builder: Builder, floor: Floor, side: int) -> list[P
 
 def lay_cushions(rng: Generator, builder: Builder, piece: Piece, count: int) -> int:
     """Cushions on a sofa or a bed; returns how many found a place."""
-    model, rotation, offset = piece
+    model, rotation, offset, _ = piece
     vertices = model.mesh.vertices.astype(np.float64) @ rotation.T + offset
     low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
     heights = HeightMap(low[0], low[1], high[0] - low[0], high[1] - low[1], 0.01, EMPTY)

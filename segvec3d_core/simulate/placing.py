@@ -64,6 +64,11 @@ def make_body(mesh: Mesh, rotation: Array, cell: float) -> Body:
     return Body(vertices, mesh.faces, rotation, -low, high, center, shift)
 
 
+def flat_topped(body: Body) -> bool:
+    """Whether most of a body's upper surface is level with its top: something may stand on it."""
+    return bool((body.high > body.height - 0.004).sum() > 0.7 * (body.high > EMPTY).sum())
+
+
 class HeightMap:
     """The highest surface above each cell of a support.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster
 from . import walls as relief
+from .edition import is_first_edition
 from .groups import BLOCKED, CELL, Floor, Piece, draw_up_seats, lay_cushions, line_up, put_below
 from .meshes import Mesh, box
-from .objects import ObjectModel, is_first_edition, material_row, sample_object
+from .objects import ObjectModel, material_row, sample_object
 from .piles import TableTop
 from .placing import EMPTY, HeightMap, make_body, settle, stable_rotation, yaw
 from .scenes import Builder, SceneModel, surface_model
+from .shelves import BOOKS, SHELVES, emptied, stock
 
 AGAINST_WALL = (
     "sofa", "bed", "wardrobe", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase", "sink", "toilet",
@@ -31,6 +35,8 @@ SEATED = ("table", "desk")
 """Furniture that seats are drawn up to."""
 SOFT = ("sofa", "bed", "armchair")
 """Furniture that cushions lie on."""
+STOCKED = 0.5
+"""Share of the shelves and bookcases on whose boards things are set down one by one."""
 
 
 def _wall_paint(rng: Generator) -> NDArray[np.float32]:
@@ -92,7 +98,7 @@ def furnish_around(
     pieces = []
     for k in behind[:2]:
         room = float(support.size[k % 2]) + 1.6
-        piece = sample_object(rng, "floor", max(room, 2.0), [str(rng.choice(LARGE))])
+        piece = draw_piece(rng, max(room, 2.0), [str(rng.choice(LARGE))])
         gap = rng.uniform(0.07, 0.5) if rng.random() < 0.6 else rng.uniform(0.5, 1.2)
         margins[k] = gap + float(piece.mesh.size[1]) + rng.uniform(0.035, 0.08)
         pieces.append((piece, k, gap))
@@ -112,7 +118,10 @@ def furnish_around(
     heights.leave_fixed(support)
     for piece, k, gap in pieces:
         away = reach[k] + gap + float(piece.mesh.size[1]) / 2
-        _stand(builder, heights, piece, yaw(90.0 * k), yaw(90.0 * k) @ np.array([rng.normal(0, 0.2), away, 0.0]), level)
+        position = yaw(90.0 * k) @ np.array([rng.normal(0, 0.2), away, 0.0])
+        placed = _stand(builder, heights, piece, yaw(90.0 * k), position, level)
+        if placed is not None and not is_first_edition() and piece.info.category in SHELVES:
+            load(rng, builder, placed, 0)
     if not is_first_edition() and builder.entities[0].info.category in SEATED and rng.random() < 0.6:
         gather(rng, builder, heights, support, np.eye(3), np.zeros(3), builder.entities[0].info.category)
     if rng.random() < 0.35:
@@ -134,13 +143,34 @@ def _stand(
     if z is None or abs(z - level) >= 0.005:
         return None
     offset = body.shift + heights.leave(body, row, column)
-    builder.add(model, rotation, offset)
-    return model, rotation, offset
+    return model, rotation, offset, builder.add(model, rotation, offset)
+
+
+def draw_piece(rng: Generator, largest: float = np.inf, kinds: Sequence[str] | None = None) -> ObjectModel:
+    """A piece of furniture; of the bookcases some have room for books that are things of their own."""
+    model = sample_object(rng, "floor", largest, kinds)
+    if not is_first_edition() and model.info.category == "bookcase" and rng.random() < STOCKED:
+        return emptied(model)
+    return model
+
+
+def load(rng: Generator, builder: Builder, piece: Piece, count: int) -> None:
+    """Set things down on a piece of furniture: up to ``count`` on its top, and on the boards of some shelves."""
+    model, rotation, offset, index = piece
+    done = clutter(rng, builder, model, rotation, offset, count)
+    if is_first_edition():
+        return
+    bare = model.info.category in SHELVES and BOOKS not in model.info.shape_words
+    if bare and (model.info.category == "bookcase" or rng.random() < STOCKED):
+        books = 0.85 if model.info.category == "bookcase" else 0.4
+        done += stock(rng, builder, model, rotation, offset, books)
+    if done:
+        builder.carry(index)
 
 
 def place_furniture(rng: Generator, builder: Builder, heights: Floor, level: float) -> Piece | None:
     """Stand one piece of furniture where the floor is free: along a wall if it belongs there."""
-    model = sample_object(rng, "floor")
+    model = draw_piece(rng)
     middle, size = heights.extent()
     large = float(model.mesh.size[2]) > 1.5 or model.info.category == "counter"
     for _ in range(6):
@@ -169,7 +199,7 @@ def fill_wall(rng: Generator, builder: Builder, heights: Floor, level: float, si
         left = length / 2 - along
         if left < 0.5:
             break
-        model = sample_object(rng, "floor", np.inf, kinds)
+        model = draw_piece(rng, np.inf, kinds)
         w, d = (float(t) for t in model.mesh.size[:2])
         if w > left - 0.05:
             continue
@@ -204,7 +234,7 @@ def _table_with_seats(rng: Generator, builder: Builder, floor: Floor) -> list[Pi
     piece = floor.put(builder, model, yaw(90.0 * int(rng.integers(4)) + rng.normal(0, 6)), position)
     if piece is None:
         return []
-    gather(rng, builder, floor, model.mesh, *piece[1:], model.info.category)
+    gather(rng, builder, floor, model.mesh, piece[1], piece[2], model.info.category)
     return [piece]
 
 
@@ -275,14 +305,18 @@ def room_scene(rng: Generator) -> SceneModel:
         if piece is not None:
             placed.append(piece)
             if grouped and piece[0].info.category in SEATED and rng.random() < 0.75:
-                gather(rng, builder, heights, piece[0].mesh, *piece[1:], piece[0].info.category)
-    for model, rotation, offset in placed:
-        if grouped and model.info.category in SOFT and rng.random() < 0.5:
-            lay_cushions(rng, builder, (model, rotation, offset), int(rng.integers(1, 5)))
+                gather(rng, builder, heights, piece[0].mesh, piece[1], piece[2], piece[0].info.category)
+    for piece in placed:
+        info = piece[0].info
+        if grouped and info.category in SOFT and rng.random() < 0.5:
+            if lay_cushions(rng, builder, piece, int(rng.integers(1, 5))):
+                builder.carry(piece[3])
             continue
-        high = 1.2 if model.info.category == "counter" else 1.6  # the tops of wall units are out of sight
-        if model.info.category in TOPS and (model.info.size[2] < high or rng.random() < 0.3):
-            clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 11)))
+        high = 1.2 if info.category == "counter" else 1.6  # the tops of wall units are out of sight
+        if info.category in TOPS and (info.size[2] < high or rng.random() < 0.3):
+            load(rng, builder, piece, int(rng.integers(0, 11)))
+        elif grouped and info.category in SHELVES:
+            load(rng, builder, piece, 0)
     things = [e.center for e in builder.entities if e.kind == "object"]
     focus = np.asarray(things[int(rng.integers(len(things)))], np.float64) if things else np.array([0.0, 0.0, 0.8])
     pile = floor_pile(rng, builder, heights) if rng.random() < 0.4 else None
@@ -291,8 +325,8 @@ def room_scene(rng: Generator) -> SceneModel:
     return builder.build(focus, 1.2, "room", (-x / 2 + 0.15, x / 2 - 0.15, -y / 2 + 0.15, y / 2 - 0.15))
 
 
-def shelf_scene(rng: Generator) -> SceneModel:
-    """Objects on the boards of an open shelf, seen from the front."""
+def sparse_shelf_scene(rng: Generator) -> SceneModel:
+    """A few objects on the boards of an open shelf, as the first edition has it."""
     from .shapes_storage import shelf_levels
 
     builder = Builder()

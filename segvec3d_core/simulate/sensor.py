@@ -29,6 +29,12 @@ TOP = 0.06
 TABLES = ("table", "coffee table", "desk")
 """Furniture that carries things wherever it stands."""
 
+NEAREST: dict[Sensor, float] = {"ideal": 0.25, "kinect": 0.45, "stereo": 0.3, "generic": 0.28, "tof": 0.3}
+"""How near a sensor still measures, metres."""
+
+ARM = (0.28, 0.7)
+"""How far a camera is from the middle of the things that it looks at closely, metres."""
+
 WHOLE = 0.4
 """Share of the uncropped views of a table that may show more of it than its top: is it an object or a surface?"""
 
@@ -136,21 +142,81 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
     return View(np.stack([c * sideways + s * down, c * down - s * sideways, forward], 1), eye)
 
 
-def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE) -> View:
-    """Draw where the camera stands for this layout; ``whole`` is the share of uncropped tables seen as wholes."""
+def draw_sensor(rng: Generator) -> Sensor:
+    """One of the sensors, an ideal one seldom."""
+    shares = FIRST_SHARES if is_first_edition() else SHARES
+    return SENSORS[int(rng.choice(len(SENSORS), p=[shares[s] for s in SENSORS]))]
+
+
+def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE, sensor: Sensor | None = None) -> View:
+    """Draw where the camera stands for this layout.
+
+    Args:
+        rng: source of randomness.
+        scene: what it looks at.
+        whole: share of the uncropped tables that are seen as wholes.
+        sensor: what reads it, which says how near it may come; None keeps away as far as every sensor must.
+    """
     roll = rng.normal(0, 2.5)
+    if is_first_edition():
+        for _ in range(8):
+            view = (_table_view(rng, scene, roll, whole, 0.45) if scene.layout == "table" else
+                    _room_view(rng, scene, roll))  # fmt: skip
+            if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
+                break
+        return view
+    nearest = NEAREST.get(sensor, max(NEAREST.values())) if sensor else max(NEAREST.values())
+    places = _places(scene)
     for _ in range(8):
-        view = _table_view(rng, scene, roll, whole) if scene.layout == "table" else _room_view(rng, scene, roll)
-        if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
+        if scene.layout == "room":
+            view = _room_view(rng, scene, roll)
+        elif scene.layout == "shelf":
+            view = _shelf_view(rng, scene, roll, nearest)
+        elif scene.close:
+            view = _close_view(rng, scene, roll, nearest)
+        else:
+            view = _table_view(rng, scene, roll, whole, nearest)
+        if np.linalg.norm(places - view.eye.astype(np.float32), axis=1).min() > nearest:
             break
     return view
 
 
-def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float) -> View:
+def _places(scene: SceneModel) -> NDArray[np.float32]:
+    """(P, 3) all corners, and the edges and middles of large faces: what a camera must not come too near to."""
+    corners = scene.vertices[scene.faces]
+    corners = corners[np.abs(corners - corners[:, [1, 2, 0]]).max((1, 2)) > 0.15]
+    edges = (corners + corners[:, [1, 2, 0]]) / 2
+    return np.concatenate([scene.vertices, edges.reshape(-1, 3), corners.mean(1)])
+
+
+def _close_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
+    """Look down at a few things from as near as an arm's length or less."""
+    pitch, turn = np.deg2rad(rng.uniform(15, 85)), rng.uniform(0, 2 * np.pi)
+    distance = rng.uniform(max(ARM[0], nearest), max(ARM[1], nearest + 0.25))
+    target = scene.focus + np.append(rng.normal(0, 0.2, 2) * scene.spread, rng.uniform(-0.02, 0.03))
+    eye = target + distance * np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
+    return look_at(eye, target, roll)
+
+
+def _shelf_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
+    """Stand before the boards of a shelf, 0.5 to 1.3 m away, no higher than its top."""
+    x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
+    for _ in range(12):
+        turn, pitch = np.deg2rad(rng.uniform(-40, 40)), np.deg2rad(rng.uniform(-10, 35))
+        target = scene.focus + rng.normal(0, 0.08, 3)
+        away = rng.uniform(max(0.5, nearest), 1.3)
+        ray = np.array([np.sin(turn) * np.cos(pitch), -np.cos(turn) * np.cos(pitch), np.sin(pitch)])
+        eye = target + away * ray
+        if x0 < eye[0] < x1 and y0 < eye[1] < y1 and 0.15 < eye[2] < scene.entities[0].size[2]:
+            break
+    return look_at(eye, target, roll)
+
+
+def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float, nearest: float) -> View:
     """Look down at the objects on a table, from 10 to 90 degrees above the horizon; in a share ``whole`` of the views
     that are not cropped from so far away that more or less of what lies below its top is seen."""
     pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
-    distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), 0.45, 2.0)
+    distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), nearest, 2.0)
     turn = rng.uniform(0, 2 * np.pi)
     target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
     if scene.workspace is None and whole > 0 and rng.random() < whole:
@@ -200,8 +266,7 @@ def render(
         ValueError: an unknown sensor.
     """
     if sensor is None:
-        shares = FIRST_SHARES if is_first_edition() else SHARES
-        sensor = SENSORS[int(rng.choice(len(SENSORS), p=[shares[s] for s in SENSORS]))]
+        sensor = draw_sensor(rng)
     if sensor not in SENSORS:
         raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
     local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
@@ -255,8 +320,9 @@ def _kinds(
 ) -> list[Literal["object", "surface"]]:
     """The entities' kinds in this view: walls, floors, ceilings and bare tops are surfaces, all else objects.
 
-    A table, or whatever things were set down on, is a surface where less than a tenth of what is seen of it lies below
-    its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture where both hold.
+    A table, or whatever things were set down on (``Entity.carries``), is a surface where less than a tenth of what is
+    seen of it lies below its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture
+    where both hold.
     """
     kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
     rim = _rim(instance)
@@ -270,7 +336,7 @@ def _kinds(
         top = 0.0 if carries else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
         top_alone = not seen.any() or bool((height[seen] < top - TOP).mean() <= 0.1)
         cut = bool((rim == k).mean() >= 0.2) if len(rim) else False
-        support = entity.kind == "surface" or entity.info.category in TABLES
+        support = entity.kind == "surface" or entity.carries or entity.info.category in TABLES
         kinds[k] = "surface" if (top_alone or cut if support else top_alone and cut) else "object"
     return kinds
 
@@ -316,8 +382,10 @@ def simulate_frame(
         ValueError: an unknown layout or sensor.
     """
     scene = sample_scene(rng, layout, objects)
+    if sensor is None and not is_first_edition():
+        sensor = draw_sensor(rng)
     for _ in range(6):
-        frame = render(rng, scene, sample_view(rng, scene, whole), sample_camera(rng, width, height), sensor)
+        frame = render(rng, scene, sample_view(rng, scene, whole, sensor), sample_camera(rng, width, height), sensor)
         visible = frame.instance >= 0
         is_object = np.array([e.kind == "object" for e in frame.entities])
         if visible.mean() > 0.1 and is_object[frame.instance[visible]].sum() > 150 * width / 640:

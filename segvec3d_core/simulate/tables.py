@@ -10,9 +10,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster, shapes_seats, shapes_storage, shapes_tables
+from .arrangements import arrange
 from .draping import COVERED, THROWN, draw_cover, thrown
-from .meshes import Mesh, join
 from .edition import is_first_edition
+from .meshes import Mesh, join
 from .objects import ObjectModel, material_row, sample_object
 from .piles import TableTop
 from .placing import EMPTY, HeightMap
@@ -36,6 +37,14 @@ SUPPORTS: tuple[tuple[str, Callable[[Generator], Mesh], float], ...] = (
 """What things stand on: its noun, how it is made and how often."""
 BACKED = ("counter", "cabinet", "drawer", "desk", "nightstand")
 """Supports that mostly stand with their back to a wall."""
+
+
+LARGEST = (0.25, 0.35, 0.5, 0.6)
+"""Longest edges that things on a table may have, one is drawn, metres."""
+ARRANGED = 0.35
+"""Share of the other tables on which some things are laid out as people do."""
+CLOSE = 0.25
+"""Share of the tables of which a few things are seen from near by."""
 
 
 def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
@@ -132,11 +141,16 @@ def _cover(rng: Generator) -> tuple[str, str]:
 def table_scene(rng: Generator, objects: int | None, background: bool | None) -> SceneModel:
     """Objects on a table, with or without a room around it."""
     builder = Builder()
+    first = is_first_edition()
     table, (x0, x1, y0, y1) = table_model(rng)
-    spread_out = not is_first_edition() and rng.random() < COVERED
+    spread_out = not first and rng.random() < COVERED
     cover = draw_cover(rng, (x0, x1, y0, y1)) if spread_out else None
     free = np.array([x1 - x0, y1 - y0])
-    area = np.minimum(free, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
+    largest = float(rng.choice(LARGEST)) if not first else 0.0
+    close = not first and objects is None and rng.random() < CLOSE
+    arranged = not first and objects is None and not close and rng.random() < ARRANGED
+    extent = np.array([rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
+    area = np.minimum(free, np.maximum(extent, 0.8 if arranged else 1.6 * largest))
     middle = np.array([x0 + x1, y0 + y1]) / 2 + (free - area) / 2 * rng.uniform(-1, 1, 2)
     heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
     if cover is not None:
@@ -146,9 +160,13 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         if objects is not None
         else int(rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]))
     )
-    top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
+    if close:
+        count = int(rng.integers(1, 7))
+    top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])) if first else largest)
+    if arranged:
+        arrange(top, table.info.category)
     top.fill(count)
-    if not is_first_edition() and rng.random() < THROWN:
+    if not first and rng.random() < THROWN:
         top.result += throw_cloth(rng, heights)
     if cover is not None:
         table = covered(rng, table, cover.pressed(top.result))
@@ -160,12 +178,12 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         backed = table.info.category in BACKED and rng.random() < 0.7
         bounds = furnish_around(rng, builder, table.mesh, backed)
     focus, spread = np.array([*middle, 0.03]), float(np.hypot(*area)) / 2
-    if top.placed and rng.random() < 0.7:
+    if top.placed and (close or rng.random() < 0.7):
         # Mostly a camera looks at the things rather than at the table.
         where = np.array([(p.x, p.y) for p in top.placed])
         focus = np.array([*where.mean(0), 0.05])
         farthest = np.linalg.norm(where - where.mean(0), axis=1).max() + max(p.radius for p in top.placed)
-        spread = float(np.clip(farthest * 1.15, 0.2, spread))
+        spread = float(np.clip(farthest * 1.15, 0.05 if close else 0.2, spread))
     workspace = None
     if rng.random() < 0.3:
         reach = area / 2 + rng.uniform(0.05, 0.5, 2)
@@ -174,4 +192,4 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         workspace = Workspace(
             (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8)
         )
-    return builder.build(focus, spread, "table", bounds, workspace)
+    return builder.build(focus, spread, "table", bounds, workspace, close)

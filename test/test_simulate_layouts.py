@@ -1,0 +1,183 @@
+"""What stands on simulated tables and shelves, how near it is seen, and that the first edition stays as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from numpy.typing import NDArray
+
+from segvec3d_core.simulate import (
+    LAYOUTS,
+    SENSORS,
+    Layout,
+    SceneModel,
+    first_edition,
+    look_at,
+    make_object,
+    render,
+    sample_camera,
+    sample_scene,
+    sample_view,
+)
+from segvec3d_core.simulate.arrangements import ARRANGEMENTS, TOTES, full_tote
+from segvec3d_core.simulate.piles import TableTop
+from segvec3d_core.simulate.placing import HeightMap
+from segvec3d_core.simulate.sensor import NEAREST
+from segvec3d_core.simulate.shapes_storage import bookcase, shelf_levels
+from segvec3d_core.simulate.shelves import Board, boards, fill_board
+from segvec3d_core.simulate.tables import table_scene
+from segvec3d_core.types import Camera
+
+FIRST: dict[Layout, tuple[float, ...]] = {
+    "table": (
+        11,
+        0.65974826,
+        1688.4681,
+        1938712,
+        -4058,
+        1629.532,
+        2076454,
+        -4143,
+        1690.1736,
+        2132273,
+        -4079,
+        1537.759,
+        1201066,
+        -4209,
+    ),
+    "room": (
+        12,
+        0.32465938,
+        6524.2979,
+        3380589,
+        38252,
+        6350.1621,
+        2781585,
+        37330,
+        6477.9878,
+        2905824,
+        37984,
+        6048.4697,
+        2872227,
+        35142,
+    ),
+    "shelf": (
+        12,
+        0.20204062,
+        9833.5879,
+        2592767,
+        4081,
+        9391.6035,
+        2249389,
+        3656,
+        9689.7656,
+        2231852,
+        4311,
+        8854.7549,
+        2790070,
+        2991,
+    ),
+}
+"""Entities, the draw that follows, and the sums of depth and colour that each sensor reads, of one scene each."""
+
+
+def extents(scene: SceneModel) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Lowest and highest corner of each entity."""
+    corners = [scene.vertices[scene.faces[scene.face_entity == k].ravel()] for k in range(len(scene.entities))]
+    return [(c.min(0), c.max(0)) for c in corners]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_first_edition_draws_and_reads_what_it_always_did(layout: Layout) -> None:
+    with first_edition():
+        rng = default_rng(11)
+        scene = sample_scene(rng, layout)
+        view, camera = sample_view(rng, scene), sample_camera(rng, 96, 72)
+        seen = [render(rng, scene, view, camera, sensor) for sensor in SENSORS]
+    sums = [(float(np.nansum(f.depth)), float(f.color.sum()), float(f.instance.sum())) for f in seen]
+    found = (len(scene.entities), rng.random(), *np.ravel(sums))
+    assert found == pytest.approx(FIRST[layout], rel=1e-4)
+
+
+def test_shelves_are_stocked_and_nothing_sticks_out_of_its_compartment() -> None:
+    rng = default_rng(0)
+    for books in (False, True, False, False):
+        board = Board(np.array([-0.5, -0.2, 0.3]), np.array([0.5, 0.15, 0.62]))
+        placed = list(fill_board(rng, board, books))
+        ends, names = [], [model.info.category for model, *_ in placed]
+        for model, rotation, offset in placed:
+            points = model.mesh.vertices @ rotation.T + offset
+            low, high = points.min(0), points.max(0)
+            assert (low > board.low - 1e-3).all(), model.info.name
+            assert (high < board.high + 1e-3).all(), model.info.name
+            ends.append((low, high))
+        assert max(high[0] for _, high in ends) - min(low[0] for low, _ in ends) > 0.2
+        for k, (low, high) in enumerate(ends):
+            for j, (other_low, other_high) in enumerate(ends[:k]):
+                shared = np.minimum(high, other_high) - np.maximum(low, other_low)
+                # Leaning books may share a box, nothing else does.
+                both = names[k] == names[j] == "book"
+                assert both or shared.min() < 0.001
+
+
+def test_the_boards_of_a_shelf_are_found_in_its_mesh() -> None:
+    found = boards(shelf_levels(default_rng(0), 0.9, 0.3, 1.6, 4))
+    assert [round(float(b.low[2]), 3) for b in found] == [0.02, 0.415, 0.81, 1.205]
+    assert len(boards(bookcase(default_rng(1)))) >= 3
+
+
+def test_a_shelf_that_holds_things_and_fills_the_rim_is_a_surface() -> None:
+    scene = sample_scene(default_rng(3), "shelf")
+    assert scene.entities[0].carries
+    camera = Camera(96, 72, 80.0, 80.0, 47.5, 35.5)
+    _, y, z = scene.entities[0].size
+    for away, kind in ((0.25, "surface"), (3.5, "object")):
+        view = look_at(np.array([0.0, -y / 2 - away, z / 2]), np.array([0.0, 0.0, z / 2]), 0.0)
+        assert render(default_rng(0), scene, view, camera, "ideal").entities[0].kind == kind
+
+
+def test_towers_are_rare_and_large_things_find_a_place() -> None:
+    sizes, towers = [], 0
+    for seed in range(16):
+        top = TableTop(default_rng(seed), HeightMap(-0.5, -0.4, 1.0, 0.8, 0.006), 0.5)
+        top.fill(10)
+        sizes += [float(p.model.mesh.size.max()) for p in top.placed]
+        towers += sum(p.level > 1 for p in top.placed)
+    assert towers < 0.08 * len(sizes)
+    assert np.mean(np.array(sizes) > 0.2) > 0.25
+
+
+@pytest.mark.parametrize("arrange", ARRANGEMENTS)
+def test_an_arrangement_lays_several_things_out(arrange) -> None:  # type: ignore[no-untyped-def]
+    counts = []
+    for seed in range(6):
+        top = TableTop(default_rng(seed), HeightMap(-0.7, -0.5, 1.4, 1.0, 0.006), 0.5)
+        arrange(top)
+        counts.append(len(top.placed))
+    assert np.median(counts) >= 2
+
+
+def test_what_is_in_a_tote_lies_within_its_walls() -> None:
+    for seed in range(4):
+        top = TableTop(default_rng(seed), HeightMap(-0.7, -0.5, 1.4, 1.0, 0.004), 0.5)
+        full_tote(top)
+        tote, *things = top.placed
+        for thing in things:
+            assert np.hypot(thing.x - tote.x, thing.y - tote.y) < tote.radius
+    assert make_object(default_rng(0), TOTES[0]).info.shape_words == ("open",)
+
+
+def test_some_tables_are_seen_from_near_by_but_never_nearer_than_the_sensor_measures() -> None:
+    distances = []
+    for seed in range(24):
+        rng = default_rng([2, seed])
+        scene = table_scene(rng, None, background=False)
+        if scene.close:
+            assert len(scene.entities) < 8
+            for sensor in ("kinect", "generic"):
+                view = sample_view(rng, scene, sensor=sensor)
+                distances.append(float(np.linalg.norm(scene.vertices - view.eye, axis=1).min()))
+                assert distances[-1] > NEAREST[sensor] - 0.15
+    assert len(distances) >= 6
+    assert min(distances) < 0.5
