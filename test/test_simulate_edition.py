@@ -18,6 +18,7 @@ from segvec3d_core.simulate import (
     sample_scene,
     sample_view,
     simulate_frame,
+    simulate_scan,
 )
 from segvec3d_core.simulate.sensor import SHARES, WEAK, _loss
 from segvec3d_core.testsets.sequences import SEQUENCES, frames
@@ -49,6 +50,17 @@ def test_a_frame_of_the_first_edition_is_what_it_was(layout: Layout, sensor: Sen
     made = (depth > 0).sum(), depth.sum(), (depth * weight).sum(), ((frame.instance + 1) * weight).sum()
     # The last bit of a sine differs between processors: a pixel or two may change.
     np.testing.assert_allclose(made, FIXED[layout, sensor], rtol=0.002)
+
+
+SCAN = (18958, 29665.16, 35836)
+"""Of a small scan: how many points, the sums of their distances from the origin and of labels."""
+
+
+def test_a_scan_of_the_first_edition_is_what_it_was() -> None:
+    with first_edition():
+        cloud, labels, _ = simulate_scan(np.random.default_rng(11), views=3, width=96, height=72)
+    drawn = float(len(cloud)), float(np.linalg.norm(cloud.points, axis=1).sum()), float(labels.sum())
+    assert drawn == pytest.approx(SCAN, rel=2e-3)
 
 
 def test_a_sequence_is_made_within_the_first_edition_and_leaves_its_reader_out_of_it() -> None:

@@ -69,7 +69,7 @@ def test_a_row_is_of_one_model_along_one_wall() -> None:
 def test_cushions_lie_on_a_bed() -> None:
     builder, rng = Builder(), np.random.default_rng(0)
     bed = of(rng, "bed")
-    assert lay_cushions(rng, builder, (bed, yaw(30), np.zeros(3)), 4) >= 2
+    assert lay_cushions(rng, builder, (bed, yaw(30), np.zeros(3), 0), 4) >= 2
     assert all(v[:, 2].min() > 0.2 for v in builder.vertices)
 
 
