@@ -39,7 +39,9 @@ def collision_object(match: Any, header: Any, moveit_msgs: Any, shape_msgs: Any)
     box = shape_msgs.SolidPrimitive(type=shape_msgs.SolidPrimitive.BOX, dimensions=[size.x, size.y, size.z])
     result = moveit_msgs.CollisionObject()
     result.header = header
-    result.id = f"segvec3d_{match.instance.id}"  # the same thing keeps its id: ADD moves the obstacle
+    # The same thing keeps its id, so ADD moves the obstacle. What ~/list_objects no longer has is yours to REMOVE:
+    # of two that turned out to be one thing only one id is left.
+    result.id = f"segvec3d_{match.instance.id}"
     result.pose = match.instance.pose
     result.primitives = [box]
     result.primitive_poses = [type(match.instance.pose)()]

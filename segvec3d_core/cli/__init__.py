@@ -102,21 +102,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _modes(args: argparse.Namespace) -> tuple[Modes, Any]:
-    """What a command can do, and which of it is asked for."""
-    module, function = args.run
+    """What a command can do, and which of it is asked for; nothing where it does but one thing."""
     if args.run in EVALUATIONS:
         return EVALUATIONS, args.run
-    if function == "simulate":
+    if args.run == ("workshop", "simulate"):
         return SIMULATIONS, "test" if args.test is not None else "fetch" if args.fetch_shapes else "frames"
-    if function == "train":
+    if args.run == ("workshop", "train"):
         return STAGES, args.stage
-    return {module: ("", [])}, module
+    return {}, None
 
 
 def _refuse_others(args: argparse.Namespace) -> None:
     """Raise ValueError where an argument says something of another thing that the command does than what is asked."""
     modes, mode = _modes(args)
-    asked, own = modes[mode]
+    asked, own = modes.get(mode, ("", []))
     for name in sorted({name for _, names in modes.values() for name in names}.difference(own)):
         if getattr(args, name) != args.defaults[name]:
             told = "PATH" if name == "path" else f"--{name.replace('_', '-')}"

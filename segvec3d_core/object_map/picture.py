@@ -47,9 +47,10 @@ def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
 
 def _camera(points: NDArray[np.float32]) -> Camera | None:
     """A camera with square pixels that sees nearly all of (N, 3) points; None where there are too few."""
-    some = points[:: max(1, len(points) // 20_000)]
+    step = max(1, len(points) // 20_000)
+    some = points[::step]
     some = some[np.abs(some[:, :2]).max(1) < WIDEST * some[:, 2]]
-    count = len(some) * max(1, len(points) // 20_000)
+    count = len(some) * step
     if count < FEWEST:
         return None
     low, high = np.percentile(some[:, :2] / some[:, 2:], [0.2, 99.8], axis=0).astype(np.float64)

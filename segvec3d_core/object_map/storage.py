@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import replacing
 from ..geometry import is_rigid
 from .anchor import FIRST
 from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
 VERSION = 2
-_UMASK = os.umask(0)  # it can only be read by setting it, which other threads must not meet
-os.umask(_UMASK)
 """Version 1 had no anchor: its objects lie where they are in the map's own coordinates."""
 
 _TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "sightings", "seen", "missed", "doubted")
@@ -81,26 +79,11 @@ def write(path: Path, saved: Saved) -> None:
     }
     if path.exists() and not path.is_file():
         raise OSError(f"{path}: expected a file or a new name, got a folder or a device")
-    path = Path(os.path.realpath(path))  # what a link names is replaced, not the link
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, _mode(path))
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    _sync_folder(path.parent)
-
-
-def _mode(path: Path) -> int:
-    """Who may read and write the file: as before, or as the process's new files are."""
-    return path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_UMASK
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(Path(os.path.realpath(path)).parent)
 
 
 def read(path: Path) -> Saved:
