@@ -8,11 +8,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from segvec3d_core.simulate import FAMILIES, first_edition, sample_object
-from segvec3d_core.simulate.draping import TALLEST, Sheet, draw_cover, thrown
+from segvec3d_core.simulate.draping import TALLEST, draw_cover, thrown
 from segvec3d_core.simulate.meshes import Mesh
 from segvec3d_core.simulate.placing import HeightMap, make_body
 from segvec3d_core.simulate.raster import plan
 from segvec3d_core.simulate.shapes_carved import carved, surface_nets
+from segvec3d_core.simulate.sheets import Sheet
 from segvec3d_core.simulate.tables import table_scene
 
 

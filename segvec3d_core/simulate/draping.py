@@ -1,13 +1,9 @@
-"""Sheets of cloth, paper and plastic: crumpled, creased, spread over a table or thrown over what lies on it.
-
-A sheet is a closed body: a grid over a rectangle, a disc or a ragged outline, ridged above and flat below.
-"""
+"""Cloth on tables: a cover or mats spread under what stands there, a cloth thrown over it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
@@ -15,113 +11,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter
 
 from . import raster
-from .meshes import Mesh, grid_faces, join, mesh, relief
-from .placing import EMPTY, HeightMap, yaw
-
-if TYPE_CHECKING:
-    from .objects import ObjectModel
+from .meshes import Mesh, closed, join
+from .objects import ObjectModel, material_row, sample_object
+from .placing import EMPTY, HeightMap, Placement, Rectangle, yaw
+from .sheets import Sheet, outlined, ridges
 
 Array = NDArray[np.float64]
-Rectangle = tuple[float, float, float, float]
-"""x0, x1, y0, y1, metres."""
 
-COVERED = 1 / 3
-"""Share of the supports that have a cover of cloth, or mats, outside the first edition."""
-THROWN = 0.1
-"""Share of the tables on which a cloth lies over some of the things, outside the first edition."""
 TALLEST = 0.2
 """A cloth is not thrown over what rises higher than this beside what is low, metres."""
 SOFT = 0.012
 """So far from a thing's underside a cover is held down by it, metres."""
-
-
-def ridges(rng: Generator, points: Array, wave: float, sharp: float = 1.0) -> Array:
-    """Ridged noise, its highest ridge at 1, at points (..., 2): creases that run in many directions and end somewhere.
-
-    Args:
-        rng: source of randomness.
-        points: where, metres.
-        wave: mean distance between ridges, metres.
-        sharp: 1 for the facets of paper, more for narrow ridges between flat parts, less for rounded folds of cloth.
-    """
-    swirl = points + 0.3 * wave * np.sin(points[..., ::-1] * rng.uniform(1.5, 4) / wave + rng.uniform(0, 6, 2))
-    total = np.zeros(points.shape[:-1])
-    for strength, scale in zip((1.0, 0.8, 0.6, 0.4, 0.25), rng.uniform(0.5, 1.6, 5), strict=True):
-        angle, where = rng.uniform(0, np.pi), rng.uniform(0, 6, 2)
-        along, across = swirl @ [np.cos(angle), np.sin(angle)], swirl @ [-np.sin(angle), np.cos(angle)]
-        ridge = 1 - np.abs(2 * ((along / (wave * scale) + where[0]) % 1.0) - 1)
-        ends = 0.5 + 0.5 * np.sin(across / (wave * rng.uniform(0.4, 0.9)) + where[1])
-        total = np.maximum(total, 0.9 * strength * ridge**sharp * ends) + 0.15 * strength * ridge**sharp * ends
-    return np.asarray(total / max(float(total.max()), 1e-9))
-
-
-def outlined(rng: Generator, points: Array, x: float, y: float, square: float, ragged: float) -> Array:
-    """Points of the square -1 to 1 (..., 2) on a sheet of extents x by y, metres.
-
-    ``square`` leads from a disc (0) to a rectangle (1), ``ragged`` is how uneven its outline is.
-    """
-    u, v = points[..., 0], points[..., 1]
-    round_off = np.sqrt(1 - (1 - square) * 0.5 * np.stack([v, u], -1) ** 2)
-    angle, uneven = np.arctan2(v, u), np.zeros_like(u)
-    for k in range(2, 8):
-        uneven += rng.normal() / k**0.7 * np.sin(k * angle + rng.uniform(0, 6))
-    grown = 1 + ragged * np.clip(uneven, -1.5, 1.5) * np.hypot(u, v)
-    return np.asarray(points * round_off * grown[..., None] * [x / 2, y / 2])
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """How a sheet lies.
-
-    Attributes:
-        x, y: extents, metres.
-        thick: of the sheet, or of what of it lies flat on itself, metres.
-        rise: height of its ridges, metres.
-        wave: mean distance between ridges, metres.
-        sharp: see ``ridges``.
-        heap: how far its middle is heaped up, metres.
-        square, ragged: see ``outlined``.
-        lean: how far ridges lean over, as a share of their height.
-    """
-
-    x: float
-    y: float
-    thick: float = 0.003
-    rise: float = 0.01
-    wave: float = 0.06
-    sharp: float = 1.0
-    heap: float = 0.0
-    square: float = 1.0
-    ragged: float = 0.0
-    lean: float = 0.3
-
-    def mesh(self, rng: Generator, detail: int = 32) -> Mesh:
-        """A closed body at rest on the ground, ``detail`` cells along its longer side."""
-        longer = max(self.x, self.y)
-        columns, rows = (max(9, round(detail * side / longer) + 1) for side in (self.x, self.y))
-        grid = np.stack(np.meshgrid(np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)), -1)
-        place = grid * [self.x / 2, self.y / 2]
-        edge = np.abs(grid).max(-1)
-        folds = ridges(rng, place, self.wave, self.sharp)
-        dome = self.heap * np.clip(1 - edge**2, 0, 1) ** 0.7
-        heights = self.thick * (1 - 0.6 * edge**16) + (self.rise * folds + dome * (0.45 + 0.55 * folds)) * (
-            1 - 0.8 * edge**6
-        )
-        body = relief(heights, 2.0, 2.0)
-        points = body.vertices.astype(np.float64)
-        points[:, :2] = outlined(rng, points[:, :2], self.x, self.y, self.square, self.ragged)
-        bend = np.sin(points[:, [1, 0]] * 6 / self.wave + rng.uniform(0, 6, 2))
-        points[:, :2] += self.lean * bend * np.maximum(points[:, 2:] - self.thick, 0)
-        return replace(body, vertices=points.astype(np.float32)).grounded()
-
-
-def closed(top: Array, bottom: Array) -> Mesh:
-    """A body between two grids of points (R, C, 3), joined along their rims."""
-    rows, columns = top.shape[:2]
-    rims = [np.concatenate([g[0, :-1], g[:-1, -1], g[-1, :0:-1], g[:0:-1, 0]]) for g in (top, bottom)]
-    faces = grid_faces(rows, columns, False)
-    wall = mesh(np.concatenate(rims), grid_faces(2, len(rims[0]), True))
-    return join(mesh(top.reshape(-1, 3), faces), mesh(bottom.reshape(-1, 3), faces), wall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +48,7 @@ class Cover:
         flat.vertices[:, 2] = np.minimum(flat.vertices[:, 2], self.level)
         raster.plan(flat.vertices, flat.faces, heights.x0, heights.y0, heights.cell, heights.height)
 
-    def pressed(self, placed: Sequence[tuple[ObjectModel, Array, Array]]) -> Mesh:
+    def pressed(self, placed: Sequence[Placement]) -> Mesh:
         """All of it, held down by what was set down on it: models, each with its rotation and offset."""
         body = self.mesh()
         points = body.vertices
@@ -220,3 +120,25 @@ def thrown(rng: Generator, heights: HeightMap) -> tuple[Mesh, Array] | None:
     offset = np.append(middle, hung.min())
     body = closed(*(np.concatenate([place, z[..., None]], -1) - offset for z in (top, hung)))
     return body.said("soft"), offset
+
+
+def covered(rng: Generator, table: ObjectModel, cover: Mesh) -> ObjectModel:
+    """A table with a cover that is part of it: a surface where the table is one."""
+    color = str(rng.choice(["white", "red", "blue", "green", "beige", "grey", "black"]))
+    pattern = str(rng.choice(["plain", "plain", "checks", "stripes", "dots"]))
+    second = str(rng.choice(["white", "grey", "beige", "blue", "red"]))
+    row = material_row(rng, color, second, pattern, "fabric", rng.uniform(0.25, 0.8))
+    whole = join(table.mesh, cover.part(len(table.materials)))
+    return replace(table, mesh=whole, materials=np.concatenate([table.materials, row[None]]))
+
+
+def throw_cloth(rng: Generator, heights: HeightMap) -> Placement | None:
+    """A cloth over things, or None where none of a few places is flat enough for it."""
+    laid = next((found for _ in range(6) if (found := thrown(rng, heights)) is not None), None)
+    if laid is None:
+        return None
+    mesh, offset = laid
+    model = sample_object(rng, "table", np.inf, ["towel", "napkin", "scarf"])
+    x, y, z = (float(t) for t in mesh.size)
+    info = replace(model.info, size=(x, y, z), shape_words=mesh.words)
+    return replace(model, mesh=mesh, info=info), np.eye(3), offset

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .edition import is_first_edition
 from .objects import ObjectModel, sample_object
-from .placing import Body, HeightMap, flat_topped, make_body, settle, stable_rotation, turn_about, yaw
+from .placing import Body, HeightMap, Placement, flat_topped, make_body, settle, stable_rotation, turn_about, yaw
 
 HOLLOW = ("mug", "cup", "bowl", "pot", "pan", "basket", "box", "vase", "tray", "bucket", "pitcher", "plate", "glass")
 THEMES: tuple[tuple[str, ...], ...] = (
@@ -65,7 +65,7 @@ class TableTop:
         self.rng, self.heights, self.largest = rng, heights, largest
         self.theme = THEMES[int(rng.integers(len(THEMES)))] if rng.random() < 0.5 else None
         self.placed: list[Placed] = []
-        self.result: list[tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]] = []
+        self.result: list[Placement] = []
         rows, columns = heights.height.shape
         self.extent = np.array([columns, rows]) * heights.cell
         self.middle = np.array([heights.x0, heights.y0]) + self.extent / 2

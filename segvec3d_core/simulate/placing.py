@@ -15,8 +15,13 @@ from scipy.spatial import ConvexHull, QhullError
 
 from . import raster
 from .meshes import Mesh, axis_rotation
+from .objects import ObjectModel
 
 Array = NDArray[np.float64]
+Placement = tuple[ObjectModel, Array, Array]
+"""A model that has been set down: it, its (3, 3) rotation and its (3,) offset, metres."""
+Rectangle = tuple[float, float, float, float]
+"""x0, x1, y0, y1, metres."""
 EMPTY = -1e3
 """Height of a cell where there is nothing, metres."""
 
@@ -27,9 +32,11 @@ class Body:
 
     Attributes:
         vertices: (V, 3) relative to the cell (0, 0) of its footprint, metres.
+        faces: (F, 3) int32, indices into ``vertices``.
         rotation: (3, 3) from the mesh's frame.
-        low, high: (h, w) lower and upper surface, EMPTY/-EMPTY outside the footprint.
+        low, high: (h, w) lower and upper surface, -EMPTY and EMPTY outside the footprint.
         center: (3,) centre of its surface, relative as ``vertices``.
+        shift: (3,) what was added to the turned mesh's vertices.
     """
 
     vertices: Array
@@ -191,7 +198,7 @@ def settle(
 ) -> tuple[Body, int, int, float] | None:
     """Drop a body above (x, y); where it would topple, tilt it the way it falls until it holds, or give up.
 
-    It also gives up where the body would come to rest above ``highest``, metres.
+    It also gives up where the body as it is given would come to rest above ``highest``, metres.
 
     Returns:
         the body as it rests, its row, column and height; None where it finds no rest.

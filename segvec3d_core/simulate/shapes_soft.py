@@ -8,8 +8,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .draping import Sheet, closed, ridges
-from .meshes import Mesh, box, curve, cylinder, ellipsoid, grid_faces, join, mesh, rod, rounded_box, sweep, tube
+from .meshes import (
+    Mesh,
+    box,
+    closed,
+    curve,
+    cylinder,
+    ellipsoid,
+    grid_faces,
+    join,
+    mesh,
+    rod,
+    rounded_box,
+    sweep,
+    tube,
+)
+from .sheets import Sheet, ridges
 from .warping import subdivided
 
 Array = NDArray[np.float64]

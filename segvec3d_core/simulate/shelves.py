@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from .meshes import Mesh, box, join
 from .objects import ObjectModel, make_object, material_row, sample_object
 from .piles import EDGED, THEMES
-from .placing import flat_topped, make_body, turn_about, yaw
+from .placing import Placement, flat_topped, make_body, turn_about, yaw
 from .scenes import Builder, SceneModel, surface_model
 from .shapes import FAMILIES
 from .shapes_storage import shelf_levels
 
 Array = NDArray[np.float64]
-Placement = tuple[ObjectModel, Array, Array]
-"""A model, its rotation and its offset in the frame of its shelf."""
 
 FILLED = (0.4, 0.95)
 """Share of a board's length on which things stand."""
@@ -65,7 +63,10 @@ def emptied(model: ObjectModel) -> ObjectModel:
 
 
 def fill_board(rng: Generator, board: Board, books: bool) -> Iterator[Placement]:
-    """Things on a board, from one end on, their fronts in line; ``books`` alone or whatever is drawn."""
+    """Things on a board, from one end on, their fronts in line; ``books`` alone or whatever is drawn.
+
+    Offsets are in the frame of the shelf.
+    """
     length, depth, clear = board.high - board.low - [0.0, 0.0, 0.012]
     theme = THEMES[int(rng.integers(len(THEMES)))] if rng.random() < 0.4 else None
     end, inset = int(rng.choice([1, -1])), rng.choice([0.002, rng.uniform(0, 0.06)])
