@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from segvec3d_core.simulate import ObjectModel, first_edition, make_object, sample_object, sample_scene
-from segvec3d_core.simulate.groups import Floor, draw_up_seats, lay_cushions, line_up, put_below
+from segvec3d_core.simulate.clutter import lay_cushions
+from segvec3d_core.simulate.groups import Floor, draw_up_seats, line_up, put_below
 from segvec3d_core.simulate.meshes import Mesh, box, join
 from segvec3d_core.simulate.placing import yaw
 from segvec3d_core.simulate.scenes import Builder
@@ -69,7 +70,7 @@ def test_a_row_is_of_one_model_along_one_wall() -> None:
 def test_cushions_lie_on_a_bed() -> None:
     builder, rng = Builder(), np.random.default_rng(0)
     bed = of(rng, "bed")
-    assert lay_cushions(rng, builder, (bed, yaw(30), np.zeros(3), 0), 4) >= 2
+    assert lay_cushions(rng, builder, (bed, yaw(30), np.zeros(3)), 4) >= 2
     assert all(v[:, 2].min() > 0.2 for v in builder.vertices)
 
 

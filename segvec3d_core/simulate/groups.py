@@ -1,4 +1,4 @@
-"""Furniture that belongs together: chairs tucked under a table, a bin under a desk, cushions, rows of the like.
+"""Furniture on a floor, and what belongs together: chairs tucked under a table, a bin under a desk, rows of the like.
 
 A height map knows what lies on top alone. Here every cell of a piece that stands also has an underside, so that one
 piece may reach below another where neither is in the other's way.
@@ -6,15 +6,16 @@ piece may reach below another where neither is in the other's way.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from . import raster
 from .meshes import Mesh
 from .objects import ObjectModel, sample_object
-from .placing import EMPTY, Body, HeightMap, make_body, settle, yaw
+from .placing import EMPTY, Body, HeightMap, make_body, yaw
 from .scenes import Builder
 
 CELL, MARGIN = 0.03, 3
@@ -30,8 +31,21 @@ ALIKE = ("chair", "chair", "armchair", "cabinet", "drawer", "wardrobe", "shelf",
 DEEPEST = 0.35
 """How far a seat is pushed under a table at most, metres."""
 Array = NDArray[np.float64]
-Piece = tuple[ObjectModel, Array, Array, int]
-"""A model that has been stood somewhere: it, its rotation, its offset and which entity it is."""
+
+
+class Piece(NamedTuple):
+    """A model that has been stood somewhere.
+
+    Attributes:
+        model: it.
+        rotation, offset: (3, 3) and (3,) metres, from its frame to the scene's.
+        entity: which entity of the scene it is.
+    """
+
+    model: ObjectModel
+    rotation: Array
+    offset: Array
+    entity: int
 
 
 class Floor(HeightMap):
@@ -89,14 +103,24 @@ class Floor(HeightMap):
                 return False
         return True
 
-    def put(self, builder: Builder, model: ObjectModel, rotation: Array, position: Array) -> Piece | None:
-        """Stand a model with the middle of its footprint at a position if it ``fits``."""
+    def stand(self, builder: Builder, model: ObjectModel, rotation: Array, position: Array) -> Piece | None:
+        """Stand a model with the middle of its footprint at a position if nothing is there, nor above it."""
         body = make_body(model.mesh, rotation, self.cell)
         row, column = self.cell_under(body, position)
-        if not self.fits(body, row, column):
+        z = self.rest(body, row, column)
+        if z is None or abs(z - self.level) >= 0.005:
             return None
+        return self._stood(builder, model, body, row, column)
+
+    def put(self, builder: Builder, model: ObjectModel, rotation: Array, position: Array) -> Piece | None:
+        """Stand a model with the middle of its footprint at a position if it ``fits``, below a table, too."""
+        body = make_body(model.mesh, rotation, self.cell)
+        row, column = self.cell_under(body, position)
+        return self._stood(builder, model, body, row, column) if self.fits(body, row, column) else None
+
+    def _stood(self, builder: Builder, model: ObjectModel, body: Body, row: int, column: int) -> Piece:
         offset = body.shift + self.leave(body, row, column)
-        return model, rotation, offset, builder.add(model, rotation, offset)
+        return Piece(model, body.rotation, offset, builder.add(model, body.rotation, offset))
 
 
 def draw_up_seats(
@@ -165,24 +189,3 @@ def line_up(rng: Generator, builder: Builder, floor: Floor, side: int) -> list[P
         if piece is not None:
             placed.append(piece)
     return placed
-
-
-def lay_cushions(rng: Generator, builder: Builder, piece: Piece, count: int) -> int:
-    """Cushions on a sofa or a bed; returns how many found a place."""
-    model, rotation, offset, _ = piece
-    vertices = model.mesh.vertices.astype(np.float64) @ rotation.T + offset
-    low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
-    heights = HeightMap(low[0], low[1], high[0] - low[0], high[1] - low[1], 0.01, EMPTY)
-    raster.plan(vertices, model.mesh.faces, low[0], low[1], heights.cell, heights.height)
-    cushion, done = sample_object(rng, "floor", np.inf, ["pillow"]), 0
-    for _ in range(count):
-        body = make_body(cushion.mesh, yaw(rng.uniform(0, 360)), heights.cell)
-        for _ in range(6):
-            x, y = rng.uniform(low, high)
-            found = settle(heights, cushion.mesh, body, x, y, offset[2] + 0.75)
-            if found is not None:
-                body, row, column, z = found
-                builder.add(cushion, body.rotation, body.shift + heights.add(body, row, column, z))
-                done += 1
-                break
-    return done

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .meshes import Mesh
-from .objects import ObjectInfo, ObjectModel, is_first_edition
+from .objects import ObjectInfo, ObjectModel
 
 Layout = Literal["table", "room", "shelf"]
 LAYOUTS: tuple[Layout, ...] = ("table", "room", "shelf")
@@ -166,7 +166,7 @@ def sample_scene(
     Raises:
         ValueError: an unknown layout.
     """
-    from .rooms import room_scene, sparse_shelf_scene
+    from .rooms import room_scene
     from .shelves import shelf_scene
     from .tables import table_scene
 
@@ -177,5 +177,5 @@ def sample_scene(
     if layout == "room":
         return room_scene(rng)
     if layout == "shelf":
-        return sparse_shelf_scene(rng) if is_first_edition() else shelf_scene(rng)
+        return shelf_scene(rng)
     raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from .clutter import clutter
+from .edition import is_first_edition
 from .meshes import Mesh, box, join
 from .objects import ObjectModel, make_object, material_row, sample_object
 from .piles import EDGED, THEMES
-from .placing import Placement, flat_topped, make_body, turn_about, yaw
+from .placing import HeightMap, Placement, flat_topped, make_body, settle, turn_about, yaw
 from .scenes import Builder, SceneModel, surface_model
 from .shapes import FAMILIES
 from .shapes_storage import shelf_levels
+from .walls import add_shell
 
 Array = NDArray[np.float64]
 
@@ -169,11 +172,16 @@ def _books(rng: Generator, room: Array, end: int) -> Group:
     return group, wide
 
 
-def stock(
-    rng: Generator, builder: Builder, model: ObjectModel, rotation: Array, offset: Array, books: float, front: float = 0
-) -> int:  # fmt: skip
-    """Fill the boards of a placed shelf, each with the probability ``books`` with books alone; returns how many things
-    it holds."""
+def stock(rng: Generator, builder: Builder, shelf: Placement, books: float, front: float = 0.0) -> int:
+    """Fill the boards of a placed shelf; returns how many things it holds.
+
+    Args:
+        rng, builder: where the scene is made.
+        shelf: the shelf.
+        books: how likely a board is to hold books alone.
+        front: see ``boards``.
+    """
+    model, rotation, offset = shelf
     count = 0
     for board in boards(model.mesh, front):
         if rng.random() < 0.08 or board.high[2] - board.low[2] < 0.1:
@@ -193,26 +201,31 @@ def draw_shelf(rng: Generator) -> tuple[ObjectModel, float]:
         front, high = 0.014, rng.uniform(0.01, 0.06)
         lips = [box(x - 0.04, 0.012, high).moved(y=-y / 2 + 0.006, z=float(b.low[2])) for b in boards(mesh)]
         mesh = join(mesh, *lips)
-    color = str(rng.choice(["brown", "beige", "white", "black", "grey"]))
-    pattern = str(rng.choice(["wood", "plain"]))
-    paint = np.stack([material_row(rng, color, color, pattern, "wood", 1.0) for _ in range(2)])
+    color, pattern, paint = _paint(rng)
     noun = "bookcase" if rng.random() < 0.3 else "shelf"
     return surface_model(noun, color, "wood", mesh, paint, pattern), front
 
 
+def _paint(rng: Generator) -> tuple[str, str, NDArray[np.float32]]:
+    """Colour, pattern and the two rows of materials of a shelf and its boards."""
+    color = str(rng.choice(["brown", "beige", "white", "black", "grey"]))
+    pattern = str(rng.choice(["wood", "plain"]))
+    return color, pattern, np.stack([material_row(rng, color, color, pattern, "wood", 1.0) for _ in range(2)])
+
+
 def shelf_scene(rng: Generator) -> SceneModel:
     """Things on the boards of an open shelf, mostly before a wall, seen from the front."""
-    from .rooms import add_shell, clutter
-
+    if is_first_edition():
+        return _sparse_scene(rng)
     builder = Builder()
     unit, front = draw_shelf(rng)
     index = builder.add(unit, np.eye(3), np.zeros(3))
     x, y, z = (float(edge) for edge in unit.mesh.size)
     books = 0.8 if unit.info.category == "bookcase" else rng.choice([0.0, 0.15, 0.4])
-    count = stock(rng, builder, unit, np.eye(3), np.zeros(3), float(books), front)
+    count = stock(rng, builder, (unit, np.eye(3), np.zeros(3)), float(books), front)
     things = [e.center for e in builder.entities[1:]]
     if rng.random() < 0.3:
-        count += clutter(rng, builder, unit, np.eye(3), np.zeros(3), int(rng.integers(1, 5)))
+        count += clutter(rng, builder, (unit, np.eye(3), np.zeros(3)), int(rng.integers(1, 5)))
     if count:
         builder.carry(index)
     room = np.array([x + rng.uniform(0.8, 3.0), y + rng.uniform(1.8, 3.5)])
@@ -227,3 +240,31 @@ def shelf_scene(rng: Generator) -> SceneModel:
     focus[1] = -y / 2
     bounds = (-room[0] / 2 + 0.15, room[0] / 2 - 0.15, middle - room[1] / 2 + 0.15, -y / 2 - 0.3)
     return builder.build(focus, 0.5, "shelf", tuple(float(b) for b in bounds))  # type: ignore[arg-type]
+
+
+def _sparse_scene(rng: Generator) -> SceneModel:
+    """A few objects on the boards of an open shelf, as the first edition has it."""
+    builder = Builder()
+    x, y, z = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.45), rng.uniform(0.9, 1.9)
+    rows = max(2, round(z / rng.uniform(0.28, 0.42)))
+    mesh = shelf_levels(rng, x, y, z, rows)
+    color, pattern, paint = _paint(rng)
+    builder.add(surface_model("shelf", color, "wood", mesh, paint, pattern), np.eye(3), np.zeros(3))
+    room = (x + rng.uniform(0.6, 3.0), 2 * (rng.uniform(1.2, 2.5) + y))
+    tall, walls = rng.uniform(2.3, 2.8), (0, 1, 2) if rng.random() < 0.5 else (1,)
+    add_shell(rng, builder, room[0], room[1], tall, 0.0, walls, rng.random() < 0.5)
+    clear = (z - 0.02) / rows - 0.03
+    for level in range(rows):
+        heights = HeightMap(-x / 2 + 0.025, -y / 2, x - 0.05, y - 0.015, 0.005, (z - 0.02) * level / rows + 0.02)
+        for _ in range(int(rng.integers(0, 11))):
+            item = sample_object(rng, "table", min(0.4, clear * 1.3))
+            body = make_body(item.mesh, yaw(rng.uniform(0, 360)), heights.cell)
+            if body.height > clear:
+                continue
+            floor = (z - 0.02) * level / rows + 0.02
+            found = settle(heights, item.mesh, body, rng.uniform(-x / 2, x / 2), rng.uniform(-y * 0.35, y * 0.3))
+            if found is not None and found[3] + found[0].height < floor + clear:
+                body, row, column, height = found
+                builder.add(item, body.rotation, body.shift + heights.add(body, row, column, height))
+    focus = np.array([rng.uniform(-0.3, 0.3) * x, 0.0, rng.uniform(0.25, 0.85) * z])
+    return builder.build(focus, 0.5, "shelf", (-room[0] / 2 + 0.2, room[0] / 2 - 0.2, -room[1] / 2 + 0.2, -y / 2 - 0.3))

@@ -1,16 +1,67 @@
-"""What belongs to a wall and stands out of it: windows, curtains, pictures, skirting boards, sockets, door frames."""
+"""The shell of a room: floor, ceiling, and walls with what belongs to them and stands out of them: windows, curtains,
+pictures, skirting boards, sockets, door frames."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
+from .edition import is_first_edition
 from .meshes import Mesh, box, join, relief
+from .objects import material_row
+from .placing import yaw
+from .scenes import Builder, surface_model
 
 PARTS = 4
 """Colours of a wall: its own, and those of what stands out of it."""
 DEEPEST = 0.06
 """How far a wall's relief reaches into the room at most, metres: thin things that lean on the wall stand before it."""
+TRIM = ("white", "white", "white", "brown", "grey", "beige", "black", "blue", "red", "green")
+"""Colours of what stands out of a wall, one is drawn for each kind."""
+
+
+def add_shell(
+    rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool,
+    middle: tuple[float, float] = (0.0, 0.0),
+) -> None:  # fmt: skip
+    """The floor, some walls and perhaps the ceiling of a room, as surfaces.
+
+    Args:
+        rng, builder: where the scene is made.
+        x, y, z: extents, metres.
+        level: height of the floor, metres.
+        walls: sides that have one: 0 to 3 are +x, +y, -x, -y.
+        ceiling: whether there is one.
+        middle: x and y of the room's middle, metres.
+    """
+    thick, center = 0.05, np.array([*middle, level])
+    ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng))
+    builder.add(ground, np.eye(3), center - np.array([0, 0, thick]), "surface")
+    bare, paint = is_first_edition(), _wall_paint(rng)
+    if not bare:
+        further = [material_row(rng, c, c, "plain", "wood", 1.0) for c in rng.choice(TRIM, PARTS - 1)]
+        paint = np.concatenate([paint, np.stack(further)])
+    for side in walls:
+        along, away = (y, x) if side % 2 == 0 else (x, y)
+        mesh = box(thick, along, z) if bare else wall(rng, thick, along, z)
+        offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
+        builder.add(surface_model("wall", "white", "plaster", mesh, paint), yaw(90 * side), offset, "surface")
+    if ceiling:
+        top = surface_model("ceiling", "white", "plaster", box(x, y, thick), _wall_paint(rng))
+        builder.add(top, np.eye(3), center + np.array([0, 0, z]), "surface")
+
+
+def _wall_paint(rng: Generator) -> NDArray[np.float32]:
+    color = str(rng.choice(["white", "white", "white", "beige", "beige", "grey", "yellow", "blue"]))
+    return material_row(rng, color, color, str(rng.choice(["plain", "plain", "noise"])), "plaster", 1.0)[None]
+
+
+def _floor_paint(rng: Generator) -> NDArray[np.float32]:
+    color = str(rng.choice(["brown", "beige", "grey", "white", "black"]))
+    return material_row(
+        rng, color, str(rng.choice([color, "grey"])), str(rng.choice(["wood", "checks", "noise", "plain"])), "wood", 1.5
+    )[None]
 
 
 def wall(rng: Generator, thick: float, along: float, tall: float) -> Mesh:
