@@ -1,13 +1,16 @@
-"""Simulated scans are fused as real ones are, and those of the first edition stay what they were."""
+"""Simulated scans are fused as real ones are."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segvec3d_core.simulate import simulate_scan
+from segvec3d_core.simulate import SENSORS, first_edition, simulate_scan
 from segvec3d_core.simulate.fusing import FEWEST, FLAT, ROUND, flattened
+from segvec3d_core.simulate.scan import Fusion
 
 Floats = NDArray[np.float32]
 
@@ -70,7 +73,36 @@ def test_a_thin_leg_stays_round() -> None:
     assert np.median(radius) > 0.013
 
 
-def test_scans_differ_in_views_and_voxels_and_are_the_same_for_the_same_seed() -> None:
+def test_a_scan_is_the_same_for_the_same_seed_and_fine_where_its_voxels_are() -> None:
     one, two = (simulate_scan(np.random.default_rng(3), views=5, width=120) for _ in range(2))
     assert np.array_equal(one[0].points, two[0].points)
     assert np.array_equal(one[1], two[1])
+    coarse, _, _ = simulate_scan(np.random.default_rng(3), views=5, width=120, voxel=0.05)
+    assert len(np.unique(np.floor(coarse.points / 0.05), axis=0)) == len(coarse) < len(one[0]) / 2
+
+
+def test_maps_differ_in_sensor_voxels_and_fusion_as_little_as_one_in_the_first_edition() -> None:
+    drawn = [Fusion.draw(np.random.default_rng(seed), None) for seed in range(60)]
+    assert {f.sensor for f in drawn} == set(SENSORS) - {"ideal"}
+    assert all(0.006 <= f.voxel <= 0.018 for f in drawn)
+    assert np.ptp([f.voxel for f in drawn]) > 0.01
+    assert 0.6 < np.mean([f.edge > 0 for f in drawn]) < 0.95
+    with first_edition():
+        fixed = [Fusion.draw(np.random.default_rng(seed), None) for seed in range(60)]
+    assert {f.sensor for f in fixed} == {"kinect", "stereo", "generic"}
+    assert {(f.voxel, f.turn, f.shift, f.aligned, f.walls, f.edge) for f in fixed} == {(0.015, 0.2, 0.004, 0, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [({"views": 0}, "views: expected 1 or more, got 0"), ({"voxel": 0.0}, "voxel: expected an edge above 0 m, got 0.0"),
+     ({"views": 1, "width": 0}, "expected a positive image size")],
+)  # fmt: skip
+def test_a_scan_of_nothing_is_refused(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        simulate_scan(np.random.default_rng(0), **asked)
+
+
+def test_a_scan_of_one_pixel_is_a_scan() -> None:
+    cloud, labels, _ = simulate_scan(np.random.default_rng(0), views=1, width=1)
+    assert len(cloud) == len(labels) <= 1

@@ -12,7 +12,7 @@ from ..kernels.grid import hash_cells, mean_by_cell
 from ..types import PointCloud
 from .edition import is_first_edition
 from .fusing import flattened
-from .noise import SENSORS
+from .noise import SENSORS, Sensor
 from .placing import turn_about
 from .scenes import Entity, SceneModel, sample_scene
 from .sensor import SimulatedFrame, View, render, sample_camera, sample_view
@@ -28,9 +28,10 @@ Points = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int32]]
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How views become one cloud.
+    """How a scan's views are read, and become one cloud.
 
     Attributes:
+        sensor: what reads them.
         voxel: one point is kept per voxel of this edge, metres.
         reach: what is farther from a camera is left out, metres.
         turn, shift: how far a told pose is off, degrees and metres.
@@ -39,6 +40,7 @@ class Fusion:
         edge: of the cells whose points are made one surface, metres; 0 leaves them as they are.
     """
 
+    sensor: Sensor
     voxel: float
     reach: float
     turn: float
@@ -49,13 +51,17 @@ class Fusion:
 
     @classmethod
     def draw(cls, rng: Generator, voxel: float | None) -> Fusion:
-        """As different as maps are; ``voxel`` is drawn where it is not given."""
+        """As different as maps are, by any sensor but the ideal one; ``voxel`` is drawn where it is not given."""
         if is_first_edition():
-            return cls(voxel or 0.015, rng.uniform(2.5, 4.0), 0.2, 0.004, 0.0, 0.0, 0.0)
+            return cls(
+                sensor=SENSORS[int(rng.integers(1, 4))], voxel=voxel or 0.015, reach=rng.uniform(2.5, 4.0), turn=0.2,
+                shift=0.004, aligned=0.0, walls=0.0, edge=0.0,
+            )  # fmt: skip
         return cls(
-            voxel or rng.uniform(0.006, 0.018), rng.uniform(2.5, 4.5), rng.uniform(0.02, 0.25),
-            rng.uniform(0.0005, 0.005), rng.uniform(0.8, 1.0), rng.uniform(0.1, 0.6),
-            np.exp(rng.uniform(*np.log([0.02, 0.07]))) if rng.random() < AVERAGED else 0.0,
+            sensor=SENSORS[int(rng.integers(1, len(SENSORS)))], voxel=voxel or rng.uniform(0.006, 0.018),
+            reach=rng.uniform(2.5, 4.5), turn=rng.uniform(0.02, 0.25), shift=rng.uniform(0.0005, 0.005),
+            aligned=rng.uniform(0.8, 1.0), walls=rng.uniform(0.1, 0.6),
+            edge=np.exp(rng.uniform(*np.log([0.02, 0.07]))) if rng.random() < AVERAGED else 0.0,
         )  # fmt: skip
 
 
@@ -72,20 +78,29 @@ def simulate_scan(
         rng: source of randomness.
         views: how many places; None draws 8 to 30, in the first edition 10.
         voxel: one point is kept per voxel of this edge, metres; None draws 6 to 18 mm, in the first edition 15 mm.
-        width, height: image size of each view; None gives all views together the same number of pixels in every scan,
-            in the first edition 320 x 240 each.
+        width, height: image size of each view; without a width all views together have the same number of pixels in
+            every scan, in the first edition each is 320 wide; without a height images are 4:3.
 
     Returns:
         the cloud (N points, ``up`` = z, no viewpoint); labels (N,) int32, indices into the entities; the entities,
         centres in the scan's frame.
+
+    Raises:
+        ValueError: less than one view, or a voxel or an image without extent.
     """
+    if views is not None and views < 1:
+        raise ValueError(f"views: expected 1 or more, got {views}")
+    if voxel is not None and not voxel > 0:
+        raise ValueError(f"voxel: expected an edge above 0 m, got {voxel}")
+    first = is_first_edition()
     if views is None:
-        views = 10 if is_first_edition() else int(rng.integers(8, 31))
-    width = width or (320 if is_first_edition() else round((PIXELS / views * 4 / 3) ** 0.5))
-    height = height or width * 3 // 4
+        views = 10 if first else int(rng.integers(8, 31))
+    if width is None:
+        width = 320 if first else round((PIXELS / views * 4 / 3) ** 0.5)
+    if height is None:
+        height = max(1, width * 3 // 4)
     scene = sample_scene(rng, "room")
     targets = [np.asarray(e.center, np.float64) for e in scene.entities if e.kind == "object"] or [scene.focus]
-    sensor = SENSORS[int(rng.integers(1, 4 if is_first_edition() else len(SENSORS)))]
     fusion = Fusion.draw(rng, voxel)
     parts = []
     for _ in range(views):
@@ -95,7 +110,7 @@ def simulate_scan(
             focus = targets[int(rng.integers(len(targets)))]
         aimed = replace(scene, focus=focus)
         view = sample_view(rng, aimed)
-        frame = render(rng, aimed, view, sample_camera(rng, width, height), sensor)
+        frame = render(rng, aimed, view, sample_camera(rng, width, height), fusion.sensor)
         parts.append(_placed(rng, fusion, view, frame))
     points, colors, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     thin = _one_per_voxel((points, colors, labels), fusion.voxel)
