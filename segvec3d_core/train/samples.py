@@ -155,10 +155,10 @@ def _to_jsonable(value: Any) -> Any:
 
 @functools.cache
 def simulator_version() -> str:
-    """A fingerprint of the simulator's sources: scenes that another version made are not taken for its own."""
+    """A fingerprint of the sources that decide a sample: scenes that another version made are not taken for its own."""
     from .. import simulate
 
-    files = sorted(Path(simulate.__file__).parent.glob("*.py"))
+    files = [*sorted(Path(simulate.__file__).parent.glob("*.py")), Path(__file__)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
