@@ -12,7 +12,9 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from segvec3d_core.simulate import (
     LAYOUTS,
+    SENSORS,
     SceneModel,
+    Sensor,
     SimulatedFrame,
     first_edition,
     look_at,
@@ -239,6 +241,14 @@ def test_a_scene_of_rooms_has_walls_floor_and_furniture() -> None:
     kinds = {e.info.category: e.kind for e in scene.entities}
     assert kinds["wall"] == kinds["floor"] == kinds["ceiling"] == "surface"
     assert "object" in kinds.values()
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 40), (33, 7)])
+def test_a_frame_may_be_of_any_size(sensor: Sensor, width: int, height: int) -> None:
+    frame = simulate_frame(np.random.default_rng(1), "table", width, height, sensor, objects=1)
+    assert frame.depth.shape == frame.instance.shape == (height, width)
+    assert np.array_equal(np.isfinite(frame.depth), frame.instance >= 0)
 
 
 def test_an_unknown_layout_or_sensor_is_refused_by_name() -> None:

@@ -1,4 +1,10 @@
-"""Seeded synthetic scenes seen by a depth camera: for training, the demo and the tests."""
+"""Seeded synthetic scenes seen by a depth camera: for training, the demo and the tests.
+
+To follow one frame, read ``shapes.py`` (what things there are), ``objects.py`` (one of them), ``placing.py`` and
+``piles.py`` (how it comes to rest), ``tables.py``, ``shelves.py`` and ``rooms.py`` (scenes), ``sensor.py`` (the view),
+``noise.py`` and ``matching.py`` (what a sensor makes of it); a scan goes on in ``scan.py`` and ``fusing.py``. What is
+drawn otherwise in the evaluation stands beside it, see ``first_edition``.
+"""
 
 from .edition import first_edition, is_first_edition
 from .noise import SENSORS, Sensor

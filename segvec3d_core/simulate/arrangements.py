@@ -124,9 +124,8 @@ def row(top: TableTop) -> None:
     """Three to nine like things side by side."""
     rng, place = top.rng, Place(top, int(top.rng.integers(4)))
     models = [draw(top, [noun], 0.4) for noun in rng.choice(LINED_UP, int(rng.integers(1, 3)))]
-    gap = (
-        rng.choice([0.0, rng.uniform(0, 0.01), rng.uniform(0, 0.03)]) + top.heights.cell
-    )  # places are rounded to cells
+    gap = rng.choice([0.0, rng.uniform(0, 0.01), rng.uniform(0, 0.03)])
+    gap += top.heights.cell  # places are rounded to cells
     along = float(models[0].mesh.size[0]) / 2 + gap
     if not place.begin(models[0]):
         return
@@ -159,10 +158,13 @@ def full_tote(top: TableTop) -> None:
 
 
 ARRANGEMENTS = (work, meal, stack, row, full_tote)
+CHANCES = (1.0, 2.0, 2.0, 1.5, 2.0)
+DESK_CHANCES = (5.0, 1.0, 2.0, 1.5, 2.0)
+"""How often each of them is drawn relative to the others, on a table and on a desk."""
 
 
 def arrange(top: TableTop, noun: str) -> None:
-    """Lay things out in one or two ways on a bare top, those that suit it, a desk or a table, more often."""
-    chances = np.array([5.0 if noun == "desk" else 1.0, 1.0 if noun == "desk" else 2.0, 2.0, 1.5, 2.0])
+    """Lay things out in one or two ways on a bare top, which is called ``noun``."""
+    chances = np.array(DESK_CHANCES if noun == "desk" else CHANCES)
     for _ in range(int(top.rng.integers(1, 3))):
         ARRANGEMENTS[int(top.rng.choice(len(ARRANGEMENTS), p=chances / chances.sum()))](top)

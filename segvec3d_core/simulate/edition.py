@@ -11,9 +11,10 @@ _first_edition: ContextVar[bool] = ContextVar("first_edition", default=False)
 
 @contextmanager
 def first_edition() -> Iterator[None]:
-    """Within it everything is as it was when the evaluation's tables and sequences were fixed: objects are those of
-    ``FIRST_EDITION``, none of them warped, seen by the lenses and read with the noise of then. What the simulator
-    learns to make does not change what is measured on.
+    """Within it scenes are what they were when the evaluation's tables, test sets and sequences were fixed: of the
+    families of ``FIRST_EDITION``, none of them warped, set down on bare tables, sparse shelves and in rooms with plain
+    walls, seen by the lenses, read with the noise and fused as then. What the simulator learns to make does not change
+    what is measured on.
 
     Never around a ``yield``: whoever asks for the next value would be within it too.
     """

@@ -32,7 +32,7 @@ EDGED = (
 )  # fmt: skip
 """What a person often lays out along the edge of a table or a shelf."""
 TRIES = 3
-"""How often a model is tried at another place before another one is drawn."""
+"""How often a model is tried at another place before another one is drawn; the first edition draws one each time."""
 LEVELS = 0.4
 """Share of the times that something stays on what stands on something else, where it can; above that its powers."""
 
@@ -59,7 +59,18 @@ class Placed:
 
 
 class TableTop:
-    """Sets objects down on a rectangle of a table top or a floor, one by one."""
+    """Sets objects down on a rectangle of a table top or a floor, one by one.
+
+    Attributes:
+        rng: source of randomness.
+        heights: what has been set down so far.
+        largest: longest edge that a thing may have, metres.
+        theme: nouns of what is drawn, or None for everything.
+        placed, result: what has been set down, and how it is turned and moved, in the same order.
+        extent, middle: (2,) of the rectangle, metres.
+        waiting: a model that found no place yet.
+        owner: (H, W) int, which of ``placed`` is the highest on a cell, -1 for the support.
+    """
 
     def __init__(self, rng: Generator, heights: HeightMap, largest: float) -> None:
         self.rng, self.heights, self.largest = rng, heights, largest
@@ -225,7 +236,7 @@ class TableTop:
         mix = self.rng.dirichlet([2.0, 1.8, 1.3, 0.6])
         moves = (self.scatter, self.touch, self.stack, self.lean)
         for _ in range(count - len(self.placed)):
-            for attempt in range(3 if self.first_edition else 2 * TRIES):
+            for attempt in range(TRIES if self.first_edition else 2 * TRIES):
                 if not self.first_edition and attempt % TRIES == 0:
                     self.waiting = None
                     self.waiting = self.draw_model(self.largest)

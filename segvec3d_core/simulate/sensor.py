@@ -121,7 +121,8 @@ class SimulatedFrame:
 
 
 def sample_camera(rng: Generator, width: int, height: int) -> Camera:
-    """Random pinhole intrinsics: Kinect's every third time, else of a wide or narrow lens (50 to 90 degrees across)."""
+    """Random pinhole intrinsics: Kinect's every third time, else of a lens that sees 49 to 90 degrees across, in the
+    first edition to 67."""
     widest = 0.75 if is_first_edition() else 0.5
     focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(widest, 1.1) * width
     return Camera(
@@ -165,7 +166,7 @@ def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE, sensor:
             if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
                 break
         return view
-    nearest = NEAREST.get(sensor, max(NEAREST.values())) if sensor else max(NEAREST.values())
+    nearest = NEAREST[sensor] if sensor in NEAREST else max(NEAREST.values())
     places = _places(scene)
     for _ in range(8):
         if scene.layout == "room":
@@ -199,7 +200,7 @@ def _close_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) 
 
 
 def _shelf_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
-    """Stand before the boards of a shelf, 0.5 to 1.3 m away, no higher than its top."""
+    """Stand before the boards of a shelf, the scene's first entity: 0.5 to 1.3 m away, no higher than its top."""
     x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
     for _ in range(12):
         turn, pitch = np.deg2rad(rng.uniform(-40, 40)), np.deg2rad(rng.uniform(-10, 35))
@@ -332,8 +333,8 @@ def _kinds(
             continue
         seen = instance == k
         # What a table scene is about has its top at 0, and perhaps a raised shelf.
-        carries = entity.kind == "surface" and scene.layout == "table"
-        top = 0.0 if carries else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
+        of_scene = entity.kind == "surface" and scene.layout == "table"
+        top = 0.0 if of_scene else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
         top_alone = not seen.any() or bool((height[seen] < top - TOP).mean() <= 0.1)
         cut = bool((rim == k).mean() >= 0.2) if len(rim) else False
         support = entity.kind == "surface" or entity.carries or entity.info.category in TABLES
@@ -373,8 +374,8 @@ def simulate_frame(
     Args:
         rng: source of randomness; the same state gives the same frame.
         layout: "table", "room" or "shelf"; None draws one.
-        width, height: image size, pixels.
-        sensor: noise model; None draws one.
+        width, height: image size, pixels, 1 or more.
+        sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
         objects: how many objects to try to place on a table; None draws it.
         whole: share of the uncropped tables that are seen from far enough away to show more than their tops.
 
