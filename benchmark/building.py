@@ -17,7 +17,7 @@ import numpy as np
 
 from segvec3d_core import PointCloud, SegVec3D
 from segvec3d_core.cli.common import machine_line, peak_memory
-from segvec3d_core.simulate.scan import simulate_scan
+from segvec3d_core.simulate import first_edition, simulate_scan
 from segvec3d_core.tiles import segment_tiles
 
 ROOM = 1_500_000
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--scratch", help="folder for the points meanwhile (default: the system's)")
     args = parser.parse_args(argv)
     model = SegVec3D.load()
-    rooms = [simulate_scan(np.random.default_rng(seed))[0] for seed in range(8)]
+    with first_edition():
+        rooms = [simulate_scan(np.random.default_rng(seed))[0] for seed in range(8)]
     model.segment(rooms[0])
     print(machine_line())
     print(f"{'points':>12} {'rooms':>6} {'instances':>10} {'seconds':>8} {'s / million':>12} {'peak MB':>8}")

@@ -12,7 +12,9 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from segvec3d_core.simulate import (
     LAYOUTS,
+    SENSORS,
     SceneModel,
+    Sensor,
     SimulatedFrame,
     first_edition,
     look_at,
@@ -99,6 +101,8 @@ def entity_mesh(scene: SceneModel, k: int) -> Mesh:
 def test_every_object_on_a_table_rests_on_what_was_there_before(seed: int) -> None:
     scene = table_scene(np.random.default_rng(seed), 12, background=False)
     heights = HeightMap(-1.2, -1.2, 2.4, 2.4, 0.003)
+    table = entity_mesh(scene, 0)
+    plan(table.vertices, table.faces, heights.x0, heights.y0, heights.cell, heights.height)  # it may have a cover
     rounding = 5  # cells: what touches sideways may share the cells between
     assert len(scene.entities) > 1
     for k in range(1, len(scene.entities)):
@@ -173,7 +177,8 @@ def test_a_stable_pose_is_a_rotation() -> None:
 
 
 def test_perfect_depth_of_a_table_is_the_distance_to_its_plane() -> None:
-    scene = replace(table_scene(np.random.default_rng(0), 0, background=False), workspace=None)
+    with first_edition():
+        scene = replace(table_scene(np.random.default_rng(0), 0, background=False), workspace=None)
     camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
     view = look_at(np.array([0.1, 0.05, 0.9]), np.array([0.1, 0.05, 0.0]), 0.0)
     frame = render(np.random.default_rng(0), scene, view, camera, "ideal")
@@ -218,7 +223,7 @@ def test_a_frame_as_data_set_labels_objects_from_one_and_surfaces_zero(frames: l
 
 
 def test_a_scan_is_labelled_upright_and_without_doubles() -> None:
-    cloud, labels, entities = simulate_scan(np.random.default_rng(0), views=4, width=160, height=120)
+    cloud, labels, entities = simulate_scan(np.random.default_rng(0), views=4, voxel=0.015, width=160, height=120)
     assert len(cloud) == len(labels) > 2000
     assert labels.min() >= 0
     assert labels.max() < len(entities)
@@ -238,10 +243,18 @@ def test_a_scene_of_rooms_has_walls_floor_and_furniture() -> None:
     assert "object" in kinds.values()
 
 
+@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 40), (33, 7)])
+def test_a_frame_may_be_of_any_size(sensor: Sensor, width: int, height: int) -> None:
+    frame = simulate_frame(np.random.default_rng(1), "table", width, height, sensor, objects=1)
+    assert frame.depth.shape == frame.instance.shape == (height, width)
+    assert np.array_equal(np.isfinite(frame.depth), frame.instance >= 0)
+
+
 def test_an_unknown_layout_or_sensor_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="layout: expected one of table, room, shelf, got 'garden'"):
         sample_scene(np.random.default_rng(0), "garden")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="sensor: expected one of ideal, kinect, stereo, generic, got 'eye'"):
+    with pytest.raises(ValueError, match="sensor: expected one of ideal, kinect, stereo, generic, tof, got 'eye'"):
         simulate_frame(np.random.default_rng(0), "table", 64, 48, "eye")  # type: ignore[arg-type]
 
 

@@ -50,8 +50,8 @@ def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> Simula
     """
     from segvec3d_core import simulate
     from segvec3d_core.simulate.placing import HeightMap, make_body, settle, stable_rotation, yaw
-    from segvec3d_core.simulate.rooms import add_shell
     from segvec3d_core.simulate.scenes import Builder
+    from segvec3d_core.simulate.walls import add_shell
 
     builder = Builder()
     add_shell(rng, builder, 3.6, 3.6, 2.5, 0.0, (0, 1, 2, 3), True)

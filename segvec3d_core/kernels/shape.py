@@ -7,7 +7,7 @@ from numba import njit, prange
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _smallest_eigen(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+def smallest_eigen(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
     """Eigenvalues (ascending) and eigenvector of the smallest for [[a, b, c], [b, d, e], [c, e, f]] (trigonometric)."""
     q = (a + d + f) / 3.0
     p2 = (a - q) ** 2 + (d - q) ** 2 + (f - q) ** 2 + 2.0 * (b * b + c * c + e * e)
@@ -69,7 +69,7 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
             d += y * y
             e += y * z
             f += z * z
-        l0, l1, l2, nx, ny, nz = _smallest_eigen(
+        l0, l1, l2, nx, ny, nz = smallest_eigen(
             a - mx * mx / m, b - mx * my / m, c - mx * mz / m, d - my * my / m, e - my * mz / m, f - mz * mz / m
         )
         total = l0 + l1 + l2

@@ -32,7 +32,8 @@ class Mesh:
     @property
     def size(self) -> Float32:
         """(3,) full extents along the axes, metres."""
-        return self.vertices.max(0) - self.vertices.min(0)
+        columns = np.ascontiguousarray(self.vertices.T)  # several times as quick as along the first axis
+        return np.asarray(columns.max(1) - columns.min(1))
 
     def part(self, index: int) -> Mesh:
         """The same mesh, all of it part ``index``."""
@@ -57,7 +58,8 @@ class Mesh:
 
     def grounded(self) -> Mesh:
         """The mesh moved to stand on z = 0 with the centre of its extents above the origin."""
-        low, high = self.vertices.min(0), self.vertices.max(0)
+        columns = np.ascontiguousarray(self.vertices.T)
+        low, high = columns.min(1), columns.max(1)
         shift = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]], np.float32)
         return replace(self, vertices=(self.vertices - shift).astype(np.float32))
 
@@ -298,6 +300,19 @@ def relief(heights: NDArray[np.float64], x: float, y: float) -> Mesh:
     rows, columns = heights.shape
     u, v = np.meshgrid(np.linspace(-x / 2, x / 2, columns), np.linspace(-y / 2, y / 2, rows))
     top = np.stack([u, v, heights], -1)
-    rim = np.concatenate([top[0, :-1], top[:-1, -1], top[-1, :0:-1], top[:0:-1, 0]])
+    rim = _rim(top)
     wall = np.concatenate([rim, rim * [1, 1, 0], rim * [0, 0, 0]])
     return join(mesh(top.reshape(-1, 3), grid_faces(rows, columns, False)), mesh(wall, grid_faces(3, len(rim), True)))
+
+
+def closed(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Mesh:
+    """A body between two grids of points (R, C, 3), metres, joined along their rims."""
+    rows, columns = top.shape[:2]
+    rims, faces = [_rim(grid) for grid in (top, bottom)], grid_faces(rows, columns, False)
+    wall = mesh(np.concatenate(rims), grid_faces(2, len(rims[0]), True))
+    return join(mesh(top.reshape(-1, 3), faces), mesh(bottom.reshape(-1, 3), faces), wall)
+
+
+def _rim(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P, 3) the outermost points of a grid (R, C, 3), once around."""
+    return np.concatenate([grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0]])

@@ -6,8 +6,8 @@ and the pixel whose surface was read: labels follow the geometry that a point re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 from numba import njit
@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from ..types import Camera
+from .edition import is_first_edition
+from .matching import SAME_SURFACE, fattened, filled_from_left, smoothed, without_thin
 
-Sensor = Literal["ideal", "kinect", "stereo", "generic"]
-SENSORS: tuple[Sensor, ...] = ("ideal", "kinect", "stereo", "generic")
+Sensor = Literal["ideal", "kinect", "stereo", "generic", "tof"]
+SENSORS: tuple[Sensor, ...] = get_args(Sensor)
+
+FILLED = 0.15
+"""Share of stereo frames whose holes are filled from the left."""
 
 Float32 = NDArray[np.float32]
 
@@ -30,7 +35,7 @@ class Seen:
     Attributes:
         depth: (H, W) float32 metres, 0 where nothing is.
         cosine: (H, W) float32, between the surface's normal and the direction to the camera, 0 to 1.
-        loss: (H, W) float32, chance that a patch of this material returns nothing.
+        loss: (H, W) float32, chance that a patch of this material returns nothing, near or above 1 for what never does.
         color: (H, W, 3) uint8, what a stereo camera finds texture in.
         camera: intrinsics.
     """
@@ -74,6 +79,25 @@ def _jitter(rng: Generator, shape: tuple[int, int], sigma: float, cell: float) -
     return np.asarray(rows * shape[1] + columns)
 
 
+def _matched(rng: Generator, seen: Seen, most: float) -> tuple[Seen, int]:
+    """The view as matching over a window sees it, and the window's radius: up to ``most`` pixels of 640."""
+    if is_first_edition():
+        return seen, 0
+    radius = round(rng.uniform(0, most) * seen.camera.width / 640)
+    return replace(seen, depth=smoothed(seen.depth, radius)), radius
+
+
+def _warp(rng: Generator, shape: tuple[int, int]) -> Float32:
+    """(H, W) factor by which a badly calibrated camera is off: a cubic of the image's coordinates, 0.1 to 0.6 %."""
+    if is_first_edition():
+        return np.ones(shape, np.float32)
+    degree = np.arange(4)
+    coefficients = np.where(np.add.outer(degree, degree) < 4, rng.normal(size=(4, 4)), 0)
+    rows, columns = (np.vander(np.linspace(-1, 1, n), 4, increasing=True) for n in shape)
+    field = rows @ coefficients @ columns.T
+    return np.asarray(1 + rng.uniform(0.001, 0.006) * field / np.sqrt(np.mean(field**2)), np.float32)
+
+
 def _edges(depth: Float32, jump: float) -> NDArray[np.bool_]:
     """Where depth jumps by about this share of itself: inverse depth is linear on a plane, so slopes do not count."""
     inverse = np.where(depth > 0, 1.0 / np.maximum(depth, 1e-3), 0.02).astype(np.float32)
@@ -110,6 +134,7 @@ def _projector_shadow(depth, fx, baseline, out) -> None:  # type: ignore[no-unty
 def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
     """Structured light as Kinect v1: disparity in eighths of a pixel, shadows beside near things, ragged edges."""
     scale = seen.camera.fx / 580.0
+    seen, _ = _matched(rng, seen, 5)
     source = _jitter(rng, seen.depth.shape, rng.uniform(0.2, 0.9) * max(scale, 0.6), rng.uniform(1.5, 3.0))
     depth = seen.depth.ravel()[source]
     shadow = np.zeros(seen.depth.shape, np.bool_)
@@ -118,7 +143,9 @@ def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
     with np.errstate(divide="ignore"):
         disparity = gain / depth + rng.uniform(0.3, 0.7) * smooth_noise(rng, depth.shape, rng.uniform(1.2, 3.0))
         depth = np.where(depth > 0, gain / np.maximum(np.rint(disparity), 1.0), 0)
-    depth = depth * (1 + 0.004 * rng.normal() * smooth_noise(rng, depth.shape, 120 * scale))
+    if is_first_edition():
+        depth = depth * (1 + 0.004 * rng.normal() * smooth_noise(rng, depth.shape, 120 * scale))
+    depth = depth * _warp(rng, depth.shape)
     missing = shadow | (seen.cosine < rng.uniform(0.06, 0.17)) | _patchy(rng, seen) | (depth < 0.4) | (depth > 8.0)
     missing |= _edges(seen.depth, 0.04) & (rng.random(depth.shape) < rng.uniform(0.1, 0.6))
     return _read(depth, missing), source
@@ -128,10 +155,13 @@ def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
     """Active or passive stereo as RealSense or ZED: error growing with Z squared, fat edges, flying pixels, holes."""
     shape = seen.depth.shape
     scale = seen.camera.fx / 600.0
+    seen, radius = _matched(rng, seen, 8)
     fat = max(1, round(rng.uniform(0.5, 3.0) * scale))
     source = _jitter(rng, shape, rng.uniform(0.3, 1.2) * scale, rng.uniform(2.0, 6.0))
-    near = _fatten(seen.depth, source, fat) if rng.random() < 0.7 else source
-    depth = seen.depth.ravel()[near]
+    if not is_first_edition():
+        source = without_thin(seen.depth, round(radius * rng.uniform(0.25, 0.75))).ravel()[source]
+    near = fattened(seen.depth, source, fat) if rng.random() < 0.7 else source
+    depth = seen.depth.ravel()[near] * _warp(rng, shape)
     per_metre = rng.uniform(0.0006, 0.004)
     wave = 0.7 * smooth_noise(rng, shape, rng.uniform(4, 14) * max(scale, 0.4)) + 0.5 * smooth_noise(
         rng, shape, rng.uniform(15, 50) * max(scale, 0.4)
@@ -151,21 +181,65 @@ def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
         )
     if rng.random() < 0.6:
         shadow = np.zeros(shape, np.bool_)
-        _projector_shadow(seen.depth, seen.camera.fx, 0.05, shadow)
+        baseline = 0.05 if is_first_edition() else rng.choice([-1, 1]) * rng.uniform(0.02, 0.12)
+        _projector_shadow(seen.depth, seen.camera.fx, baseline, shadow)
         missing |= shadow
-    return _read(depth, missing), near
+    read = _read(depth, missing)
+    if not is_first_edition() and rng.random() < FILLED:
+        return filled_from_left(read, near, int(rng.choice([2, 4, 8, 16, shape[1]])))
+    return read, near
 
 
 def generic(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
     """Noise as UOIS-Net trains with: gamma factor, smooth Gaussian error, elliptical holes, dropout at gradients."""
     shape = seen.depth.shape
+    seen, _ = _matched(rng, seen, 6)
     source = _jitter(rng, shape, rng.uniform(0.0, 0.8), rng.uniform(1.5, 4.0))
     depth = seen.depth.ravel()[source]
+    depth = depth * _warp(rng, shape)
     depth = depth * rng.gamma(1000.0, 0.001) + rng.uniform(0.0, 0.003) * smooth_noise(rng, shape, rng.uniform(2, 16))
     missing = ellipses(rng, shape, int(rng.poisson(8))) | _patchy(rng, seen)
     missing |= _edges(seen.depth, rng.uniform(0.01, 0.05)) & (rng.random(shape) < rng.uniform(0.0, 0.7))
     missing |= rng.random(shape) < rng.choice([0.0, 0.002, 0.01])
     return _read(depth, missing | (seen.depth <= 0)), source
+
+
+def tof(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
+    """Time of flight as Kinect v2, Azure, L515 or a phone: no steps but noise of what returns little, edges mixed of
+    both sides, corners filled, holes on what is very dark or far."""
+    shape = seen.depth.shape
+    scale = seen.camera.fx / 600.0
+    seen, _ = _matched(rng, seen, 2)
+    bright = rng.uniform(0.02, 0.3) + seen.color.mean(2, dtype=np.float32) / 255
+    signal = bright * seen.cosine * np.maximum(1 - seen.loss, 0) / np.maximum(seen.depth, 0.1) ** 2
+    depth = _filled_corners(seen, rng.uniform(0.006, 0.02))
+    edges = _edges(seen.depth, 0.03)
+    depth = np.where(edges, _mixed(depth, rng.uniform(0.5, 1.0) * max(scale, 1.0)), depth)
+    depth = depth * _warp(rng, shape)
+    weak = np.sqrt(0.3 / np.maximum(signal * depth**2, 0.02))
+    grain = smooth_noise(rng, shape, rng.uniform(1.0, 2.5) * max(scale, 0.5))
+    depth = depth + rng.uniform(0.0004, 0.0025) * depth**2 * weak * grain
+    missing = signal < 10 ** rng.uniform(-3, -1.9) * (1 + 0.3 * smooth_noise(rng, shape, 3.0))
+    missing |= (seen.cosine < rng.uniform(0.02, 0.1)) | _patchy(rng, seen)
+    missing |= (depth < 0.15) | (depth > rng.uniform(4.0, 9.0))
+    missing |= edges & (rng.random(shape) < rng.uniform(0.0, 0.8))
+    return _read(depth, missing | (seen.depth <= 0)), np.arange(depth.size).reshape(shape)
+
+
+def _filled_corners(seen: Seen, reach: float) -> Float32:
+    """Depth with concave corners rounded over about ``reach`` metres, by up to half of that: light takes detours."""
+    there = seen.depth > 0
+    if not there.any():
+        return seen.depth
+    radius = round(seen.camera.fx * reach / float(np.percentile(seen.depth[there], 25)))
+    filled = np.minimum(seen.depth, smoothed(seen.depth, min(max(radius, 1), 16), 2 * SAME_SURFACE))
+    return np.asarray(np.maximum(filled, seen.depth - np.float32(reach / 2)))
+
+
+def _mixed(depth: Float32, sigma: float) -> Float32:
+    """Depth blurred over ``sigma`` pixels, of what there is."""
+    weight = gaussian_filter((depth > 0).astype(np.float32), sigma)
+    return np.asarray(gaussian_filter(depth, sigma) / np.maximum(weight, 1e-3), np.float32)
 
 
 def ideal(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
@@ -197,18 +271,6 @@ def _patchy(rng: Generator, seen: Seen) -> NDArray[np.bool_]:
     return np.asarray((rank > 2.2 - 4.0 * seen.loss) & (seen.loss > 0.005))
 
 
-def _fatten(depth: Float32, source: NDArray[np.int64], radius: int) -> NDArray[np.int64]:
-    """Let near surfaces grow by ``radius`` pixels: the pixel read is the nearest surface around."""
-    best, index = depth.ravel()[source], source.copy()
-    for shift in range(-radius, radius + 1):
-        other = np.roll(source, shift, 1)
-        z = depth.ravel()[other]
-        nearer = (z > 0) & ((z < best * 0.97) | (best <= 0))
-        best = np.where(nearer, z, best)
-        index = np.where(nearer, other, index)
-    return np.asarray(index)
-
-
 def _read(depth: NDArray[np.floating], missing: NDArray[np.bool_]) -> Float32:
     return np.where(missing | (depth <= 0), np.float32(np.nan), depth).astype(np.float32)
 
@@ -219,4 +281,4 @@ def local_contrast(color: NDArray[np.uint8]) -> Float32:
     return np.asarray(maximum_filter(grey, 5) - minimum_filter(grey, 5), np.float32)
 
 
-MODELS = {"ideal": ideal, "kinect": kinect, "stereo": stereo, "generic": generic}
+MODELS = {"ideal": ideal, "kinect": kinect, "stereo": stereo, "generic": generic, "tof": tof}

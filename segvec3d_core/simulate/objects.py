@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from .edition import is_first_edition
 from .meshes import Mesh
 from .shapes import FAMILIES, FIRST_EDITION, Family
 from .vocabulary import synonyms_of
@@ -54,23 +53,9 @@ MATERIAL_COLUMNS = 12
 """r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, spare."""
 
 
-_first_edition: ContextVar[bool] = ContextVar("first_edition", default=False)
-
-
-@contextmanager
-def first_edition() -> Iterator[None]:
-    """Within it objects are drawn as they were when the evaluation's tables and sequences were fixed: those of
-    ``FIRST_EDITION``, none of them warped. What the simulator learns to make does not change what is measured on."""
-    token = _first_edition.set(True)
-    try:
-        yield
-    finally:
-        _first_edition.reset(token)
-
-
 def families() -> tuple[Family, ...]:
     """What objects are drawn of."""
-    return FIRST_EDITION if _first_edition.get() else FAMILIES
+    return FIRST_EDITION if is_first_edition() else FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +194,7 @@ def sample_object(
     weights = np.array([f.weight for f in fitting])
     for _ in range(20):
         family = fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))]
-        model = make_object(rng, family, WARPED if place == "table" and not _first_edition.get() else 0.0)
+        model = make_object(rng, family, WARPED if place == "table" and not is_first_edition() else 0.0)
         if model.mesh.size.max() <= largest:
             return model
     return model

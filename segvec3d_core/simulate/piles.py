@@ -8,8 +8,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from .edition import is_first_edition
 from .objects import ObjectModel, sample_object
-from .placing import Body, HeightMap, make_body, settle, stable_rotation, turn_about, yaw
+from .placing import Body, HeightMap, Placement, flat_topped, make_body, settle, stable_rotation, turn_about, yaw
 
 HOLLOW = ("mug", "cup", "bowl", "pot", "pan", "basket", "box", "vase", "tray", "bucket", "pitcher", "plate", "glass")
 THEMES: tuple[tuple[str, ...], ...] = (
@@ -24,34 +25,70 @@ THEMES: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 """Things that are found together; every other table mixes everything."""
 FLAT_SIDED = ("box", "cereal box", "tea box", "book", "carton", "tissue box", "tin", "notebook", "toy block")
+EDGED = (
+    *FLAT_SIDED, "packet", "tray", "lunch box", "laptop", "keyboard", "monitor", "tablet", "calculator", "toaster",
+    "microwave", "coffee machine", "speaker", "router", "radio", "picture frame", "cutting board", "egg carton",
+    "toy brick", "power strip",
+)  # fmt: skip
+"""What a person often lays out along the edge of a table or a shelf."""
+TRIES = 3
+"""How often a model is tried at another place before another one is drawn; the first edition draws one each time."""
+LEVELS = 0.4
+"""Share of the times that something stays on what stands on something else, where it can; above that its powers."""
 
 
 @dataclass(slots=True)
 class Placed:
-    """A model that has been set down: its footprint's centre and radius, and the height of its top."""
+    """A model that has been set down.
+
+    Attributes:
+        model: what it is.
+        x, y, radius: its footprint's centre and radius, metres.
+        top: height of its highest point, metres.
+        level: how many things lie beneath it.
+        flat: whether something may stand on it.
+    """
 
     model: ObjectModel
     x: float
     y: float
     radius: float
     top: float
+    level: int = 0
+    flat: bool = False
 
 
 class TableTop:
-    """Sets objects down on a rectangle of a table top or a floor, one by one."""
+    """Sets objects down on a rectangle of a table top or a floor, one by one.
+
+    Attributes:
+        rng: source of randomness.
+        heights: what has been set down so far.
+        largest: longest edge that a thing may have, metres.
+        theme: nouns of what is drawn, or None for everything.
+        placed, result: what has been set down, and how it is turned and moved, in the same order.
+        extent, middle: (2,) of the rectangle, metres.
+        waiting: a model that found no place yet.
+        owner: (H, W) int, which of ``placed`` is the highest on a cell, -1 for the support.
+    """
 
     def __init__(self, rng: Generator, heights: HeightMap, largest: float) -> None:
         self.rng, self.heights, self.largest = rng, heights, largest
         self.theme = THEMES[int(rng.integers(len(THEMES)))] if rng.random() < 0.5 else None
         self.placed: list[Placed] = []
-        self.result: list[tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]] = []
+        self.result: list[Placement] = []
         rows, columns = heights.height.shape
         self.extent = np.array([columns, rows]) * heights.cell
         self.middle = np.array([heights.x0, heights.y0]) + self.extent / 2
+        self.first_edition = is_first_edition()
+        self.waiting: ObjectModel | None = None
+        self.owner = np.full(heights.height.shape, -1)
 
     def draw_model(self, largest: float) -> ObjectModel:
-        """A new model, or now and then one more of the same as before."""
+        """What still waits for a place, else a new model, or now and then one more of the same as before."""
         rng = self.rng
+        if self.waiting is not None:
+            return self.waiting
         if self.placed and rng.random() < 0.1:
             model = self.placed[int(rng.integers(len(self.placed)))].model
             if model.mesh.size.max() <= largest:
@@ -62,15 +99,53 @@ class TableTop:
         """Upright with this probability, else a stable pose on any facet, turned about z."""
         rng = self.rng
         turn = yaw(rng.uniform(0, 360))
+        if not self.first_edition and model.info.category in EDGED and rng.random() < 0.5:
+            turn = yaw(90 * rng.integers(4) + rng.normal(0, 2))
         return turn if rng.random() < upright else turn @ stable_rotation(rng, model.mesh)
 
-    def commit(self, model: ObjectModel, body: Body, row: int, column: int, z: float) -> None:
-        """Leave the body where it is."""
-        offset = self.heights.add(body, row, column, z)
-        position = body.center + offset
+    def commit(
+        self, model: ObjectModel, body: Body, row: int, column: int, z: float, anyhow: bool = False
+    ) -> bool:  # fmt: skip
+        """Leave the body where it is, unless what lies beneath it would not be stacked on; ``anyhow`` does not ask."""
         radius = float(np.linalg.norm(body.vertices[:, :2] - body.center[:2], axis=1).max())
-        self.placed.append(Placed(model, float(position[0]), float(position[1]), radius, body.height + z))
+        under = self.beneath(body, row, column, z)
+        if not (self.first_edition or anyhow or self.bears(under, radius)):
+            return False
+        level = 1 + max((p.level for p in under), default=-1)
+        covered = np.s_[row : row + body.low.shape[0], column : column + body.low.shape[1]]
+        self.owner[covered][body.high + z > self.heights.height[covered]] = len(self.placed)
+        offset = self.heights.add(body, row, column, z)
+        x, y = (body.center + offset)[:2]
+        flat = flat_topped(body)
+        self.placed.append(Placed(model, float(x), float(y), radius, body.height + z, level, flat))
         self.result.append((model, body.rotation, body.shift + offset))
+        return True
+
+    def beneath(self, body: Body, row: int, column: int, z: float) -> list[Placed]:
+        """What a body would rest on."""
+        covered = np.s_[row : row + body.low.shape[0], column : column + body.low.shape[1]]
+        touched = self.owner[covered][body.low + z - self.heights.height[covered] < 0.0025]
+        return [self.placed[k] for k in np.unique(touched[touched >= 0])]
+
+    def bears(self, under: list[Placed], radius: float) -> bool:
+        """Whether a body of this radius is left on what lies beneath: above the first level only on something flat
+        and larger, and not always then."""
+        raised = [p for p in under if p.level > 0]
+        return not raised or (
+            all(p.flat and p.radius >= radius for p in raised)
+            and self.rng.random() < LEVELS ** max(p.level for p in raised)
+        )
+
+    def put(
+        self, model: ObjectModel, rotation: NDArray[np.float64], x: float, y: float, on: float = 0.0
+    ) -> bool:  # fmt: skip
+        """Set a model down at (x, y) as part of an arrangement, its underside no higher than ``on``, metres."""
+        body = make_body(model.mesh, rotation, self.heights.cell)
+        row, column = self.heights.cell_of(body, x, y)
+        z = self.heights.rest(body, row, column)
+        if z is None or not -1 < z <= on + 0.002:
+            return False
+        return self.commit(model, body, row, column, z, anyhow=True)
 
     def scatter(self) -> bool:
         """Somewhere free."""
@@ -82,8 +157,7 @@ class TableTop:
             x, y = self.middle + self.extent * np.clip(rng.normal(0, 0.22, 2), -0.5, 0.5)
             found = settle(self.heights, model.mesh, body, x, y, highest)
             if found is not None:
-                self.commit(model, *found)
-                return True
+                return self.commit(model, *found)
         return False
 
     def touch(self) -> bool:
@@ -100,27 +174,30 @@ class TableTop:
         z = self.heights.rest(body, row, column)
         if not stopped or z is None or z < -1 or not self.heights.is_stable(body, row, column, z):
             return False
-        self.commit(model, body, row, column, z)
-        return True
+        return self.commit(model, body, row, column, z)
 
     def stack(self) -> bool:
         """On top of another object, or inside it if it is hollow."""
         rng = self.rng
         low = [p for p in self.placed if p.top < 0.24]
+        if self.waiting is not None:
+            low = [p for p in low if self.reach_of(p) > self.waiting.mesh.size.max()]
         if not low:
             return False
         other = low[int(rng.integers(len(low)))]
-        inside = other.model.info.category in HOLLOW
-        limit = min(self.largest, max(0.06, other.radius * (1.9 if inside else 3.2)))
-        model = self.draw_model(limit)
+        model = self.draw_model(min(self.largest, self.reach_of(other)))
         body = make_body(model.mesh, self.draw_rotation(model, 0.75), self.heights.cell)
         for _ in range(4):
             x, y = np.array([other.x, other.y]) + rng.normal(0, 0.3, 2) * other.radius
             found = settle(self.heights, model.mesh, body, x, y)
             if found is not None:
-                self.commit(model, *found)
-                return True
+                return self.commit(model, *found)
         return False
+
+    @staticmethod
+    def reach_of(other: Placed) -> float:
+        """How long a thing may be that is set down on another one, or in it if it is hollow, metres."""
+        return max(0.06, other.radius * (1.9 if other.model.info.category in HOLLOW else 3.2))
 
     def lean(self) -> bool:
         """Tilted against another object."""
@@ -129,7 +206,13 @@ class TableTop:
         if not tall:
             return False
         other = tall[int(rng.integers(len(tall)))]
-        model = sample_object(rng, "table", self.largest, None if rng.random() < 0.4 else FLAT_SIDED)
+        among = None if rng.random() < 0.4 else FLAT_SIDED
+        if self.waiting is None:
+            model = sample_object(rng, "table", self.largest, among)
+        elif among is not None and self.waiting.info.category not in among:
+            return False
+        else:
+            model = self.waiting
         upright = make_body(model.mesh, self.draw_rotation(model, 0.8), self.heights.cell)
         angle = rng.uniform(0, 2 * np.pi)
         axis = np.array([-np.sin(angle), np.cos(angle), 0.0])
@@ -143,15 +226,21 @@ class TableTop:
         z = self.heights.rest(body, row, column)
         if not stopped or z is None or z < -1:
             return False
-        self.commit(model, body, row, column, z)
-        return True
+        return self.commit(model, body, row, column, z)
 
     def fill(self, count: int) -> None:
-        """Try to set down ``count`` objects, in a mix of ways that is drawn once."""
+        """Try to set down further objects until there are ``count``, in a mix of ways that is drawn once.
+
+        What finds no place is tried at others before something else is drawn, or the small things would be left.
+        """
         mix = self.rng.dirichlet([2.0, 1.8, 1.3, 0.6])
         moves = (self.scatter, self.touch, self.stack, self.lean)
-        for _ in range(count):
-            for _ in range(3):
+        for _ in range(count - len(self.placed)):
+            for attempt in range(TRIES if self.first_edition else 2 * TRIES):
+                if not self.first_edition and attempt % TRIES == 0:
+                    self.waiting = None
+                    self.waiting = self.draw_model(self.largest)
                 move = self.scatter if not self.placed else moves[int(self.rng.choice(4, p=mix))]
                 if move():
                     break
+        self.waiting = None

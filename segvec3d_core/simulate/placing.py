@@ -15,8 +15,13 @@ from scipy.spatial import ConvexHull, QhullError
 
 from . import raster
 from .meshes import Mesh, axis_rotation
+from .objects import ObjectModel
 
 Array = NDArray[np.float64]
+Placement = tuple[ObjectModel, Array, Array]
+"""A model that has been set down: it, its (3, 3) rotation and its (3,) offset, metres."""
+Rectangle = tuple[float, float, float, float]
+"""x0, x1, y0, y1, metres."""
 EMPTY = -1e3
 """Height of a cell where there is nothing, metres."""
 
@@ -27,9 +32,11 @@ class Body:
 
     Attributes:
         vertices: (V, 3) relative to the cell (0, 0) of its footprint, metres.
+        faces: (F, 3) int32, indices into ``vertices``.
         rotation: (3, 3) from the mesh's frame.
-        low, high: (h, w) lower and upper surface, EMPTY/-EMPTY outside the footprint.
+        low, high: (h, w) lower and upper surface, -EMPTY and EMPTY outside the footprint.
         center: (3,) centre of its surface, relative as ``vertices``.
+        shift: (3,) what was added to the turned mesh's vertices.
     """
 
     vertices: Array
@@ -62,6 +69,11 @@ def make_body(mesh: Mesh, rotation: Array, cell: float) -> Body:
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1) + 1e-12
     center = ((a + b + c) * (area / (3 * area.sum()))[:, None]).sum(0)
     return Body(vertices, mesh.faces, rotation, -low, high, center, shift)
+
+
+def flat_topped(body: Body) -> bool:
+    """Whether most of a body's upper surface is level with its top: something may stand on it."""
+    return bool((body.high > body.height - 0.004).sum() > 0.7 * (body.high > EMPTY).sum())
 
 
 class HeightMap:
@@ -186,7 +198,7 @@ def settle(
 ) -> tuple[Body, int, int, float] | None:
     """Drop a body above (x, y); where it would topple, tilt it the way it falls until it holds, or give up.
 
-    It also gives up where the body would come to rest above ``highest``, metres.
+    It also gives up where the body as it is given would come to rest above ``highest``, metres.
 
     Returns:
         the body as it rests, its row, column and height; None where it finds no rest.

@@ -1,72 +1,49 @@
-"""Rooms and shelves: walls, floor, furniture along the walls, clutter on the furniture."""
+"""Rooms: furniture along the walls, in groups and anywhere, things on it and on the floor; rooms around a table."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from . import raster
-from .meshes import Mesh, box
-from .objects import ObjectModel, material_row, sample_object
+from .clutter import clutter, lay_cushions
+from .edition import is_first_edition
+from .groups import BLOCKED, CELL, Floor, Piece, draw_up_seats, line_up, put_below
+from .meshes import Mesh
+from .objects import ObjectModel, sample_object
 from .piles import TableTop
-from .placing import EMPTY, HeightMap, make_body, settle, stable_rotation, yaw
-from .scenes import Builder, SceneModel, surface_model
+from .placing import HeightMap, Rectangle, yaw
+from .scenes import Builder, SceneModel
+from .shelves import BOOKS, SHELVES, emptied, stock
+from .walls import add_shell
 
 AGAINST_WALL = (
     "sofa", "bed", "wardrobe", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase", "sink", "toilet",
     "fridge", "washing machine", "desk", "television", "bathtub", "radiator", "door",
 )  # fmt: skip
+"""Furniture that mostly stands with its back to a wall."""
 LARGE = ("wardrobe", "wardrobe", "counter", "cabinet", "sofa", "bookcase", "drawer", "desk", "bed", "shelf", "radiator")
 """What fills a wall or the background, one is drawn."""
 TOPS = (
     "table", "coffee table", "desk", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase",
     "sofa", "bed", "washing machine", "stool", "bench",
 )  # fmt: skip
-CELL, MARGIN = 0.03, 3
-"""Edge of a cell of a floor's height map, metres, and how many cells it reaches into the walls."""
-Piece = tuple[ObjectModel, NDArray[np.float64], NDArray[np.float64]]
-"""A model that has been stood somewhere: it, its rotation and its offset."""
+"""Furniture on whose top things may lie."""
+SEATED = ("table", "desk")
+"""Furniture that seats are drawn up to."""
+SOFT = ("sofa", "bed", "armchair")
+"""Furniture that cushions lie on."""
+STOCKED = 0.5
+"""Share of the shelves and bookcases on whose boards things are set down one by one."""
 
 
-def _wall_paint(rng: Generator) -> NDArray[np.float32]:
-    color = str(rng.choice(["white", "white", "white", "beige", "beige", "grey", "yellow", "blue"]))
-    return material_row(rng, color, color, str(rng.choice(["plain", "plain", "noise"])), "plaster", 1.0)[None]
-
-
-def _floor_paint(rng: Generator) -> NDArray[np.float32]:
-    color = str(rng.choice(["brown", "beige", "grey", "white", "black"]))
-    return material_row(
-        rng, color, str(rng.choice([color, "grey"])), str(rng.choice(["wood", "checks", "noise", "plain"])), "wood", 1.5
-    )[None]
-
-
-def add_shell(
-    rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool,
-    middle: tuple[float, float] = (0.0, 0.0),
-) -> None:  # fmt: skip
-    """Floor at ``level``, walls of height z on the sides 0 to 3 (+x, +y, -x, -y) and perhaps a ceiling, as surfaces."""
-    thick, center = 0.05, np.array([*middle, level])
-    ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng), "plain")
-    builder.add(ground, np.eye(3), center - np.array([0, 0, thick]), "surface")
-    paint = _wall_paint(rng)
-    for side in walls:
-        along, away = (y, x) if side % 2 == 0 else (x, y)
-        wall = surface_model("wall", "white", "plaster", box(thick, along, z), paint)
-        offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
-        builder.add(wall, yaw(90 * side), offset, "surface")
-    if ceiling:
-        top = surface_model("ceiling", "white", "plaster", box(x, y, thick), _wall_paint(rng))
-        builder.add(top, np.eye(3), center + np.array([0, 0, z]), "surface")
-
-
-def furnish_around(
-    rng: Generator, builder: Builder, support: Mesh, backed: bool = False
-) -> tuple[float, float, float, float]:
+def furnish_around(rng: Generator, builder: Builder, support: Mesh, backed: bool = False) -> Rectangle:
     """Floor, walls and furniture around a support that stands at the origin, its top at z = 0.
 
     Args:
-        rng, builder: where the scene is made.
+        rng, builder: where the scene is made; its first entity is the support.
         support: the piece that the scene is about; its back faces +y.
         backed: whether it stands with its back to a wall.
 
@@ -76,6 +53,43 @@ def furnish_around(
     low, high = support.vertices.min(0).astype(np.float64), support.vertices.max(0).astype(np.float64)
     level = float(low[2])
     reach = np.array([high[1], -low[0], -low[1], high[0]])  # towards the sides of yaw(90 * k): +y, -x, -y, +x
+    margins, pieces = _background(rng, support, backed)
+    x0, x1, y0, y1 = -reach[1] - margins[1], reach[3] + margins[3], -reach[2] - margins[2], reach[0] + margins[0]
+    x, y = float(x1 - x0), float(y1 - y0)
+    # add_shell counts its sides from +x.
+    needed = {(k + 1) % 4 for _, k, _ in pieces} | ({1} if backed else set())
+    walls = tuple(k for k in range(4) if k in needed or rng.random() < 0.7)
+    tall = max(rng.uniform(2.3, 2.9), max((float(p.mesh.size[2]) for p, *_ in pieces), default=0.0) + 0.02)
+    add_shell(rng, builder, x, y, tall, level, walls, rng.random() < 0.5, (float(x0 + x1) / 2, float(y0 + y1) / 2))
+    floor = Floor(float(x0), float(y0), x, y, level)
+    edge = 0.0 if backed else 0.02
+    columns = floor.x0 + np.arange(floor.height.shape[1]) * CELL
+    rows = floor.y0 + np.arange(floor.height.shape[0]) * CELL
+    taken = [(at > low[k] - edge) & (at < high[k] + edge) for k, at in ((1, rows), (0, columns))]
+    floor.height[np.ix_(*taken)] = BLOCKED
+    floor.leave_fixed(support)
+    for piece, k, gap in pieces:
+        away = reach[k] + gap + float(piece.mesh.size[1]) / 2
+        position = yaw(90.0 * k) @ np.array([rng.normal(0, 0.2), away, 0.0])
+        placed = floor.stand(builder, piece, yaw(90.0 * k), position)
+        if placed is not None and piece.info.category in SHELVES:
+            load(rng, builder, placed, 0)
+    category = builder.entities[0].info.category
+    if not is_first_edition() and category in SEATED and rng.random() < 0.6:
+        gather(rng, builder, floor, support, np.eye(3), np.zeros(3), category)
+    if rng.random() < 0.35:
+        fill_wall(rng, builder, floor, int(rng.integers(4)))
+    for _ in range(int(rng.integers(0, 7))):
+        place_furniture(rng, builder, floor)
+    free = 0.1  # between a camera and a wall
+    return float(x0) + free, float(x1) - free, float(y0) + free, float(y1) - free
+
+
+def _background(
+    rng: Generator, support: Mesh, backed: bool
+) -> tuple[NDArray[np.float64], list[tuple[ObjectModel, int, float]]]:
+    """How far the walls are from a support, (4,) metres towards the sides of ``yaw(90 * k)``, and up to two pieces that
+    stand between: each with its side and how far it is from the support, metres."""
     margins = rng.uniform(0.5, 2.3, 4)
     behind = [k for k in range(4) if rng.random() < (0.75, 0.25, 0.1, 0.25)[k]]
     if backed:
@@ -84,70 +98,38 @@ def furnish_around(
     pieces = []
     for k in behind[:2]:
         room = float(support.size[k % 2]) + 1.6
-        piece = sample_object(rng, "floor", max(room, 2.0), [str(rng.choice(LARGE))])
+        piece = draw_piece(rng, max(room, 2.0), [str(rng.choice(LARGE))])
         gap = rng.uniform(0.07, 0.5) if rng.random() < 0.6 else rng.uniform(0.5, 1.2)
         margins[k] = gap + float(piece.mesh.size[1]) + rng.uniform(0.035, 0.08)
         pieces.append((piece, k, gap))
-    x0, x1, y0, y1 = -reach[1] - margins[1], reach[3] + margins[3], -reach[2] - margins[2], reach[0] + margins[0]
-    x, y = float(x1 - x0), float(y1 - y0)
-    # add_shell counts its sides from +x.
-    needed = {(k + 1) % 4 for _, k, _ in pieces} | ({1} if backed else set())
-    walls = tuple(k for k in range(4) if k in needed or rng.random() < 0.7)
-    tall = max(rng.uniform(2.3, 2.9), max((float(p.mesh.size[2]) for p, *_ in pieces), default=0.0) + 0.02)
-    add_shell(rng, builder, x, y, tall, level, walls, rng.random() < 0.5, (float(x0 + x1) / 2, float(y0 + y1) / 2))
-    heights = _floor_map(float(x0), float(y0), x, y, level)
-    edge = 0.0 if backed else 0.02
-    columns = heights.x0 + np.arange(heights.height.shape[1]) * CELL
-    rows = heights.y0 + np.arange(heights.height.shape[0]) * CELL
-    taken = [(at > low[k] - edge) & (at < high[k] + edge) for k, at in ((1, rows), (0, columns))]
-    heights.height[np.ix_(*taken)] = 50.0
-    for piece, k, gap in pieces:
-        away = reach[k] + gap + float(piece.mesh.size[1]) / 2
-        _stand(builder, heights, piece, yaw(90.0 * k), yaw(90.0 * k) @ np.array([rng.normal(0, 0.2), away, 0.0]), level)
-    if rng.random() < 0.35:
-        fill_wall(rng, builder, heights, level, int(rng.integers(4)))
-    for _ in range(int(rng.integers(0, 7))):
-        place_furniture(rng, builder, heights, level)
-    free = 0.1  # between a camera and a wall
-    return float(x0) + free, float(x1) - free, float(y0) + free, float(y1) - free
+    return margins, pieces
 
 
-def _stand(
-    builder: Builder, heights: HeightMap, model: ObjectModel, rotation: NDArray[np.float64],
-    position: NDArray[np.float64], level: float,
-) -> Piece | None:  # fmt: skip
-    """Stand a model where the floor is free, the middle of its footprint at ``position``; None where it is not."""
-    body = make_body(model.mesh, rotation, heights.cell)
-    middle = (body.vertices[:, :2].max(0) + body.vertices[:, :2].min(0)) / 2
-    row = round((position[1] - heights.y0 - middle[1]) / heights.cell)
-    column = round((position[0] - heights.x0 - middle[0]) / heights.cell)
-    z = heights.rest(body, row, column)
-    if z is None or abs(z - level) >= 0.005:
-        return None
-    offset = body.shift + heights.add(body, row, column, level)
-    builder.add(model, rotation, offset)
-    return model, rotation, offset
+def draw_piece(rng: Generator, largest: float = np.inf, kinds: Sequence[str] | None = None) -> ObjectModel:
+    """A piece of furniture; of the bookcases some have room for books that are things of their own."""
+    model = sample_object(rng, "floor", largest, kinds)
+    if not is_first_edition() and model.info.category == "bookcase" and rng.random() < STOCKED:
+        return emptied(model)
+    return model
 
 
-def _floor_map(x0: float, y0: float, x: float, y: float, level: float) -> HeightMap:
-    """The floor of a room that begins at (x0, y0), reaching a little into its walls, where nothing can stand."""
-    edge = MARGIN * CELL
-    heights = HeightMap(x0 - edge, y0 - edge, x + 2 * edge + CELL, y + 2 * edge + CELL, CELL, 50.0)
-    rows, columns = (np.arange(n) * CELL - edge for n in heights.height.shape)
-    heights.height[np.ix_((rows > -1e-6) & (rows < y + 1e-6), (columns > -1e-6) & (columns < x + 1e-6))] = level
-    return heights
+def load(rng: Generator, builder: Builder, piece: Piece, count: int) -> None:
+    """Set things down on a piece of furniture: up to ``count`` on its top, and on the boards of some shelves."""
+    done = clutter(rng, builder, piece[:3], count)
+    if is_first_edition():
+        return
+    info = piece.model.info
+    bare = info.category in SHELVES and BOOKS not in info.shape_words
+    if bare and (info.category == "bookcase" or rng.random() < STOCKED):
+        done += stock(rng, builder, piece[:3], 0.85 if info.category == "bookcase" else 0.4)
+    if done:
+        builder.carry(piece.entity)
 
 
-def _extent(heights: HeightMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(3,) middle, at z = 0, and (2,) extents of the room of a ``_floor_map``, metres."""
-    whole = (np.array(heights.height.shape[::-1]) - 1) * CELL
-    return np.array([heights.x0 + whole[0] / 2, heights.y0 + whole[1] / 2, 0.0]), whole - 2 * MARGIN * CELL
-
-
-def place_furniture(rng: Generator, builder: Builder, heights: HeightMap, level: float) -> Piece | None:
+def place_furniture(rng: Generator, builder: Builder, floor: Floor) -> Piece | None:
     """Stand one piece of furniture where the floor is free: along a wall if it belongs there."""
-    model = sample_object(rng, "floor")
-    middle, size = _extent(heights)
+    model = draw_piece(rng)
+    middle, size = floor.extent()
     large = float(model.mesh.size[2]) > 1.5 or model.info.category == "counter"
     for _ in range(6):
         if model.info.category in AGAINST_WALL and (large or rng.random() < 0.85):
@@ -159,15 +141,15 @@ def place_furniture(rng: Generator, builder: Builder, heights: HeightMap, level:
         else:
             rotation = yaw(rng.choice([0.0, 90.0, 180.0, 270.0]) + rng.normal(0, 15))
             position = np.append(rng.uniform(-0.45, 0.45, 2) * size, 0.0)
-        placed = _stand(builder, heights, model, rotation, position + middle, level)
+        placed = floor.stand(builder, model, rotation, position + middle)
         if placed is not None:
             return placed
     return None
 
 
-def fill_wall(rng: Generator, builder: Builder, heights: HeightMap, level: float, side: int) -> list[Piece]:
+def fill_wall(rng: Generator, builder: Builder, floor: Floor, side: int) -> list[Piece]:
     """Stand pieces side by side along the wall on a side of ``yaw(90 * side)``: what fits from its one end on."""
-    middle, size = _extent(heights)
+    middle, size = floor.extent()
     rotation, length = yaw(90.0 * side), float(size[side % 2])
     along, placed = -length / 2 + 0.05 + rng.choice([0.0, rng.uniform(0, 0.8)]), []
     kinds = [str(k) for k in rng.choice(LARGE, 2)] if rng.random() < 0.5 else list(LARGE)
@@ -175,59 +157,64 @@ def fill_wall(rng: Generator, builder: Builder, heights: HeightMap, level: float
         left = length / 2 - along
         if left < 0.5:
             break
-        model = sample_object(rng, "floor", np.inf, kinds)
+        model = draw_piece(rng, np.inf, kinds)
         w, d = (float(t) for t in model.mesh.size[:2])
         if w > left - 0.05:
             continue
         position = rotation @ np.array([along + w / 2 + 0.03, float(size[1 - side % 2]) / 2 - d / 2 - 0.035, 0.0])
-        piece = _stand(builder, heights, model, rotation, position + middle, level)
+        piece = floor.stand(builder, model, rotation, position + middle)
         if piece is not None:
             placed.append(piece)
         along += w + 0.07 + rng.choice([0.0, rng.uniform(0, 0.4)])
     return placed
 
 
-def clutter(
-    rng: Generator, builder: Builder, model: ObjectModel, rotation: NDArray[np.float64], offset: NDArray[np.float64],
-    count: int,
-) -> int:  # fmt: skip
-    """Set objects down on top of a placed piece of furniture; returns how many found a place."""
-    vertices = model.mesh.vertices.astype(np.float64) @ rotation.T + offset
-    low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
-    cell = 0.008
-    heights = HeightMap(low[0], low[1], high[0] - low[0], high[1] - low[1], cell, EMPTY)
-    raster.plan(vertices, model.mesh.faces, low[0], low[1], cell, heights.height)
-    done = 0
-    for _ in range(count):
-        item = sample_object(rng, "table", 0.45)
-        turn = yaw(rng.uniform(0, 360))
-        if rng.random() < 0.2:
-            turn = turn @ stable_rotation(rng, item.mesh)
-        body = make_body(item.mesh, turn, cell)
-        for _ in range(4):
-            x, y = rng.uniform(low, high)
-            found = settle(heights, item.mesh, body, x, y)
-            if found is not None:
-                body, row, column, z = found
-                builder.add(item, body.rotation, body.shift + heights.add(body, row, column, z))
-                done += 1
-                break
-    return done
+def gather(
+    rng: Generator, builder: Builder, floor: Floor, mesh: Mesh, rotation: NDArray[np.float64],
+    offset: NDArray[np.float64], category: str,
+) -> None:  # fmt: skip
+    """Draw seats up to a table or to a desk's front, and perhaps put something below it.
+
+    Args:
+        rng, builder, floor: where the scene is made.
+        mesh, rotation, offset: the table as it stands.
+        category: "desk", or another noun for what has seats on any side.
+    """
+    middle = rotation @ (mesh.vertices.max(0) + mesh.vertices.min(0)).astype(np.float64) / 2 + offset
+    sides = (
+        (2,) if category == "desk" else tuple(int(k) for k in rng.permutation(4)[: int(rng.choice([1, 2, 3, 4, 4]))])
+    )
+    if rng.random() < 0.85:
+        draw_up_seats(rng, builder, floor, mesh, rotation, middle, sides)
+    if rng.random() < (0.6 if category == "desk" else 0.35):
+        put_below(rng, builder, floor, mesh, rotation, middle)
 
 
-def floor_pile(rng: Generator, builder: Builder, heights: HeightMap) -> NDArray[np.float64] | None:
+def _table_with_seats(rng: Generator, builder: Builder, floor: Floor) -> list[Piece]:
+    """A table or a desk somewhere in the middle of a room and seats around it; the table alone is returned."""
+    model = sample_object(rng, "floor", np.inf, ["table", "table", "desk"])
+    middle, size = floor.extent()
+    position = middle + np.append(rng.uniform(-0.2, 0.2, 2) * size, 0.0)
+    piece = floor.put(builder, model, yaw(90.0 * int(rng.integers(4)) + rng.normal(0, 6)), position)
+    if piece is None:
+        return []
+    gather(rng, builder, floor, model.mesh, piece.rotation, piece.offset, model.info.category)
+    return [piece]
+
+
+def floor_pile(rng: Generator, builder: Builder, floor: Floor) -> NDArray[np.float64] | None:
     """Set things down on a free square of the floor; returns its middle, or None where the floor is full."""
     width = rng.uniform(0.5, 1.0)
-    cells = int(width / heights.cell)
-    rows, columns = heights.height.shape
+    cells = int(width / floor.cell)
+    rows, columns = floor.height.shape
     for _ in range(20):
         row, column = int(rng.integers(max(1, rows - cells))), int(rng.integers(max(1, columns - cells)))
-        square = heights.height[row : row + cells, column : column + cells]
+        square = floor.height[row : row + cells, column : column + cells]
         if square.shape == (cells, cells) and square.max() < 0.005:
             break
     else:
         return None
-    x, y = heights.x0 + column * heights.cell, heights.y0 + row * heights.cell
+    x, y = floor.x0 + column * floor.cell, floor.y0 + row * floor.cell
     pile = TableTop(rng, HeightMap(x, y, width, width, 0.005), float(rng.choice([0.25, 0.4])))
     pile.fill(int(rng.integers(2, 16)))
     for model, rotation, offset in pile.result:
@@ -240,62 +227,46 @@ def room_scene(rng: Generator) -> SceneModel:
     builder = Builder()
     x, y, z = rng.uniform(2.6, 5.5), rng.uniform(2.6, 5.0), rng.uniform(2.3, 2.9)
     add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
-    heights = _floor_map(-x / 2, -y / 2, x, y, 0.0)
-    placed = []
-    for side in rng.permutation(4)[: int(rng.choice([0, 1, 2, 2]))]:
-        placed += fill_wall(rng, builder, heights, 0.0, int(side))
-    for _ in range(int(rng.integers(3, 11))):
-        piece = place_furniture(rng, builder, heights, 0.0)
-        if piece is not None:
-            placed.append(piece)
-    for model, rotation, offset in placed:
-        high = 1.2 if model.info.category == "counter" else 1.6  # the tops of wall units are out of sight
-        if model.info.category in TOPS and (model.info.size[2] < high or rng.random() < 0.3):
-            clutter(rng, builder, model, rotation, offset, int(rng.integers(0, 11)))
+    floor = Floor(-x / 2, -y / 2, x, y, 0.0)
+    for piece in _furnish(rng, builder, floor):
+        _lay_things(rng, builder, piece)
     things = [e.center for e in builder.entities if e.kind == "object"]
     focus = np.asarray(things[int(rng.integers(len(things)))], np.float64) if things else np.array([0.0, 0.0, 0.8])
-    pile = floor_pile(rng, builder, heights) if rng.random() < 0.4 else None
+    pile = floor_pile(rng, builder, floor) if rng.random() < 0.4 else None
     if pile is not None and rng.random() < 0.75:
         focus = pile
     return builder.build(focus, 1.2, "room", (-x / 2 + 0.15, x / 2 - 0.15, -y / 2 + 0.15, y / 2 - 0.15))
 
 
-def shelf_scene(rng: Generator) -> SceneModel:
-    """Objects on the boards of an open shelf, seen from the front."""
-    from .shapes_storage import shelf_levels
+def _furnish(rng: Generator, builder: Builder, floor: Floor) -> list[Piece]:
+    """Furniture that fills walls and stands anywhere; but for the first edition in groups, too."""
+    grouped, placed = not is_first_edition(), list[Piece]()
+    if grouped and rng.random() < 0.5:
+        placed += _table_with_seats(rng, builder, floor)
+    if grouped and rng.random() < 0.3:
+        placed += line_up(rng, builder, floor, int(rng.integers(4)))
+    for side in rng.permutation(4)[: int(rng.choice([0, 1, 2, 2]))]:
+        placed += fill_wall(rng, builder, floor, int(side))
+    for _ in range(int(rng.integers(1, 8) if grouped else rng.integers(3, 11))):
+        piece = place_furniture(rng, builder, floor)
+        if piece is None:
+            continue
+        placed.append(piece)
+        category = piece.model.info.category
+        if grouped and category in SEATED and rng.random() < 0.75:
+            gather(rng, builder, floor, piece.model.mesh, piece.rotation, piece.offset, category)
+    return placed
 
-    builder = Builder()
-    x, y, z = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.45), rng.uniform(0.9, 1.9)
-    rows = max(2, round(z / rng.uniform(0.28, 0.42)))
-    mesh = shelf_levels(rng, x, y, z, rows)
-    color = str(rng.choice(["brown", "beige", "white", "black", "grey"]))
-    pattern = str(rng.choice(["wood", "plain"]))
-    paint = np.stack([material_row(rng, color, color, pattern, "wood", 1.0) for _ in range(2)])
-    unit = surface_model("shelf", color, "wood", mesh, paint, pattern)
-    builder.add(unit, np.eye(3), np.zeros(3), "object")
-    room = (x + rng.uniform(0.6, 3.0), 2 * (rng.uniform(1.2, 2.5) + y))
-    add_shell(
-        rng,
-        builder,
-        room[0],
-        room[1],
-        rng.uniform(2.3, 2.8),
-        0.0,
-        (0, 1, 2) if rng.random() < 0.5 else (1,),
-        rng.random() < 0.5,
-    )
-    clear = (z - 0.02) / rows - 0.03
-    for level in range(rows):
-        heights = HeightMap(-x / 2 + 0.025, -y / 2, x - 0.05, y - 0.015, 0.005, (z - 0.02) * level / rows + 0.02)
-        for _ in range(int(rng.integers(0, 11))):
-            item = sample_object(rng, "table", min(0.4, clear * 1.3))
-            body = make_body(item.mesh, yaw(rng.uniform(0, 360)), heights.cell)
-            if body.height > clear:
-                continue
-            floor = (z - 0.02) * level / rows + 0.02
-            found = settle(heights, item.mesh, body, rng.uniform(-x / 2, x / 2), rng.uniform(-y * 0.35, y * 0.3))
-            if found is not None and found[3] + found[0].height < floor + clear:
-                body, row, column, height = found
-                builder.add(item, body.rotation, body.shift + heights.add(body, row, column, height))
-    focus = np.array([rng.uniform(-0.3, 0.3) * x, 0.0, rng.uniform(0.25, 0.85) * z])
-    return builder.build(focus, 0.5, "shelf", (-room[0] / 2 + 0.2, room[0] / 2 - 0.2, -room[1] / 2 + 0.2, -y / 2 - 0.3))
+
+def _lay_things(rng: Generator, builder: Builder, piece: Piece) -> None:
+    """Cushions on a sofa, or things on the top and the boards of a piece of furniture that may have some."""
+    info = piece.model.info
+    if not is_first_edition() and info.category in SOFT and rng.random() < 0.5:
+        if lay_cushions(rng, builder, piece[:3], int(rng.integers(1, 5))):
+            builder.carry(piece.entity)
+        return
+    high = 1.2 if info.category == "counter" else 1.6  # the tops of wall units are out of sight
+    if info.category in TOPS and (info.size[2] < high or rng.random() < 0.3):
+        load(rng, builder, piece, int(rng.integers(0, 11)))
+    elif info.category in SHELVES:
+        load(rng, builder, piece, 0)

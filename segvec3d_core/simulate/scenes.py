@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -25,12 +25,14 @@ class Entity:
         info: what it is.
         center: (3,) float32, centre of its full extent, metres (in the scene's frame, or in a frame's optical frame).
         size: (3,) float32, full extents along its own axes, metres.
+        carries: whether it is a piece of furniture that things were set down on.
     """
 
     kind: Literal["object", "surface"]
     info: ObjectInfo
     center: NDArray[np.float32]
     size: NDArray[np.float32]
+    carries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class SceneModel:
         layout: which layout made it.
         bounds: x and y range within which a camera may stand, or None for anywhere.
         workspace: what a cropped frame keeps, or None.
+        close: whether a camera comes as near to the things as a hand does.
     """
 
     vertices: NDArray[np.float32]
@@ -78,6 +81,7 @@ class SceneModel:
     layout: Layout
     bounds: tuple[float, float, float, float] | None = None
     workspace: Workspace | None = None
+    close: bool = False
 
 
 @dataclass
@@ -116,16 +120,21 @@ class Builder:
         )
         return index
 
+    def carry(self, index: int) -> None:
+        """Things have been set down on this entity."""
+        self.entities[index] = replace(self.entities[index], carries=True)
+
     def build(
         self, focus: NDArray[np.float64], spread: float, layout: Layout,
         bounds: tuple[float, float, float, float] | None = None, workspace: Workspace | None = None,
+        close: bool = False,
     ) -> SceneModel:  # fmt: skip
         """The scene so far."""
         return SceneModel(
             np.concatenate(self.vertices), np.concatenate(self.faces), np.concatenate(self.owners),
             np.concatenate(self.face_materials), np.concatenate(self.materials).astype(np.float32),
             np.stack(self.poses).astype(np.float32), tuple(self.entities), np.asarray(focus, np.float64),
-            spread, layout, bounds, workspace,
+            spread, layout, bounds, workspace, close,
         )  # fmt: skip
 
 
@@ -157,7 +166,8 @@ def sample_scene(
     Raises:
         ValueError: an unknown layout.
     """
-    from .rooms import room_scene, shelf_scene
+    from .rooms import room_scene
+    from .shelves import shelf_scene
     from .tables import table_scene
 
     if layout is None:

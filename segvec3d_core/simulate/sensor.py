@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..types import Camera, PointCloud
 from . import noise, raster
+from .edition import is_first_edition
 from .noise import SENSORS, Seen, Sensor
 from .paint import paint
 from .scenes import Entity, Layout, SceneModel, sample_scene
@@ -28,11 +29,29 @@ TOP = 0.06
 TABLES = ("table", "coffee table", "desk")
 """Furniture that carries things wherever it stands."""
 
+NEAREST: dict[Sensor, float] = {"ideal": 0.25, "kinect": 0.45, "stereo": 0.3, "generic": 0.28, "tof": 0.3}
+"""How near a sensor still measures, metres."""
+
+ARM = (0.28, 0.7)
+"""How far a camera is from the middle of the things that it looks at closely, metres."""
+
 WHOLE = 0.4
 """Share of the uncropped views of a table that may show more of it than its top: is it an object or a surface?"""
 
 SHELL = ("wall", "floor", "ceiling")
 """Always surfaces."""
+
+SHARES: dict[Sensor, float] = {"ideal": 0.05, "kinect": 0.3, "stereo": 0.25, "generic": 0.2, "tof": 0.2}
+"""How often each sensor is drawn."""
+
+FIRST_SHARES: dict[Sensor, float] = {"ideal": 0.06, "kinect": 0.38, "stereo": 0.3, "generic": 0.26, "tof": 0.0}
+"""How often each sensor was drawn in the first edition."""
+
+WEAK = 0.3
+"""Every third material whose chance of returning nothing is above this never returns anything; not on furniture."""
+
+MATT = 0.1
+"""What shines less than this has no mirror direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +121,10 @@ class SimulatedFrame:
 
 
 def sample_camera(rng: Generator, width: int, height: int) -> Camera:
-    """Random pinhole intrinsics: Kinect's every third time, else of a wide or narrow lens."""
-    focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(0.75, 1.1) * width
+    """Random pinhole intrinsics: Kinect's every third time, else of a lens that sees 49 to 90 degrees across, in the
+    first edition to 67."""
+    widest = 0.75 if is_first_edition() else 0.5
+    focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(widest, 1.1) * width
     return Camera(
         width, height, float(focal), float(focal),
         (width - 1) / 2 + float(rng.normal(0, 0.01 * width)), (height - 1) / 2 + float(rng.normal(0, 0.01 * height)),
@@ -122,21 +143,81 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
     return View(np.stack([c * sideways + s * down, c * down - s * sideways, forward], 1), eye)
 
 
-def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE) -> View:
-    """Draw where the camera stands for this layout; ``whole`` is the share of uncropped tables seen as wholes."""
+def draw_sensor(rng: Generator) -> Sensor:
+    """One of the sensors, an ideal one seldom."""
+    shares = FIRST_SHARES if is_first_edition() else SHARES
+    return SENSORS[int(rng.choice(len(SENSORS), p=[shares[s] for s in SENSORS]))]
+
+
+def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE, sensor: Sensor | None = None) -> View:
+    """Draw where the camera stands for this layout.
+
+    Args:
+        rng: source of randomness.
+        scene: what it looks at.
+        whole: share of the uncropped tables that are seen as wholes.
+        sensor: what reads it, which says how near it may come; None keeps away as far as every sensor must.
+    """
     roll = rng.normal(0, 2.5)
+    if is_first_edition():
+        for _ in range(8):
+            view = (_table_view(rng, scene, roll, whole, 0.45) if scene.layout == "table" else
+                    _room_view(rng, scene, roll))  # fmt: skip
+            if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
+                break
+        return view
+    nearest = NEAREST[sensor] if sensor in NEAREST else max(NEAREST.values())
+    places = _places(scene)
     for _ in range(8):
-        view = _table_view(rng, scene, roll, whole) if scene.layout == "table" else _room_view(rng, scene, roll)
-        if np.linalg.norm(scene.vertices - view.eye, axis=1).min() > 0.42:
+        if scene.layout == "room":
+            view = _room_view(rng, scene, roll)
+        elif scene.layout == "shelf":
+            view = _shelf_view(rng, scene, roll, nearest)
+        elif scene.close:
+            view = _close_view(rng, scene, roll, nearest)
+        else:
+            view = _table_view(rng, scene, roll, whole, nearest)
+        if np.linalg.norm(places - view.eye.astype(np.float32), axis=1).min() > nearest:
             break
     return view
 
 
-def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float) -> View:
+def _places(scene: SceneModel) -> NDArray[np.float32]:
+    """(P, 3) all corners, and the edges and middles of large faces: what a camera must not come too near to."""
+    corners = scene.vertices[scene.faces]
+    corners = corners[np.abs(corners - corners[:, [1, 2, 0]]).max((1, 2)) > 0.15]
+    edges = (corners + corners[:, [1, 2, 0]]) / 2
+    return np.concatenate([scene.vertices, edges.reshape(-1, 3), corners.mean(1)])
+
+
+def _close_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
+    """Look down at a few things from as near as an arm's length or less."""
+    pitch, turn = np.deg2rad(rng.uniform(15, 85)), rng.uniform(0, 2 * np.pi)
+    distance = rng.uniform(max(ARM[0], nearest), max(ARM[1], nearest + 0.25))
+    target = scene.focus + np.append(rng.normal(0, 0.2, 2) * scene.spread, rng.uniform(-0.02, 0.03))
+    eye = target + distance * np.array([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)])
+    return look_at(eye, target, roll)
+
+
+def _shelf_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
+    """Stand before the boards of a shelf, the scene's first entity: 0.5 to 1.3 m away, no higher than its top."""
+    x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
+    for _ in range(12):
+        turn, pitch = np.deg2rad(rng.uniform(-40, 40)), np.deg2rad(rng.uniform(-10, 35))
+        target = scene.focus + rng.normal(0, 0.08, 3)
+        away = rng.uniform(max(0.5, nearest), 1.3)
+        ray = np.array([np.sin(turn) * np.cos(pitch), -np.cos(turn) * np.cos(pitch), np.sin(pitch)])
+        eye = target + away * ray
+        if x0 < eye[0] < x1 and y0 < eye[1] < y1 and 0.15 < eye[2] < scene.entities[0].size[2]:
+            break
+    return look_at(eye, target, roll)
+
+
+def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float, nearest: float) -> View:
     """Look down at the objects on a table, from 10 to 90 degrees above the horizon; in a share ``whole`` of the views
     that are not cropped from so far away that more or less of what lies below its top is seen."""
     pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
-    distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), 0.45, 2.0)
+    distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), nearest, 2.0)
     turn = rng.uniform(0, 2 * np.pi)
     target = scene.focus + np.append(rng.normal(0, 0.12, 2) * scene.spread, rng.uniform(0, 0.08))
     if scene.workspace is None and whole > 0 and rng.random() < whole:
@@ -180,13 +261,13 @@ def render(
         scene: the scene.
         view: where the camera stands.
         camera: intrinsics.
-        sensor: "ideal", "kinect", "stereo" or "generic"; None draws one.
+        sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
 
     Raises:
         ValueError: an unknown sensor.
     """
     if sensor is None:
-        sensor = SENSORS[int(rng.choice(4, p=[0.06, 0.38, 0.3, 0.26]))]
+        sensor = draw_sensor(rng)
     if sensor not in SENSORS:
         raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
     local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
@@ -199,8 +280,7 @@ def render(
         np.ascontiguousarray(view.rotation), view.eye, points, normals, cosine,
     )  # fmt: skip
     color = paint(rng, scene, points, normals, face, view.eye)
-    loss = np.where(face >= 0, scene.materials[scene.face_material[face], 10], 0).astype(np.float32)
-    seen = Seen(depth, cosine, loss, color, camera)
+    seen = Seen(depth, cosine, _loss(rng, scene, face, cosine), color, camera)
     read, source = noise.MODELS[sensor](rng, seen)
     instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]
     if scene.workspace is not None:
@@ -216,13 +296,34 @@ def render(
     return SimulatedFrame(color, read, instance, surface, entities, camera, view.up, sensor)
 
 
+def _loss(
+    rng: Generator, scene: SceneModel, face: NDArray[np.int32], cosine: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(H, W) chance that nothing comes back of what a pixel shows, see ``Seen.loss``.
+
+    Some things of glass or dark to infrared never return anything, in whatever view. What shines throws light back into
+    the camera where it is faced squarely, too much of it, and hides less elsewhere.
+    """
+    of_material = scene.materials[:, 10]
+    if is_first_edition():
+        return np.where(face >= 0, of_material[scene.face_material[face]], 0).astype(np.float32)
+    small = np.array([e.size.max() <= FURNITURE_SIZE for e in scene.entities])
+    gone = (of_material > WEAK) & (scene.materials[:, 8] % 3 == 0)  # the seed of its pattern: alike in every view
+    of_face = np.where(gone[scene.face_material] & small[scene.face_entity], 2.0, of_material[scene.face_material])
+    shine = np.maximum(scene.materials[scene.face_material, 9] - MATT, 0)[face]
+    squarely = np.exp(-(((1 - cosine) / (1 - np.cos(np.deg2rad(rng.uniform(3, 20))))) ** 2))
+    loss = of_face[face] * np.where(of_face[face] < 2, 1 - rng.uniform(0, 1) * shine, 1)
+    return np.where(face >= 0, loss + rng.uniform(0, 1) * shine * squarely, 0).astype(np.float32)
+
+
 def _kinds(
     scene: SceneModel, instance: NDArray[np.int32], points: NDArray[np.float32], source: NDArray[np.int64]
 ) -> list[Literal["object", "surface"]]:
     """The entities' kinds in this view: walls, floors, ceilings and bare tops are surfaces, all else objects.
 
-    A table, or whatever things were set down on, is a surface where less than a tenth of what is seen of it lies below
-    its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture where both hold.
+    A table, or whatever things were set down on (``Entity.carries``), is a surface where less than a tenth of what is
+    seen of it lies below its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture
+    where both hold.
     """
     kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
     rim = _rim(instance)
@@ -232,11 +333,11 @@ def _kinds(
             continue
         seen = instance == k
         # What a table scene is about has its top at 0, and perhaps a raised shelf.
-        carries = entity.kind == "surface" and scene.layout == "table"
-        top = 0.0 if carries else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
+        of_scene = entity.kind == "surface" and scene.layout == "table"
+        top = 0.0 if of_scene else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
         top_alone = not seen.any() or bool((height[seen] < top - TOP).mean() <= 0.1)
         cut = bool((rim == k).mean() >= 0.2) if len(rim) else False
-        support = entity.kind == "surface" or entity.info.category in TABLES
+        support = entity.kind == "surface" or entity.carries or entity.info.category in TABLES
         kinds[k] = "surface" if (top_alone or cut if support else top_alone and cut) else "object"
     return kinds
 
@@ -273,8 +374,8 @@ def simulate_frame(
     Args:
         rng: source of randomness; the same state gives the same frame.
         layout: "table", "room" or "shelf"; None draws one.
-        width, height: image size, pixels.
-        sensor: noise model; None draws one.
+        width, height: image size, pixels, 1 or more.
+        sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
         objects: how many objects to try to place on a table; None draws it.
         whole: share of the uncropped tables that are seen from far enough away to show more than their tops.
 
@@ -282,8 +383,10 @@ def simulate_frame(
         ValueError: an unknown layout or sensor.
     """
     scene = sample_scene(rng, layout, objects)
+    if sensor is None and not is_first_edition():
+        sensor = draw_sensor(rng)
     for _ in range(6):
-        frame = render(rng, scene, sample_view(rng, scene, whole), sample_camera(rng, width, height), sensor)
+        frame = render(rng, scene, sample_view(rng, scene, whole, sensor), sample_camera(rng, width, height), sensor)
         visible = frame.instance >= 0
         is_object = np.array([e.kind == "object" for e in frame.entities])
         if visible.mean() > 0.1 and is_object[frame.instance[visible]].sum() > 150 * width / 640:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
+from . import shapes_carved as carved
 from . import shapes_food as food
 from . import shapes_furniture as furniture
 from . import shapes_hardware as hardware
@@ -15,12 +16,14 @@ from . import shapes_kitchen as kitchen
 from . import shapes_office as office
 from . import shapes_produce as produce
 from . import shapes_seats as seats
+from . import shapes_soft as soft
 from . import shapes_storage as storage
 from . import shapes_tables as tables
 from . import shapes_tools as tools
 from . import shapes_toys as toys
 from . import shapes_vessels as vessels
 from . import shapes_wear as wear
+from . import shapes_wide as wide
 from .meshes import Mesh
 
 
@@ -253,8 +256,14 @@ FIRST_EDITION: tuple[Family, ...] = (
 )  # fmt: skip
 """The families that there were when the evaluation's tables and sequences were fixed."""
 
+OUTGROWN = (food.packet, tools.wrench, tools.hammer, tools.pliers, home.bag, toys.plush)
+"""Shapes of the first edition that are near copies of one another; wider ones below take their place."""
+
 FAMILIES: tuple[Family, ...] = (
-    *FIRST_EDITION,
+    *(
+        replace(f, weight=f.weight / 2) if f.make is toys.thing else f  # the other half is carved
+        for f in FIRST_EDITION if f.make not in OUTGROWN
+    ),
     # kitchen
     _family("ladle", kitchen.ladle, 0.22, 0.43, "metal metal plastic wood", "silver grey black brown red", "plain",
         "black", weight=0.4),
@@ -366,5 +375,28 @@ FAMILIES: tuple[Family, ...] = (
     _family("violin", wear.violin, 0.447, 0.786, "wood", "brown orange", "wood", "black white", weight=0.4),
     _family("suitcase", wear.suitcase, 0.470, 1.284, "plastic fabric leather", "", "plain", "black ?", "floor", 0.6),
     _family("backpack", wear.backpack, 0.391, 0.738, "fabric", "", "plain plain checks noise", "? black", "both", 0.6),
+    # cloth, paper and bags
+    _family("towel", soft.cloth, 0.08, 0.62, "fabric", "", "plain noise stripes checks", weight=5),
+    _family("shirt", soft.shirt, 0.14, 1.1, "fabric", "", "plain stripes checks noise", place="both", weight=1.2),
+    _family("jacket", soft.jacket, 0.2, 1.35, "fabric leather", "", "plain noise", place="both", weight=0.8),
+    _family("trousers", soft.trousers, 0.13, 0.95, "fabric", "blue black grey beige brown", "plain noise",
+        place="both", weight=0.8),
+    _family("scarf", soft.scarf, 0.1, 0.9, "fabric", "", "plain stripes checks", weight=1.5),
+    _family("blanket", soft.blanket, 0.2, 1.3, "fabric", "", "plain noise checks stripes", place="floor", weight=0.8),
+    _family("napkin", soft.napkin, 0.05, 0.35, "paper fabric", "", "plain dots checks", weight=2.5),
+    _family("paper", soft.paper, 0.025, 0.45, "paper", "white white white yellow beige", "plain plain print", weight=3),
+    _family("magazine", soft.magazine, 0.18, 0.5, "paper", "", "print print label", weight=2),
+    _family("newspaper", soft.newspaper, 0.2, 0.6, "paper", "white grey beige", "print", weight=1.2),
+    _family("envelope", soft.envelope, 0.13, 0.37, "paper", "white white brown beige", "plain plain label", weight=1.5),
+    _family("packet", soft.packet, 0.075, 0.29, "plastic paper", "", "print label stripes", weight=4),
+    _family("bag", soft.bag, 0.12, 0.75, "fabric leather paper", "", "plain checks stripes", "?", "both", 1.2),
+    _family("bag", soft.sack, 0.07, 0.5, "plastic", "", "plain plain print", "?", weight=3),
+    # tools, toys and things in more of their forms
+    _family("wrench", wide.wrench, 0.085, 0.46, "metal", _METAL, "plain", "? ?", weight=0.6),
+    _family("hammer", wide.hammer, 0.19, 0.47, "wood plastic", "brown beige black red", "plain", "silver ?",
+        weight=0.8),
+    _family("pliers", wide.pliers, 0.085, 0.33, "metal", _METAL, "plain", "red", weight=0.6),
+    _family("toy animal", wide.plush, 0.07, 0.6, "plush", "", "noise", "?", weight=1),
+    _family("thing", carved.carved, 0.049, 0.351, "plastic wood metal", "", "plain noise stripes print", weight=3),
 )  # fmt: skip
 """Every family."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster, shapes_seats, shapes_storage, shapes_tables
+from .arrangements import arrange
+from .draping import Cover, covered, draw_cover, throw_cloth
+from .edition import is_first_edition
 from .meshes import Mesh
 from .objects import ObjectModel, material_row
 from .piles import TableTop
-from .placing import EMPTY, HeightMap
+from .placing import EMPTY, HeightMap, Rectangle
 from .rooms import furnish_around
 from .scenes import Builder, SceneModel, Workspace, surface_model
-
-Rectangle = tuple[float, float, float, float]
-"""x0, x1, y0, y1, metres."""
 
 SUPPORTS: tuple[tuple[str, Callable[[Generator], Mesh], float], ...] = (
     ("table", shapes_tables.table, 0.55),
@@ -34,6 +35,49 @@ SUPPORTS: tuple[tuple[str, Callable[[Generator], Mesh], float], ...] = (
 BACKED = ("counter", "cabinet", "drawer", "desk", "nightstand")
 """Supports that mostly stand with their back to a wall."""
 
+LARGEST = (0.25, 0.35, 0.5, 0.6)
+"""Longest edges that things on a table may have, one is drawn, metres."""
+FIRST_LARGEST = (0.2, 0.3, 0.4)
+"""Those of the first edition."""
+COVERED = 1 / 3
+"""Share of the supports that have a cover of cloth, or mats."""
+CLOSE = 0.25
+"""Share of the tables of which a few things are seen from near by."""
+ARRANGED = 0.35
+"""Share of the other tables on which some things are laid out as people do."""
+THROWN = 0.1
+"""Share of the tables on which a cloth lies over some of the things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How things are set down on a table; as it stands, as the first edition does.
+
+    Attributes:
+        cover: what is spread below them, or None.
+        largest: longest edge that a thing may have, metres; 0 draws it of ``FIRST_LARGEST`` before the first one.
+        close: whether they are few and seen from near by.
+        arranged: whether some of them are laid out as people do.
+        thrown: how often a cloth is thrown over them.
+    """
+
+    cover: Cover | None = None
+    largest: float = 0.0
+    close: bool = False
+    arranged: bool = False
+    thrown: float = 0.0
+
+    @classmethod
+    def draw(cls, rng: Generator, free: Rectangle, counted: bool) -> Style:
+        """One for a free rectangle; where things are ``counted``, their number is given and nothing is laid out."""
+        if is_first_edition():
+            return cls()
+        cover = draw_cover(rng, free) if rng.random() < COVERED else None
+        largest = float(rng.choice(LARGEST))
+        close = not counted and rng.random() < CLOSE
+        arranged = not counted and not close and rng.random() < ARRANGED
+        return cls(cover, largest, close, arranged, THROWN)
+
 
 def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
     """A table, desk, sideboard or another piece whose top is at z = 0, and the largest free rectangle of the top."""
@@ -44,7 +88,7 @@ def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
         level, free = flat_top(mesh)
         if free[1] - free[0] > 0.24 and free[3] - free[2] > 0.2:
             break
-    color, pattern = _cover(rng)
+    color, pattern = _top_paint(rng)
     second = color if pattern in ("wood", "noise") else str(rng.choice(["white", "grey", "beige", "blue", "red"]))
     rows = [material_row(rng, color, second, pattern, "wood", rng.uniform(0.25, 0.8))]
     for k in range(1, int(mesh.parts.max()) + 1):
@@ -86,7 +130,7 @@ def _largest_rectangle(free: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return result
 
 
-def _cover(rng: Generator) -> tuple[str, str]:
+def _top_paint(rng: Generator) -> tuple[str, str]:
     """Colour and pattern of a table top: wood, plain, or a patterned cloth."""
     kind = rng.random()
     if kind < 0.45:
@@ -101,21 +145,27 @@ def _cover(rng: Generator) -> tuple[str, str]:
 
 
 def table_scene(rng: Generator, objects: int | None, background: bool | None) -> SceneModel:
-    """Objects on a table, with or without a room around it."""
+    """Objects on a table, with or without a room around it.
+
+    Args:
+        rng: source of randomness.
+        objects: how many objects to try to place; None draws 1 to 25.
+        background: whether there is a room; None draws it.
+    """
     builder = Builder()
     table, (x0, x1, y0, y1) = table_model(rng)
-    builder.add(table, np.eye(3), np.zeros(3), "surface")
+    style = Style.draw(rng, (x0, x1, y0, y1), objects is not None)
     free = np.array([x1 - x0, y1 - y0])
-    area = np.minimum(free, [rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
+    extent = np.array([rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.8)])
+    area = np.minimum(free, np.maximum(extent, 0.8 if style.arranged else 1.6 * style.largest))
     middle = np.array([x0 + x1, y0 + y1]) / 2 + (free - area) / 2 * rng.uniform(-1, 1, 2)
     heights = HeightMap(middle[0] - area[0] / 2, middle[1] - area[1] / 2, area[0], area[1], 0.004)
-    count = (
-        objects
-        if objects is not None
-        else int(rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]))
-    )
-    top = TableTop(rng, heights, float(rng.choice([0.2, 0.3, 0.4])))
-    top.fill(count)
+    if style.cover is not None:
+        style.cover.lift(heights)
+    top = _laid(rng, style, heights, table.info.category, objects)
+    if style.cover is not None:
+        table = covered(rng, table, style.cover.pressed(top.result))
+    builder.add(table, np.eye(3), np.zeros(3), "surface")
     for model, rotation, offset in top.result:
         builder.add(model, rotation, offset)
     bounds = None
@@ -123,18 +173,37 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         backed = table.info.category in BACKED and rng.random() < 0.7
         bounds = furnish_around(rng, builder, table.mesh, backed)
     focus, spread = np.array([*middle, 0.03]), float(np.hypot(*area)) / 2
-    if top.placed and rng.random() < 0.7:
-        # Mostly a camera looks at the things rather than at the table.
-        where = np.array([(p.x, p.y) for p in top.placed])
-        focus = np.array([*where.mean(0), 0.05])
-        farthest = np.linalg.norm(where - where.mean(0), axis=1).max() + max(p.radius for p in top.placed)
-        spread = float(np.clip(farthest * 1.15, 0.2, spread))
-    workspace = None
-    if rng.random() < 0.3:
-        reach = area / 2 + rng.uniform(0.05, 0.5, 2)
-        ends = table.mesh.vertices[:, :2].min(0), table.mesh.vertices[:, :2].max(0)
-        low, high = np.maximum(middle - reach, ends[0]), np.minimum(middle + reach, ends[1])
-        workspace = Workspace(
-            (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8)
-        )
-    return builder.build(focus, spread, "table", bounds, workspace)
+    if top.placed and (style.close or rng.random() < 0.7):  # mostly a camera looks at the things rather than the table
+        focus, farthest = _around(top)
+        spread = float(np.clip(farthest * 1.15, 0.05 if style.close else 0.2, spread))
+    workspace = _workspace(rng, table.mesh, middle, area) if rng.random() < 0.3 else None
+    return builder.build(focus, spread, "table", bounds, workspace, style.close)
+
+
+def _laid(rng: Generator, style: Style, heights: HeightMap, noun: str, objects: int | None) -> TableTop:
+    """Things set down on the free part of a table, which is called ``noun``."""
+    drawn = rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]) if objects is None else objects
+    count = int(rng.integers(1, 7) if style.close else drawn)
+    top = TableTop(rng, heights, style.largest or float(rng.choice(FIRST_LARGEST)))
+    if style.arranged:
+        arrange(top, noun)
+    top.fill(count)
+    if style.thrown and rng.random() < style.thrown:
+        cloth = throw_cloth(rng, heights)
+        top.result += [cloth] if cloth is not None else []
+    return top
+
+
+def _around(top: TableTop) -> tuple[NDArray[np.float64], float]:
+    """(3,) the middle of the things on a table, and how far they reach from there, metres."""
+    where = np.array([(p.x, p.y) for p in top.placed])
+    reach = np.linalg.norm(where - where.mean(0), axis=1).max() + max(p.radius for p in top.placed)
+    return np.array([*where.mean(0), 0.05]), reach
+
+
+def _workspace(rng: Generator, table: Mesh, middle: NDArray[np.float64], area: NDArray[np.float64]) -> Workspace:
+    """What a robot keeps of a table: some more than the part on which things stand, up to its ends."""
+    reach = area / 2 + rng.uniform(0.05, 0.5, 2)
+    ends = table.vertices[:, :2].min(0), table.vertices[:, :2].max(0)
+    low, high = np.maximum(middle - reach, ends[0]), np.minimum(middle + reach, ends[1])
+    return Workspace((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), -0.02, rng.uniform(1.2, 1.8))

@@ -151,8 +151,7 @@ class Event:
 def _laid(rng: Generator, spec: SequenceSpec) -> SceneModel:
     """A scene as specified: a support too small for so many things is drawn again."""
     while True:
-        with first_edition():
-            scene = sample_scene(rng, spec.layout, spec.objects)
+        scene = sample_scene(rng, spec.layout, spec.objects)
         things = [e for e in scene.entities if e.kind == "object" and e.size.max() <= FURNITURE_SIZE]
         if spec.objects is None or len(things) >= min(spec.objects, LAID):
             return scene
@@ -161,18 +160,21 @@ def _laid(rng: Generator, spec: SequenceSpec) -> SceneModel:
 def frames(spec: SequenceSpec) -> Iterator[SequenceFrame]:
     """The frames of a sequence, in time; the same specification gives the same ones."""
     rng = np.random.default_rng([7, spec.seed])
-    world = _World(replace(_laid(rng, spec), workspace=None))
-    camera = sample_camera(rng, spec.width, spec.height)
-    sensor = CAMERAS[int(rng.integers(len(CAMERAS)))]
-    events = world.plan_events(rng)
-    path = _Path(rng, world)
+    with first_edition():
+        world = _World(replace(_laid(rng, spec), workspace=None))
+        camera = sample_camera(rng, spec.width, spec.height)
+        sensor = CAMERAS[int(rng.integers(len(CAMERAS)))]
+        events = world.plan_events(rng)
+        path = _Path(rng, world)
     light_seed = int(rng.integers(2**31))
     noise = _PoseNoise(np.random.default_rng([8, spec.seed]), 1 / spec.rate)
     for index in range(round(spec.seconds * spec.rate)):
         time = index / spec.rate
-        while events and events[0].time <= time:
-            world.apply(events.pop(0), np.random.default_rng([9, spec.seed, index]))
-        yield _frame(spec, index, world, path.view(time), camera, sensor, light_seed, noise.step())
+        with first_edition():
+            while events and events[0].time <= time:
+                world.apply(events.pop(0), np.random.default_rng([9, spec.seed, index]))
+            frame = _frame(spec, index, world, path.view(time), camera, sensor, light_seed, noise.step())
+        yield frame
 
 
 def _frame(

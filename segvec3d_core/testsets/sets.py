@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from ..datasets.frames import IGNORE, Frame
 from ..kernels.grid import hash_cells
 from ..simulate import raster
+from ..simulate.edition import first_edition
 from ..simulate.noise import SENSORS
 from ..simulate.sensor import SimulatedFrame, View, render
 from ..types import PointCloud
@@ -88,6 +89,7 @@ def generator(name: SetName, index: int, purpose: int) -> Generator:
     return np.random.default_rng([zlib.crc32(name.encode()), index, purpose])
 
 
+@first_edition()
 def make_stage(name: SetName, index: int, shapes: list[Shape]) -> Stage:
     """A scene of a set before it is seen."""
     rng, shelf = generator(name, index, 0), Shelfful.of(shapes)
@@ -99,6 +101,7 @@ def has_frame(name: SetName, index: int) -> bool:
     return name != "rooms-v1" or index // 4 % 4 == 0
 
 
+@first_edition()
 def make_frame(name: SetName, index: int, stage: Stage) -> tuple[SimulatedFrame, Frame, Tags]:
     """The single frame of a scene: as simulated, as labelled, and what is known of it."""
     views, noise = (generator(name, index, purpose) for purpose in ((3, 4) if name == "rooms-v1" else (1, 2)))
@@ -220,6 +223,7 @@ def _touching(instance: NDArray[np.int32], points: NDArray[np.float32], count: i
     return close | close.T
 
 
+@first_edition()
 def make_scan(name: SetName, index: int, stage: Stage) -> tuple[PointCloud, NDArray[np.int32], Tags]:
     """The fused scan of a room: a cloud with z up, labels (0 walls, floor and ceiling, 1 to K the objects), tags."""
     views, noise = generator(name, index, 1), generator(name, index, 2)

@@ -50,8 +50,8 @@ def simulate_sample(seed: int, index: int) -> Sample:
     rng = np.random.default_rng([seed, index])
     kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.6, 0.2, 0.1, 0.1])
     if kind != "scan":
-        width, layout = _width(rng), cast("Layout", str(kind))
-        return _simulated(simulate.simulate_frame(rng, layout=layout, width=width, height=width * 3 // 4))
+        (width, height), layout = _size(rng), cast("Layout", str(kind))
+        return _simulated(simulate.simulate_frame(rng, layout=layout, width=width, height=height))
     cloud, instance, entities = simulate.simulate_scan(rng)
     assert cloud.colors is not None
     return Sample(
@@ -70,23 +70,27 @@ def simulate_pair(seed: int, index: int) -> Sample:
 
     rng = np.random.default_rng([seed, 2, index])
     scene = simulate.sample_scene(rng)
-    width = _width(rng)
-    camera = simulate.sample_camera(rng, width, width * 3 // 4)
-    view = simulate.sample_view(rng, scene)
+    camera = simulate.sample_camera(rng, *_size(rng))
+    sensor = simulate.draw_sensor(rng)
+    view = simulate.sample_view(rng, scene, sensor=sensor)
     step = rng.normal(0, 0.15, 3).clip(-0.3, 0.3)
     before = simulate.look_at(view.eye + step, view.eye + view.rotation[:, 2] * 1.2, rng.normal(0, 2.5))
-    frame = simulate.render(rng, scene, view, camera)
+    frame = simulate.render(rng, scene, view, camera, sensor)
     later = _simulated(frame)
-    earlier = _simulated(simulate.render(rng, scene, before, camera, frame.sensor))
+    earlier = _simulated(simulate.render(rng, scene, before, camera, sensor))
     turn = (view.rotation.T @ before.rotation).astype(np.float32)
     shift = (view.rotation.T @ (before.eye - view.eye)).astype(np.float32)
     moved = replace(earlier, points=earlier.points @ turn.T + shift, viewpoint=shift, up=later.up)
     return replace(later, earlier=moved)
 
 
-def _width(rng: np.random.Generator) -> int:
-    """Image width of a training frame, pixels."""
-    return int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
+def _size(rng: np.random.Generator) -> tuple[int, int]:
+    """Width and height of a training frame, pixels: every third is as wide as a phone's, 16:9 instead of 4:3."""
+    from ..simulate import is_first_edition
+
+    width = int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
+    wide = not is_first_edition() and rng.random() < 1 / 3
+    return width, width * 9 // 16 if wide else width * 3 // 4
 
 
 def _entities(
@@ -151,10 +155,10 @@ def _to_jsonable(value: Any) -> Any:
 
 @functools.cache
 def simulator_version() -> str:
-    """A fingerprint of the simulator's sources: scenes that another version made are not taken for its own."""
+    """A fingerprint of the sources that decide a sample: scenes that another version made are not taken for its own."""
     from .. import simulate
 
-    files = sorted(Path(simulate.__file__).parent.glob("*.py"))
+    files = [*sorted(Path(simulate.__file__).parent.glob("*.py")), Path(__file__)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 

@@ -1,0 +1,30 @@
+"""Which edition of the simulator draws: today's, or the one that the evaluation was fixed with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_first_edition: ContextVar[bool] = ContextVar("first_edition", default=False)
+
+
+@contextmanager
+def first_edition() -> Iterator[None]:
+    """Within it scenes are what they were when the evaluation's tables, test sets and sequences were fixed: of the
+    families of ``FIRST_EDITION``, none of them warped, set down on bare tables, sparse shelves and in rooms with plain
+    walls, seen by the lenses, read with the noise and fused as then. What the simulator learns to make does not change
+    what is measured on.
+
+    Never around a ``yield``: whoever asks for the next value would be within it too.
+    """
+    token = _first_edition.set(True)
+    try:
+        yield
+    finally:
+        _first_edition.reset(token)
+
+
+def is_first_edition() -> bool:
+    """Whether the first edition draws."""
+    return _first_edition.get()

@@ -1,0 +1,133 @@
+"""The shell of a room: floor, ceiling, and walls with what belongs to them and stands out of them: windows, curtains,
+pictures, skirting boards, sockets, door frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from .edition import is_first_edition
+from .meshes import Mesh, box, join, relief
+from .objects import material_row
+from .placing import yaw
+from .scenes import Builder, surface_model
+
+PARTS = 4
+"""Colours of a wall: its own, and those of what stands out of it."""
+DEEPEST = 0.06
+"""How far a wall's relief reaches into the room at most, metres: thin things that lean on the wall stand before it."""
+TRIM = ("white", "white", "white", "brown", "grey", "beige", "black", "blue", "red", "green")
+"""Colours of what stands out of a wall, one is drawn for each kind."""
+
+
+def add_shell(
+    rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool,
+    middle: tuple[float, float] = (0.0, 0.0),
+) -> None:  # fmt: skip
+    """The floor, some walls and perhaps the ceiling of a room, as surfaces.
+
+    Args:
+        rng, builder: where the scene is made.
+        x, y, z: extents, metres.
+        level: height of the floor, metres.
+        walls: sides that have one: 0 to 3 are +x, +y, -x, -y.
+        ceiling: whether there is one.
+        middle: x and y of the room's middle, metres.
+    """
+    thick, center = 0.05, np.array([*middle, level])
+    ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng))
+    builder.add(ground, np.eye(3), center - np.array([0, 0, thick]), "surface")
+    bare, paint = is_first_edition(), _wall_paint(rng)
+    if not bare:
+        further = [material_row(rng, c, c, "plain", "wood", 1.0) for c in rng.choice(TRIM, PARTS - 1)]
+        paint = np.concatenate([paint, np.stack(further)])
+    for side in walls:
+        along, away = (y, x) if side % 2 == 0 else (x, y)
+        mesh = box(thick, along, z) if bare else wall(rng, thick, along, z)
+        offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
+        builder.add(surface_model("wall", "white", "plaster", mesh, paint), yaw(90 * side), offset, "surface")
+    if ceiling:
+        top = surface_model("ceiling", "white", "plaster", box(x, y, thick), _wall_paint(rng))
+        builder.add(top, np.eye(3), center + np.array([0, 0, z]), "surface")
+
+
+def _wall_paint(rng: Generator) -> NDArray[np.float32]:
+    color = str(rng.choice(["white", "white", "white", "beige", "beige", "grey", "yellow", "blue"]))
+    return material_row(rng, color, color, str(rng.choice(["plain", "plain", "noise"])), "plaster", 1.0)[None]
+
+
+def _floor_paint(rng: Generator) -> NDArray[np.float32]:
+    color = str(rng.choice(["brown", "beige", "grey", "white", "black"]))
+    return material_row(
+        rng, color, str(rng.choice([color, "grey"])), str(rng.choice(["wood", "checks", "noise", "plain"])), "wood", 1.5
+    )[None]
+
+
+def wall(rng: Generator, thick: float, along: float, tall: float) -> Mesh:
+    """A wall ``thick`` x ``along`` x ``tall`` whose inner side faces -x, with relief of 3 to 60 mm on it."""
+    parts = [box(thick, along, tall)]
+    if rng.random() < 0.6:
+        parts.append(_out(rng.uniform(0.006, 0.02), along, rng.uniform(0.04, 0.14)).part(1))
+    spots = [k * along for k in (-0.33, 0.0, 0.33)] if along > 2.4 else [0.0]
+    for y in spots:
+        if rng.random() < 0.45:
+            make = (_window, _window, _curtain, _picture, _picture, _door_frame, _sockets)[int(rng.integers(7))]
+            parts.append(make(rng, min(along * 0.3, 1.4), tall).moved(y=y))
+    stuck = [part.moved(x=-thick / 2) for part in parts[1:]]
+    return join(parts[0], *stuck)
+
+
+def _out(deep: float, wide: float, tall: float) -> Mesh:
+    """A box that stands out of the plane x = 0 by ``deep``."""
+    return box(deep, wide, tall).moved(x=-deep / 2)
+
+
+def _frame(deep: float, wide: float, tall: float, edge: float) -> list[Mesh]:
+    """The four bars of a frame around wide x tall, from the ground."""
+    sides = [_out(deep, edge, tall).moved(y=k * (wide - edge) / 2) for k in (1, -1)]
+    return [*sides, _out(deep, wide, edge), _out(deep, wide, edge).moved(z=tall - edge)]
+
+
+def _window(rng: Generator, most: float, tall: float) -> Mesh:
+    """A frame with panes and mostly a sill."""
+    wide, high, deep, edge = rng.uniform(0.5, 1) * most, rng.uniform(0.7, 1.3), rng.uniform(0.015, 0.06), 0.06
+    parts = [p.part(1) for p in _frame(deep, wide, high, edge)]
+    parts += [_out(deep * 0.8, 0.05, high).part(1)] if rng.random() < 0.6 else []
+    parts.append(_out(0.004, wide, high).part(3))
+    if rng.random() < 0.75:
+        parts.append(_out(rng.uniform(0.03, DEEPEST), wide + 0.1, 0.03).moved(z=-0.03).part(1))
+    return join(*parts).moved(z=min(rng.uniform(0.75, 1.0), tall - high - 0.1))
+
+
+def _curtain(rng: Generator, most: float, tall: float) -> Mesh:
+    """Cloth in folds, from near the ceiling down to the floor or to a sill."""
+    wide, low = rng.uniform(0.4, 1) * most, rng.choice([0.03, rng.uniform(0.5, 0.9)])
+    columns, fold = np.linspace(0, wide, 48), rng.uniform(0.06, 0.16)
+    wave = 0.5 + 0.3 * np.sin(2 * np.pi * columns / fold) + 0.2 * np.sin(columns / fold * 2.3 + rng.uniform(0, 6))
+    heights = np.maximum(rng.uniform(0.03, DEEPEST) * wave, 0.004)[None].repeat(2, 0)
+    # Its heights point into the room, its rows up.
+    cloth = relief(heights, wide, tall - 0.1 - low).turned("x", 90).turned("z", -90)
+    return cloth.moved(z=low + (tall - 0.1 - low) / 2).part(2)
+
+
+def _picture(rng: Generator, most: float, tall: float) -> Mesh:
+    """A framed picture or a board at the height of the eyes."""
+    wide, high = rng.uniform(0.25, 1) * most, rng.uniform(0.25, 0.9)
+    deep = rng.uniform(0.008, 0.035)
+    parts = [_out(deep * 0.6, wide, high).part(3), *(p.part(2) for p in _frame(deep, wide, high, 0.035))]
+    return join(*parts).moved(z=min(rng.uniform(1.1, 1.6), tall - high - 0.1))
+
+
+def _door_frame(rng: Generator, most: float, tall: float) -> Mesh:
+    """The frame of a closed door and its leaf, flush with the wall but for a few millimetres."""
+    wide, high, edge = rng.uniform(0.8, 1.0), rng.uniform(1.95, 2.12), rng.uniform(0.05, 0.1)
+    bars = _frame(rng.uniform(0.012, 0.035), wide, high, edge)
+    return join(*(bars[k].part(1) for k in (0, 1, 3)), _out(rng.uniform(0.003, 0.01), wide, high).part(3))
+
+
+def _sockets(rng: Generator, most: float, tall: float) -> Mesh:
+    """Sockets or switches in a row."""
+    deep, z = rng.uniform(0.005, 0.015), rng.choice([0.3, 1.05])
+    plates = [_out(deep, 0.08, 0.08).moved(y=0.085 * k) for k in range(int(rng.integers(1, 4)))]
+    return join(*plates).moved(z=z).part(1)
