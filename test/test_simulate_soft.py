@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from segvec3d_core.simulate import FAMILIES, first_edition, sample_object
 from segvec3d_core.simulate.draping import TALLEST, draw_cover, thrown
 from segvec3d_core.simulate.meshes import Mesh
+from segvec3d_core.simulate.piles import TableTop
 from segvec3d_core.simulate.placing import HeightMap, make_body
 from segvec3d_core.simulate.raster import plan
 from segvec3d_core.simulate.shapes_carved import carved, surface_nets
@@ -124,3 +125,12 @@ def test_soft_things_are_drawn_often() -> None:
     small = [f for f in FAMILIES if f.place != "floor"]
     soft = sum(f.weight for f in small if f.make.__module__.endswith("shapes_soft"))
     assert 0.08 < soft / sum(f.weight for f in small) < 0.25
+
+
+def test_things_are_laid_out_on_a_thick_cover_as_on_a_bare_top() -> None:
+    def laid(level: float) -> int:
+        top = TableTop(np.random.default_rng(0), HeightMap(-0.6, -0.4, 1.2, 0.8, 0.004, level), 0.5)
+        model = sample_object(top.rng, "table", 0.3, ["plate"])
+        return sum(top.put(model, np.eye(3), x, 0.0) for x in (-0.35, 0.0, 0.35))
+
+    assert laid(0.0035) == laid(0.0) == 3

@@ -68,6 +68,7 @@ class TableTop:
         theme: nouns of what is drawn, or None for everything.
         placed, result: what has been set down, and how it is turned and moved, in the same order.
         extent, middle: (2,) of the rectangle, metres.
+        ground: height of the support, or of the cover on it, metres.
         waiting: a model that found no place yet.
         owner: (H, W) int, which of ``placed`` is the highest on a cell, -1 for the support.
     """
@@ -80,6 +81,7 @@ class TableTop:
         rows, columns = heights.height.shape
         self.extent = np.array([columns, rows]) * heights.cell
         self.middle = np.array([heights.x0, heights.y0]) + self.extent / 2
+        self.ground = float(heights.height.max())
         self.first_edition = is_first_edition()
         self.waiting: ObjectModel | None = None
         self.owner = np.full(heights.height.shape, -1)
@@ -139,11 +141,12 @@ class TableTop:
     def put(
         self, model: ObjectModel, rotation: NDArray[np.float64], x: float, y: float, on: float = 0.0
     ) -> bool:  # fmt: skip
-        """Set a model down at (x, y) as part of an arrangement, its underside no higher than ``on``, metres."""
+        """Set a model down at (x, y) as part of an arrangement, its underside no higher than ``on`` or
+        the ground, metres."""
         body = make_body(model.mesh, rotation, self.heights.cell)
         row, column = self.heights.cell_of(body, x, y)
         z = self.heights.rest(body, row, column)
-        if z is None or not -1 < z <= on + 0.002:
+        if z is None or not -1 < z <= max(on, self.ground) + 0.002:
             return False
         return self.commit(model, body, row, column, z, anyhow=True)
 
