@@ -17,7 +17,7 @@ from .piles import TableTop
 from .placing import HeightMap, Rectangle, yaw
 from .scenes import Builder, SceneModel
 from .shelves import BOOKS, SHELVES, emptied, stock
-from .walls import add_shell
+from .walls import add_shell, put_up
 
 AGAINST_WALL = (
     "sofa", "bed", "wardrobe", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase", "sink", "toilet",
@@ -60,7 +60,8 @@ def furnish_around(rng: Generator, builder: Builder, support: Mesh, backed: bool
     needed = {(k + 1) % 4 for _, k, _ in pieces} | ({1} if backed else set())
     walls = tuple(k for k in range(4) if k in needed or rng.random() < 0.7)
     tall = max(rng.uniform(2.3, 2.9), max((float(p.mesh.size[2]) for p, *_ in pieces), default=0.0) + 0.02)
-    add_shell(rng, builder, x, y, tall, level, walls, rng.random() < 0.5, (float(x0 + x1) / 2, float(y0 + y1) / 2))
+    middle = float(x0 + x1) / 2, float(y0 + y1) / 2
+    drawn = add_shell(rng, builder, x, y, tall, level, walls, rng.random() < 0.5, middle)
     floor = Floor(float(x0), float(y0), x, y, level)
     edge = 0.0 if backed else 0.02
     columns = floor.x0 + np.arange(floor.height.shape[1]) * CELL
@@ -81,6 +82,7 @@ def furnish_around(rng: Generator, builder: Builder, support: Mesh, backed: bool
         fill_wall(rng, builder, floor, int(rng.integers(4)))
     for _ in range(int(rng.integers(0, 7))):
         place_furniture(rng, builder, floor)
+    put_up(builder, drawn)
     free = 0.1  # between a camera and a wall
     return float(x0) + free, float(x1) - free, float(y0) + free, float(y1) - free
 
@@ -226,7 +228,7 @@ def room_scene(rng: Generator) -> SceneModel:
     """A furnished room with clutter on its furniture and now and then on its floor, to be seen from inside."""
     builder = Builder()
     x, y, z = rng.uniform(2.6, 5.5), rng.uniform(2.6, 5.0), rng.uniform(2.3, 2.9)
-    add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
+    walls = add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
     floor = Floor(-x / 2, -y / 2, x, y, 0.0)
     for piece in _furnish(rng, builder, floor):
         _lay_things(rng, builder, piece)
@@ -235,6 +237,7 @@ def room_scene(rng: Generator) -> SceneModel:
     pile = floor_pile(rng, builder, floor) if rng.random() < 0.4 else None
     if pile is not None and rng.random() < 0.75:
         focus = pile
+    put_up(builder, walls)
     return builder.build(focus, 1.2, "room", (-x / 2 + 0.15, x / 2 - 0.15, -y / 2 + 0.15, y / 2 - 0.15))
 
 

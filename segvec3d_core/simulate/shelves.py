@@ -18,7 +18,7 @@ from .placing import HeightMap, Placement, flat_topped, make_body, settle, turn_
 from .scenes import Builder, SceneModel, surface_model
 from .shapes import FAMILIES
 from .shapes_storage import shelf_levels
-from .walls import add_shell
+from .walls import add_shell, put_up
 
 Array = NDArray[np.float64]
 
@@ -232,10 +232,8 @@ def shelf_scene(rng: Generator) -> SceneModel:
     behind = rng.uniform(0.0, 0.03) if rng.random() < 0.8 else rng.uniform(0.1, 1.0)
     middle = y / 2 + behind - room[1] / 2
     walls = (0, 1, 2) if rng.random() < 0.5 else (1,)
-    add_shell(
-        rng, builder, room[0], room[1], max(rng.uniform(2.3, 2.8), z + 0.1), 0.0, walls, rng.random() < 0.5,
-        (0.0, middle),
-    )  # fmt: skip
+    tall = max(rng.uniform(2.3, 2.8), z + 0.1)
+    put_up(builder, add_shell(rng, builder, room[0], room[1], tall, 0.0, walls, rng.random() < 0.5, (0.0, middle)))
     focus = np.array([0.0, 0.0, z / 2]) if not things else np.asarray(things[int(rng.integers(len(things)))], float)
     focus[1] = -y / 2
     bounds = (-room[0] / 2 + 0.15, room[0] / 2 - 0.15, middle - room[1] / 2 + 0.15, -y / 2 - 0.3)

@@ -1,7 +1,12 @@
 """The shell of a room: floor, ceiling, and walls with what belongs to them and stands out of them: windows, curtains,
-pictures, skirting boards, sockets, door frames."""
+pictures, skirting boards, sockets, door frames.
+
+Walls are drawn before what stands along them and put up after it, see ``put_up``: nothing hangs where furniture stands.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -17,14 +22,33 @@ PARTS = 4
 """Colours of a wall: its own, and those of what stands out of it."""
 DEEPEST = 0.06
 """How far a wall's relief reaches into the room at most, metres: thin things that lean on the wall stand before it."""
+TOUCH = 0.001
+"""How far what stands before a wall may reach into its relief, metres: both are rounded."""
 TRIM = ("white", "white", "white", "brown", "grey", "beige", "black", "blue", "red", "green")
 """Colours of what stands out of a wall, one is drawn for each kind."""
+
+
+class Wall(NamedTuple):
+    """A wall that is still to be put up.
+
+    Attributes:
+        plain: it without relief; its inner side faces -x.
+        relief: what may stand out of it, each a body in the frame of ``plain``.
+        paint: (PARTS, MATERIAL_COLUMNS) float32, its materials.
+        rotation, offset: (3, 3) and (3,) metres, from its frame to the scene's.
+    """
+
+    plain: Mesh
+    relief: list[Mesh]
+    paint: NDArray[np.float32]
+    rotation: NDArray[np.float64]
+    offset: NDArray[np.float64]
 
 
 def add_shell(
     rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool,
     middle: tuple[float, float] = (0.0, 0.0),
-) -> None:  # fmt: skip
+) -> list[Wall]:  # fmt: skip
     """The floor, some walls and perhaps the ceiling of a room, as surfaces.
 
     Args:
@@ -34,6 +58,9 @@ def add_shell(
         walls: sides that have one: 0 to 3 are +x, +y, -x, -y.
         ceiling: whether there is one.
         middle: x and y of the room's middle, metres.
+
+    Returns:
+        walls to ``put_up`` once everything stands; none in the first edition, whose plain walls stand at once.
     """
     thick, center = 0.05, np.array([*middle, level])
     ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng))
@@ -42,14 +69,32 @@ def add_shell(
     if not bare:
         further = [material_row(rng, c, c, "plain", "wood", 1.0) for c in rng.choice(TRIM, PARTS - 1)]
         paint = np.concatenate([paint, np.stack(further)])
+    drawn = []
     for side in walls:
         along, away = (y, x) if side % 2 == 0 else (x, y)
-        mesh = box(thick, along, z) if bare else wall(rng, thick, along, z)
-        offset = yaw(90 * side) @ np.array([away / 2 + thick / 2, 0, 0]) + center
-        builder.add(surface_model("wall", "white", "plaster", mesh, paint), yaw(90 * side), offset, "surface")
+        plain, rotation = box(thick, along, z), yaw(90 * side)
+        offset = rotation @ np.array([away / 2 + thick / 2, 0, 0]) + center
+        if bare:
+            builder.add(surface_model("wall", "white", "plaster", plain, paint), rotation, offset, "surface")
+        else:
+            relief = [part.moved(x=-thick / 2) for part in draw_relief(rng, along, z)]
+            drawn.append(Wall(plain, relief, paint, rotation, offset))
     if ceiling:
         top = surface_model("ceiling", "white", "plaster", box(x, y, thick), _wall_paint(rng))
         builder.add(top, np.eye(3), center + np.array([0, 0, z]), "surface")
+    return drawn
+
+
+def put_up(builder: Builder, walls: list[Wall]) -> None:
+    """Add walls, each with those bodies of its relief that are not in the way of anything the builder has so far: by
+    bounding boxes, whoever furnishes a room hangs nothing behind a wardrobe."""
+    low = np.stack([placed.min(0) for placed in builder.vertices]) + TOUCH
+    high = np.stack([placed.max(0) for placed in builder.vertices]) - TOUCH
+    for wall in walls:
+        places = [part.vertices @ wall.rotation.T + wall.offset for part in wall.relief]
+        free = [not ((p.max(0) > low) & (p.min(0) < high)).all(1).any() for p in places]
+        mesh = join(wall.plain, *(part for part, kept in zip(wall.relief, free, strict=True) if kept))
+        builder.add(surface_model("wall", "white", "plaster", mesh, wall.paint), wall.rotation, wall.offset, "surface")
 
 
 def _wall_paint(rng: Generator) -> NDArray[np.float32]:
@@ -64,18 +109,19 @@ def _floor_paint(rng: Generator) -> NDArray[np.float32]:
     )[None]
 
 
-def wall(rng: Generator, thick: float, along: float, tall: float) -> Mesh:
-    """A wall ``thick`` x ``along`` x ``tall`` whose inner side faces -x, with relief of 3 to 60 mm on it."""
-    parts = [box(thick, along, tall)]
+def draw_relief(rng: Generator, along: float, tall: float) -> list[Mesh]:
+    """What stands 3 to 60 mm out of a wall ``along`` x ``tall`` in the plane x = 0 whose inner side faces -x."""
+    parts = []
     if rng.random() < 0.6:
         parts.append(_out(rng.uniform(0.006, 0.02), along, rng.uniform(0.04, 0.14)).part(1))
     spots = [k * along for k in (-0.33, 0.0, 0.33)] if along > 2.4 else [0.0]
     for y in spots:
         if rng.random() < 0.45:
             make = (_window, _window, _curtain, _picture, _picture, _door_frame, _sockets)[int(rng.integers(7))]
-            parts.append(make(rng, min(along * 0.3, 1.4), tall).moved(y=y))
-    stuck = [part.moved(x=-thick / 2) for part in parts[1:]]
-    return join(parts[0], *stuck)
+            part = make(rng, min(along * 0.3, 1.4), tall).moved(y=y)
+            if np.abs(part.vertices[:, 1]).max() < along / 2:  # a door near a corner may not fit
+                parts.append(part)
+    return parts
 
 
 def _out(deep: float, wide: float, tall: float) -> Mesh:
