@@ -10,7 +10,7 @@ from segvec3d_core.hierarchy import build_hierarchy
 from segvec3d_core.network import PointAttention
 from segvec3d_core.train import examples
 from segvec3d_core.train.examples import prepare
-from segvec3d_core.train.samples import simulate_pair
+from segvec3d_core.train.samples import simulate_pair, simulate_sample
 from segvec3d_core.train.segmentation import example_loss
 from segvec3d_core.train.weak import Supervision, across_frames, creases, mark, oversegment, spread, weaken
 from segvec3d_core.voxels import voxelize
@@ -68,14 +68,17 @@ def test_weak_labels_are_never_more_than_promised(example):
         assert set(labels[labels >= 0]) == set(marked[marked >= 0])
 
 
-def test_labels_of_one_point_each_reach_most_of_a_scene_and_are_mostly_true(example):
-    truth = example.truth.numpy()
-    labels = spread(
-        mark(Supervision("one-point"), truth, np.random.default_rng(0)), example.hierarchy, creases(example.hierarchy)
-    )
-    both = (labels >= 0) & (truth >= 0)
-    assert both.sum() > 0.6 * (truth >= 0).sum()
-    assert (labels == truth)[both].mean() > 0.7
+def test_labels_of_one_point_each_reach_most_of_a_scene_and_are_mostly_true():
+    reached, right = [], []
+    for index in range(8):  # one scene says little: a point of a table says less where much stands on it
+        scene = prepare(simulate_sample(0, index), np.random.default_rng(0), SMALL, augment=False)
+        truth, rng = scene.truth.numpy(), np.random.default_rng(0)
+        labels = spread(mark(Supervision("one-point"), truth, rng), scene.hierarchy, creases(scene.hierarchy))
+        both = (labels >= 0) & (truth >= 0)
+        reached.append(both.sum() / (truth >= 0).sum())
+        right.append((labels == truth)[both].mean())
+    assert np.mean(reached) > 0.8
+    assert np.mean(right) > 0.7
 
 
 def test_all_that_a_label_spreads_over_is_of_its_points_kind(example):
