@@ -61,6 +61,16 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert all(torch.equal(kept[name], before[name]) for name in kept if name != "calibration")
     assert again.score != model.score, "fitted on other scenes"
     assert again.info["alignment"]["instances"] == model.info["alignment"]["instances"]
+    assert run(Namespace(**{**vars(args), "stage": "mixture", "start": shipped_path(), "keep": 0.25})) == 0
+    mixed = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
+    there = SegVec3D.load(device="cpu")
+    for part in ("network", "grouping", "alignment"):
+        ours, theirs, ends = (getattr(model, part).state_dict() for model in (mixed, there, again))
+        for name in set(ours) - {"calibration"}:
+            wanted = torch.lerp(ends[name].float(), theirs[name].float(), 0.25)
+            torch.testing.assert_close(ours[name].float(), wanted, atol=2e-3, rtol=2e-3)
+    assert mixed.info["mixture"]["kept"] == 0.25
+    assert mixed.info["alignment"]["instances"] == model.info["alignment"]["instances"]
     foreign = SegVec3D.untrained(1, model.network.config, "cpu")
     foreign.save(tmp_path / "backbone.safetensors", {"grouping": {}})
     with pytest.raises(ValueError, match="reads the features of another network"):
@@ -95,6 +105,24 @@ def test_a_stage_that_learns_nothing_by_steps_takes_no_learning_rate(stage, tmp_
 def test_only_a_part_of_weights_begun_with_can_be_kept(keep, start, tmp_path, capsys):
     assert main(["train", "--output", str(tmp_path), "--alignment-keep", keep, *start]) != 0
     assert "--alignment-keep: expected 0 to 1 of the weights of --alignment-start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (["--start", str(shipped_path())], "--start names the weights to mix in, --keep how much"),
+        (["--start", str(shipped_path()), "--keep", "1"], "--keep: expected a share between 0 and 1, got 1.0"),
+        (["--start", "nowhere.safetensors", "--keep", "0.5"], "no file at nowhere.safetensors"),
+        (["--start", "small.safetensors", "--keep", "0.5"], "small.safetensors has networks of another shape"),
+    ],
+)
+def test_what_cannot_be_mixed_is_told(told, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(shipped_path(), "segvec3d.safetensors")
+    save_checkpoint(Checkpoint({"network.x": torch.zeros(1)}, {}, {}), tmp_path / "small.safetensors")
+    assert main(["train", "--output", str(tmp_path), "--stage", "mixture", *told]) != 0
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "backbone.safetensors").exists()
 
 
 def test_the_alignment_waits_for_the_grouping(tmp_path):

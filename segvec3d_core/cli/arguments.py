@@ -208,18 +208,22 @@ def _train(commands: Any) -> None:
         "then what groups superpoints (instances) and the alignment with language, both on scenes of the next seed.\n\n"
         "The model card says with which options the shipped weights were trained. The first\n"
         "stage, which is the long one, goes on with --resume. After another grouping on the same\n"
-        "network, calibration fits the threshold and the scores again and keeps the alignment.",
+        "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
+        "stage mixture goes a part of the way back to the weights that training began with, which\n"
+        "often hold for more, and calibrates what comes of it.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"
-        "  segvec3d train --output runs/a --stage alignment",
+        "  segvec3d train --output runs/a --stage alignment\n"
+        "  segvec3d train --output runs/a --stage mixture --start former.safetensors --keep 0.7",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
-    stages = ("segmentation", "clustering", "grouping", "alignment", "calibration", "all")
+    stages = ("segmentation", "clustering", "grouping", "alignment", "mixture", "calibration", "all")
     parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
-    parser.add_argument("--start", metavar="FILE", help="begin the first stage with these weights, not random ones")
+    parser.add_argument("--start", metavar="FILE", help="begin the first stage with these weights, or mix with them")
+    parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")

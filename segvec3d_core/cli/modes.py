@@ -35,6 +35,7 @@ STAGES: Modes = {
     "clustering": ("--stage clustering", []),
     "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
     "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
+    "mixture": ("--stage mixture", ["start", "keep"]),
     "calibration": ("--stage calibration", []),
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),
 }

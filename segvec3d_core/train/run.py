@@ -14,13 +14,14 @@ from typing import Any
 import torch
 
 from ..alignment import Alignment, AlignmentConfig
-from ..checkpoint import load_checkpoint
+from ..checkpoint import load_checkpoint, save_checkpoint
 from ..config import NetworkConfig
 from ..grouping import SuperpointNetwork
 from ..pipeline import SegVec3D
 from ..threads import use_threads
 from .alignment import AlignmentTraining, recalibrate, train_alignment
 from .grouping import GroupingTraining, train_grouping
+from .mixture import mix
 from .segmentation import SegmentationTraining, train_segmentation
 from .tuning import tune_clustering
 from .weak import Supervision
@@ -91,7 +92,7 @@ def run(args: Namespace) -> int:
 
     Args:
         args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
-            stage, labels, grouping_scenes, grouping_steps, grouping_start, alignment_scenes, alignment_steps,
+            stage, labels, keep, grouping_scenes, grouping_steps, grouping_start, alignment_scenes, alignment_steps,
             alignment_start, alignment_keep, validation_scenes, without; None stands for the default.
 
     Returns:
@@ -99,7 +100,7 @@ def run(args: Namespace) -> int:
 
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
-            calibration of an alignment that reads another network; weights to begin with of another shape.
+            calibration of an alignment that reads another network; weights to begin with, or to mix, of another shape.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -111,7 +112,9 @@ def run(args: Namespace) -> int:
     for name, stage in stages.items():
         if args.stage in (name, "all"):
             stage(args, backbone)
-    if args.stage == "calibration":
+    if args.stage == "mixture":
+        _mix(args, backbone)
+    if args.stage in ("mixture", "calibration"):
         _calibrate(args, backbone)
     return 0
 
@@ -171,6 +174,17 @@ def _align(args: Namespace, backbone: Path) -> None:
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
     log.info("weights written to %s", weights)
+
+
+def _mix(args: Namespace, backbone: Path) -> None:
+    """Mix the weights in ``output`` with those of ``--start``; the first stages' file holds the same networks."""
+    weights = Path(args.output) / "segvec3d.safetensors"
+    if args.start is None or args.keep is None:
+        raise ValueError("mixture: --start names the weights to mix in, --keep how much of them")
+    mixture = mix(weights, Path(args.start), args.keep)
+    mixture.record["mixture"]["commit"] = _commit()
+    for path in (backbone, weights):
+        save_checkpoint(mixture, path)
 
 
 def _calibrate(args: Namespace, backbone: Path) -> None:

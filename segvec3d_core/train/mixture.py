@@ -1,0 +1,41 @@
+"""Weights between those that training began with and those that it ended with.
+
+What is learned from other scenes costs some of what was known of the earlier ones; on the way between the two networks
+most of both is kept (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..checkpoint import Checkpoint, fingerprint, load_checkpoint
+
+
+def mix(weights: Path, start: Path, keep: float) -> Checkpoint:
+    """All networks of ``weights``, a share ``keep`` of the way back to those of ``start``.
+
+    Constants are those of ``weights``; threshold and scores have to be fitted again.
+
+    Returns:
+        the mixture, whose record tells what it was made of.
+
+    Raises:
+        FileNotFoundError: no file at either.
+        ValueError: no share, or networks of two shapes.
+    """
+    if not 0 < keep < 1:
+        raise ValueError(f"--keep: expected a share between 0 and 1, got {keep}")
+    ours, theirs = load_checkpoint(weights), load_checkpoint(start)
+    shapes = [{name: value.shape for name, value in each.tensors.items()} for each in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"mixture: {start} has networks of another shape than {weights}")
+    tensors = {
+        name: torch.lerp(value.float(), theirs.tensors[name].float(), keep).to(value.dtype)
+        for name, value in ours.tensors.items()
+    }
+    told: dict[str, Any] = {"kept": keep, "of": fingerprint(weights), "start": fingerprint(start)}
+    return replace(ours, tensors=tensors, record={**ours.record, "mixture": told})
