@@ -69,6 +69,8 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
         for name in set(ours) - {"calibration"}:
             wanted = torch.lerp(ends[name].float(), theirs[name].float(), 0.25)
             torch.testing.assert_close(ours[name].float(), wanted, atol=2e-3, rtol=2e-3)
+    assert mixed.threshold == pytest.approx(again.threshold + 0.25 * (there.threshold - again.threshold))
+    assert mixed.score.bias == pytest.approx(again.score.bias + 0.25 * (there.score.bias - again.score.bias))
     assert mixed.info["mixture"]["kept"] == 0.25
     assert mixed.info["alignment"]["instances"] == model.info["alignment"]["instances"]
     foreign = SegVec3D.untrained(1, model.network.config, "cpu")

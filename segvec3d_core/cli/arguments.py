@@ -210,7 +210,7 @@ def _train(commands: Any) -> None:
         "stage, which is the long one, goes on with --resume. After another grouping on the same\n"
         "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
         "stage mixture goes a part of the way back to the weights that training began with, which\n"
-        "often hold for more, and calibrates what comes of it.",
+        "often hold for more.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"

@@ -16,9 +16,8 @@ from ..checkpoint import Checkpoint, fingerprint, load_checkpoint
 
 
 def mix(weights: Path, start: Path, keep: float) -> Checkpoint:
-    """All networks of ``weights``, a share ``keep`` of the way back to those of ``start``.
-
-    Constants are those of ``weights``; threshold and scores have to be fitted again.
+    """All networks of ``weights``, a share ``keep`` of the way back to those of ``start``, and the threshold and the
+    scores with them, so that they mean what they mean between the scenes of both; other constants are ``weights``' own.
 
     Returns:
         the mixture, whose record tells what it was made of.
@@ -38,4 +37,14 @@ def mix(weights: Path, start: Path, keep: float) -> Checkpoint:
         for name, value in ours.tensors.items()
     }
     told: dict[str, Any] = {"kept": keep, "of": fingerprint(weights), "start": fingerprint(start)}
-    return replace(ours, tensors=tensors, record={**ours.record, "mixture": told})
+    config = {**ours.config, **{k: _between(ours.config[k], theirs.config[k], keep) for k in ("threshold", "score")}}
+    return replace(ours, tensors=tensors, config=config, record={**ours.record, "mixture": told})
+
+
+def _between(ours: Any, theirs: Any, keep: float) -> Any:
+    """Numbers, in lists and by names, a share ``keep`` of the way from ``ours`` to ``theirs``."""
+    if isinstance(ours, dict):
+        return {name: _between(value, theirs[name], keep) for name, value in ours.items()}
+    if isinstance(ours, list):
+        return [_between(a, b, keep) for a, b in zip(ours, theirs, strict=True)]
+    return ours + keep * (theirs - ours)

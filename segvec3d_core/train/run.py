@@ -114,7 +114,7 @@ def run(args: Namespace) -> int:
             stage(args, backbone)
     if args.stage == "mixture":
         _mix(args, backbone)
-    if args.stage in ("mixture", "calibration"):
+    if args.stage == "calibration":
         _calibrate(args, backbone)
     return 0
 
