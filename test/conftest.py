@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,3 +43,23 @@ def robot() -> Any:
     from boxes import Robot
 
     return Robot()
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file with random weights: commands are tested for what they do, not for how well."""
+    from segvec3d_core.pipeline import SegVec3D
+
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    SegVec3D.untrained(0).save(path, {"data": "none, random weights"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A frame folder of two boxes on a table, seen three times."""
+    from box_frames import write_box_frames
+
+    folder = tmp_path_factory.mktemp("frames")
+    write_box_frames(folder)
+    return folder

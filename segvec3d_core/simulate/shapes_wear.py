@@ -265,35 +265,31 @@ def drum(rng: Generator) -> Mesh:
     return body.grounded().said("round", "tall" if shape == 1 else "with a rim")
 
 
-def violin(rng: Generator) -> Mesh:
-    """A violin or viola on its back, often with its bow."""
+def _violin_body() -> Mesh:
+    """Back, ribs and belly."""
     outline = [
-        (-0.18, 0),
-        (-0.165, 0.07),
-        (-0.1, 0.104),
-        (-0.045, 0.075),
-        (0, 0.054),
-        (0.04, 0.065),
-        (0.075, 0.082),
-        (0.14, 0.07),
-        (0.175, 0.02),
-        (0.178, 0),
-    ]
+        (-0.18, 0), (-0.165, 0.07), (-0.1, 0.104), (-0.045, 0.075), (0, 0.054), (0.04, 0.065), (0.075, 0.082),
+        (0.14, 0.07), (0.175, 0.02), (0.178, 0),
+    ]  # fmt: skip
     half = curve(outline, 36)
     layers = [
-        (0, -0.005),
-        (0.9, 0),
-        (1, 0.002),
-        (1, 0.005),
-        (0.96, 0.006),
-        (0.96, 0.033),
-        (1, 0.034),
-        (1, 0.037),
-        (0.85, 0.041),
-        (0.4, 0.05),
-        (0, 0.052),
-    ]
-    plate = _loft(np.concatenate([half, half[-2:0:-1] * [1, -1]]), layers)
+        (0, -0.005), (0.9, 0), (1, 0.002), (1, 0.005), (0.96, 0.006), (0.96, 0.033), (1, 0.034), (1, 0.037),
+        (0.85, 0.041), (0.4, 0.05), (0, 0.052),
+    ]  # fmt: skip
+    return _loft(np.concatenate([half, half[-2:0:-1] * [1, -1]]), layers)
+
+
+def _bow() -> Mesh:
+    """That of a violin, along x."""
+    return join(
+        rod((-0.3, 0, 0), (0.35, 0, 0), 0.004),
+        box(0.64, 0.008, 0.002).moved(0.03, 0, -0.017).part(2),
+        *[box(0.03, 0.01, 0.018).moved(x, 0, -0.017) for x in (-0.27, 0.34)],
+    )
+
+
+def violin(rng: Generator) -> Mesh:
+    """A violin or viola on its back, often with its bow."""
     neck = tube([(0.16, 0, 0.033), (0.24, 0, 0.035), (0.32, 0, 0.032), (0.375, 0, 0.018), (0.4, 0, 0.016)], 0.011)
     scroll = cylinder(0.014, 0.026, 18).turned("x", 90).moved(0.4, 0.013, 0.016)
     pegs = [rod((x, -0.03, 0.024), (x, 0.03, 0.024), 0.0035).part(1) for x in (0.34, 0.365)]
@@ -307,14 +303,9 @@ def violin(rng: Generator) -> Mesh:
         sweep([(-0.08, y, 0.068), (-0.02, y, 0.08), (0.33, y * 0.6, 0.052)], 0.0006, 4).part(2)
         for y in (-0.012, 0, 0.012)
     ]
-    stick = join(
-        rod((-0.3, 0, 0), (0.35, 0, 0), 0.004),
-        box(0.64, 0.008, 0.002).moved(0.03, 0, -0.017).part(2),
-        *[box(0.03, 0.01, 0.018).moved(x, 0, -0.017) for x in (-0.27, 0.34)],
-    )
-    bow = [stick.turned("x", 90).turned("z", rng.uniform(-20, 20)).moved(0.02, 0, 0.083)] if rng.random() < 0.4 else []
+    bow = [_bow().turned("x", 90).turned("z", rng.uniform(-20, 20)).moved(0.02, 0, 0.083)] if rng.random() < 0.4 else []
     return (
-        join(plate, neck, scroll, *pegs, *board, *strings, *bow)
+        join(_violin_body(), neck, scroll, *pegs, *board, *strings, *bow)
         .scaled(rng.uniform(0.8, 1.08))
         .grounded()
         .said("with strings")

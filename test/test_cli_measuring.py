@@ -1,0 +1,109 @@
+"""The commands that measure: eval and bench."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from segvec3d_core.cli import compare, main
+from segvec3d_core.config import ClusteringMethod, SegmentationConfig
+from segvec3d_core.datasets.frames import FrameFolder
+from segvec3d_core.pipeline import SegVec3D
+
+
+def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "scores.json"
+    assert main(["eval", str(frames), "--model", str(weights), "--json", str(report), "--worst", "1",
+                 "--output", str(tmp_path), "--clustering", "fast"]) == 0  # fmt: skip
+    text = capsys.readouterr().out
+    for words in ("3 frames, 6 objects", "untrained heads (7)", "untrained weights", "plane removal + DBSCAN", "ARI",
+                  "6 queries by coarse names", "6 queries by full names", "95% interval", "chance 50.0 %"):  # fmt: skip
+        assert words in text
+    values = json.loads(report.read_text())
+    baseline = values["methods"]["plane removal + DBSCAN"]
+    assert baseline["summary"]["overlap_f"] > 0.9
+    assert baseline["summary"]["adjusted_rand"] > 0.9
+    assert all(row["adjusted_rand"] > 0.9 for row in baseline["frames"])
+    # The model has the same random weights as the row of untrained ones, and is grouped as these are: so must be the
+    # scores.
+    assert values["methods"]["SegVec3D"]["summary"] == values["methods"]["untrained weights"]["summary"]
+    assert len(values["methods"]["SegVec3D"]["frames"]) == 3
+    assert len(list(tmp_path.glob("01_f*.png"))) == 1
+
+
+@pytest.mark.parametrize(("asked", "random"), [("graph", "fast"), ("dbscan", "dbscan")])
+def test_random_weights_are_grouped_by_what_they_embed(weights: Path, asked: ClusteringMethod, random: str) -> None:
+    methods = compare._methods(SegVec3D.load(weights, "cpu"), SegmentationConfig(clustering=asked), False)
+    assert {name: config.clustering for name, (_, config) in methods.items()} == {
+        "SegVec3D": asked, "untrained heads (7)": random, "untrained weights": random, "plane removal + DBSCAN": asked,
+    }  # fmt: skip
+
+
+def test_eval_of_scans_prints_average_precision(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = FrameFolder(frames)[0]
+    assert frame.label is not None
+    np.savez(tmp_path / "room.npz", points=frame.cloud().points, labels=frame.label.reshape(-1).astype(np.int32))
+    assert main(["eval", str(tmp_path), "--model", str(weights)]) == 0
+    text = capsys.readouterr().out
+    assert "1 scans, 2 instances" in text
+    assert "AP / AP50 / AP25" in text
+    assert "ARI" in text
+    assert main(["eval", str(tmp_path / "room.npz"), "--model", str(weights), "--model-only", "--json", "-"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert list(values["methods"]) == ["SegVec3D"]
+    (scan,) = values["methods"]["SegVec3D"]["scans"]
+    assert scan["name"] == "room"
+    assert values["methods"]["SegVec3D"]["summary"]["adjusted_rand"] == scan["adjusted_rand"] <= 1
+
+
+def test_bench_tells_the_stages_and_the_machine(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "bench.json"
+    assert main(["bench", str(frames), "--model", str(weights), "--runs", "2", "--json", str(report)]) == 0
+    text = capsys.readouterr().out
+    for word in ("cores", "torch", "GB/s", "p95", "least", "network", "a new question", "plane removal + DBSCAN"):
+        assert word in text
+    values = json.loads(report.read_text())
+    assert values["roof"]["bytes_per_second"] > 0
+    assert 0 < values["floor"]["network level 1"]
+    assert set(values["questions"]) == {"a new question", "the same again"}
+    assert 0 < values["total"]["p50"] <= values["total"]["p95"]
+    assert sum(stage["p50"] for stage in values["stages"].values()) < 2 * values["total"]["p95"]
+
+
+def test_bench_measures_frames_and_scans_of_the_sizes_asked_for(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "bench.json"
+    sizes = ["--sizes", "64x48", "96x72", "--scans", "5000", "--runs", "1"]
+    assert main(["bench", *sizes, "--model", str(weights), "--json", str(report)]) == 0
+    text, sets = capsys.readouterr().out, json.loads(report.read_text())["sets"]
+    assert [row["points"] for row in sets] == [[64 * 48], [96 * 72], [5000]]
+    assert all(0 < row["total"]["p50"] and 0 < row["peak_memory"] for row in sets)
+    assert "64 x 48" in text
+    assert "peak memory" in text
+
+
+def test_bench_limits_the_threads_of_torch_and_of_the_kernels(
+    frames: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits: dict[str, int] = {}
+    monkeypatch.setattr("numba.set_num_threads", lambda count: limits.update(numba=count))
+    monkeypatch.setattr("torch.set_num_threads", lambda count: limits.update(torch=count))
+    command = ["bench", str(frames), "--model", str(weights), "--runs", "1"]
+    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    with threadpool_limits(limits=None):  # what bench sets for good is put back
+        assert main([*command, "--threads", "1"]) == 0
+        assert limits == {"numba": 1, "torch": 1}
+        assert main([*command, "--threads", str(most + 1)]) == 0
+        assert limits == {"numba": most, "torch": most + 1}, "numba refuses more than it has"
