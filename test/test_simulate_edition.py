@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from segvec3d_core.simulate import (
+    FAMILIES,
+    FIRST_EDITION,
     SENSORS,
     Layout,
     Sensor,
+    families,
     first_edition,
     is_first_edition,
     render,
@@ -20,8 +23,10 @@ from segvec3d_core.simulate import (
     simulate_frame,
     simulate_scan,
 )
+from segvec3d_core.simulate.edition import has_first_shapes
 from segvec3d_core.simulate.sensor import SHARES, WEAK, _loss
 from segvec3d_core.testsets.sequences import SEQUENCES, frames
+from segvec3d_core.train import samples
 from segvec3d_core.train.samples import _size
 
 FIXED: dict[tuple[Layout, Sensor], tuple[int, float, float, float]] = {
@@ -126,3 +131,19 @@ def test_what_shines_is_lost_where_it_is_faced_squarely() -> None:
     squarely, aside = np.mean([_loss(rng, scene, face, cosine)[0] for _ in range(100)], axis=0)
     assert squarely > aside + 0.2
     assert aside < 0.15
+
+
+def test_without_its_shapes_the_first_edition_sets_todays_things_down() -> None:
+    with first_edition(shapes=False):
+        assert is_first_edition()
+        assert families() == FAMILIES
+    with first_edition():
+        assert families() == FIRST_EDITION
+
+
+def test_every_other_training_scene_is_of_the_first_edition(monkeypatch: pytest.MonkeyPatch) -> None:
+    def edition(_: np.random.Generator) -> tuple[bool, bool]:
+        return is_first_edition(), has_first_shapes()
+
+    monkeypatch.setattr(samples, "_drawn", edition)
+    assert [samples.simulate_sample(0, k) for k in range(4)] == [(False, False), (True, False)] * 2

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .edition import is_first_edition
+from .edition import has_first_shapes
 from .meshes import Mesh
 from .shapes import FAMILIES, FIRST_EDITION, Family
 from .vocabulary import synonyms_of
@@ -55,7 +55,7 @@ MATERIAL_COLUMNS = 12
 
 def families() -> tuple[Family, ...]:
     """What objects are drawn of."""
-    return FIRST_EDITION if is_first_edition() else FAMILIES
+    return FIRST_EDITION if has_first_shapes() else FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def sample_object(
     weights = np.array([f.weight for f in fitting])
     for _ in range(20):
         family = fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))]
-        model = make_object(rng, family, WARPED if place == "table" and not is_first_edition() else 0.0)
+        model = make_object(rng, family, WARPED if place == "table" and not has_first_shapes() else 0.0)
         if model.mesh.size.max() <= largest:
             return model
     return model
