@@ -42,7 +42,7 @@ def test_what_a_later_stage_cannot_begin_with_is_said_before_hours_of_training(c
 def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
-        labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=2,
+        labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=4,
         frames=None,
         start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), alignment_keep=0.4,
         without=None, learning_rate=None, max_voxels=None,
@@ -55,7 +55,7 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert model.info["alignment"]["instances"] > 0
     assert model.info["alignment"]["start"]["steps"] == shipped["alignment"]["steps"]
     assert model.info["alignment"]["kept"] == 0.4
-    assert run(Namespace(**{**vars(args), "stage": "calibration", "validation_scenes": 3})) == 0
+    assert run(Namespace(**{**vars(args), "stage": "calibration", "validation_scenes": 6})) == 0
     again = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
     kept, before = again.alignment.state_dict(), model.alignment.state_dict()
     assert all(torch.equal(kept[name], before[name]) for name in kept if name != "calibration")
