@@ -107,3 +107,42 @@ def test_bench_limits_the_threads_of_torch_and_of_the_kernels(
         assert limits == {"numba": 1, "torch": 1}
         assert main([*command, "--threads", str(most + 1)]) == 0
         assert limits == {"numba": most, "torch": most + 1}, "numba refuses more than it has"
+
+
+def test_eval_of_validation_scenes_tells_of_both_editions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = tmp_path / "validation.json"
+    assert main(["eval", "--validation", "--limit", "6", "--json", str(report)]) == 0
+    text = capsys.readouterr().out
+    assert "6 simulated scenes" in text
+    values = json.loads(report.read_text())["figures"]
+    today, first, both = (values[title] for title in ("today", "first edition", "both"))
+    assert (today["scenes"], first["scenes"], both["scenes"]) == (3, 3, 6)
+    assert both["overlap_f"] == pytest.approx((today["overlap_f"] + first["overlap_f"]) / 2)
+    assert both["overall"] == pytest.approx((both["overlap_f"] + both["detected"] + both["iou50_f"]) / 3)
+    assert both["overlap_f"] > 0.5, "the shipped weights part most things"
+    assert both["first"] > both["chance"] + 0.2, "and know most words"
+    assert all(0 <= both[name] <= 1 for name in ("found", "refused"))
+    model = SegVec3D.load(device="cpu")
+    model.threshold = 1e-9
+    monkeypatch.setattr("segvec3d_core.cli.validation.load_model", lambda _: model)
+    assert main(["eval", "--validation", "--limit", "2", "--json", "-"]) == 0
+    both = json.loads(capsys.readouterr().out)["figures"]["both"]
+    assert both["found"] == 1, "nothing is below no threshold"
+    assert both["refused"] in (0, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (["--limit", "1"], "--limit: expected at least 2, got 1"),
+        (["--max-voxels", "9000"], "--validation: sees scenes as the pipeline does by default"),
+        (["--worst", "3"], "--worst: --validation takes none"),
+    ],
+)
+def test_eval_of_validation_scenes_refuses_what_it_cannot_heed(
+    told: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "--validation", *told]) == 2
+    assert words in capsys.readouterr().err

@@ -180,6 +180,10 @@ def _eval(commands: Any) -> None:
     group.add_argument("--workers", type=int, default=1, metavar="N", help="sequences at a time (default: 1)")
     group.add_argument("--truth", action="store_true", help="segment by the truth: errors left are the map's own")
     _add_language(parser)
+    parser.add_argument(
+        "--validation", dest="run", action="store_const", const=("validation", "evaluate"),
+        help="on --limit simulated scenes as training draws them (default: 100), without PATH, to choose weights by",
+    )  # fmt: skip
     _add_json(parser)
     _add_model(parser)
     note_defaults(parser, EVALUATIONS)

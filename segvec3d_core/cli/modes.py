@@ -15,6 +15,7 @@ EVALUATIONS: Modes = {
     ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
     ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),
     ("held_out", "evaluate"): ("--held-out", ["limit"]),
+    ("validation", "evaluate"): ("--validation", ["limit"]),
     ("language", "classify_shapes"): ("--classify", ["path", "limit"]),
 }
 """What ``eval`` can do, by its function: how it is asked for, and the arguments that say something of it."""

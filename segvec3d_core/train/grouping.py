@@ -20,7 +20,7 @@ from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig
 from ..config import SegmentationConfig
 from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
-from ..metrics import score_frame
+from ..metrics import FrameScore, score_frame
 from ..pipeline import SegVec3D
 from ..superpoints import Superpoints, find_superpoints
 from ..threads import single_thread
@@ -261,24 +261,28 @@ class JudgedVoxels:
     surface: NDArray[np.float32]
     truth: NDArray[np.int64]
 
-    def quality(self, config: ClusteringConfig) -> float:
-        """``tuning.overall`` of what the constants make of it."""
+    def score(self, config: ClusteringConfig) -> FrameScore:
+        """Of what the constants make of it, over voxels as over the pixels of an image."""
         found = group_superpoints(self.superpoints, self.judged, self.e, self.surface, config)
-        return overall(score_frame(found.objects[None] + 1, self.truth[None], ignore=-1))
+        return score_frame(found.objects[None] + 1, self.truth[None], ignore=-1)
 
 
 @torch.inference_mode()
+def judge_scene(model: SegVec3D, sample: Sample) -> JudgedVoxels:
+    """A scene as the pipeline sees it: frames without ``up``, its own voxel budgets."""
+    viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
+    grid = voxels_of(sample.points, sample.colors, viewpoint, SegmentationConfig())
+    voxels = model.embed_voxels(grid, viewpoint, up)
+    superpoints = find_superpoints(voxels, grid, viewpoint, up)
+    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    on_object = np.where(truth < 0, -1, np.where(np.append(sample.is_surface, False)[truth], 0, truth + 1))
+    return JudgedVoxels(superpoints, model.grouping.judge(superpoints), voxels.embeddings, voxels.surface, on_object)
+
+
 def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) -> Iterator[JudgedVoxels]:
-    """Validation scenes as the pipeline sees them: frames without ``up``, its own voxel budgets."""
+    """Validation scenes of a run, one after the other."""
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
-        sample = load_sample(seed + VALIDATION_SEED_OFFSET, index, cache)
-        viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
-        grid = voxels_of(sample.points, sample.colors, viewpoint, SegmentationConfig())
-        voxels = model.embed_voxels(grid, viewpoint, up)
-        superpoints = find_superpoints(voxels, grid, viewpoint, up)
-        truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
-        on_object = np.where(truth < 0, -1, np.where(np.append(sample.is_surface, False)[truth], 0, truth + 1))
-        yield JudgedVoxels(superpoints, model.grouping.judge(superpoints), voxels.embeddings, voxels.surface, on_object)
+        yield judge_scene(model, load_sample(seed + VALIDATION_SEED_OFFSET, index, cache))
 
 
 def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
@@ -308,7 +312,7 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
 
     @functools.cache
     def reach(config: ClusteringConfig) -> float:
-        return float(np.mean([row.quality(config) for row in validation]))
+        return float(np.mean([overall(row.score(config)) for row in validation]))
 
     constants, figures = choose(model.clustering, GRID, reach)
     record = {
