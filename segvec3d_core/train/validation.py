@@ -20,7 +20,7 @@ from .segmentation import VALIDATION_SEED_OFFSET
 from .tuning import overall
 
 SEED = 77 + VALIDATION_SEED_OFFSET
-"""Of the scenes: one that no run takes its own validation scenes from, since constants are chosen on those."""
+"""Of the scenes: another than those of the runs that the model card names, since constants are chosen on theirs."""
 
 
 @dataclass(frozen=True, slots=True)
