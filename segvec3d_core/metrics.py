@@ -75,6 +75,11 @@ class FrameScore:
     hits: int
     adjusted_rand: float
 
+    @property
+    def iou50(self) -> PrecisionRecall:
+        """Of the objects, those with a partner of IoU > 0.5."""
+        return PrecisionRecall.of(self.hits, self.predicted, self.hits, self.true)
+
 
 def contingency(a: Ints, b: Ints) -> tuple[Ints, Ints, Ints]:
     """Count how often each pair of labels meets.

@@ -127,17 +127,22 @@ def test_eval_of_validation_scenes_tells_of_both_editions(
     model = SegVec3D.load(device="cpu")
     model.threshold = 1e-9
     monkeypatch.setattr("segvec3d_core.cli.validation.load_model", lambda _: model)
-    assert main(["eval", "--validation", "--limit", "2", "--json", "-"]) == 0
-    both = json.loads(capsys.readouterr().out)["figures"]["both"]
+    assert main(["eval", "--validation", "--limit", "4", "--json", "-"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    both = result["figures"]["both"]
     assert both["found"] == 1, "nothing is below no threshold"
     assert both["refused"] in (0, None)
+    assert len(result["scenes"]) == 4
+    assert both["overall"] == pytest.approx(np.mean(list(result["scenes"].values())))
+    even, odd = (np.std([value for k, value in result["scenes"].items() if int(k) % 2 == h], ddof=1) for h in (0, 1))
+    assert both["error"] == pytest.approx(np.hypot(even, odd) / 8**0.5), "how editions differ is no error"
 
 
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (["--limit", "1"], "--limit: expected at least 2, got 1"),
-        (["--max-voxels", "9000"], "--validation: sees scenes as the pipeline does by default"),
+        (["--limit", "3"], "--limit: expected at least 4, got 3"),
+        (["--max-voxels", "9000"], "--max-voxels: --validation takes none, and sees scenes by the defaults"),
         (["--worst", "3"], "--worst: --validation takes none"),
     ],
 )
@@ -146,3 +151,10 @@ def test_eval_of_validation_scenes_refuses_what_it_cannot_heed(
 ) -> None:
     assert main(["eval", "--validation", *told]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_eval_does_one_thing_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["eval", "--validation", "--validation", "--language"])
+    assert refused.value.code == 2
+    assert "--language: not together with --validation" in capsys.readouterr().err

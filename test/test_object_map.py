@@ -159,6 +159,15 @@ def test_a_pause_on_the_way_is_no_thing_of_its_own_to_come_back(robot):
     assert robot.watch([replace(MUG, at=(-0.4, 0.3, 0)), CAN], seconds=4.0) == ids
 
 
+def test_what_is_gone_is_recognised_though_the_clock_was_wrong(robot):
+    ids = robot.watch([MUG, CAN])
+    robot.watch([CAN], seconds=4.0)
+    assert set(robot.objects()) == {ids[2]}
+    robot.map.forget_time()
+    robot.stamp -= 10 * SECOND
+    assert robot.watch([replace(MUG, at=(0.2, 0.3, 0)), CAN], seconds=2.0) == ids
+
+
 def test_two_equal_cans_are_two_cans(robot):
     cans = [replace(CAN, at=(0, y, 0)) for y in (-0.2, 0.0, 0.2)]
     ids = robot.watch(cans)

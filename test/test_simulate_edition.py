@@ -145,5 +145,6 @@ def test_every_other_training_scene_is_of_the_first_edition(monkeypatch: pytest.
     def edition(_: np.random.Generator) -> tuple[bool, bool]:
         return is_first_edition(), has_first_shapes()
 
-    monkeypatch.setattr(samples, "_drawn", edition)
-    assert [samples.simulate_sample(0, k) for k in range(4)] == [(False, False), (True, False)] * 2
+    for drawn, simulate in (("_drawn", samples.simulate_sample), ("_pair", samples.simulate_pair)):
+        monkeypatch.setattr(samples, drawn, edition)
+        assert [simulate(0, k) for k in range(4)] == [(False, False), (True, False)] * 2

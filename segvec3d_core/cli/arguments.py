@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn, get_args
 
-from segvec3d_core.cli.modes import EVALUATIONS, SIMULATIONS, STAGES, note_defaults
+from segvec3d_core.cli.modes import EVALUATIONS, SIMULATIONS, STAGES, Mode, note_defaults
 from segvec3d_core.config import ClusteringMethod
 
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
@@ -122,7 +122,7 @@ def _find(commands: Any) -> None:
 def _add_language(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("language")
     group.add_argument(
-        "--language", dest="run", action="store_const", const=("language", "evaluate"),
+        "--language", dest="run", action=Mode, const=("language", "evaluate"),
         help="ask for things on --limit simulated tables (default: 100), without PATH",
     )  # fmt: skip
     group.add_argument(
@@ -131,11 +131,11 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--pictures", metavar="DIR", help="of --language: draw right and wrong answers there")
     group.add_argument(
-        "--held-out", dest="run", action="store_const", const=("held_out", "evaluate"),
+        "--held-out", dest="run", action=Mode, const=("held_out", "evaluate"),
         help="choose among ten names for things on simulated floors, for weights trained --without them",
     )  # fmt: skip
     group.add_argument(
-        "--classify", dest="run", action="store_const", const=("language", "classify_shapes"),
+        "--classify", dest="run", action=Mode, const=("language", "classify_shapes"),
         help="name the test shapes of PATH, ModelNet40 or ScanObjectNN, with no training on them",
     )  # fmt: skip
 
@@ -152,7 +152,8 @@ def _eval(commands: Any) -> None:
         "  segvec3d eval frames --spread --reliability reliability.png\n"
         "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only\n"
         "  segvec3d eval scannet/scans\n"
-        "  segvec3d eval --sequence --sequences 4",
+        "  segvec3d eval --sequence --sequences 4\n"
+        "  segvec3d eval --validation --model runs/a/segvec3d.safetensors",
     )  # fmt: skip
     parser.add_argument(
         "path", metavar="PATH", nargs="?", default="", help="frame folder, .npz scan, ScanNet scene, or folder of scans"
@@ -171,7 +172,7 @@ def _eval(commands: Any) -> None:
     parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
     group = parser.add_argument_group("object map on simulated sequences, without PATH")
     group.add_argument(
-        "--sequence", dest="run", action="store_const", const=("sequences", "evaluate"),
+        "--sequence", dest="run", action=Mode, const=("sequences", "evaluate"),
         help="identities, duplicates, ghosts, boxes, and retrieval over the map",
     )  # fmt: skip
     group.add_argument("--sequences", type=int, metavar="N", help="only N of them, evenly picked")
@@ -181,7 +182,7 @@ def _eval(commands: Any) -> None:
     group.add_argument("--truth", action="store_true", help="segment by the truth: errors left are the map's own")
     _add_language(parser)
     parser.add_argument(
-        "--validation", dest="run", action="store_const", const=("validation", "evaluate"),
+        "--validation", dest="run", action=Mode, const=("validation", "evaluate"),
         help="on --limit simulated scenes as training draws them (default: 100), without PATH, to choose weights by",
     )  # fmt: skip
     _add_json(parser)

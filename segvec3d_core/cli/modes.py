@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 Modes = dict[Any, tuple[str, list[str]]]
@@ -41,6 +42,22 @@ STAGES: Modes = {
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),
 }
 """The same of ``simulate`` and of the stages of ``train``."""
+
+
+class Mode(argparse.Action):
+    """Has ``eval`` do another thing than it does by itself; a second such option is refused."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **described: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **described)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Take this one."""
+        chosen = getattr(namespace, self.dest)
+        if chosen not in (parser.get_default(self.dest), self.const):
+            raise argparse.ArgumentError(self, f"not together with {EVALUATIONS[chosen][0]}")
+        setattr(namespace, self.dest, self.const)
 
 
 def note_defaults(parser: argparse.ArgumentParser, modes: Modes) -> None:

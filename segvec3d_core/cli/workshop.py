@@ -23,7 +23,8 @@ def train(args: Namespace) -> int:
     later = (f"{stage}_{count}" for stage in ("grouping", "alignment") for count in ("scenes", "steps"))
     for name in ("steps", "scenes", "max_voxels", *later, "validation_scenes", "threads"):
         if getattr(args, name) is not None:
-            at_least(f"--{name.replace('_', '-')}", getattr(args, name), 1)
+            # Of four validation scenes in a row two are chosen on and two measured on.
+            at_least(f"--{name.replace('_', '-')}", getattr(args, name), 4 if name == "validation_scenes" else 1)
     at_least("--workers", args.workers, 0)
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
         raise ValueError(f"--learning-rate: expected more than 0 and less than 1, got {args.learning_rate}")

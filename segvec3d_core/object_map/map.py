@@ -123,7 +123,8 @@ class ObjectMap:
             seconds = 0.0 if self._stamp is None else min((stamp_ns - self._stamp) / 1e9, LONGEST_STEP)
             anchor = self._anchor = self._anchor or Anchor(np.floor(T[:3, 3]))
             if self._stamp is None:
-                for entry in self._entries:  # of a file, perhaps by another clock: they were seen before
+                # Of a file, perhaps by another clock: they were seen before.
+                for entry in (*self._entries, *self._lost.entries):
                     entry.last_seen = min(entry.last_seen, stamp_ns - 1)
                     entry.first_seen = min(entry.first_seen, entry.last_seen)
             self._stamp = stamp_ns

@@ -122,5 +122,5 @@ def calibrate(
 
 
 def _measures(scene: int) -> bool:
-    """Whether a validation scene is measured on, and nothing chosen on it: half of the scenes of either edition."""
+    """Whether a validation scene is measured on, and nothing chosen on it: of any four in a row one of each edition."""
     return (scene + 1) // 2 % 2 == 1

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import os
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -47,13 +47,18 @@ class Sample:
 def simulate_sample(seed: int, index: int) -> Sample:
     """Scene number ``index`` of the training set that ``seed`` names: tables, shelves and rooms, frames and scans.
 
-    In every other scene today's things are set down, seen and read as in the simulator's first edition: who learns from
-    rounded creases and smooth scans alone forgets sharp ones and sparse ones (docs/experiments.md).
+    In every other scene today's things are set down, seen and read as in the simulator's first edition, so that sharp
+    creases and sparse scans are learned beside rounded and smooth ones (docs/experiments.md).
     """
+    with _edition(index):
+        return _drawn(np.random.default_rng([seed, index]))
+
+
+def _edition(index: int) -> AbstractContextManager[None]:
+    """In which scene number ``index`` is drawn."""
     from .. import simulate
 
-    with simulate.first_edition(shapes=False) if index % 2 else nullcontext():
-        return _drawn(np.random.default_rng([seed, index]))
+    return simulate.first_edition(shapes=False) if index % 2 else nullcontext()
 
 
 def _drawn(rng: np.random.Generator) -> Sample:
@@ -73,14 +78,18 @@ def _drawn(rng: np.random.Generator) -> Sample:
 
 
 def simulate_pair(seed: int, index: int) -> Sample:
-    """Two frames of a sequence: a scene as ``simulate_sample`` draws it, and ``earlier`` from up to half a metre away
-    by the same sensor.
+    """Two frames of a sequence: a scene of the edition in which ``simulate_sample`` draws that number, and ``earlier``
+    from up to half a metre away by the same sensor.
 
     The later one's frame is that of both, as a robot knows how it has moved.
     """
+    with _edition(index):
+        return _pair(np.random.default_rng([seed, 2, index]))
+
+
+def _pair(rng: np.random.Generator) -> Sample:
     from .. import simulate
 
-    rng = np.random.default_rng([seed, 2, index])
     scene = simulate.sample_scene(rng)
     camera = simulate.sample_camera(rng, *_size(rng))
     sensor = simulate.draw_sensor(rng)

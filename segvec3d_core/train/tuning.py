@@ -82,7 +82,7 @@ def quality(row: Embedded, config: ClusteringConfig) -> float:
 
 def overall(score: FrameScore) -> float:
     """Mean of a scene's overlap F, share of objects with F > 0.75 and F-measure of objects at IoU > 0.5."""
-    return (score.overlap.f + score.detected + 2 * score.hits / max(score.predicted + score.true, 1)) / 3
+    return (score.overlap.f + score.detected + score.iou50.f) / 3
 
 
 def smoothed(scores: list[float]) -> NDArray[np.float64]:
