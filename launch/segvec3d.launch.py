@@ -9,16 +9,14 @@ A camera that sends registered depth and colour images instead of clouds:
         color_image:=/camera/color/image_raw camera_info:=/camera/color/camera_info
 """
 
-import os
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 SHARE = Path(__file__).parents[1]  # the same layout in a checkout and in an installation
-FASTDDS = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Fast DDS 3, and of 2 (Jazzy)
 PUBLISHED = ("instances", "instances_colored", "markers")  # what the RViz set-up shows
 
 ARGUMENTS = {
@@ -29,7 +27,10 @@ ARGUMENTS = {
     "map_frame": ("", "frame of the object map, such as map or odom; empty: that of params_file, else the camera's"),
     "namespace": ("", "namespace of the node and of relative topics"),
     "autostart": ("", "false: a lifecycle manager configures and activates the node; empty: that of params_file"),
-    "use_sim_time": ("", "true: take the time from /clock, as with a simulation or a bag; empty: as params_file says"),
+    "use_sim_time": (
+        "",
+        "true: all take the time from /clock, as with a simulation or a bag; empty: the node as params_file says",
+    ),
     "log_level": ("info", "debug, info, warn or error; of the node only"),
     "rviz": ("false", "true: also start RViz with the set-up of this package"),
     "fixed_frame": ("camera_depth_optical_frame", "frame that RViz shows everything in"),
@@ -52,14 +53,7 @@ def generate_launch_description() -> LaunchDescription:
 def actions(context: LaunchContext) -> list:
     """What to start for the arguments that were given."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    result = []
-    if not any(os.environ.get(name) for name in FASTDDS):
-        # Without it Fast DDS loses clouds between processes; see config/fastdds.xml.
-        profile = str(SHARE / "config" / "fastdds.xml")
-        jazzy = os.environ.get("ROS_DISTRO") == "jazzy"  # elsewhere the second name only brings a warning
-        result += [SetEnvironmentVariable(name, profile) for name in (FASTDDS if jazzy else FASTDDS[:1])]
-    if given["depth_image"]:
-        result.append(depth_to_clouds(given))
+    result = [depth_to_clouds(given)] if given["depth_image"] else []
     result.append(segmentation(given))
     if given["rviz"] == "true":
         result.append(rviz(given))
@@ -85,6 +79,8 @@ def segmentation(given: dict[str, str]) -> Node:
 
 def depth_to_clouds(given: dict[str, str]) -> Node:
     """Depth and colour images to clouds."""
+    from segvec3d_ros.share import large_messages
+
     missing = [name for name in ("color_image", "camera_info") if not given[name]]
     if missing:
         raise RuntimeError(f"depth_image needs {' and '.join(missing)} as well")
@@ -97,7 +93,8 @@ def depth_to_clouds(given: dict[str, str]) -> Node:
         package="depth_image_proc",
         executable="point_cloud_xyzrgb_node",
         namespace=given["namespace"],
-        parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
+        additional_env=large_messages(),  # as the node does for itself; else Fast DDS loses clouds between processes
+        parameters=clock(given),
         remappings=[
             ("depth_registered/image_rect", given["depth_image"]),
             ("rgb/image_rect_color", given["color_image"]),
@@ -108,6 +105,11 @@ def depth_to_clouds(given: dict[str, str]) -> Node:
     )
 
 
+def clock(given: dict[str, str]) -> list:
+    """Whose time a node beside the segmentation takes."""
+    return [{"use_sim_time": given["use_sim_time"] == "true"}] if given["use_sim_time"] else []
+
+
 def rviz(given: dict[str, str]) -> Node:
     """RViz; its file names the topics without a namespace."""
     prefix = f"/{given['namespace'].strip('/')}" if given["namespace"].strip("/") else ""
@@ -115,7 +117,7 @@ def rviz(given: dict[str, str]) -> Node:
         package="rviz2",
         executable="rviz2",
         arguments=["-d", str(SHARE / "rviz" / "segvec3d.rviz"), "-f", given["fixed_frame"]],
-        parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
+        parameters=clock(given),
         remappings=[(f"/segvec3d/{topic}", f"{prefix}/segvec3d/{topic}") for topic in PUBLISHED] if prefix else [],
         output="log",
     )

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segvec3d_ros.processes import Part, PartFailed, Parts
-from segvec3d_ros.share import FASTDDS_VARIABLES, name_profile, share_file
+from segvec3d_ros.share import FASTDDS_VARIABLES, TRANSPORTS, use_large_messages
 from segvec3d_ros.verdict import Judgement, Tally, judge, problem, summary
 
 if TYPE_CHECKING:
@@ -164,11 +164,10 @@ def _run(arguments: argparse.Namespace) -> None:
 def isolate(domain: int | None) -> None:
     """Keep this process and its children to this machine and to a ROS domain of their own."""
     chosen = 1 + os.getpid() % 100 if domain is None else domain
-    for name in (*SOURCED, *FASTDDS_VARIABLES):
+    for name in (*SOURCED, *FASTDDS_VARIABLES, TRANSPORTS):
         os.environ.pop(name, None)
     os.environ.update(ROS_DOMAIN_ID=str(chosen), ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST")
-    # Without it Fast DDS loses clouds of more than half a megabyte between processes.
-    name_profile(share_file("config/fastdds.xml"))
+    use_large_messages()
     print(f"ROS_DOMAIN_ID={chosen} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (for who wants to watch)", flush=True)
 
 

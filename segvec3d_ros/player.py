@@ -9,6 +9,7 @@ python -m segvec3d_ros.player office.ply --count 10 --loop a scan
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segvec3d_core.types import Camera, PointCloud
-from segvec3d_ros.share import use_large_messages
+from segvec3d_ros.share import FASTDDS_VARIABLES, use_large_messages
 
 if TYPE_CHECKING:
     from segvec3d_core.simulate import SimulatedFrame
@@ -36,9 +37,9 @@ LINGER = 0.5
 SETTLE = 0.5
 """Seconds from the discovery of a subscriber to the first cloud: the subscriber has to discover this process too."""
 
-MAX_POINTS = 1_000_000
-"""Points of the largest cloud that is published whole: 16 MB, and 24 MB when the node labels it, so that in both
-directions one can be written into the 64 MB of shared memory (config/fastdds.xml) while another is read."""
+CARRIED = {"fastdds.xml": 1_000_000, "fastdds_small.xml": 320_000}
+"""Points of the largest cloud that is published whole, by the profile of Fast DDS: 16 bytes each, and 24 when the node
+labels it, so that in both directions one can be written into its 64 or 16 MB of shared memory while another is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def simulated_frames(seed: int, phases: Iterable[float]) -> Iterator[SimulatedFr
         yield render(rng, scene, view, camera, "kinect")
 
 
-def thinned(shot: Shot, limit: int = MAX_POINTS) -> tuple[Shot, int]:
+def thinned(shot: Shot, limit: int) -> tuple[Shot, int]:
     """A shot of at most ``limit`` points, and the step: every so-manyth point of it, or of its rows and columns."""
     cloud, camera = shot.cloud, shot.cloud.camera
     if len(cloud) <= limit:
@@ -137,14 +138,14 @@ def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: 
 
     from segvec3d_ros.conversions import cloud_message
 
-    published = 0
+    published, limit = 0, carried()
     due = time.monotonic()
     steps: set[int] = {1}
     for whole in clouds:
-        shot, step = thinned(whole)
+        shot, step = thinned(whole, limit)
         if step not in steps:
             steps.add(step)
-            print(f"player: {_thinning(whole, shot, step)}", file=sys.stderr, flush=True)
+            print(f"player: {_thinning(whole, shot, step, limit)}", file=sys.stderr, flush=True)
         camera = shot.cloud.camera
         width, height = (len(shot.cloud), 1) if camera is None else (camera.width, camera.height)
         header = Header(frame_id=shot.frame)
@@ -164,10 +165,16 @@ def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: 
     return published
 
 
-def _thinning(whole: Shot, shot: Shot, step: int) -> str:
+def carried() -> int:
+    """Points of the largest cloud that shared memory carries; of a profile of the user's own as of the larger one."""
+    named = {Path(os.environ.get(name, "")).name for name in FASTDDS_VARIABLES}
+    return next((points for profile, points in CARRIED.items() if profile in named), max(CARRIED.values()))
+
+
+def _thinning(whole: Shot, shot: Shot, step: int, limit: int) -> str:
     kind = "points" if whole.cloud.camera is None else "rows and columns"
     return (
-        f"{whole.name}: {len(whole.cloud):,} points are more than shared memory carries ({MAX_POINTS:,}): "
+        f"{whole.name}: {len(whole.cloud):,} points are more than shared memory carries ({limit:,}): "
         f"only one in {step} {kind} is published, {len(shot.cloud):,} points"
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import sys
 from pathlib import Path
@@ -9,6 +11,16 @@ from pathlib import Path
 FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 """What names the profile: the first for Fast DDS 3 (Kilted and later), the second for Fast DDS 2 (Jazzy). Kilted still
 reads the second, with a warning."""
+
+TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
+"""Chooses transports without a profile: LARGE_DATA, UDPv4, ..."""
+
+SHARED_MEMORY = "/dev/shm"
+"""Where Linux keeps shared memory."""
+
+PROFILES = {"fastdds.xml": 220e6, "fastdds_small.xml": 20e6}
+"""Shipped profiles, the better one first, and the least free bytes of ``SHARED_MEMORY`` with which each is taken: room
+for three processes of the first: a camera, the node and a client."""
 
 
 def share_file(relative: str) -> Path:
@@ -31,26 +43,43 @@ def share_file(relative: str) -> Path:
 
 
 def use_large_messages() -> Path | None:
-    """Let this process publish whole clouds with Fast DDS: call it before ``rclpy.init``.
-
-    The default shared-memory segment of 512 kB loses every best-effort message that does not fit into it. A profile
-    that the user has named is left alone.
+    """Let this process and its children publish whole clouds with Fast DDS: call it before ``rclpy.init``.
 
     Returns:
-        the profile in force, or None where the shipped one is missing.
+        the shipped profile that is in force now; None where ``large_messages`` sets none.
     """
-    named = next((os.environ[name] for name in FASTDDS_VARIABLES if os.environ.get(name)), None)
-    if named is not None:
-        return Path(named)
-    try:
-        profile = share_file("config/fastdds.xml")
-    except FileNotFoundError:
-        return None
-    name_profile(profile)
-    return profile
+    chosen = large_messages()
+    os.environ.update(chosen)
+    return next((Path(profile) for profile in chosen.values()), None)
 
 
-def name_profile(profile: Path) -> None:
-    """Name a profile to the version of Fast DDS that is there."""
+def large_messages() -> dict[str, str]:
+    """Environment variables with which a process publishes whole clouds with Fast DDS.
+
+    The default shared-memory segment of 512 kB loses every best-effort message that does not fit into it. A profile or
+    transports that the user has chosen are left alone: nothing is set then. Where shared memory has no room for a
+    larger segment, either, the log says so: Fast DDS would then do without shared memory.
+    """
+    if any(os.environ.get(name) for name in (*FASTDDS_VARIABLES, TRANSPORTS)):
+        return {}
+    free = _free_shared_memory()
+    name = next((name for name, room in PROFILES.items() if free >= room), None)
+    if name is None:
+        logging.getLogger(__name__).warning(
+            "%s has %.0f MB free, too little for Fast DDS to share whole clouds: they may get lost between processes. "
+            "Give a container --shm-size=256m, or this host's /dev/shm",
+            SHARED_MEMORY, free / 1e6,
+        )  # fmt: skip
+        return {}
+    profile = str(share_file(f"config/{name}"))
     jazzy = os.environ.get("ROS_DISTRO") == "jazzy"
-    os.environ.update(dict.fromkeys(FASTDDS_VARIABLES if jazzy else FASTDDS_VARIABLES[:1], str(profile)))
+    return dict.fromkeys(FASTDDS_VARIABLES if jazzy else FASTDDS_VARIABLES[:1], profile)
+
+
+def _free_shared_memory() -> float:
+    """Bytes; infinite where the system has shared memory in another place."""
+    try:
+        found = os.statvfs(SHARED_MEMORY)
+    except OSError:
+        return math.inf
+    return found.f_bavail * found.f_frsize

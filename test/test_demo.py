@@ -18,7 +18,7 @@ import pytest
 
 from segvec3d_core.datasets.frames import Frame, write_frame
 from segvec3d_core.types import Camera, PointCloud
-from segvec3d_ros import demo
+from segvec3d_ros import demo, share
 from segvec3d_ros.processes import PartFailed, Parts
 from segvec3d_ros.share import FASTDDS_VARIABLES
 from segvec3d_ros.verdict import Judgement, Tally, judge, problem, summary
@@ -400,13 +400,15 @@ def test_the_demo_stays_in_a_graph_of_its_own_whatever_the_shell_has_sourced(mon
     monkeypatch.delenv("ROS_DISTRO", raising=False)
     for name in demo.SOURCED:
         monkeypatch.setenv(name, "rmw_nowhere_cpp")
-    for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", *FASTDDS_VARIABLES):
+    monkeypatch.setattr(share, "_free_shared_memory", lambda: 1e9)
+    for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", *FASTDDS_VARIABLES, share.TRANSPORTS):
         monkeypatch.setenv(name, "/my/own")
     demo.isolate(7)
     assert not [name for name in demo.SOURCED if name in os.environ]
     assert {"RMW_IMPLEMENTATION", "ROS_DISCOVERY_SERVER", "ROS_STATIC_PEERS"} <= set(demo.SOURCED)
     assert (os.environ["ROS_DOMAIN_ID"], os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"]) == ("7", "LOCALHOST")
     assert os.environ[FASTDDS_VARIABLES[0]] == str(ROOT / "config" / "fastdds.xml")
+    assert share.TRANSPORTS not in os.environ
     assert FASTDDS_VARIABLES[1] not in os.environ, "its warning is for Jazzy alone"
 
 

@@ -19,7 +19,6 @@ from segvec3d_ros import share
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "launch" / "segvec3d.launch.py"
-FASTDDS = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 needs_launch_ros = pytest.mark.skipif(
     importlib.util.find_spec("launch_ros") is None,
     reason="launch_ros is missing, which every ROS 2 installation has: apt install ros-$ROS_DISTRO-launch-ros",
@@ -41,10 +40,7 @@ class Launched:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        kinds = {
-            name: type(name, (Action,), {})
-            for name in ("DeclareLaunchArgument", "OpaqueFunction", "SetEnvironmentVariable", "Node")
-        }
+        kinds = {name: type(name, (Action,), {}) for name in ("DeclareLaunchArgument", "OpaqueFunction", "Node")}
         configuration = type("LaunchConfiguration", (), {"__init__": lambda self, name: setattr(self, "name", name)})
         configuration.perform = lambda self, context: context[self.name]  # type: ignore[attr-defined]
         modules: dict[str, dict[str, Any]] = {
@@ -62,20 +58,15 @@ class Launched:
         self.arguments = {action.args[0]: (action.default_value, action.description) for action in declared}
 
     def actions(self, **given: str) -> dict[str, Any]:
-        """What would be started, by executable or kind."""
-        return {getattr(a, "executable", type(a).__name__): a for a in self.all(**given)}
-
-    def all(self, **given: str) -> list[Any]:
-        """What would be started or set, in order."""
+        """What would be started, by executable."""
         values = {name: default for name, (default, _) in self.arguments.items()} | given
         assert values.keys() == self.arguments.keys(), "an argument that does not exist"
-        result: list[Any] = self._opaque.function(values)
-        return result
+        return {action.executable: action for action in self._opaque.function(values)}
 
 
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> Launched:
-    for name in FASTDDS:
+    for name in (*share.FASTDDS_VARIABLES, share.TRANSPORTS):
         monkeypatch.delenv(name, raising=False)
     return Launched(monkeypatch)
 
@@ -90,7 +81,7 @@ def test_every_argument_has_a_description(launched: Launched) -> None:
 
 def test_the_node_is_started_as_it_is_installed(launched: Launched) -> None:
     actions = launched.actions()
-    assert set(actions) == {"SetEnvironmentVariable", "segvec3d_node"}
+    assert set(actions) == {"segvec3d_node"}
     node = actions["segvec3d_node"]
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert node.package == manifest.findtext("name")
@@ -118,22 +109,22 @@ def test_what_is_given_does(launched: Launched) -> None:
     assert node.arguments == ["--ros-args", "--log-level", "left.arm.segvec3d:=debug"]
 
 
-def test_large_messages_are_provided_for_unless_the_user_did(
+def test_what_publishes_clouds_is_given_room_for_them_and_nothing_else_of_the_bringup_is_changed(
     launched: Launched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    profile = str(ROOT / "config" / "fastdds.xml")
-    for distribution, names in (("jazzy", FASTDDS), ("kilted", FASTDDS[:1])):
-        monkeypatch.setenv("ROS_DISTRO", distribution)
-        settings = [action.args for action in launched.all() if not hasattr(action, "executable")]
-        assert settings == [(name, profile) for name in names]
-    for name in FASTDDS:
-        with monkeypatch.context() as patch:
-            patch.setenv(name, "/my/own.xml")
-            assert "SetEnvironmentVariable" not in launched.actions()
+    monkeypatch.setattr(share, "large_messages", lambda: {"FASTDDS_DEFAULT_PROFILES_FILE": "/a.xml"})
+    given = {"depth_image": "/d", "color_image": "/rgb/image", "camera_info": "/i"}
+    actions = launched.actions(rviz="true", **given)
+    assert actions["point_cloud_xyzrgb_node"].additional_env == {"FASTDDS_DEFAULT_PROFILES_FILE": "/a.xml"}
+    assert not hasattr(actions["rviz2"], "additional_env")
 
 
-def test_launch_and_processes_name_the_profile_alike(launched: Launched) -> None:
-    assert runpy.run_path(str(FILE))["FASTDDS"] == share.FASTDDS_VARIABLES == FASTDDS
+def test_every_node_takes_the_time_that_is_asked_for(launched: Launched) -> None:
+    given = {"depth_image": "/d", "color_image": "/rgb/image", "camera_info": "/i", "rviz": "true"}
+    others = [action for name, action in launched.actions(**given).items() if name != "segvec3d_node"]
+    assert [action.parameters for action in others] == [[], []]
+    for action in launched.actions(use_sim_time="true", **given).values():
+        assert action.parameters[-1] == {"use_sim_time": True}
 
 
 def test_rviz_shows_the_topics_of_the_nodes_namespace(launched: Launched) -> None:
@@ -178,16 +169,17 @@ def test_the_camera_info_that_the_converter_derives_is_remapped_to_the_one_given
     assert (beside, "/i") in launched.actions(**given)["point_cloud_xyzrgb_node"].remappings
 
 
-def test_the_profile_gives_clouds_64_megabytes_of_shared_memory_and_keeps_udp() -> None:
+@pytest.mark.parametrize(("file", "megabytes"), [("fastdds.xml", 64), ("fastdds_small.xml", 16)])
+def test_the_profile_gives_clouds_shared_memory_and_keeps_udp(file: str, megabytes: int) -> None:
     names = {"p": "http://www.eprosima.com"}
-    profile = ElementTree.parse(ROOT / "config" / "fastdds.xml").getroot()
+    profile = ElementTree.parse(ROOT / "config" / file).getroot()
     transports = {
         t.findtext("p:transport_id", namespaces=names): t
         for t in profile.findall("p:transport_descriptors/p:transport_descriptor", names)
     }
     assert {t.findtext("p:type", namespaces=names) for t in transports.values()} == {"SHM", "UDPv4"}
     shared = next(t for t in transports.values() if t.findtext("p:type", namespaces=names) == "SHM")
-    assert int(shared.findtext("p:segment_size", namespaces=names) or 0) == 64 * 2**20
+    assert int(shared.findtext("p:segment_size", namespaces=names) or 0) == megabytes * 2**20
     rtps = profile.find("p:participant/p:rtps", names)
     assert rtps is not None
     assert rtps.findtext("p:useBuiltinTransports", namespaces=names) == "false"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,10 +30,14 @@ from segvec3d_core.datasets.frames import Frame, write_frame
 from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.types import Camera, PointCloud
 from segvec3d_ros import player, share
-from segvec3d_ros.player import MAX_POINTS, OPTICAL_FRAME, SCAN_FRAME, Shot, looped, main, shots, thinned
+from segvec3d_ros.player import CARRIED, OPTICAL_FRAME, SCAN_FRAME, Shot, looped, main, shots, thinned
 
 ROOT = Path(__file__).parents[1]
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
+
+
+CHOICES = (*share.FASTDDS_VARIABLES, share.TRANSPORTS)
+"""By which a user decides how Fast DDS carries messages."""
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +107,13 @@ def test_a_thinned_cloud_holds_at_most_its_limit_and_only_points_that_were_there
 def test_a_scan_that_shared_memory_does_not_carry_is_thinned_and_the_player_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(player, "thinned", functools.partial(thinned, limit=200))
+    monkeypatch.setattr(player, "carried", lambda: 200)
     monkeypatch.setattr(player, "LINGER", 0.0)
     np.savez(tmp_path / "scan.npz", points=np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32))
     assert main([str(tmp_path / "scan.npz"), "--loop", "--count", "2", "--rate", "100"]) == 0
     said = capsys.readouterr()
     assert said.out.count("scan.npz, 167 x 1") == 2
     assert said.err.count("only one in 3 points is published, 167 points") == 1
-    assert MAX_POINTS * 24 * 2 < 64 * 2**20, "two labelled clouds fit into the profile's shared memory"
 
 
 def test_the_simulator_never_ends_and_repeats_with_its_seed() -> None:
@@ -168,7 +171,7 @@ def test_every_cloud_of_a_camera_process_arrives(folder: Path, listener: tuple[N
     node, clouds = listener
     executor = node.executor
     assert executor is not None
-    environment = {k: v for k, v in os.environ.items() if k not in share.FASTDDS_VARIABLES}
+    environment = {k: v for k, v in os.environ.items() if k not in CHOICES}
     arguments = [str(folder), "--loop", "--count", "8", "--rate", "5", "--wait", "60"]
     camera = subprocess.Popen(
         [sys.executable, "-m", "segvec3d_ros.player", *arguments],
@@ -191,32 +194,58 @@ def test_every_cloud_of_a_camera_process_arrives(folder: Path, listener: tuple[N
     assert np.nanmax(cloud.points[:, 2]) == pytest.approx(2.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("variable", share.FASTDDS_VARIABLES)
-def test_a_profile_that_the_user_named_is_left_alone(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in share.FASTDDS_VARIABLES:
+@pytest.fixture
+def undecided(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A user who has chosen nothing about Fast DDS, and shared memory in plenty."""
+    for name in CHOICES:
         monkeypatch.setenv(name, "")
-    monkeypatch.setenv(variable, "/my/own.xml")
-    assert share.use_large_messages() == Path("/my/own.xml")
-    assert [os.environ[name] for name in share.FASTDDS_VARIABLES if name != variable] == [""]
+    monkeypatch.setattr(share, "_free_shared_memory", lambda: 1e9)
+    return monkeypatch
 
 
-@pytest.mark.parametrize(
-    ("distribution", "names"),
-    [
-        ("jazzy", {"FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"}),
-        ("kilted", {"FASTDDS_DEFAULT_PROFILES_FILE"}),
-        ("", {"FASTDDS_DEFAULT_PROFILES_FILE"}),
-    ],
-)
+@pytest.mark.parametrize("variable", CHOICES)
+def test_what_the_user_has_chosen_is_left_alone(variable: str, undecided: pytest.MonkeyPatch) -> None:
+    undecided.setenv(variable, "/my/own.xml")
+    assert share.use_large_messages() is None
+    assert [os.environ[name] for name in CHOICES if name != variable] == ["", ""]
+
+
+@pytest.mark.parametrize(("distribution", "count"), [("jazzy", 2), ("kilted", 1), ("", 1)])
 def test_the_profile_is_named_to_the_version_of_fast_dds_that_is_there(
-    distribution: str, names: set[str], monkeypatch: pytest.MonkeyPatch
+    distribution: str, count: int, undecided: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ROS_DISTRO", distribution)
-    for name in share.FASTDDS_VARIABLES:
-        monkeypatch.setenv(name, "")
+    undecided.setenv("ROS_DISTRO", distribution)
     profile = ROOT / "config" / "fastdds.xml"
     assert share.use_large_messages() == profile
-    assert {name for name in share.FASTDDS_VARIABLES if os.environ[name] == str(profile)} == names
+    assert [os.environ[name] for name in CHOICES] == ([str(profile)] * count + [""] * 3)[:3]
+
+
+def test_where_shared_memory_is_small_so_is_what_is_taken_of_it(
+    undecided: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    undecided.setattr(share, "_free_shared_memory", lambda: 64e6)
+    assert share.use_large_messages() == ROOT / "config" / "fastdds_small.xml"
+    assert not caplog.records
+    undecided.setenv(CHOICES[0], "")
+    undecided.setattr(share, "_free_shared_memory", lambda: 5e6)
+    assert share.use_large_messages() is None
+    assert "/dev/shm has 5 MB free" in caplog.text
+    undecided.undo()
+    assert 0 < share._free_shared_memory() < 1e15
+    undecided.setattr(share, "SHARED_MEMORY", "/nowhere")
+    assert share._free_shared_memory() == np.inf
+
+
+@pytest.mark.parametrize(("profile", "points"), [*CARRIED.items(), ("/my/own.xml", max(CARRIED.values()))])
+def test_two_labelled_clouds_fit_into_the_shared_memory_of_the_profile(
+    profile: str, points: int, undecided: pytest.MonkeyPatch
+) -> None:
+    undecided.setenv(CHOICES[0], str(ROOT / "config" / profile))
+    assert player.carried() == points
+    if profile in CARRIED:
+        found = re.search(r"<segment_size>(\d+)<", (ROOT / "config" / profile).read_text())
+        assert found is not None
+        assert 640 * 480 * 24 * 2 <= points * 24 * 2 < int(found[1])
 
 
 def test_a_shipped_file_that_is_missing_is_named_with_the_places_that_were_searched() -> None:
