@@ -204,7 +204,8 @@ def instance_array(result: Result) -> InstanceArray:
 
 
 def detection_array(instances: InstanceArray, vision_msgs: Any) -> Any:
-    """The same as a vision_msgs/Detection3DArray, for those who read that.
+    """The objects that are seen now as a vision_msgs/Detection3DArray, which has no place to say of what is remembered
+    that it is, nor of a wall that it is a surface.
 
     Args:
         instances: what ``instance_array`` made.
@@ -212,12 +213,17 @@ def detection_array(instances: InstanceArray, vision_msgs: Any) -> Any:
     """
     detections = []
     for thing in instances.instances:
-        found = vision_msgs.ObjectHypothesisWithPose()
-        found.hypothesis.class_id = thing.label
-        found.hypothesis.score = float(thing.label_similarity)
-        found.pose.pose = thing.pose
+        if thing.kind != Instance.OBJECT or thing.state != Instance.VISIBLE:
+            continue
+        results = []
+        if thing.label:
+            found = vision_msgs.ObjectHypothesisWithPose()
+            found.hypothesis.class_id = thing.label
+            found.hypothesis.score = float(thing.label_similarity)
+            found.pose.pose = thing.pose
+            results.append(found)
         box = vision_msgs.BoundingBox3D(center=thing.pose, size=thing.size)
-        detections.append(vision_msgs.Detection3D(header=instances.header, results=[found], bbox=box, id=str(thing.id)))
+        detections.append(vision_msgs.Detection3D(header=instances.header, results=results, bbox=box, id=str(thing.id)))
     return vision_msgs.Detection3DArray(header=instances.header, detections=detections)
 
 

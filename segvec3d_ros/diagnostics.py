@@ -113,7 +113,7 @@ class Snapshot:
 
     Attributes:
         state: lifecycle state in words; failure: why the latest transition failed, "" where none did.
-        problem: what keeps clouds from arriving, "" for nothing.
+        problem: what keeps clouds from arriving, "" for nothing; concern: what else should be known, though all works.
         facts: further values: topic, device, model, ...
         received, dropped: clouds that came in, and those that a later one replaced.
         working: seconds that the cloud in work has taken so far, 0 for none.
@@ -126,6 +126,7 @@ class Snapshot:
     dropped: int
     working: float = 0.0
     failure: str = ""
+    concern: str = ""
 
 
 def diagnostic_array(name: str, health: Health, snapshot: Snapshot, stamp: Time) -> DiagnosticArray:
@@ -168,6 +169,8 @@ def _judge(health: Health, snapshot: Snapshot) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, f"no cloud for {silence:.0f} s" + (
             f"; the latest was lost: {lost}" if lost else ""
         )
+    if snapshot.concern:
+        return DiagnosticStatus.WARN, snapshot.concern
     return DiagnosticStatus.OK, f"{health.rate():.1f} clouds per second"
 
 

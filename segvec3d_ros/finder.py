@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from segvec3d_core.text import MAX_CHARACTERS
 from segvec3d_core.types import Match, Matches, SceneObject
 from segvec3d_interfaces.msg import ObjectMatch
 from segvec3d_interfaces.srv import FindObject
-from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds, poses
+from segvec3d_ros.conversions import Result, cloud_message, instance, nanoseconds, poses, time_message
 from segvec3d_ros.perception import Perception
 from segvec3d_ros.transforms import TransformError, Transforms, transform_box, transform_points
 
@@ -100,7 +101,8 @@ class Finder:
         patience = time.monotonic() + self.tf_timeout()
         view = None
         if request.reference_frame:
-            view = View.of_frame(np.linalg.inv(await self._lookup(request.reference_frame, result, patience)))
+            there, _ = await self._lookup(request.reference_frame, result, patience)
+            view = View.of_frame(np.linalg.inv(there))
             _require_upright(view, request.reference_frame, result)
         matches = self._search(request, result, view)
         response.interpretation = matches.interpretation
@@ -108,7 +110,10 @@ class Finder:
             response.status = FindObject.Response.NO_MATCH
             response.message = f"none of the {len(result.scene)} instances fits {request.query!r}"
             return
-        T = await self._lookup(request.target_frame, result, patience) if request.target_frame else None
+        T = None
+        if request.target_frame:
+            T, at = await self._lookup(request.target_frame, result, patience)
+            response.header.stamp = time_message(at)
         response.matches = [object_match(match, result, T, response.header, request.return_clouds) for match in matches]
         response.status = FindObject.Response.SUCCESS
         found = f"found {len(matches)} of {len(result.scene)} instances"
@@ -136,8 +141,8 @@ class Finder:
                 return result
             left = deadline - time.monotonic()
             if left <= 0:
-                loaded = result is None and not not_before and self.perception.loaded
-                if loaded and (known := self.perception.known()) is not None:
+                kept = result is None and not not_before and self.perception.kept
+                if kept and (known := self.perception.known()) is not None:
                     return known
                 raise Refusal(FindObject.Response.NO_DATA, self._no_data(result, not_before))
             await self._pause(min(POLL, left))
@@ -148,7 +153,8 @@ class Finder:
         age = self.perception.age
         if self.perception.result is not None and age <= OLD:
             return ""
-        told = "no cloud yet" if self.perception.result is None else f"the latest cloud was {age:.0f} s ago"
+        none = self.perception.result is None
+        told = "no cloud since the node is active" if none else f"the latest cloud was {age:.0f} s ago"
         problem = self.status.why_no_data()
         return f"; {told}{': ' + problem if problem else ''}"
 
@@ -159,19 +165,27 @@ class Finder:
         late = (not_before - result.stamp) / 1e9
         return f"the latest cloud is {late:.3f} s older than not_before{': ' + problem if problem else ''}"
 
-    async def _lookup(self, frame: str, result: Result, deadline: float) -> NDArray[np.float64]:
-        """T_frame_cloud at the cloud's stamp; the transform may be on its way, so wait until the deadline."""
+    async def _lookup(self, frame: str, result: Result, deadline: float) -> tuple[NDArray[np.float64], int]:
+        """T_frame_cloud at the cloud's stamp, and that stamp; it may be on its way, so wait until the deadline.
+
+        Of a map, which stands still, TF may have forgotten the time of the latest cloud: the latest transform, then.
+        """
         source = result.header.frame_id
         if frame == source:
-            return np.eye(4)
+            return np.eye(4), result.stamp
         while True:
             try:
-                return self.transforms.lookup(frame, source, result.stamp)
+                return self.transforms.lookup(frame, source, result.stamp), result.stamp
             except TransformError as error:
+                if error.condition == "extrapolation" and result.snapshot is not None:
+                    with contextlib.suppress(TransformError):
+                        T, at = self.transforms.latest(frame, source)
+                        if at > result.stamp:
+                            return T, at
                 left = deadline - time.monotonic()
                 if left <= 0 or not error.may_pass:
                     reason = f"{source!r} to {frame!r} at {result.stamp / 1e9:.3f} s: {error.condition}: {error}"
-                    raise Refusal(FindObject.Response.TRANSFORM_FAILED, reason) from None
+                    raise Refusal(FindObject.Response.TRANSFORM_FAILED, f"{reason}{self._how_old()}") from None
             await self._pause(min(POLL, left))
 
     async def _pause(self, seconds: float) -> None:

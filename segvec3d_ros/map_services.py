@@ -29,13 +29,15 @@ class MapServices:
 
     Args:
         node: on which they are offered. status: why it has no model. perception: what has the map.
-        path: the parameter ``map_file``.
+        path: the parameter ``map_file``. changed: called when the map has become another one.
     """
 
     def __init__(
-        self, node: Node, status: Status, perception: Perception, path: Callable[[], str], group: CallbackGroup
-    ) -> None:
+        self, node: Node, status: Status, perception: Perception, path: Callable[[], str],
+        changed: Callable[[], None], group: CallbackGroup,
+    ) -> None:  # fmt: skip
         self._node, self._status, self._perception, self._path = node, status, perception, path
+        self._changed = changed
         node.create_service(ListObjects, "~/list_objects", self._list, callback_group=group)
         node.create_service(MapFile, "~/save_map", self._save, callback_group=group)
         node.create_service(MapFile, "~/load_map", self._load, callback_group=group)
@@ -64,6 +66,7 @@ class MapServices:
         def load(objects: MapTracker) -> str:
             told = objects.load(self._file(request))
             self._perception.forget_result()
+            self._changed()
             return told
 
         return self._answer(response, load)
@@ -73,6 +76,7 @@ class MapServices:
             count = len(objects.map)
             objects.reset()
             self._perception.forget_result()
+            self._changed()
             return f"{count} objects forgotten"
 
         return self._answer(response, clear)

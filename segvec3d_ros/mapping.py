@@ -50,6 +50,7 @@ class MapTracker:
         map: the core's map. gaps: clouds that found no transform. late: clouds that came after a later one.
         odd: clouds of another time or frame that the next one did not confirm, or has yet to.
         jumps: how often time was set back, which begins the map anew.
+        trouble: what a person should know of the map's file until it is settled, "" for nothing.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class MapTracker:
         self.map = ObjectMap(settings.config)
         self.map.frame, self.map.next_id = settings.frame, next_id
         self.gaps = self.late = self.odd = self.jumps = 0
+        self.trouble = ""
         self._timeline, self._resets = Timeline(), 0
         self._loaded: Path | None = None
         self._guarded: dict[Path, str] = {}  # files that shall not be lost to an emptier map, and why they would be
@@ -145,7 +147,7 @@ class MapTracker:
             self.give_up()
             self._timeline.forget()
             self._guarded.clear()
-            self._loaded = None
+            self._loaded, self.trouble = None, ""
 
     def give_up(self) -> None:
         """The cloud that waits for its transform is no longer wanted: it does not enter the map."""
@@ -178,7 +180,7 @@ class MapTracker:
             count = self.map.load(file, self._settings.frame or None)
             self._timeline.forget()
             self._guarded.clear()
-            self._loaded = file.resolve()
+            self._loaded, self.trouble = file.resolve(), ""
         return f"{count} objects from {path}"
 
     def facts(self) -> Mapping[str, str]:

@@ -65,7 +65,8 @@ def _markers(result: Result, k: int, place: Pose) -> tuple[Marker, Marker]:
     text.pose.orientation.w = 1.0
     text.text = f"{label} {similarity:.2f}" if label else f"{thing.kind} {identity}"
     if not track.visible:
-        text.text += f", {(result.stamp - track.last_seen) / 1e9:.0f} s ago"
+        age = (result.stamp - track.last_seen) / 1e9
+        text.text += f", {age:.0f} s ago" if age >= 0 else ", remembered"  # a loaded map tells of another clock
     text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=color.a)
     return outline, text
 

@@ -13,6 +13,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -22,6 +23,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.object_map import warm_up
@@ -106,7 +108,10 @@ class SegVec3DNode(LifecycleNode):
         self._finder = Finder(self, self, self.perception, self._transforms, lambda: float(self._values["tf_timeout"]))
         self.create_service(FindObject, "~/find_object", self._finder.answer, callback_group=group)
         self.create_service(SetVocabulary, "~/set_vocabulary", self._set_vocabulary)
-        self._map_services = MapServices(self, self, self.perception, lambda: str(self._values["map_file"]), group)
+        self._map_services = MapServices(self, self, self.perception, self._map_file, self._show_map, group)
+
+    def _map_file(self) -> str:
+        return str(self._values["map_file"])
 
     def _create_timers(self) -> None:
         # Real time: simulated time may not have begun.
@@ -248,7 +253,8 @@ class SegVec3DNode(LifecycleNode):
         kept = self.perception.keep(untracked, clock, lambda: self._worker.wanted)
         if kept is None:
             return
-        self._outputs.publish(*kept)
+        result, known = kept
+        self._outputs.publish(result, known, lambda: self.perception.result is known)
         clock.lap("publish")
         clock.timings["total"] = sum(clock.timings[stage] for stage in STAGES)
         self._health.done(clock.timings)
@@ -270,6 +276,8 @@ class SegVec3DNode(LifecycleNode):
     def why_inactive(self) -> str:
         """What to do so that requests are answered."""
         name = self.get_fully_qualified_name()
+        if self._finalized:
+            return f"{name} was shut down for good: start it anew"
         if self._loading is not None and self._loading.busy:
             return f"{name} {LOADING}: ask again"
         return f"{name} is not active: ros2 lifecycle set {name} configure, then activate"
@@ -298,8 +306,16 @@ class SegVec3DNode(LifecycleNode):
 
     def _apply_parameters(self) -> None:
         values = parameters.values(self)
-        self.perception.configure(values, parameters.segmentation_config(values))
+        moved = self.perception.configure(values, parameters.segmentation_config(values))
         self._values = values
+        if moved:
+            self._show_map()
+
+    def _show_map(self) -> None:
+        """Publish the map as it is now: it became another one, and the next cloud may be long in coming."""
+        if self._active and (known := self.perception.known()) is not None:
+            stamp = known.header.stamp if known.stamp else self.get_clock().now().to_msg()
+            self._outputs.show(replace(known, header=Header(stamp=stamp, frame_id=known.header.frame_id)))
 
     # --- health ------------------------------------------------------------------------------------------------
 
@@ -318,6 +334,7 @@ class SegVec3DNode(LifecycleNode):
             dropped=self._worker.dropped,
             working=self._worker.working_for,
             failure=self._failure,
+            concern="" if self.perception.map is None else self.perception.map.trouble,
         )
         stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostic_array(self.get_fully_qualified_name(), self._health, snapshot, stamp))
@@ -325,6 +342,8 @@ class SegVec3DNode(LifecycleNode):
     def _state_in_words(self) -> str:
         if self._active or self.perception.configured:
             return "active" if self._active else "inactive"
+        if self._finalized:
+            return "finalized"
         return f"unconfigured, {LOADING}" if self._loading is not None and self._loading.busy else "unconfigured"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.duration import Duration
@@ -33,6 +35,7 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._board = MarkerBoard()
+        self._lock = threading.Lock()
         self._instances = self._publisher(PointCloud2, "~/instances", CLOUD_QOS)
         self._colored = self._publisher(PointCloud2, "~/instances_colored", CLOUD_QOS)
         self._objects = self._publisher(InstanceArray, "~/objects", QOS)
@@ -44,12 +47,22 @@ class Outputs:
         else:
             self._detections = self._publisher(self._vision_msgs.Detection3DArray, "~/detections", QOS)
 
-    def publish(self, result: Result, known: Result) -> None:
-        """Publish one cloud's result, and what is known after it, to whoever listens."""
+    def publish(self, result: Result, known: Result, wanted: Callable[[], bool]) -> None:
+        """Publish one cloud's result, and what is known after it, to whoever listens, if that is still so."""
         if self._instances.get_subscription_count():
             self._instances.publish(labelled_cloud(result))
         if self._colored.get_subscription_count():
             self._colored.publish(colored_cloud(result))
+        with self._lock:  # what is known may have become another thing meanwhile, and been shown
+            if wanted():
+                self._show(known)
+
+    def show(self, known: Result) -> None:
+        """Publish what is known, without a cloud."""
+        with self._lock:
+            self._show(known)
+
+    def _show(self, known: Result) -> None:
         if self._markers.get_subscription_count():
             self._markers.publish(self._board.update(known))
         objects = self._objects.get_subscription_count() > 0
@@ -64,7 +77,8 @@ class Outputs:
 
     def clear(self) -> None:
         """Take down all markers, and see to it that this arrives: it may be the node's last word."""
-        markers = self._board.clear()
+        with self._lock:
+            markers = self._board.clear()
         if markers.markers:
             self._markers.publish(markers)
             self._markers.wait_for_all_acked(LAST_WORD)

@@ -66,6 +66,7 @@ class Perception:
         self._camera = "unknown"  # that took the latest cloud
         self._result: Result | None = None
         self._kept = 0.0  # when the latest result came, monotonic seconds
+        self._halted = False  # since the latest result: the map is as that left it
         self._forgotten = 0  # how often the map became another one than the clouds had made
         self._result_lock = threading.Lock()
         self.configure(values, config)
@@ -73,12 +74,15 @@ class Perception:
 
     # --- set up, and taken down --------------------------------------------------------------------------------
 
-    def configure(self, values: dict[str, Any], config: SegmentationConfig) -> None:
-        """Take parameters, ``parameters.values``, and what the core is told by them; also while clouds come."""
+    def configure(self, values: dict[str, Any], config: SegmentationConfig) -> bool:
+        """Take parameters, ``parameters.values``, and what the core is told by them; also while clouds come. Returns
+        whether the map began anew in another frame."""
         self._config = config
         self._values = values
-        if self.map is not None and self.map.configure(map_settings(values)):
+        moved = self.map is not None and self.map.configure(map_settings(values))
+        if moved:
             self.forget_result()
+        return moved
 
     def equip(self, loaded: Loaded) -> None:
         """Take the model, and begin with the map that was saved, where the parameter ``map_file`` names one."""
@@ -94,7 +98,7 @@ class Perception:
     def halt(self) -> None:
         """Once the worker was stopped: what it found is no answer any more. A map stays."""
         with self._result_lock:  # what is being delivered looks there once more whether it is wanted
-            self._result = None
+            self._result, self._halted = None, True
         if self.map is None:
             self._tracker.reset()
 
@@ -125,8 +129,11 @@ class Perception:
         try:
             if Path(path).expanduser().exists():
                 self._node.get_logger().info(self.map.load(path))
+            else:
+                self._node.get_logger().info(f"{path}: no such file yet: the map begins empty")
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, as in ~nobody/map.npz
-            self._node.get_logger().error(f"cannot load the map: {error}")
+            self.map.trouble = f"cannot load the map: {error}"
+            self._node.get_logger().error(self.map.trouble)
 
     # --- clouds, in the worker's thread ------------------------------------------------------------------------
 
@@ -174,7 +181,7 @@ class Perception:
         with self._result_lock:
             if forgotten != self._forgotten or not wanted():  # the map is another one by now
                 return None
-            self._result, self._kept = known, time.monotonic()
+            self._result, self._halted, self._kept = known, False, time.monotonic()
         return result, known
 
     def _note_camera(self, cloud: PointCloud) -> None:
@@ -229,9 +236,9 @@ class Perception:
         return self._tracker if isinstance(self._tracker, MapTracker) else None
 
     @property
-    def loaded(self) -> bool:
-        """Whether there is a map of a file to which no cloud has been added yet."""
-        return self.map is not None and self.map.map.stamp_ns is None and len(self.map.map) > 0
+    def kept(self) -> bool:
+        """Whether there is a map to which no cloud was added since it was loaded, or since the node was deactivated."""
+        return self.map is not None and len(self.map.map) > 0 and (self._halted or self.map.map.stamp_ns is None)
 
     def known(self) -> Result | None:
         """What the map holds now, named; at the stamp of the latest cloud. None where there is no model to name it."""
@@ -257,7 +264,7 @@ class Perception:
         """Wait for the next cloud before anything is found; what comes of the one in work is not kept."""
         with self._result_lock:
             self._forgotten += 1
-            self._result = None
+            self._result, self._halted = None, False
 
     def facts(self) -> dict[str, str]:
         """For the diagnostics."""

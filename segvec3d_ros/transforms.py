@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from segvec3d_core.types import Box, Float32
+from segvec3d_ros.conversions import nanoseconds
 from segvec3d_ros.side_node import SideNode
 
 Condition = Literal["unavailable", "lookup", "connectivity", "extrapolation", "timeout"]
@@ -44,6 +45,14 @@ class Transforms(Protocol):
         """
         ...
 
+    def latest(self, target: str, source: str) -> tuple[NDArray[np.float64], int]:
+        """T_target_source at the latest time for which it is known, and that time, nanoseconds; 0 for always.
+
+        Raises:
+            TransformError: with its condition.
+        """
+        ...
+
     def clear(self) -> None:
         """Forget what was heard of times to come: time was set back."""
         ...
@@ -61,6 +70,10 @@ class NoTransforms:
         raise TransformError(
             "unavailable", "tf2_ros is not installed: apt install ros-$ROS_DISTRO-tf2-ros-py, or ask without a frame"
         )
+
+    def latest(self, target: str, source: str) -> tuple[NDArray[np.float64], int]:
+        """Raise TransformError("unavailable")."""
+        return self.lookup(target, source, None), 0
 
     def clear(self) -> None:
         """Nothing was heard."""
@@ -97,6 +110,14 @@ class Tf2Transforms:
 
     def lookup(self, target: str, source: str, stamp: int | None) -> NDArray[np.float64]:
         """T_target_source at ``stamp``; see ``Transforms``."""
+        return matrix(self._lookup(target, source, stamp or 0).transform)
+
+    def latest(self, target: str, source: str) -> tuple[NDArray[np.float64], int]:
+        """The latest T_target_source and its time; see ``Transforms``."""
+        found = self._lookup(target, source, 0)
+        return matrix(found.transform), nanoseconds(found.header.stamp)
+
+    def _lookup(self, target: str, source: str, stamp: int) -> Any:
         from rclpy.time import Time
 
         tf2 = self._tf2
@@ -108,11 +129,10 @@ class Tf2Transforms:
             (tf2.TimeoutException, "timeout"),
         ]
         try:
-            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp or 0))
+            return self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp))
         except tuple(kind for kind, _ in conditions) as error:
             condition = next(name for kind, name in conditions if isinstance(error, kind))
             raise TransformError(condition, str(error)) from None
-        return matrix(found.transform)
 
 
 def make_transforms(node: Any) -> Transforms:

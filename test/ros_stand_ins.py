@@ -136,6 +136,7 @@ class StandInTransforms:
         table: {(target, source): T_target_source}.
         failure: condition of what is not in the table.
         asked: every (target, source, stamp) that was looked up.
+        now: of the latest transforms, nanoseconds; those of the table are forgotten before ``since``.
     """
 
     def __init__(self) -> None:
@@ -143,15 +144,21 @@ class StandInTransforms:
         self.failure: Condition = "lookup"
         self.asked: list[tuple[str, str, int | None]] = []
         self.cleared = 0
+        self.now = self.since = 0
 
     def clear(self) -> None:
         self.cleared += 1
 
     def lookup(self, target: str, source: str, stamp: int | None) -> np.ndarray:
         self.asked.append((target, source, stamp))
+        if (target, source) in self.table and stamp is not None and stamp < self.since:
+            raise TransformError("extrapolation", "stand-in: into the past")
         if (target, source) in self.table:
             return self.table[target, source]
         raise TransformError(self.failure, f"stand-in: {self.failure}")
+
+    def latest(self, target: str, source: str) -> tuple[np.ndarray, int]:
+        return self.lookup(target, source, None), self.now
 
     def close(self) -> None:
         pass

@@ -214,20 +214,25 @@ def stand_in_vision_msgs() -> Any:
 
 def check_detections(vision_msgs: Any) -> None:
     instances = conversions.instance_array(result_of(frame_cloud(), 40, 30))
+    mug, box, table = instances.instances
+    assert (mug.kind, box.kind, table.kind) == (Instance.OBJECT, Instance.OBJECT, Instance.SURFACE)
+    box.label = ""
     message = conversions.detection_array(instances, vision_msgs)
-    assert [detection.id for detection in message.detections] == ["10", "11", "12"]
-    for detection, thing in zip(message.detections, instances.instances, strict=True):
+    assert [detection.id for detection in message.detections] == ["10", "11"]
+    for detection, thing in zip(message.detections, (mug, box), strict=True):
         assert detection.bbox.center == thing.pose
         assert detection.bbox.size == thing.size
-        assert detection.results[0].hypothesis.class_id == thing.label
+        assert [found.hypothesis.class_id for found in detection.results] == ([thing.label] if thing.label else [])
         assert detection.header.frame_id == FRAME
+    mug.state = Instance.REMEMBERED
+    assert [detection.id for detection in conversions.detection_array(instances, vision_msgs).detections] == ["11"]
 
 
-def test_detections_repeat_the_instances_in_a_stand_in_of_vision_msgs() -> None:
+def test_detections_are_the_objects_in_view_in_a_stand_in_of_vision_msgs() -> None:
     check_detections(stand_in_vision_msgs())
 
 
-def test_detections_repeat_the_instances_in_vision_msgs() -> None:
+def test_detections_are_the_objects_in_view_in_vision_msgs() -> None:
     check_detections(
         pytest.importorskip("vision_msgs.msg", reason="vision_msgs is missing: apt install ros-$ROS_DISTRO-vision-msgs")
     )

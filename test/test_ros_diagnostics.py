@@ -79,6 +79,7 @@ def test_the_message_names_rate_latency_drops_device_and_model() -> None:
         ),
         ({"working": SILENCE + 2}, DiagnosticStatus.WARN, "a cloud has been in work for 7 s"),
         ({"problem": "nothing publishes on /points"}, DiagnosticStatus.WARN, "nothing publishes"),
+        ({"concern": "cannot load the map"}, DiagnosticStatus.WARN, "cannot load the map"),
     ],
 )
 def test_the_level_says_whether_all_is_well(change: dict, level: bytes, words: str) -> None:

@@ -24,12 +24,13 @@ from ros_stand_ins import (
 
 # isort: split
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from rclpy.parameter import Parameter
 from visualization_msgs.msg import Marker, MarkerArray
 
 from segvec3d_core.object_map import MapConfig
-from segvec3d_interfaces.msg import Instance
+from segvec3d_interfaces.msg import Instance, InstanceArray
 from segvec3d_interfaces.srv import ClearMap, FindObject, ListObjects, MapFile, SetVocabulary
 from segvec3d_ros.map_services import NO_MAP
 from segvec3d_ros.mapping import MapSettings, MapTracker
@@ -44,7 +45,7 @@ def test_a_loaded_map_answers_before_any_cloud_has_come(tmp_path: Path) -> None:
         assert robot.call(MapFile, "load_map", path=str(tmp_path / "map.npz")).success
         answer = robot.call(FindObject, "find_object", query="mug")
         assert (answer.status, answer.matches[0].instance.state) == (FindObject.Response.SUCCESS, Instance.REMEMBERED)
-        assert answer.message.startswith("found 1 of 3 instances; 1 remembered; no cloud yet")
+        assert answer.message.startswith("found 1 of 3 instances; 1 remembered; no cloud since the node is active")
         fresh = robot.call(FindObject, "find_object", query="mug", not_before=Time(sec=1))
         assert fresh.status == FindObject.Response.NO_DATA
 
@@ -184,15 +185,54 @@ def test_a_cloud_that_waits_for_its_transform_does_not_enter_a_map_that_was_clea
     assert tracker.map.stamp_ns is None
 
 
-def test_markers_are_taken_down_after_the_map_was_cleared() -> None:
+def test_who_listens_hears_at_once_that_the_map_was_loaded_or_cleared(tmp_path: Path) -> None:
     with mapping_robot() as robot:
-        markers = robot.listen(MarkerArray, "markers")
+        markers, arrays = robot.listen(MarkerArray, "markers"), robot.listen(InstanceArray, "objects")
         look(robot, 1.0, 1.5)
-        until(lambda: any(message.markers for message in markers), "markers")
+        until(lambda: any(message.markers for message in markers) and arrays, "markers and objects")
+        robot.call(MapFile, "save_map", path=str(tmp_path / "map.npz"))
         robot.call(ClearMap, "clear_map")
-        assert change(robot, Transition.TRANSITION_DEACTIVATE)
-        until(lambda: all(m.action == Marker.DELETE for m in markers[-1].markers), "their end")
+        until(lambda: all(m.action == Marker.DELETE for m in markers[-1].markers), "the markers' end")
         assert len({(m.ns, m.id) for m in markers[-1].markers}) == 6
+        until(lambda: not arrays[-1].instances, "an empty array")
+        assert robot.call(MapFile, "load_map", path=str(tmp_path / "map.npz")).success
+        until(lambda: len(arrays[-1].instances) == 3, "the objects of the file")
+        assert {thing.state for thing in arrays[-1].instances} == {Instance.REMEMBERED}
+        assert arrays[-1].header.frame_id == FRAME
+        assert arrays[-1].header.stamp.sec > 1_000_000_000, "now, as no cloud has come"
+        until(lambda: len(markers[-1].markers) == 6, "their markers")
+
+
+def test_a_map_that_was_kept_answers_before_the_next_cloud() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        assert change(robot, Transition.TRANSITION_DEACTIVATE)
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.INACTIVE
+        assert change(robot, Transition.TRANSITION_ACTIVATE)
+        answer = robot.call(FindObject, "find_object", query="mug")
+        assert (answer.status, answer.header.stamp.sec) == (FindObject.Response.SUCCESS, 1)
+        assert "no cloud since the node is active" in answer.message
+        fresh = robot.call(FindObject, "find_object", query="mug", not_before=Time(sec=1))
+        assert fresh.status == FindObject.Response.NO_DATA
+        robot.call(ClearMap, "clear_map")
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
+
+
+def test_what_the_map_holds_is_found_in_a_frame_whose_past_tf_has_forgotten() -> None:
+    with mapping_robot(map_frame="map") as robot:
+        moved = np.eye(4)
+        moved[0, 3] = 5.0
+        robot.transforms.table |= {("map", FRAME): np.eye(4), ("base_link", "map"): moved}
+        look(robot, 1.0, 1.5)
+        robot.transforms.since, robot.transforms.now = 50 * SECOND, 60 * SECOND
+        here = robot.call(FindObject, "find_object", query="mug").matches[0].instance.pose.position
+        answer = robot.call(FindObject, "find_object", query="mug", target_frame="base_link", return_clouds=True)
+        assert (answer.status, answer.header.stamp.sec) == (FindObject.Response.SUCCESS, 60)
+        assert answer.matches[0].cloud.header.stamp.sec == 60
+        assert answer.matches[0].instance.pose.position.x == pytest.approx(here.x + 5)
+        robot.transforms.now = 1 * SECOND  # TF has ended before the cloud: it may have moved since
+        failed = robot.call(FindObject, "find_object", query="mug", target_frame="base_link")
+        assert failed.status == FindObject.Response.TRANSFORM_FAILED
 
 
 def test_a_map_that_was_loaded_before_the_model_must_fit_it(tmp_path: Path) -> None:
@@ -222,6 +262,12 @@ def test_a_map_is_listed_while_new_words_are_read() -> None:
 def test_a_map_file_that_cannot_be_looked_at_does_not_keep_the_node_from_working(path: str) -> None:
     with mapping_robot(map_file=path) as robot:
         assert any("cannot load the map" in line for line in robot.log)
+        diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+        look(robot, 1.0, 1.5)
+        until(lambda: diagnostics and "cannot load the map" in diagnostics[-1].status[0].message, "the diagnostics")
+        assert diagnostics[-1].status[0].level == DiagnosticStatus.WARN
+        robot.call(ClearMap, "clear_map")
+        until(lambda: "cannot load the map" not in diagnostics[-1].status[0].message, "that it is settled")
 
 
 def test_without_a_map_its_services_say_so() -> None:

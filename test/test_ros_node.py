@@ -77,6 +77,9 @@ def test_a_lifecycle_manager_leads_it_through_every_state() -> None:
         assert loads == [(None, "cpu")] * 2
         assert change(made, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
         assert state(made) == "finalized"
+        assert made.node.why_inactive() == "/segvec3d was shut down for good: start it anew"
+        diagnostics = made.listen(DiagnosticArray, "/diagnostics")
+        until(lambda: diagnostics and diagnostics[-1].status[0].message == "finalized", "the diagnostics to say so")
 
 
 def test_a_missing_weight_file_is_one_clear_line_and_can_be_mended() -> None:

@@ -53,7 +53,8 @@ def tf2(monkeypatch: pytest.MonkeyPatch) -> Any:
         module.asked.append((target, source, time.nanoseconds))
         if isinstance(module.outcome, Exception):
             raise module.outcome
-        return SimpleNamespace(transform=module.outcome)
+        stamp = SimpleNamespace(sec=7, nanosec=5)
+        return SimpleNamespace(transform=module.outcome, header=SimpleNamespace(stamp=stamp))
 
     module.cleared = []
     module.Buffer = type(
@@ -90,7 +91,10 @@ def test_tf2_is_asked_at_the_stamp_and_answers_with_a_matrix(tf2: Any) -> None:
     T = make_transforms(object()).lookup("map", "camera", 123)
     np.testing.assert_allclose(T @ [1, 0, 0, 1], [1, 3, 3, 1], atol=1e-12)
     make_transforms(object()).lookup("map", "camera", None)
-    assert tf2.asked == [("map", "camera", 123), ("map", "camera", 0)]
+    latest, at = make_transforms(object()).latest("map", "camera")
+    np.testing.assert_array_equal(latest, T)
+    assert at == 7_000_000_005
+    assert tf2.asked == [("map", "camera", 123), ("map", "camera", 0), ("map", "camera", 0)]
 
 
 def test_transforms_are_heard_beside_the_node_that_services_may_hold_up(tf2: Any) -> None:
@@ -104,6 +108,8 @@ def test_without_tf2_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
     transforms = make_transforms(object())
     assert isinstance(transforms, NoTransforms)
+    with pytest.raises(TransformError, match="apt install"):
+        transforms.latest("map", "camera")
     with pytest.raises(TransformError, match="apt install") as caught:
         transforms.lookup("map", "camera", None)
     assert caught.value.condition == "unavailable"
