@@ -69,12 +69,22 @@ def test_who_asks_for_longer_before_two_become_one_waits_as_long(told_at_once):
 
 
 def test_a_fragment_that_was_seen_for_a_moment_becomes_part_of_the_whole_as_soon(robot):
-    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
-    (_, whole) = robot.watch(halves[:1], seconds=3.0)[:2]
-    robot.watch(halves, groups=[-1, 1], seconds=0.8)
+    parts = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.05, 0), (0.1, 0.1, 0.1), look=3)]
+    (_, whole) = robot.watch(parts[:1], seconds=3.0)[:2]
+    robot.watch(parts, groups=[-1, 1], seconds=0.8)
     assert len(robot.objects()) == 2
-    robot.watch(halves, groups=[0, 0], seconds=1.0)
+    robot.watch(parts, groups=[0, 0], seconds=1.0)
     assert set(robot.objects()) == {whole}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_larger_of_two_parts_keeps_its_id_whichever_was_seen_first(robot, first):
+    parts = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.05, 0), (0.1, 0.1, 0.1), look=3)]
+    robot.watch([parts[first]], seconds=0.6)
+    (_, larger, smaller) = robot.watch(parts, seconds=0.8)
+    assert (larger < smaller) == (first == 0)
+    robot.watch(parts, groups=[0, 0], seconds=1.6)
+    assert set(robot.objects()) == {larger}
 
 
 @pytest.mark.parametrize(("affinity", "things"), [(None, 2), (0.05, 2), (0.4, 1)])

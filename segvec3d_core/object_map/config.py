@@ -24,7 +24,8 @@ class MapConfig:
         remember_seconds: how long an object is kept that is not seen, while clouds come: a night that the robot was
             off counts for next to nothing.
         reidentify_seconds: how long, from when it was found to be gone, one can come back under its id; likewise.
-        reidentify_similarity: least cosine of the embeddings for that, -1 to 1.
+        reidentify_similarity: least cosine of the embeddings for that, -1 to 1. On sequences of other seeds than those
+            measured on, those of 12 things that came back were 0.89 and more, of 14 others taken for them 0.6 to 0.84.
         correct_pose: whether each cloud is first moved onto the map, by at most ``max_correction``.
         max_correction: metres; larger errors are taken for what they are.
 
@@ -43,7 +44,7 @@ class MapConfig:
     doubt_seconds: float = 2.0
     remember_seconds: float = math.inf
     reidentify_seconds: float = 300.0
-    reidentify_similarity: float = 0.6
+    reidentify_similarity: float = 0.85
     correct_pose: bool = True
     max_correction: float = 0.08
 

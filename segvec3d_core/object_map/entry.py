@@ -112,6 +112,11 @@ class Entry:
     _look: Float32 | None = None
     _middle: tuple[Float32, NDArray[np.uint8]] | None = None
 
+    @property
+    def area(self) -> float:
+        """Square metres that its voxels cover."""
+        return len(self.voxels) * self.voxels.size**2
+
     def measure(self, corners: tuple[Float32, Float32] | None = None) -> None:
         """Note that the voxels have changed, and how far they reach now, where that is known."""
         self.low, self.high = corners or (self.voxels.xyz.min(0), self.voxels.xyz.max(0))

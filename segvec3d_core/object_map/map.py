@@ -305,7 +305,8 @@ class ObjectMap:
             needed = min(self.config.merge_seconds, max(MERGE_SHARE * min(a.seen, b.seen), self.config.confirm_seconds))
             if together < needed or "gone" in (a.state, b.state):
                 continue
-            keep, drop = (a, b) if (a.state == "confirmed", b.id) > (b.state == "confirmed", a.id) else (b, a)
+            # The larger part is what the thing was known as, not a handle that was seen first.
+            keep, drop = (a, b) if (a.state == "confirmed", a.area) >= (b.state == "confirmed", b.area) else (b, a)
             keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
             keep.measure()
             keep.continue_(drop, keep.id)
