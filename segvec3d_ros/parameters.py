@@ -67,7 +67,11 @@ _MAP = MapConfig()
 
 _MAP_TEXTS: Mapping[str, tuple[str, float, float]] = {
     "confirm_seconds": ("How long an object must have been seen before it is told of, s.", 0.0, 60.0),
-    "split_seconds": ("The same for an object that appears inside another, as a part of it does, s.", 0.0, 60.0),
+    "split_seconds": (
+        "The same for an object that appears inside another, as a part of it does, s; 0.3 of it on a surface.",
+        0.0,
+        60.0,
+    ),
     "merge_seconds": ("How long two objects must have been seen as one to be made one, s.", 0.0, 60.0),
     "gone_seconds": ("How long one must look through where an object was to hold it for gone, s.", 0.0, 3600.0),
     "doubt_seconds": (

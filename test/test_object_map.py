@@ -34,6 +34,20 @@ def test_what_is_seen_for_a_moment_is_not_told_of(robot):
     assert len(robot.objects()) == 1
 
 
+def test_what_is_put_on_a_table_is_told_of_before_what_seems_a_part_of_a_thing(robot):
+    coaster = Block((0.1, 0.3, 0), (0.1, 0.1, 0.01), look=5)
+    lid = Block((0, -0.15, 0.2), (0.06, 0.06, 0.012), look=6)
+    for turn in np.linspace(0, 0.3, 60):
+        robot.watch([CAN], pose((np.cos(turn), np.sin(turn), 0.7)), 0.2)
+    robot.watch([CAN, coaster, lid], seconds=1.2)
+    assert not robot.at(coaster)
+    robot.watch([CAN, coaster, lid], seconds=1.0)
+    assert robot.at(coaster)
+    assert len(robot.objects()) == 2
+    robot.watch([CAN, coaster, lid], seconds=4.0)
+    assert len(robot.objects()) == 3
+
+
 @pytest.mark.parametrize("rate", [2.0, 10.0, 30.0])
 def test_times_are_seconds_whatever_the_rate(rate):
     robot = Robot(MapConfig(confirm_seconds=1.0, gone_seconds=1.0), rate)

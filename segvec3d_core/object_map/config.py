@@ -16,7 +16,7 @@ class MapConfig:
         max_objects: objects at most; beyond it those unseen for longest are forgotten.
         min_overlap: least share of an object's visible part, or of an instance, that they have in common to be one.
         confirm_seconds: how long a new object must have been seen before it is told of.
-        split_seconds: the same for one that appears inside another.
+        split_seconds: the same for one that appears inside another; 0.3 of it for an object that appears on a surface.
         merge_seconds: how long two objects must have been seen as one, and longer than as two, to be made one.
         gone_seconds: how long one must have looked through where an object was to hold it for gone.
         doubt_seconds: how long an object's place may be seen without an instance there; half of how long the object has

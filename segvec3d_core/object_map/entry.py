@@ -79,7 +79,7 @@ class Entry:
         first_seen, last_seen: nanoseconds.
         state: tentative until it has been seen long enough, gone once its place was seen without it.
         recognised: whether it has been taken for one that was lost.
-        inside: id of the object inside which it appeared, 0 for none.
+        inside: what it appeared inside: an object, as a part does, a surface, as what is put on it does, or nothing.
         seen, missed, doubted: seconds for which it was seen (less while it is tentative and the picture's border cuts
             it), looked through since, and seen as nothing since.
         unseen_for, gone_for: seconds since it was last seen, and since it was found to be gone, a gap between clouds
@@ -97,7 +97,7 @@ class Entry:
     score: float = 0.0
     surface: float = 0.0
     state: State = "tentative"
-    inside: int = 0
+    inside: Kind | None = None
     sightings: int = 0
     seen: float = 0.0
     missed: float = 0.0

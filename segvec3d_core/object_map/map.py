@@ -32,6 +32,9 @@ LONGEST_STEP = 1.0
 MERGE_SHARE = 0.5
 """Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
 
+PUT_SHARE = 0.3
+"""Of ``split_seconds``: how long an object must be seen that appears on a surface, low enough to be a piece of it."""
+
 TENTATIVE_SECONDS = 10.0
 """How long something that was seen too briefly to be believed is waited for."""
 
@@ -250,7 +253,8 @@ class ObjectMap:
             entry.measure()
             if len(candidates):
                 host = int(evidence.of_instance[:, k].argmax())
-                entry.inside = candidates[host].id if evidence.of_instance[host, k] > 0.6 else 0
+                if evidence.of_instance[host, k] > 0.6:
+                    entry.inside = candidates[host].kind if thing.kind == "object" else "object"
             fresh[k] = entry
         self._entries += fresh.values()
         return fresh
@@ -282,7 +286,8 @@ class ObjectMap:
     def _age(self, entry: Entry) -> None:
         """Tentative, confirmed, gone."""
         config = self.config
-        needed = config.split_seconds if entry.inside else config.confirm_seconds
+        split = config.split_seconds
+        needed = {None: config.confirm_seconds, "object": split, "surface": PUT_SHARE * split}[entry.inside]
         if entry.state == "tentative" and entry.seen >= needed:
             entry.state = "confirmed"
         known = entry.state == "confirmed"
