@@ -113,7 +113,9 @@ class Finder:
         T = None
         if request.target_frame:
             T, at = await self._lookup(request.target_frame, result, patience)
-            response.header.stamp = time_message(at)
+            if at != result.stamp:
+                result = _as_of(at, result)
+                response.header.stamp = time_message(at)
         response.matches = [object_match(match, result, T, response.header, request.return_clouds) for match in matches]
         response.status = FindObject.Response.SUCCESS
         found = f"found {len(matches)} of {len(result.scene)} instances"
@@ -245,6 +247,12 @@ def _require_upright(view: View, frame: str, result: Result) -> None:
             f"reference_frame: expected a frame whose z axis points up, as base_link, got {frame!r}; an optical frame "
             "has it pointing forward",
         )
+
+
+def _as_of(stamp: int, result: Result) -> Result:
+    """What a map holds, at a later time than that of its latest cloud: nothing in it is seen then."""
+    header = Header(stamp=time_message(stamp), frame_id=result.header.frame_id)
+    return replace(result, header=header, tracks=tuple(replace(track, visible=False) for track in result.tracks))
 
 
 def _remembered(matches: Matches, result: Result) -> str:

@@ -229,6 +229,8 @@ def test_what_the_map_holds_is_found_in_a_frame_whose_past_tf_has_forgotten() ->
         answer = robot.call(FindObject, "find_object", query="mug", target_frame="base_link", return_clouds=True)
         assert (answer.status, answer.header.stamp.sec) == (FindObject.Response.SUCCESS, 60)
         assert answer.matches[0].cloud.header.stamp.sec == 60
+        assert answer.matches[0].instance.state == Instance.REMEMBERED
+        assert "1 remembered, not seen for up to 58.5 s" in answer.message
         assert answer.matches[0].instance.pose.position.x == pytest.approx(here.x + 5)
         robot.transforms.now = 1 * SECOND  # TF has ended before the cloud: it may have moved since
         failed = robot.call(FindObject, "find_object", query="mug", target_frame="base_link")
