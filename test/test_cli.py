@@ -96,7 +96,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train --output x --steps 0", "--steps: expected at least 1, got 0"),
         ("train --output {empty} --alignment-steps 0", "--alignment-steps: expected at least 1, got 0"),
         ("train --output {empty} --grouping-scenes 0", "--grouping-scenes: expected at least 1, got 0"),
-        ("train --output {empty} --validation-scenes 0", "--validation-scenes: expected at least 1, got 0"),
+        ("train --output {empty} --validation-scenes 0", "--validation-scenes: expected at least 4, got 0"),
         ("train --output {empty} --threads 0", "--threads: expected at least 1, got 0"),
         ("train --output x --labels some", "labels: expected full, points:N"),
         ("simulate", "nothing to write: give --output DIR, --preview FILE or both"),
