@@ -139,9 +139,12 @@ class _Matcher:
 
     def _is_there(self, anchor: Thing) -> bool:
         """Whether anything passes for the anchor; says so where nothing does."""
-        there = bool(self._certainty(anchor)[0].max(initial=0.0) >= PRESUPPOSED * self._threshold)
+        best = float(self._certainty(anchor)[0].max(initial=0.0))
+        there = best >= PRESUPPOSED * self._threshold
         if not there:
             self.notes.append(f"no {anchor} is there")
+        elif best < self._threshold:
+            self.notes.append(f"perhaps no {anchor} is there: similarity {best:.2f}")
         return there
 
     def _weights(self, anchor: Thing) -> Values:
@@ -218,7 +221,13 @@ class _Matcher:
         # A segment that is no whole thing, two boxes in one, is not the biggest box.
         belief = self._belief(fit) * np.array([o.score for o in self._scene.objects])
         first = precedence(value if superlative.largest else -value, spread)
+        before: list[int] = []
+        for rank in range(superlative.rank - 1 if len(fit) else 0):  # what is the biggest is not the second biggest
+            sooner = belief * _placed(belief, first, rank, 1)
+            sooner[before] = -np.inf
+            before.append(int(sooner.argmax()))
         placed = belief * _placed(belief, first, superlative.rank - 1, count)
+        placed[before] = 0.0
         if superlative.rank > 1 and (fit >= self._threshold).sum() < superlative.rank:
             self.notes.append(f"there are no {superlative.rank} of these")
             there = False

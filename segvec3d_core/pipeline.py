@@ -349,7 +349,10 @@ class SegVec3D:
         found = answer(query, scene, partial(self.similarities, scene), self.threshold, view)
         fitting = [k for k in found.order if found.similarity[k] >= threshold][:limit]
         matches = tuple(Match(int(k), scene.objects[k], float(found.similarity[k])) for k in fitting)
-        return Matches(matches, "; ".join((query.explain(threshold), *found.notes)))
+        notes = list(found.notes)
+        if query.count is not None and top_k is None and 0 < len(matches) < query.count:
+            notes.append(f"only {len(matches)} of {query.count} are there")
+        return Matches(matches, "; ".join((query.explain(threshold), *notes)))
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
         """Name every object with the best of ``labels``, or "other" where none fits.

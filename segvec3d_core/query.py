@@ -23,8 +23,8 @@ def interpret(text: str) -> Query:
     does not understand, in any alphabet, goes to the encoder as it is and asks for one.
 
     Raises:
-        ValueError: an empty text, one that orders things in two ways, or one with "or" between places; TypeError: not
-            a string.
+        ValueError: an empty text, one that orders things in two ways or by what no cloud shows, one that asks for two
+            kinds of things with "and", with "or" between places, or by a size in numbers; TypeError: not a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
@@ -34,12 +34,31 @@ def interpret(text: str) -> Query:
     words = w.NOT_SHORT.sub(r"\1 not", w.IS_SHORT.sub(r"\1 is", words))
     rest = w.POLITE.sub("", w.POLITE_END.sub("", words) + " ").strip() or words
     rest = w.WHICH_ONE.sub(lambda m: "all things " if m[1] else "thing ", w.WHICH.sub("", w.THERE.sub("", rest)))
+    _refuse_unread(rest)
     rest = _in_order(w.WHAT.sub("everything ", rest))
     count, said, rest = _count(rest)
     thing = _thing(rest, depth=0)
     if not said and thing.superlative is not None:
         count = 1  # "the biggest boxes" without a number is the biggest one
     return Query(text, thing, count)
+
+
+def _refuse_unread(rest: str) -> None:
+    """Raise ValueError for what would otherwise be answered as if half of it had not been said."""
+    if w.NONE_OF.match(rest):
+        raise ValueError(
+            f"text: expected what is looked for, got {rest!r}: ask for the thing, and see whether it is there"
+        )
+    if compared := w.NUMBER_COMPARED.search(rest):
+        raise ValueError(
+            f"text: sizes in numbers are not read, got {compared.group()!r}: compare with a thing, or order"
+        )
+    if order := w.UNMEASURED.search(rest):
+        raise ValueError(f"text: expected an order by size or place, got {order.group(1)!r}, which no cloud shows")
+    if w.PUT.match(rest):
+        raise ValueError("text: expected a thing, got also where to put it: ask for one, then for the other")
+    if w.CUT_SHORT.search(rest):
+        raise ValueError(f"text: expected a whole phrase, got {rest!r}, which ends too soon")
 
 
 def _in_order(text: str) -> str:
@@ -114,6 +133,8 @@ def _thing(text: str, depth: int) -> Thing:
         head, superlative, relations = _superlative(head, relations)
     _refuse_another_order(head, superlative, relations)
     head, without = _negations(_bare(head))
+    if depth == 0 and not w.DETAILS.search(head.partition(" and ")[0]) and w.SEVERAL_THINGS.match(head):
+        raise ValueError('text: expected one kind of thing, got several with "and" between them: ask for one at a time')
     phrase, *others = map(_words, _alternatives(head))
     if not (head or without or superlative or relations or farther):
         phrase = text

@@ -145,6 +145,28 @@ def test_a_thing_is_no_surface(text, fits):
     assert bool(found.similarity[NAMES.index("table")]) == fits
 
 
+def test_what_is_the_biggest_is_not_the_second_biggest_however_doubtful_the_others_are():
+    def knows_little(texts: Sequence[str]) -> np.ndarray:
+        sure = {"big box": 0.97, "tall box": 0.55, "small box": 0.62}
+        return np.array([[sure.get(name, 0.01)] * len(texts) for name in NAMES], np.float32)
+
+    answers = [
+        answer(interpret(f"the {rank} box"), scene(), knows_little, 0.5).order[0]
+        for rank in ("biggest", "second biggest", "third biggest")
+    ]
+    assert len(set(answers)) == 3
+    assert NAMES[answers[0]] == "big box"
+
+
+def test_an_anchor_that_is_hardly_there_is_told_of():
+    def doubts(texts: Sequence[str]) -> np.ndarray:
+        return np.minimum(knows_names(texts), [0.3 if text == "laptop" else 1.0 for text in texts])
+
+    found = answer(interpret("the bottle left of the laptop"), scene(), doubts, 0.5)
+    assert NAMES[found.order[0]] == "bottle"
+    assert "perhaps no 'laptop' is there: similarity 0.30" in found.notes
+
+
 @pytest.mark.parametrize("text", ["the box left of the laptop", "the leftmost box", "the box behind the bowl"])
 def test_without_a_viewpoint_directions_are_refused_with_the_reason(text):
     with pytest.raises(ValueError, match=r"cannot be decided: the cloud has no viewpoint"):

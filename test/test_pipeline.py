@@ -132,6 +132,9 @@ def test_matches_come_best_first_above_the_threshold_and_no_more_than_asked(mode
     assert all(0 <= s <= 1 for s in similarity)
     assert len(model.find(scene, "objects", top_k=2, min_similarity=0)) == 2
     assert len(model.find(scene, "the object", min_similarity=0)) == 1
+    many = model.find(scene, "99 objects", min_similarity=0)
+    assert many.interpretation.endswith(f"only {len(scene)} of 99 are there")
+    assert "are there" not in model.find(scene, "99 objects", top_k=2, min_similarity=0).interpretation
     middle = similarity[len(similarity) // 2]
     above = model.find(scene, "objects", min_similarity=middle)
     assert [m.similarity for m in above] == [s for s in similarity if s >= middle]
