@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segvec3d_ros.player import shots
 from segvec3d_ros.processes import Part, PartFailed, Parts
 from segvec3d_ros.share import FASTDDS_VARIABLES, TRANSPORTS, use_large_messages
 from segvec3d_ros.verdict import Judgement, Tally, judge, problem, summary
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from segvec3d_core.datasets.frames import Frame, FrameFolder
     from segvec3d_ros.client import Client, Collector
 
-START_LIMIT = 90.0
+START_LIMIT = 300.0
 """Seconds that the node may take until it is ready: torch is imported, and at the first start kernels are compiled."""
 
 FIRST_LIMIT = 20.0
@@ -100,6 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing:
         print(f"demo: {' and '.join(missing)} not installed: make setup installs what is missing", file=sys.stderr)
         return 2
+    if arguments.input is not None:
+        try:
+            next(shots(str(arguments.input)), None)
+        except (FileNotFoundError, ValueError) as error:
+            print(f"demo: {error}", file=sys.stderr)
+            return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminated demo stops its processes too
     try:
         _run(arguments)
@@ -125,7 +132,9 @@ def _run(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         parts = stack.enter_context(Parts(output))
         node = parts.start("node", "segvec3d_ros.node", *_node_options(arguments))
-        tell(f"node: process {node.pid} loads the model ({node.log})")
+        tell(
+            f"node: process {node.pid} loads the model; a first start compiles kernels for a minute or two ({node.log})"
+        )
 
         source = arguments.input or output / "frames"
         if arguments.input is None:

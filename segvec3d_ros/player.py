@@ -234,6 +234,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     rclpy.init(args=["player", *given])
     node = Node("camera")
     publisher = node.create_publisher(PointCloud2, arguments.topic, rclpy.qos.qos_profile_sensor_data)
+    if arguments.input is None:
+        still = "start the node with -p object_map:=false, for its map takes a camera without TF to stand still"
+        print(f"player: this camera swings around its table and sends no TF: {still}", file=sys.stderr)
     try:
         clouds = looped(arguments.input, arguments.seed, arguments.bag_topic, arguments.loop)
         if arguments.wait and not _subscribed(node, publisher, arguments.wait):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -231,12 +232,16 @@ def test_the_demo_fails_when_a_process_dies(victim: str, start: Any, frames: Pat
 
 
 @needs_ros
-def test_the_demo_says_why_the_camera_gave_up(start: Any, untrained: Path, tmp_path: Path) -> None:
-    (tmp_path / "scan.ply").write_text("not a scan")
-    code, output = start(tmp_path / "scan.ply", "--model", untrained, "--output", tmp_path).finish()
+def test_the_demo_says_why_the_camera_gave_up(start: Any, frames: Path, untrained: Path, tmp_path: Path) -> None:
+    shutil.copytree(frames, tmp_path / "damaged")
+    for file in [*(tmp_path / "damaged").glob("*/*")]:
+        shutil.copy(file, file.with_stem("later"))
+    last = tmp_path / "damaged" / "depth" / "later.png"
+    last.write_text("no picture any more")
+    code, output = start(tmp_path / "damaged", "--model", untrained, "--output", tmp_path).finish()
     assert code == 1, output
     assert "demo: FAILED: camera: ended with exit code 2" in output
-    assert "scan.ply" in output.partition("FAILED")[2]
+    assert last.name in output.partition("FAILED")[2]
 
 
 @needs_ros
@@ -260,6 +265,9 @@ def test_a_terminated_demo_takes_its_processes_along(start: Any, frames: Path, t
 def test_a_missing_input_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main([str(tmp_path / "nothing")]) == 2
     assert capsys.readouterr().err == f"demo: {tmp_path / 'nothing'}: no such file or folder\n"
+    (tmp_path / "notes.png").write_text("no picture")
+    assert demo.main([str(tmp_path / "notes.png")]) == 2
+    assert capsys.readouterr().err.startswith("demo: ")
 
 
 def test_without_ros_the_demo_says_what_to_install(
