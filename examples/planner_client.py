@@ -92,6 +92,8 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
         print(answer.message, file=sys.stderr)
         return 2
     print(answer.message)
+    if answer.matches:
+        print(f"understood as: {answer.interpretation}")
     try:
         messages = importlib.import_module("moveit_msgs.msg"), importlib.import_module("shape_msgs.msg")
     except ImportError:

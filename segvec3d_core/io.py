@@ -182,7 +182,10 @@ def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path |
         color = color or (beside if beside.is_file() else None)
     intrinsics, depth_scale = read_camera(camera)
     depth = read_depth(path, intrinsics, depth_scale)
-    return PointCloud.from_depth(depth, intrinsics, None if color is None else read_color(color, intrinsics), up=up)
+    colors = None if color is None else read_color(color, intrinsics)
+    cloud = PointCloud.from_depth(depth, intrinsics, colors, up=up)
+    _warn_if_wide(path, cloud.points)
+    return cloud
 
 
 def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -> PointCloud:

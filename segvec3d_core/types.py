@@ -222,7 +222,7 @@ class SceneObject:
     score: float
     box: Box
     centroid: Float32
-    embedding: Float32
+    embedding: Float32 = field(repr=False)
     color: NDArray[np.uint8] | None
     point_count: int
 

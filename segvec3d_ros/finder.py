@@ -108,7 +108,8 @@ class Finder:
         response.interpretation = matches.interpretation
         if not matches:
             response.status = FindObject.Response.NO_MATCH
-            response.message = f"none of the {len(result.scene)} instances fits {request.query!r}"
+            none = f"none of the {len(result.scene)} instances fits {request.query!r}"
+            response.message = f"{none}: {matches.interpretation}{self._how_old()}"
             return
         T = None
         if request.target_frame:

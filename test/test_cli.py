@@ -241,7 +241,7 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
 
 
 def test_find_tells_by_its_exit_code_whether_there_was_anything(
-    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     common = ["find", str(frames), "the mug", "--model", str(weights)]
     assert main([*common, "--min-similarity", "0", "--picture", str(tmp_path / "a/mug.png")]) == 0
@@ -251,6 +251,9 @@ def test_find_tells_by_its_exit_code_whether_there_was_anything(
     assert "nothing found" in capsys.readouterr().out
     assert main([*common, "--min-similarity", "0", "--json", "-"]) == 0
     assert len(json.loads(capsys.readouterr().out)["query"]["matches"]) == 1
+    np.savez(tmp_path / "empty.npz", points=np.full((50, 3), np.nan))
+    assert main(["find", str(tmp_path / "empty.npz"), *common[2:]]) == 1
+    assert "empty.npz: no points with finite coordinates" in caplog.text
 
 
 def test_the_voxel_budget_holds_for_scans_too() -> None:

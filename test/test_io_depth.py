@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,18 @@ def test_a_depth_image_anywhere_needs_its_camera(tmp_path: Path) -> None:
     assert read_cloud(tmp_path / "depth.png", camera=camera).colors is None
     cloud = read_cloud(tmp_path / "depth.png", color=tmp_path / "frames/color/a.png", camera=camera)
     np.testing.assert_array_equal(cloud.colors, frame.cloud().colors)
+
+
+def test_a_depth_image_in_millimetres_that_is_taken_for_metres_is_asked_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    depth_folder(tmp_path)
+    told = json.loads((tmp_path / "camera.json").read_text())
+    read_cloud(tmp_path / "depth" / "a.png")
+    assert not caplog.records
+    (tmp_path / "camera.json").write_text(json.dumps(told | {"depth_scale": 1.0}))
+    read_cloud(tmp_path / "depth" / "a.png")
+    assert "are these millimetres?" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["a", "b"])

@@ -167,7 +167,7 @@ def _without_anchor(path):
         (lambda path: path.write_bytes(b""), "not an object map, or a damaged one"),
         (lambda path: path.write_text("hello"), "not an object map, or a damaged one"),
         (lambda path: np.save(path.open("wb"), np.zeros(3)), "not an object map, or a damaged one"),
-        (lambda path: np.savez(path, points=np.zeros(3)), "not an object map, or a damaged one"),
+        (lambda path: np.savez(path, points=np.zeros(3)), "not an object map, or a damaged one: it lacks 'about'"),
         (_older, f"expected an object map of version 1 or {storage.VERSION}, got version 0"),
         (_mixed_up, "a damaged object map"),
     ],

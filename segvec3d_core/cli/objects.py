@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,8 @@ from segvec3d_core.tiles import MARGIN, Tiling, segment_tiles
 from segvec3d_core.types import Matches, PointCloud, Scene
 from segvec3d_core.view import save_picture
 
+log = logging.getLogger(__name__)
+
 Names = Sequence[tuple[str, float]]
 
 SMALLEST_TILE = 0.5
@@ -43,6 +46,8 @@ def _as_told(args: Namespace, cloud: PointCloud) -> PointCloud:
 
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
     cloud = _as_told(args, read_cloud(args.input, args.color, args.camera, args.index, args.topic))
+    if not np.isfinite(cloud.points).all(1).any():
+        log.warning("%s: no points with finite coordinates: there is nothing to find in it", args.input)
     model = load_model(args)
     _refuse_early(args, model)
     if args.tiles is not None:
@@ -222,11 +227,13 @@ def print_scene(scene: Scene, names: Names) -> None:
     milliseconds = 1e3 * sum(scene.timings.values())
     print(f"{len(scene)} instances of {len(scene.labels):,} points in {milliseconds:.0f} ms")
     if len(scene):
-        print(f"{'id':>4}  {'kind':8}  {'label':18}  {'score':>5}  {'centre (m)':>24}  {'size (m)':>18}  {'points':>8}")
-    for k, (item, (label, _)) in enumerate(zip(scene.objects, names, strict=True)):
+        title = f"{'id':>4}  {'score':>5}  {'kind':8}  {'label':18}  {'similarity':>10}"
+        print(f"{title}  {'centre (m)':>24}  {'size (m)':>18}  {'points':>8}")
+    for k, (item, (label, similarity)) in enumerate(zip(scene.objects, names, strict=True)):
         centre = " ".join(f"{value:7.3f}" for value in item.box.center)
         size = " x ".join(f"{value:.2f}" for value in item.box.size)
-        print(f"{k:>4}  {item.kind:8}  {label:18}  {item.score:5.2f}  {centre:>24}  {size:>18}  {item.point_count:>8}")
+        what = f"{k:>4}  {item.score:5.2f}  {item.kind:8}  {label:18}  {similarity:10.2f}"
+        print(f"{what}  {centre:>24}  {size:>18}  {item.point_count:>8}")
 
 
 def print_matches(query: str, matches: Matches, names: Names) -> None:

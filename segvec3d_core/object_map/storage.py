@@ -101,7 +101,8 @@ def read(path: Path) -> Saved:
         about = json.loads(str(arrays["about"]))
     # A single array, an .npy, is no context manager: TypeError. RuntimeError: encrypted or compressed in unknown ways.
     except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not an object map, or a damaged one: {error}") from None
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path}: not an object map, or a damaged one: {reason}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"{path}: expected an object map, got another file")
     if about.get("version") not in (1, VERSION):
