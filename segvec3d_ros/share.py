@@ -71,7 +71,11 @@ def large_messages() -> dict[str, str]:
             SHARED_MEMORY, free / 1e6,
         )  # fmt: skip
         return {}
-    profile = str(share_file(f"config/{name}"))
+    try:
+        profile = str(share_file(f"config/{name}"))
+    except FileNotFoundError as error:  # as in a package that somebody has put together by hand: no reason to stop
+        logging.getLogger(__name__).warning("%s: clouds may get lost between processes", error)
+        return {}
     jazzy = os.environ.get("ROS_DISTRO") == "jazzy"
     return dict.fromkeys(FASTDDS_VARIABLES if jazzy else FASTDDS_VARIABLES[:1], profile)
 

@@ -230,6 +230,9 @@ def test_where_shared_memory_is_small_so_is_what_is_taken_of_it(
     undecided.setattr(share, "_free_shared_memory", lambda: 5e6)
     assert share.use_large_messages() is None
     assert "/dev/shm has 5 MB free" in caplog.text
+    undecided.setattr(share, "PROFILES", {"none.xml": 0.0})
+    assert share.use_large_messages() is None
+    assert "config/none.xml: not found in" in caplog.text
     undecided.undo()
     assert 0 < share._free_shared_memory() < 1e15
     undecided.setattr(share, "SHARED_MEMORY", "/nowhere")
