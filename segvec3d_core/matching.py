@@ -124,12 +124,12 @@ class _Matcher:
             fit = fit * (1 - self._belief(self._columns[text]))
         for other in thing.excluded:
             fit = fit * (1 - self._excluded(other))
-        rank, present = fit.copy(), True
+        rank, present = fit.copy(), 1.0
         for relation in thing.relations:
             self._say_view(relation.name)
             degree, meant = self._degree(relation.name, relation.anchors, self._belief(fit))
-            there = [self._is_there(anchor) for anchor in relation.anchors]
-            present &= relation.negated or all(there)  # nothing stands so to what is not there
+            there = min(map(self._presence, relation.anchors))
+            present = present if relation.negated else min(present, there)  # nothing stands so to what is not there
             if relation.negated:
                 degree = meant = 1 - degree
             fit, rank = fit * np.minimum(1, 2 * degree), rank * (meant if count == 1 else degree)
@@ -137,15 +137,15 @@ class _Matcher:
             fit, rank = self._superlative(thing.superlative, fit, count or 1)
         return fit * present, rank  # which still tells what comes nearest to what was asked for
 
-    def _is_there(self, anchor: Thing) -> bool:
-        """Whether anything passes for the anchor; says so where nothing does."""
+    def _presence(self, anchor: Thing) -> float:
+        """0 where nothing passes for the anchor, less than 1 where it is doubtful; says so then."""
         best = float(self._certainty(anchor)[0].max(initial=0.0))
-        there = best >= PRESUPPOSED * self._threshold
-        if not there:
+        if best < PRESUPPOSED * self._threshold:
             self.notes.append(f"no {anchor} is there")
-        elif best < self._threshold:
+            return 0.0
+        if best < self._threshold:
             self.notes.append(f"perhaps no {anchor} is there: similarity {best:.2f}")
-        return there
+        return min(1.0, best / max(self._threshold, 1e-9))
 
     def _weights(self, anchor: Thing) -> Values:
         """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where it passes the threshold, for who
@@ -200,7 +200,7 @@ class _Matcher:
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
         """(K,) the fit, in which an anchor is no answer to what is nearest to it, and (K,) probability of each object
         being the one: it is a thing and fits, and as many others that do come before it as the superlative says."""
-        spread, there = 0.0, True
+        spread, there = 0.0, 1.0
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
             anchor = int(weights.argmax())
@@ -208,7 +208,7 @@ class _Matcher:
                 self.layout.center - self.layout.center[anchor], axis=1
             )
             fit = fit * (np.arange(len(fit)) != anchor)
-            there = self._is_there(superlative.anchor)
+            there = self._presence(superlative.anchor)
         else:
             self._say_view(superlative.measure)
             if superlative.measure == "centrality":  # in the middle of those that are meant
@@ -230,7 +230,7 @@ class _Matcher:
         placed[before] = 0.0
         if superlative.rank > 1 and (fit >= self._threshold).sum() < superlative.rank:
             self.notes.append(f"there are no {superlative.rank} of these")
-            there = False
+            there = 0.0
         return fit * there, placed
 
     def _say_view(self, name: str) -> None:

@@ -165,6 +165,8 @@ def test_an_anchor_that_is_hardly_there_is_told_of():
     found = answer(interpret("the bottle left of the laptop"), scene(), doubts, 0.5)
     assert NAMES[found.order[0]] == "bottle"
     assert "perhaps no 'laptop' is there: similarity 0.30" in found.notes
+    sure = answer(interpret("the bottle left of the laptop"), scene(), knows_names, 0.5)
+    assert found.similarity[found.order[0]] == pytest.approx(0.3 / 0.5 * sure.similarity[sure.order[0]])
 
 
 @pytest.mark.parametrize("text", ["the box left of the laptop", "the leftmost box", "the box behind the bowl"])
