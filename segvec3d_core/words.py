@@ -134,10 +134,11 @@ UNMEASURED = re.compile(
 )
 """Superlatives of what a cloud does not show."""
 NONE_OF = re.compile(r"^no (?=\w)")
-NUMBER_COMPARED = re.compile(r"\b(?:\w+er|more|less) than (?:about |some )?\d")
+NUMBER_COMPARED = re.compile(r"\b(?!other\b|rather\b)(?:\w+er|more|less) than (?:about |some )?\d")
 SEVERAL_THINGS = re.compile(rf"^\w[\w' -]* and (?:{'|'.join(map(str.strip, DETERMINERS))}) \w")
 PUT = re.compile(
-    r"^(?:put|place|drop|insert|move|hang|pour) \w.* (?:in|into|on|onto|to|next to|under|over|inside) (?:the|my|an?) "
+    r"^(?:put|place|drop|insert|move|hang|pour) (?:the|my|an?|this|that) \w.* "
+    r"(?:in|into|on|onto|to|next to|under|over|inside) (?:the|my|an?) "
 )
 CUT_SHORT = re.compile(r" (?:the|an|than)$")
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")

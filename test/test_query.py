@@ -218,6 +218,8 @@ def test_superlatives_are_read(text, understood):
         ("the mug with a handle and a lid", "'mug with a handle and a lid'"),
         ("the box longer than the mug", "'box', longer than 'mug'"),
         ("the no parking sign", "'no parking sign'"),
+        ("place mat on the table", "'place mat', on 'table'"),
+        ("everything other than 2 mugs", "any object, not 'mugs'"),
     ],
 )
 def test_relations_are_read(text, understood):
