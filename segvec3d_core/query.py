@@ -4,7 +4,8 @@
     thing    = words ["or" words], among them superlatives and negations, then relations
     relation = ["not"] preposition thing ["and" thing, for "between"]
 
-Whatever is not read here stays in the words, and the sentence encoder makes of it what it can.
+Whatever is not read here stays in the words, and the sentence encoder makes of it what it can; what it would answer as
+if half had not been said is refused.
 """
 
 from __future__ import annotations

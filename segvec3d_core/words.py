@@ -107,6 +107,23 @@ FILLER_END = re.compile(
     r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
 )
 
+# Refused ---------------------------------------------------------------------------------------------------------
+
+UNMEASURED = re.compile(
+    r"\b(heaviest|newest|oldest|cheapest|most expensive|hottest|coldest|warmest|softest|hardest|strongest|cleanest"
+    r"|dirtiest|fullest|emptiest|best|worst|nicest|prettiest|freshest)\b(?! before\b)"
+)
+"""Superlatives of what a cloud does not show."""
+NONE_OF = re.compile(r"^no (?=\w)")
+NUMBER_COMPARED = re.compile(r"\b(?!other\b|rather\b)(?:\w+er|more|less) than (?:about |some )?\d")
+SEVERAL_THINGS = re.compile(rf"^\w[\w' -]* and (?:{'|'.join(map(str.strip, DETERMINERS))}) \w")
+PUT = re.compile(
+    r"^(?:put|place|drop|insert|move|hang|pour) (?:the|my|an?|this|that) \w.* "
+    r"(?:in|into|on|onto|to|next to|under|over|inside) (?:the|my|an?) "
+)
+CUT_SHORT = re.compile(r" (?:the|an|than)$")
+"""Ends in the middle of a phrase."""
+
 # Superlatives ----------------------------------------------------------------------------------------------------
 
 SUPERLATIVES: dict[str, tuple[str, bool]] = {
@@ -128,19 +145,6 @@ SUPERLATIVES: dict[str, tuple[str, bool]] = {
     **dict.fromkeys(("middle", "central", "most central"), ("centrality", False)),
 }
 """Word -> what is compared, and whether the most of it is meant. Of comparatives the extreme is taken, too."""
-UNMEASURED = re.compile(
-    r"\b(heaviest|newest|oldest|cheapest|most expensive|hottest|coldest|warmest|softest|hardest|strongest|cleanest"
-    r"|dirtiest|fullest|emptiest|best|worst|nicest|prettiest|freshest)\b(?! before\b)"
-)
-"""Superlatives of what a cloud does not show."""
-NONE_OF = re.compile(r"^no (?=\w)")
-NUMBER_COMPARED = re.compile(r"\b(?!other\b|rather\b)(?:\w+er|more|less) than (?:about |some )?\d")
-SEVERAL_THINGS = re.compile(rf"^\w[\w' -]* and (?:{'|'.join(map(str.strip, DETERMINERS))}) \w")
-PUT = re.compile(
-    r"^(?:put|place|drop|insert|move|hang|pour) (?:the|my|an?|this|that) \w.* "
-    r"(?:in|into|on|onto|to|next to|under|over|inside) (?:the|my|an?) "
-)
-CUT_SHORT = re.compile(r" (?:the|an|than)$")
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
 SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({_any(SUPERLATIVES)})(?= |$)(?! than )")
 RANKED_SUPERLATIVE = re.compile(rf"\b({_any(ORDINALS)})-(?=(?:{_any(SUPERLATIVES)})\b)")
