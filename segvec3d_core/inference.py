@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .clock import Clock
-from .kernels import amx
+from .kernels import bfloat16
 from .kernels.attention import EDGE_DIM, spread
 from .kernels.bonds import WIDTH, bond_logits
-from .kernels.dense import PANEL, Packed, fold, pack, tiled
+from .kernels.dense import Packed, fold, pack, tiled
 from .kernels.forward import blocks, descend, enter, finish, layer, padded, pool, three_layers
+from .kernels.vectors import PANEL
 
 if TYPE_CHECKING:
     from .hierarchy import Hierarchy, Level
@@ -37,7 +38,7 @@ def packed(module: Module, make: Callable[[Module], Packing]) -> Packing:
     weights = tuple(module.parameters())
     if any(p.is_inference() for p in weights):  # they do not tell when they change
         return make(module)
-    state = (amx.available(), *((p.data_ptr(), p._version) for p in weights))
+    state = (bfloat16.multiplier(), *((p.data_ptr(), p._version) for p in weights))
     if module not in _kept or _kept[module][0] != state:
         _kept[module] = (state, make(module))
     made: Packing = _kept[module][1]

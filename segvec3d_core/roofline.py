@@ -17,7 +17,7 @@ from torch import nn
 
 from .config import SegmentationConfig
 from .hierarchy import Hierarchy, Level, build_hierarchy
-from .kernels import amx
+from .kernels import bfloat16
 from .kernels.attention import EDGE_DIM, HEAD_DIM
 from .network import PointAttention
 from .pipeline import SegVec3D
@@ -53,7 +53,7 @@ class Roof:
     def measure(cls, device: torch.device) -> Roof:
         """Of this machine: a copy and a product of large matrices, with torch's threads, in the number format in which
         the network computes there; the best of a few."""
-        short = device.type == "cpu" and amx.available()
+        short = device.type == "cpu" and bfloat16.multiplier() is not None
         source = torch.zeros(COPIED, device=device)
         target = torch.empty_like(source)
         matrix = torch.zeros(SIDE, SIDE, dtype=torch.bfloat16 if short else torch.float32, device=device)

@@ -8,15 +8,24 @@ from segvec3d_core import SegVec3D
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.hierarchy import build_hierarchy, canonical_rotation
 from segvec3d_core.inference import FusedNetwork
-from segvec3d_core.kernels import amx
+from segvec3d_core.kernels import bfloat16
+from segvec3d_core.kernels.amx import DEPTH, ROWS
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
 from segvec3d_core.kernels.bonds import reference as bonds_reference
 from segvec3d_core.kernels.dense import PANEL, TILE, dense, fold, gelu, pack, standardize
 from segvec3d_core.network import PointAttention, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
-on_matrix_unit = pytest.mark.skipif(
-    not amx.available(), reason="the processor has no matrix unit (AMX), or the system does not lend it"
+REASONS = {
+    "AMX": "the processor has no matrix unit (AMX), or the system does not lend it",
+    "AVX-512": "the processor does not multiply bfloat16 numbers in vector registers (AVX-512 BF16)",
+}
+multiplied = pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=pytest.mark.skipif(way not in bfloat16.multipliers(), reason=reason))
+        for way, reason in REASONS.items()
+    ],
 )
 PAPER = NetworkConfig(channels=(32,), layers=(3,), edge_features=False, centre_vote=False)
 
@@ -97,25 +106,26 @@ def test_a_packed_map_after_a_standardised_row_is_linear_after_layer_norm(depth,
 
 
 @pytest.mark.parametrize("depth", [3, 32, 100])
-def test_weights_for_the_matrix_unit_are_rounded_as_torch_rounds(depth):
+def test_weights_in_bfloat16_are_rounded_as_torch_rounds(depth):
     weight = torch.randn(depth + 1, 2, PANEL, generator=torch.Generator().manual_seed(depth))
-    packed = amx.pack(weight.numpy())
+    packed = bfloat16.pack(weight.numpy())
     pairs = torch.from_numpy(packed[:, 1:].view(np.int16).reshape(2, -1, PANEL, 2)).view(torch.bfloat16)
     rows = pairs.permute(1, 3, 0, 2).reshape(-1, 2, PANEL)
     assert np.array_equal(packed[:, 0].view(np.float32), weight[0].numpy())
     assert torch.equal(rows[:depth], weight[1:].bfloat16())
-    assert len(rows) % amx.DEPTH == 0
+    assert len(rows) % DEPTH == 0
     assert (rows[depth:] == 0).all()
 
 
-@on_matrix_unit
+@multiplied
 @pytest.mark.parametrize("tiles", [1, 2, 3, 5, 6])
 @pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
-def test_the_matrix_unit_adds_up_products_of_rounded_numbers(depth, width, tiles):
+def test_products_of_rounded_numbers_are_added_up(depth, width, tiles, way, monkeypatch):
+    monkeypatch.setattr(bfloat16, "multipliers", lambda: (way,))
     torch.manual_seed(depth)
-    linear, x = torch.nn.Linear(depth, width), torch.randn(tiles * amx.ROWS, depth)
+    linear, x = torch.nn.Linear(depth, width), torch.randn(tiles * ROWS, depth)
     packed = pack(linear.weight, linear.bias)
-    assert packed.dtype == np.uint32
+    assert packed.dtype == {"AMX": np.uint32, "AVX-512": np.int32}[way]
     out = np.full((len(x), packed.shape[0] * packed.shape[2]), np.nan, np.float32)
     dense(x.numpy(), packed, out)
     rounded = torch.nn.functional.linear(x.bfloat16().float(), linear.weight.bfloat16().float(), linear.bias)
@@ -123,13 +133,14 @@ def test_the_matrix_unit_adds_up_products_of_rounded_numbers(depth, width, tiles
     assert (out[:, width:] == 0).all()
 
 
-@on_matrix_unit
-def test_the_network_says_nearly_the_same_on_the_matrix_unit(monkeypatch):
+@multiplied
+def test_the_network_says_nearly_the_same_in_bfloat16(way, monkeypatch):
+    monkeypatch.setattr(bfloat16, "multipliers", lambda: (way,))
     model = SegVec3D.load()
     x = hierarchy(model.network.config)
     answers = []
     for chosen in "10":
-        monkeypatch.setenv(amx.VARIABLE, chosen)
+        monkeypatch.setenv(bfloat16.VARIABLE, chosen)
         network = PointAttention(model.network.config)
         network.load_state_dict(model.network.state_dict())
         with torch.inference_mode():

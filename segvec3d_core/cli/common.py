@@ -65,7 +65,7 @@ def progress(items: Iterable[T], text: str, total: int | None = None) -> Iterabl
 
 def machine() -> dict[str, Any]:
     """What the figures of a run depend on."""
-    from ..kernels import amx
+    from ..kernels import bfloat16
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -75,7 +75,7 @@ def machine() -> dict[str, Any]:
         "cores": cores,
         "gpu": gpu,
         "threads": torch.get_num_threads(),
-        "bfloat16": amx.available(),
+        "bfloat16": bfloat16.multiplier(),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
@@ -103,7 +103,7 @@ def machine_line() -> str:
     """The same in one line, for people."""
     about = machine()
     gpu = f", {about['gpu']}" if about["gpu"] else ""
-    maps = ", on CPU linear maps in bfloat16 (AMX)" if about["bfloat16"] else ""
+    maps = f", on CPU linear maps in bfloat16 ({about['bfloat16']})" if about["bfloat16"] else ""
     return (
         f"segvec3d {about['segvec3d']}, {about['cpu']}, {about['cores']} cores{gpu}, "
         f"torch {about['torch']} with {about['threads']} threads{maps}"

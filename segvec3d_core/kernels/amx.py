@@ -1,14 +1,11 @@
-"""Linear maps on the processor's matrix unit (Intel AMX, servers from 2023 on): bfloat16 in, float32 sums out.
+"""The processor's matrix unit (Intel AMX, servers from 2023 on): bfloat16 in, float32 sums out.
 
-The unit multiplies tiles of 16 x 32 numbers at several times the rate of the vector registers. Weights and inputs keep
-8 bits of mantissa there, as in training with bfloat16; what is between the maps stays float32.
+It multiplies tiles of 16 x 32 numbers at several times the rate of the vector registers. ``bfloat16.py`` says what for.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
-import os
 import platform
 from typing import Any
 
@@ -18,10 +15,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .vectors import NATIVE
-
-VARIABLE = "SEGVEC3D_BF16"
-"""Environment variable; 0 keeps all maps in float32."""
 ROWS = 16
 """Rows of a tile."""
 DEPTH = 32
@@ -36,20 +29,12 @@ _SHAPES[16:32].view(np.uint16)[:] = 64  # bytes of a row of each of the eight ti
 _SHAPES[48:56] = ROWS
 
 
-@functools.cache
-def _supported() -> bool:
-    """Whether processor, compiler and system have the tiles."""
+def lent() -> bool:
+    """Whether processor and compiler have the tiles, and the system lends them to this process."""
     features = binding.get_host_cpu_features()
-    if not (features.get("amx-bf16") and features.get("amx-tile") and features.get("avx512f")):
-        return False
-    if not NATIVE or platform.system() != "Linux":
+    if not (features.get("amx-bf16") and features.get("amx-tile")) or platform.system() != "Linux":
         return False
     return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, ASK_PERMISSION, TILE_DATA) == 0)
-
-
-def available() -> bool:
-    """Whether linear maps run on the matrix unit in this process."""
-    return os.environ.get(VARIABLE, "1") != "0" and _supported()
 
 
 def _call(builder: Any, name: str, *arguments: Any) -> None:
@@ -132,53 +117,23 @@ _one, _two, _three = _tiles(1), _tiles(2), _tiles(3)
 
 
 @njit(cache=True, nogil=True)
-def _round(x, rounded):  # type: ignore[no-untyped-def]
-    """The first columns of a float32 block as bfloat16, rounded to the nearest and to even; zeros where it is not as
-    wide."""
-    bits, width = x.view(np.uint32), min(x.shape[1], rounded.shape[1])
-    for i in range(len(x)):
-        row, to = bits[i], rounded[i]
-        for c in range(width):
-            odd = (row[c] >> np.uint32(16)) & np.uint32(1)
-            to[c] = np.uint16((row[c] + np.uint32(0x7FFF) + odd) >> np.uint32(16))
-        to[width:] = np.uint16(0)
-
-
-@njit(cache=True, nogil=True)
-def linear(x, packed, out):  # type: ignore[no-untyped-def]
-    """``dense.dense`` on the matrix unit.
+def multiply(x, packed, out):  # type: ignore[no-untyped-def]
+    """A packed map of all rows.
 
     Args:
-        x: (R, .) float32, R a multiple of ``ROWS``, whatever lies beyond the K columns finite; packed: from ``pack``.
-        out: (R, 16 P) float32 to write.
+        x: (R, K) uint16, bits of bfloat16 numbers, R a multiple of ``ROWS``, K of ``DEPTH``; packed: (P, 1 + K / 2, 16)
+            uint32; out: (R, 16 P) float32 to write.
     """
-    rounded = np.empty((len(x), 2 * (packed.shape[1] - 1)), np.uint16)
-    _round(x, rounded)
     _begin(_SHAPES)
     i = 0
     while i + 3 * ROWS <= len(x):
         for p in range(len(packed)):
-            _three(rounded, i, packed, p, out)
+            _three(x, i, packed, p, out)
         i += 3 * ROWS
     if i + 2 * ROWS <= len(x):
         for p in range(len(packed)):
-            _two(rounded, i, packed, p, out)
+            _two(x, i, packed, p, out)
     elif i < len(x):
         for p in range(len(packed)):
-            _one(rounded, i, packed, p, out)
+            _one(x, i, packed, p, out)
     _end()
-
-
-def pack(columns: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """A (1 + K, P, 16) float32 map, the first row being the bias, for ``linear``.
-
-    Returns:
-        (P, 1 + K / 2, 16) uint32, K filled up with zeros to a multiple of ``DEPTH``: the bits of the bias, then the
-        weights of two inputs at a time as bfloat16.
-    """
-    weights = columns[1:]
-    weights = np.concatenate([weights, np.zeros((-len(weights) % DEPTH, *weights.shape[1:]), np.float32)])
-    rounded = np.empty(weights.shape, np.uint16)
-    _round(weights.reshape(len(weights), -1), rounded.reshape(len(weights), -1))
-    pairs = rounded[0::2].astype(np.uint32) | rounded[1::2].astype(np.uint32) << np.uint32(16)
-    return np.ascontiguousarray(np.concatenate([columns[:1].view(np.uint32), pairs]).transpose(1, 0, 2))

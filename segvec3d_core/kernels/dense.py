@@ -16,20 +16,18 @@ from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from . import amx
-from .vectors import WIDE, Writer
+from . import bfloat16
+from .vectors import PANEL, WIDE, Writer
 
-PANEL = 16
-"""Columns of a tile: two registers of eight, or one of sixteen (AVX-512)."""
 TILE = 6 if WIDE < PANEL else PANEL
 """Rows of a tile: twelve sums in sixteen registers, or sixteen in thirty-two."""
 BLOCK = 96
 """Most rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
 
 
-Packed = NDArray[np.float32] | NDArray[np.uint32]
+Packed = NDArray[np.float32] | bfloat16.Packed
 """A linear map (K -> M) laid out for ``dense``: (P, 1 + K, 16) float32, 16 output columns to a panel, the last one
-padded with zeros; the first row of each panel is the bias. For the matrix unit uint32, see ``amx.pack``."""
+padded with zeros; the first row of each panel is the bias. In bfloat16 see ``bfloat16.pack``."""
 
 
 def pack(weight: Tensor, bias: Tensor) -> Packed:
@@ -40,7 +38,7 @@ def pack(weight: Tensor, bias: Tensor) -> Packed:
     columns[0, :outputs] = bias.detach().numpy()
     columns[1:, :outputs] = weight.detach().T.numpy()
     tiled = columns.reshape(1 + depth, panels, PANEL)
-    return amx.pack(tiled) if amx.available() else np.ascontiguousarray(tiled.transpose(1, 0, 2))
+    return bfloat16.pack(tiled) if bfloat16.multiplier() else np.ascontiguousarray(tiled.transpose(1, 0, 2))
 
 
 def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
@@ -97,13 +95,15 @@ def _in_registers(x, packed, out):  # type: ignore[no-untyped-def]
 
 
 def _map(x, packed, out):  # type: ignore[no-untyped-def]
-    """As ``packed`` is laid out: in the vector registers or on the matrix unit."""
+    """As ``packed`` is laid out: of float32 or bfloat16 numbers, in the vector registers or on the matrix unit."""
 
 
 @overload(_map)
 def _choose(x, packed, out):  # type: ignore[no-untyped-def]
     if packed.dtype == types.uint32:
-        return lambda x, packed, out: amx.linear(x, packed, out)
+        return lambda x, packed, out: bfloat16.on_matrix_unit(x, packed, out)
+    if packed.dtype == types.int32:
+        return lambda x, packed, out: bfloat16.in_registers(x, packed, out)
     return lambda x, packed, out: _in_registers(x, packed, out)
 
 

@@ -15,6 +15,8 @@ NATIVE = bool(config.ENABLE_AVX) and not (config.CPU_NAME or config.CPU_FEATURES
 """Whether kernels are compiled for this very processor, not for what numba's environment variables say."""
 WIDE = 16 if NATIVE and binding.get_host_cpu_features().get("avx512f") else LANES
 """Numbers in the widest vector register of this processor."""
+PANEL = 16
+"""Columns of a panel of weights: two registers of eight, or one of sixteen (AVX-512)."""
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 Value = Any
 """A value in the code that is being written."""
