@@ -269,12 +269,8 @@ def group_superpoints(
     Args:
         judged: from ``SuperpointNetwork.judge``; e: (V, d_e); surface: (V,) probability.
     """
-    count, (low, high) = len(superpoints.sizes), superpoints.pairs.T
-    ties = Ties.of(superpoints, judged)
-    weight, sums = ties.weight, ties.same * ties.weight
-    least = np.log(config.join_threshold / (1 - config.join_threshold))
-    linked = average_linkage(low.copy(), high.copy(), sums.copy(), weight.copy(), count, least)
-    joined = np.unique(linked, return_inverse=True)[1].astype(np.int64)
+    ties, (low, high) = Ties.of(superpoints, judged), superpoints.pairs.T
+    joined = join(ties, len(superpoints.sizes), config.join_threshold)
     kinds = np.clip(judged.kinds(joined), -JUDGED, JUDGED).astype(np.float64)
     at = superpoints.of_voxel
     inside = at >= 0
@@ -283,8 +279,17 @@ def group_superpoints(
     top = p > config.kind_threshold
     surfaces = drop_small(np.where(top, group, -1), config.min_surface_voxels)
     objects = absorb_fragments(e, np.where(top, -1, group), ~top, config)
-    doubts = np.append(_doubts(joined, low, high, sums, weight), np.zeros((1, 2)), 0)
+    doubts = np.append(_doubts(joined, low, high, ties.same * ties.weight, ties.weight), np.zeros((1, 2)), 0)
     return Grouped(objects, surfaces, p, doubts[at].astype(np.float32), ties)
+
+
+def join(ties: Ties, count: int, threshold: float) -> NDArray[np.int64]:
+    """(S,) group of each of ``count`` superpoints, from 0 up, by average linkage as long as the mean of the pairs
+    between two groups is surer than ``threshold``, a probability."""
+    (low, high), weight = ties.pairs.T, ties.weight
+    least = np.log(threshold / (1 - threshold))
+    linked = average_linkage(low.copy(), high.copy(), ties.same * weight, weight.copy(), count, least)
+    return np.unique(linked, return_inverse=True)[1].astype(np.int64)
 
 
 def _doubts(

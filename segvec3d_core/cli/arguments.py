@@ -215,7 +215,8 @@ def _train(commands: Any) -> None:
         "stage, which is the long one, goes on with --resume. After another grouping on the same\n"
         "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
         "stage mixture goes a part of the way back to the weights that training began with, which\n"
-        "often hold for more.",
+        "often hold for more. The stage kinds teaches finished weights anew what is a surface and\n"
+        "what an object; all else holds as before.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"
@@ -223,11 +224,13 @@ def _train(commands: Any) -> None:
         "  segvec3d train --output runs/a --stage mixture --start former.safetensors --keep 0.7",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
-    stages = ("segmentation", "clustering", "grouping", "alignment", "mixture", "calibration", "all")
+    stages = ("segmentation", "clustering", "grouping", "alignment", "kinds", "mixture", "calibration", "all")
     parser.add_argument("--stage", choices=stages, default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
-    parser.add_argument("--start", metavar="FILE", help="begin the first stage with these weights, or mix with them")
+    parser.add_argument(
+        "--start", metavar="FILE", help="begin the first stage or the kinds with these weights, or mix with them"
+    )
     parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")

@@ -37,6 +37,7 @@ STAGES: Modes = {
     "clustering": ("--stage clustering", []),
     "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
     "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
+    "kinds": ("--stage kinds", ["learning_rate", "start", "grouping_scenes", "grouping_steps"]),
     "mixture": ("--stage mixture", ["start", "keep"]),
     "calibration": ("--stage calibration", []),
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .clutter import clutter
-from .edition import is_first_edition
+from .edition import has_first_shapes, is_first_edition
 from .meshes import Mesh, box, join
 from .objects import ObjectModel, make_object, material_row, sample_object
 from .piles import EDGED, THEMES
@@ -241,13 +241,14 @@ def shelf_scene(rng: Generator) -> SceneModel:
 
 
 def _sparse_scene(rng: Generator) -> SceneModel:
-    """A few objects on the boards of an open shelf, as the first edition has it."""
+    """A few objects on the boards of an open shelf, as the first edition has it; what carries them is judged as today
+    where today's things do."""
     builder = Builder()
     x, y, z = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.45), rng.uniform(0.9, 1.9)
     rows = max(2, round(z / rng.uniform(0.28, 0.42)))
     mesh = shelf_levels(rng, x, y, z, rows)
     color, pattern, paint = _paint(rng)
-    builder.add(surface_model("shelf", color, "wood", mesh, paint, pattern), np.eye(3), np.zeros(3))
+    index = builder.add(surface_model("shelf", color, "wood", mesh, paint, pattern), np.eye(3), np.zeros(3))
     room = (x + rng.uniform(0.6, 3.0), 2 * (rng.uniform(1.2, 2.5) + y))
     tall, walls = rng.uniform(2.3, 2.8), (0, 1, 2) if rng.random() < 0.5 else (1,)
     add_shell(rng, builder, room[0], room[1], tall, 0.0, walls, rng.random() < 0.5)
@@ -264,5 +265,7 @@ def _sparse_scene(rng: Generator) -> SceneModel:
             if found is not None and found[3] + found[0].height < floor + clear:
                 body, row, column, height = found
                 builder.add(item, body.rotation, body.shift + heights.add(body, row, column, height))
+                if not has_first_shapes():
+                    builder.carry(index)
     focus = np.array([rng.uniform(-0.3, 0.3) * x, 0.0, rng.uniform(0.25, 0.85) * z])
     return builder.build(focus, 0.5, "shelf", (-room[0] / 2 + 0.2, room[0] / 2 - 0.2, -room[1] / 2 + 0.2, -y / 2 - 0.3))

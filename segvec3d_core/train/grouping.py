@@ -1,4 +1,5 @@
-"""Superpoints learn which of them belong together, on a frozen backbone; then the grouping's constants are chosen."""
+"""Superpoints learn which of them belong together, on a frozen backbone; then the grouping's constants are chosen. What
+becomes of them can learn its kinds anew, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,21 +13,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig
 from ..config import SegmentationConfig
-from ..grouping import GroupingConfig, Judged, SuperpointNetwork, group_superpoints
+from ..grouping import GroupingConfig, Judged, SuperpointNetwork, Ties, group_superpoints, join
 from ..metrics import FrameScore, score_frame
 from ..pipeline import SegVec3D
 from ..superpoints import Superpoints, find_superpoints
 from ..threads import single_thread
 from ..voxels import Fovea, voxelize, voxels_of
 from .examples import augmented, majority
-from .pool import look_at_scenes
+from .pool import Look, look_at_scenes
 from .samples import Sample, load_sample
 from .segmentation import VALIDATION_SEED_OFFSET, origin
 from .tuning import choose, overall
@@ -82,8 +83,8 @@ class JudgedScene:
         nodes (S, .), edges (P, 16) float16; pairs (P, 2) int64; sizes (S,) int64 voxels.
         instance: (S,) int64, the most frequent among a superpoint's voxels, or -1; share: (S,) float32, of it.
         is_surface: (S,) bool, of that instance.
-        groups: (2, S) int64, the true groups and such with errors, numbered one after the other; wholes: (G, 15)
-            float32, what is known of each.
+        groups: (N, S) int64, the true groups, such with errors and, where a grouping is asked, those that it makes,
+            numbered one after the other; wholes: (G, 15) float32, what is known of each.
     """
 
     nodes: Tensor
@@ -98,9 +99,11 @@ class JudgedScene:
 
 
 def judged_scene(
-    sample: Sample, superpoints: Superpoints, truth: NDArray[np.int64], rng: np.random.Generator
-) -> JudgedScene:
-    """Superpoints beside the truth (V,) of their voxels, -1 where nobody knows."""
+    sample: Sample, superpoints: Superpoints, truth: NDArray[np.int64], rng: np.random.Generator,
+    *further: NDArray[np.int64],
+) -> JudgedScene:  # fmt: skip
+    """Superpoints beside the truth (V,) of their voxels, -1 where nobody knows; ``further`` (S,) groups to learn
+    from."""
     count, entities = len(superpoints.sizes), len(sample.is_surface)
     inside = superpoints.of_voxel >= 0
     key = superpoints.of_voxel[inside] * (entities + 1) + truth[inside] + 1
@@ -111,15 +114,15 @@ def judged_scene(
     true = np.where(instance >= 0, instance, entities + np.arange(count))
     groups = [
         np.unique(group, return_inverse=True)[1].astype(np.int64)
-        for group in (true, _with_errors(true, superpoints.pairs, rng))
+        for group in (true, _with_errors(true, superpoints.pairs, rng), *further)
     ]
     wholes = [superpoints.wholes(group) for group in groups]
-    groups[1] += len(wholes[0])
+    first = np.cumsum([0, *map(len, wholes[:-1])])
     return JudgedScene(
         torch.from_numpy(superpoints.nodes).half(), torch.from_numpy(superpoints.pairs),
         torch.from_numpy(superpoints.edges).half(), torch.from_numpy(superpoints.sizes),
         torch.from_numpy(instance), torch.from_numpy(share), torch.from_numpy(is_surface),
-        torch.from_numpy(np.stack(groups)), torch.from_numpy(np.concatenate(wholes)),
+        torch.from_numpy(np.stack(groups) + first[:, None]), torch.from_numpy(np.concatenate(wholes)),
     )  # fmt: skip
 
 
@@ -134,10 +137,15 @@ def _with_errors(group: NDArray[np.int64], pairs: NDArray[np.int64], rng: np.ran
 
 def _superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
     """What a training scene teaches in each of several looks at it, see ``_look``."""
-    return [_look(model, sample, rng) for _ in range(LOOKS)]
+    return [_look(model, sample, rng, joined=False) for _ in range(LOOKS)]
 
 
-def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator) -> Any:
+def _joined_superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
+    """The same, with the groups that the model joins."""
+    return [_look(model, sample, rng, joined=True) for _ in range(LOOKS)]
+
+
+def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator, joined: bool) -> Any:
     """A scene's ``JudgedScene`` in plain values, as another robot might have met it and in voxels of another size; None
     of a scene with next to nothing in it."""
     sample = augmented(sample, rng, CROPS)
@@ -153,7 +161,11 @@ def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator) -> Any:
     if len(superpoints.sizes) == 0:
         return None
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
-    row = judged_scene(sample, superpoints, truth, rng)
+    further = []
+    if joined:
+        ties = Ties.of(superpoints, model.grouping.judge(superpoints))
+        further.append(join(ties, len(superpoints.sizes), model.clustering.join_threshold))
+    row = judged_scene(sample, superpoints, truth, rng, *further)
     return tuple(getattr(row, part.name) for part in fields(row))
 
 
@@ -194,19 +206,18 @@ def losses(network: SuperpointNetwork, truth: JudgedScene, scene: Tensor) -> tup
     pair = _entropy(same, (truth.instance[i] == truth.instance[j]).float(), weight)
     kind = _entropy(on_surface, truth.is_surface.float(), sizes.sqrt() * known)
     groups = truth.groups.flatten()
-    judged = network.kinds(_twice(on_surface), _twice(x), _twice(sizes), groups, truth.wholes)
+
+    def in_each(values: Tensor) -> Tensor:
+        return torch.cat([values] * len(truth.groups))
+
+    judged = network.kinds(in_each(on_surface), in_each(x), in_each(sizes), groups, truth.wholes)
     total, sure, surface = (
-        sizes.new_zeros(len(truth.wholes)).index_add(0, groups, _twice(values))
+        sizes.new_zeros(len(truth.wholes)).index_add(0, groups, in_each(values))
         for values in (sizes, sizes * known, sizes * known * truth.is_surface)
     )
     share = surface / sure.clamp_min(1)
     purity = sure / total.clamp_min(1) * (2 * share - 1).abs()
     return pair, kind, _entropy(judged, (share > 0.5).float(), total.sqrt() * purity)
-
-
-def _twice(values: Tensor) -> Tensor:
-    """For ``JudgedScene.groups``, of which there are two."""
-    return torch.cat([values, values])
 
 
 def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -221,24 +232,41 @@ def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTrainin
         ValueError: weights of another shape to begin with.
     """
     torch.manual_seed(plan.seed)
-    rng = np.random.default_rng([plan.seed, 6])
     network = SuperpointNetwork(config)
     if plan.start is not None:
         load_checkpoint(Path(plan.start)).fill("grouping", network)
-    some = [rows[k] for k in rng.permutation(len(rows))[:1_000]]
+    some = [rows[k] for k in np.random.default_rng([plan.seed, 5]).permutation(len(rows))[:1_000]]
     nodes, edges, wholes = ([getattr(row, name) for row in some] for name in ("nodes", "edges", "wholes"))
     network.standardise(*(torch.cat(values).float() for values in (nodes, edges, wholes)))
-    optimizer = torch.optim.AdamW(network.parameters(), plan.learning_rate, weight_decay=0.05)
+    return _learn(network, list(network.parameters()), rows, plan)
+
+
+def learn_kinds(rows: list[JudgedScene], network: SuperpointNetwork, plan: GroupingTraining) -> SuperpointNetwork:
+    """Train what tells kinds, of ``network`` itself, on judged scenes; what it says of pairs stays as it is."""
+    torch.manual_seed(plan.seed)
+    network.requires_grad_(False)
+    parts = network.surface, network.enter_whole, network.kind
+    for part in parts:
+        part.requires_grad_()
+    return _learn(network, [p for part in parts for p in part.parameters()], rows, plan)
+
+
+def _learn(
+    network: SuperpointNetwork, learned: list[nn.Parameter], rows: list[JudgedScene], plan: GroupingTraining
+) -> SuperpointNetwork:
+    rng = np.random.default_rng([plan.seed, 6])
+    optimizer = torch.optim.AdamW(learned, plan.learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
     progress = tqdm(range(plan.steps), desc="superpoints", unit="step", mininterval=5)
     mean = np.zeros(3)
+    network.train()
     with single_thread():  # a few hundred rows a step
         for step in progress:
             batch, scene = collate([rows[k] for k in rng.integers(0, len(rows), plan.batch)])
             loss = torch.stack(losses(network, batch, scene))
             optimizer.zero_grad(set_to_none=True)
             loss.sum().backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(learned, 1.0)
             optimizer.step()
             schedule.step()
             mean += (loss.detach().numpy() - mean) / min(step + 1, 100)
@@ -299,14 +327,7 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
-    looks = look_at_scenes(
-        _superpoints, weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "superpoints of scenes"
-    )
-    rows = [JudgedScene(*look) for scene in looks for look in scene if look is not None]
-    if not rows:
-        raise ValueError(
-            f"grouping: no superpoint in {plan.scenes} scenes: train the backbone for longer, see {weights}"
-        )
+    rows = _gather(_superpoints, plan, weights)
     model.grouping = learn(rows, model.grouping.config, plan)
     validation = list(judge_scenes(model, plan.seed, plan.validation_scenes, plan.cache))
 
@@ -315,8 +336,48 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
         return float(np.mean([overall(row.score(config)) for row in validation]))
 
     constants, figures = choose(model.clustering, GRID, reach)
-    record = {
-        "scenes": plan.scenes, "superpoints": sum(len(row.nodes) for row in rows), "steps": plan.steps,
-        "seconds": round(time.perf_counter() - started), **origin(plan.start, "grouping"), **figures,
-    }  # fmt: skip
+    record = {**_story(rows, plan, started), **origin(plan.start, "grouping"), **figures}
     return model.with_clustering(constants), record
+
+
+def train_kinds(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
+    """Have finished weights learn anew which groups are surfaces, among others of those that they join themselves; all
+    else stays as it is, so that alignment and calibration still hold.
+
+    Args:
+        weights: checkpoint of all stages.
+
+    Returns:
+        the model, and a record for the model card.
+
+    Raises:
+        ValueError: bonds so weak that no scene has a superpoint.
+    """
+    started = time.perf_counter()
+    model = SegVec3D.load(weights, device="cpu")
+    rows = _gather(_joined_superpoints, plan, weights)
+    learn_kinds(rows, model.grouping, plan)
+    return model, _story(rows, plan, started)
+
+
+def _gather(look: Look, plan: GroupingTraining, weights: Path) -> list[JudgedScene]:
+    """What all the scenes teach.
+
+    Raises:
+        ValueError: they teach nothing.
+    """
+    seen = look_at_scenes(
+        look, weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "superpoints of scenes"
+    )
+    rows = [JudgedScene(*one) for scene in seen for one in scene if one is not None]
+    if not rows:
+        raise ValueError(
+            f"grouping: no superpoint in {plan.scenes} scenes: train the backbone for longer, see {weights}"
+        )
+    return rows
+
+
+def _story(rows: list[JudgedScene], plan: GroupingTraining, started: float) -> dict[str, Any]:
+    """What was learned from, for the model card."""
+    superpoints, seconds = sum(len(row.nodes) for row in rows), round(time.perf_counter() - started)
+    return {"scenes": plan.scenes, "superpoints": superpoints, "steps": plan.steps, "seconds": seconds}

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 from ..alignment import Alignment, AlignmentConfig
-from ..checkpoint import load_checkpoint, save_checkpoint
+from ..checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from ..config import NetworkConfig
 from ..grouping import SuperpointNetwork
 from ..pipeline import SegVec3D
 from ..threads import use_threads
 from .alignment import AlignmentTraining, recalibrate, train_alignment
-from .grouping import GroupingTraining, train_grouping
+from .grouping import GroupingTraining, train_grouping, train_kinds
 from .mixture import mix
 from .segmentation import SegmentationTraining, train_segmentation
 from .tuning import tune_clustering
@@ -100,7 +100,8 @@ def run(args: Namespace) -> int:
 
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
-            calibration of an alignment that reads another network; weights to begin with, or to mix, of another shape.
+            calibration of an alignment that reads another network; weights to begin with, or to mix, of another shape;
+            kinds of unfinished weights.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -112,10 +113,9 @@ def run(args: Namespace) -> int:
     for name, stage in stages.items():
         if args.stage in (name, "all"):
             stage(args, backbone)
-    if args.stage == "mixture":
-        _mix(args, backbone)
-    if args.stage == "calibration":
-        _calibrate(args, backbone)
+    alone = {"kinds": _kinds, "mixture": _mix, "calibration": _calibrate}
+    if args.stage in alone:
+        alone[args.stage](args, backbone)
     return 0
 
 
@@ -173,6 +173,22 @@ def _align(args: Namespace, backbone: Path) -> None:
     )  # fmt: skip
     model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
     model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
+    log.info("weights written to %s", weights)
+
+
+def _kinds(args: Namespace, backbone: Path) -> None:
+    """The weights of ``--start``, or those in ``output``, with kinds learned anew; the first stages' file holds the
+    same networks."""
+    weights = Path(args.output) / "segvec3d.safetensors"
+    start = Path(args.start) if args.start else weights
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
+    record = load_checkpoint(start).record
+    if "alignment" not in record:
+        raise ValueError(f"kinds: {start} holds no finished weights, run the other stages first")
+    told = {"commit": _commit(), "start": fingerprint(start)}
+    model, story = train_kinds(GroupingTraining(**_unseen(args), **options), start)
+    for path in (backbone, weights):
+        model.save(path, {**record, "kinds": {**told, **story}})
     log.info("weights written to %s", weights)
 
 
