@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig
-from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, Ties, group_superpoints
+from segvec3d_core.grouping import JUDGED, GroupingConfig, Judged, SuperpointNetwork, Ties, group_superpoints, join
 from segvec3d_core.instances import ScoreModel
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import (
@@ -25,7 +25,15 @@ from segvec3d_core.superpoints import (
     node_features,
 )
 from segvec3d_core.train.examples import majority
-from segvec3d_core.train.grouping import GroupingTraining, JudgedScene, collate, judged_scene, learn, losses
+from segvec3d_core.train.grouping import (
+    GroupingTraining,
+    JudgedScene,
+    collate,
+    judged_scene,
+    learn,
+    learn_kinds,
+    losses,
+)
 from segvec3d_core.train.samples import Sample, simulate_sample
 from segvec3d_core.voxels import Fovea, VoxelGrid, voxelize
 
@@ -260,6 +268,36 @@ def test_grouping_may_begin_with_the_weights_of_another(lessons, tmp_path):
     assert not torch.equal(begun["standard_node.mean"], given["standard_node.mean"]), "of the scenes at hand"
     with pytest.raises(ValueError, match="weights: grouping of another shape"):
         learn(lessons, replace(model.grouping.config, width=32), plan)
+
+
+def test_kinds_learned_anew_leave_pairs_as_they_are(lessons):
+    """And are learned, from four scenes, of what a network says that has learned nothing."""
+    network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
+    batch, scene = collate(lessons)
+    network.standardise(batch.nodes, batch.edges, batch.wholes)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.inference_mode():
+        pair, *kinds = losses(network, batch, scene)
+    learn_kinds(lessons, network, GroupingTraining(steps=120, batch=4))
+    after = network.state_dict()
+    learned = {name.partition(".")[0] for name in after if not torch.equal(after[name], before[name])}
+    assert learned == {"surface", "enter_whole", "kind"}
+    with torch.inference_mode():
+        same_pair, *better = losses(network, batch, scene)
+    assert same_pair == pair
+    for loss, then in zip(better, kinds, strict=True):
+        assert loss < 0.6 * then
+
+
+def test_groups_that_the_model_joins_are_learned_from_too(scene):
+    sample, _, _, truth, superpoints = scene
+    ties = Ties.of(superpoints, judged(superpoints, [1.0] * len(superpoints.pairs), [0.0] * len(superpoints.sizes)))
+    joined = join(ties, len(superpoints.sizes), 0.5)
+    row = judged_scene(sample, superpoints, truth, np.random.default_rng(0), joined)
+    true, _, third = row.groups
+    assert (third[:, None] == third).equal(torch.from_numpy(joined[:, None] == joined))
+    assert third.min() > true.max()
+    assert torch.equal(row.wholes[third].double(), torch.from_numpy(superpoints.wholes(joined)[joined]).double())
 
 
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():

@@ -73,6 +73,13 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert mixed.score.bias == pytest.approx(again.score.bias + 0.25 * (there.score.bias - again.score.bias))
     assert mixed.info["mixture"]["kept"] == 0.25
     assert mixed.info["alignment"]["instances"] == model.info["alignment"]["instances"]
+    kinds = {"stage": "kinds", "start": str(tmp_path / "segvec3d.safetensors"), "seed": 5}
+    assert run(Namespace(**{**vars(args), **kinds})) == 0
+    taught = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
+    assert taught.info["kinds"]["steps"] == 4
+    assert taught.info["kinds"]["start"] == mixed.info["fingerprint"]
+    assert taught.info["mixture"] == mixed.info["mixture"]
+    assert (taught.threshold, taught.score, taught.clustering) == (mixed.threshold, mixed.score, mixed.clustering)
     foreign = SegVec3D.untrained(1, model.network.config, "cpu")
     foreign.save(tmp_path / "backbone.safetensors", {"grouping": {}})
     with pytest.raises(ValueError, match="reads the features of another network"):
