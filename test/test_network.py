@@ -122,6 +122,7 @@ def test_weights_in_bfloat16_are_rounded_as_torch_rounds(depth):
 @pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
 def test_products_of_rounded_numbers_are_added_up(depth, width, tiles, way, monkeypatch):
     monkeypatch.setattr(bfloat16, "multipliers", lambda: (way,))
+    monkeypatch.delenv(bfloat16.VARIABLE, raising=False)
     torch.manual_seed(depth)
     linear, x = torch.nn.Linear(depth, width), torch.randn(tiles * ROWS, depth)
     packed = pack(linear.weight, linear.bias)
@@ -131,6 +132,11 @@ def test_products_of_rounded_numbers_are_added_up(depth, width, tiles, way, monk
     rounded = torch.nn.functional.linear(x.bfloat16().float(), linear.weight.bfloat16().float(), linear.bias)
     assert np.allclose(out[:, :width], rounded.detach().numpy(), atol=1e-5)
     assert (out[:, width:] == 0).all()
+
+
+def test_an_older_compiler_that_takes_other_types_is_not_asked_to_multiply_in_registers(monkeypatch):
+    monkeypatch.setattr(bfloat16.binding, "llvm_version_info", (15, 0, 7))
+    assert "AVX-512" not in bfloat16.multipliers.__wrapped__()
 
 
 @multiplied

@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from llvmlite import binding
 
 import segvec3d_core
 from tools import check_system
@@ -395,3 +396,15 @@ def test_what_kernels_share_their_work_over_can_be_chosen(chosen: str | None, to
     command = [sys.executable, "-c", KERNEL]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=110)
     assert done.stdout.strip() == told, done.stderr
+
+
+def test_who_names_this_processor_to_numba_gets_the_same_kernels() -> None:
+    """They are kept under the same key, so that constants must be the same."""
+    program = "from segvec3d_core.kernels import bfloat16, dense; print(dense.TILE, bfloat16.multipliers())"
+    told = []
+    for named in ({}, {"NUMBA_CPU_NAME": binding.get_host_cpu_name()}):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_CPU")} | named
+        command = [sys.executable, "-c", program]
+        told.append(subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=110))
+    assert told[0].stdout, told[0].stderr
+    assert told[1].stdout == told[0].stdout

@@ -28,6 +28,8 @@ Packed = NDArray[np.uint32] | NDArray[np.int32]
 """A linear map (K -> M) as (P, 1 + K / 2, 16): 16 output columns to a panel; the bits of the bias, then the weights of
 two inputs at a time. The type says what shall multiply: uint32 the matrix unit, int32 the vector registers."""
 Multiplier = Literal["AMX", "AVX-512"]
+TYPED = 20
+"""LLVM of so many and more has the type; before, the instruction took others."""
 
 
 class _BFloat16(ir.types.Type):
@@ -53,7 +55,8 @@ def multipliers() -> tuple[Multiplier, ...]:
     features = binding.get_host_cpu_features()
     if not NATIVE or not features.get("avx512f"):
         return ()
-    has: dict[Multiplier, bool] = {"AMX": amx.lent(), "AVX-512": bool(features.get("avx512bf16"))}
+    in_registers = bool(features.get("avx512bf16")) and binding.llvm_version_info[0] >= TYPED
+    has: dict[Multiplier, bool] = {"AMX": amx.lent(), "AVX-512": in_registers}
     return tuple(name for name, there in has.items() if there)
 
 

@@ -11,8 +11,13 @@ from numba.core import cgutils
 
 LANES = 8
 """Numbers in a vector register (AVX2); narrower processors split it."""
-NATIVE = bool(config.ENABLE_AVX) and not (config.CPU_NAME or config.CPU_FEATURES)  # type: ignore[attr-defined]
-"""Whether kernels are compiled for this very processor, not for what numba's environment variables say."""
+NATIVE = (
+    bool(config.ENABLE_AVX)  # type: ignore[attr-defined]
+    and config.CPU_NAME in (None, binding.get_host_cpu_name())  # type: ignore[attr-defined]
+    and config.CPU_FEATURES in (None, binding.get_host_cpu_features().flatten())  # type: ignore[attr-defined]
+)
+"""Whether kernels are compiled for this very processor, not for another that numba's environment variables name: asked
+as numba asks it for its cache, so that what is kept there was compiled for the same constants."""
 WIDE = 16 if NATIVE and binding.get_host_cpu_features().get("avx512f") else LANES
 """Numbers in the widest vector register of this processor."""
 PANEL = 16
