@@ -153,18 +153,17 @@ class Finder:
 
     def _how_old(self) -> str:
         """That clouds have not come for a while, and why."""
-        age = self.perception.age
-        if self.perception.result is not None and age <= OLD:
+        age, none = self.perception.age, self.perception.result is None
+        if not none and age <= OLD:
             return ""
-        none = self.perception.result is None
-        told = "no cloud since the node is active" if none else f"the latest cloud was {age:.0f} s ago"
+        told = f"no cloud since {self.perception.since}" if none else f"the latest cloud was {age:.0f} s ago"
         problem = self.status.why_no_data()
         return f"; {told}{': ' + problem if problem else ''}"
 
     def _no_data(self, result: Result | None, not_before: int) -> str:
         problem = self.status.why_no_data()
         if result is None:
-            return f"no cloud yet{': ' + problem if problem else ''}"
+            return f"no cloud since {self.perception.since}{': ' + problem if problem else ''}"
         late = (not_before - result.stamp) / 1e9
         return f"the latest cloud is {late:.3f} s older than not_before{': ' + problem if problem else ''}"
 

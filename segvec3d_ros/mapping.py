@@ -72,8 +72,8 @@ class MapTracker:
         one that was loaded before is forgotten."""
         weights = str(info.get("fingerprint") or info.get("weights", ""))
         with self._lock:
-            if self.map.weights not in ("", weights):
-                made = f"the map was made with the weights {self.map.weights!r}, not {weights!r}"
+            if self.map.made_with not in ("", weights):
+                made = f"the map was made with the weights {self.map.made_with!r}, not {weights!r}"
                 self._begin(self.map.frame, made)
             self.map.weights = weights
 

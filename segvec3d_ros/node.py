@@ -219,9 +219,9 @@ class SegVec3DNode(LifecycleNode):
         self.perception.give_up()
         if not self._worker.stop(STOP_LIMIT):
             self.get_logger().warning(f"a cloud is in work for more than {STOP_LIMIT:g} s: its result will be dropped")
+        self.perception.halt()  # what is still being delivered brings no marker back
         if self.context.ok():
             self._outputs.clear()
-        self.perception.halt()
 
     def destroy_node(self) -> None:
         """End the threads, then the node."""

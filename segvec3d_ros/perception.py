@@ -67,6 +67,7 @@ class Perception:
         self._result: Result | None = None
         self._kept = 0.0  # when the latest result came, monotonic seconds
         self._halted = False  # since the latest result: the map is as that left it
+        self._seen = False  # whether a cloud came since the node is active
         self._forgotten = 0  # how often the map became another one than the clouds had made
         self._result_lock = threading.Lock()
         self.configure(values, config)
@@ -98,7 +99,7 @@ class Perception:
     def halt(self) -> None:
         """Once the worker was stopped: what it found is no answer any more. A map stays."""
         with self._result_lock:  # what is being delivered looks there once more whether it is wanted
-            self._result, self._halted = None, True
+            self._result, self._halted, self._seen = None, True, False
         if self.map is None:
             self._tracker.reset()
 
@@ -181,7 +182,7 @@ class Perception:
         with self._result_lock:
             if forgotten != self._forgotten or not wanted():  # the map is another one by now
                 return None
-            self._result, self._halted, self._kept = known, False, time.monotonic()
+            self._result, self._halted, self._seen, self._kept = known, False, True, time.monotonic()
         return result, known
 
     def _note_camera(self, cloud: PointCloud) -> None:
@@ -229,6 +230,11 @@ class Perception:
     def age(self) -> float:
         """Seconds since the latest result came."""
         return time.monotonic() - self._kept
+
+    @property
+    def since(self) -> str:
+        """Since when no cloud has come, where there is no result."""
+        return "the map became another or time was set back" if self._seen else "the node is active"
 
     @property
     def map(self) -> MapTracker | None:

@@ -194,10 +194,26 @@ def test_a_map_of_other_weights_is_refused_and_one_that_names_none_is_not(robot,
     robot.map.save(tmp_path / "abc.npz")
     other = ObjectMap()
     assert other.load(tmp_path / "abc.npz") == 2
-    assert other.weights == "abc"
+    assert other.made_with == "abc"
+    other.save(tmp_path / "again.npz")
     other.weights = "def"
     with pytest.raises(ValueError, match=r"expected a map made with the weights 'def', got one made with 'abc'"):
         other.load(tmp_path / "abc.npz")
     assert len(other) == 2
     assert other.load(tmp_path / "unknown.npz") == 2
-    assert other.weights == "def"
+    assert other.made_with == "def"
+    with pytest.raises(ValueError, match="got one made with 'abc'"):
+        other.load(tmp_path / "again.npz")
+
+
+def test_a_map_that_was_loaded_is_replaced_or_forgotten_with_its_weights(robot, tmp_path):
+    robot.watch([MUG])
+    for name in ("abc", "def"):
+        robot.map.weights = name
+        robot.map.save(tmp_path / f"{name}.npz")
+    other = ObjectMap()
+    for name in ("abc", "def"):
+        assert other.load(tmp_path / f"{name}.npz") == 2
+        assert other.made_with == name
+    other.clear()
+    assert other.made_with == ""

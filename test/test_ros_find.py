@@ -190,7 +190,7 @@ def test_no_cloud_is_no_data_and_says_what_is_missing() -> None:
         until(lambda: "nothing publishes" in find(made).message, "the graph to notice")
         answer = find(made, timeout=Duration(nanosec=50_000_000))
         assert answer.status == R.NO_DATA
-        assert "no cloud yet: nothing publishes on /points" in answer.message
+        assert "no cloud since the node is active: nothing publishes on /points" in answer.message
 
 
 def test_an_old_cloud_is_no_data_when_a_younger_one_was_asked_for(seeing: Robot) -> None:

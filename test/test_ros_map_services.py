@@ -218,6 +218,15 @@ def test_a_map_that_was_kept_answers_before_the_next_cloud() -> None:
         assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
 
 
+def test_what_a_cleared_map_lacks_is_no_cloud_from_the_camera() -> None:
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.call(ClearMap, "clear_map")
+        answer = robot.call(FindObject, "find_object", query="mug")
+        assert answer.status == FindObject.Response.NO_DATA
+        assert answer.message.startswith("no cloud since the map became another or time was set back")
+
+
 def test_what_the_map_holds_is_found_in_a_frame_whose_past_tf_has_forgotten() -> None:
     with mapping_robot(map_frame="map") as robot:
         moved = np.eye(4)

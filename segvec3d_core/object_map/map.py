@@ -57,7 +57,7 @@ class ObjectMap:
 
     Attributes:
         frame: name of the map's frame, "" where nobody gave one; kept in the file.
-        weights: which weights embed the objects, as ``model.info["fingerprint"]``, "" where nobody told; kept in the
+        weights: which weights embed what comes, as ``model.info["fingerprint"]``, "" where nobody told; kept in the
             file, too, as the embeddings of others cannot be compared to these.
         next_id: of the next new object; they only grow.
     """
@@ -65,6 +65,7 @@ class ObjectMap:
     def __init__(self, config: MapConfig | None = None) -> None:
         self.config = config or MapConfig()
         self.frame = self.weights = ""
+        self._saved_weights = ""  # of the file that was loaded
         self.next_id = 1
         self._lock = threading.RLock()
         self.clear()
@@ -78,13 +79,18 @@ class ObjectMap:
             self._up = Up()
             self._viewpoint: NDArray[np.float64] | None = None
             self._camera_axes: NDArray[np.float64] | None = None
-            self._colored = False
+            self._colored, self._saved_weights = False, ""
             self._stamp: int | None = None
 
     def forget_time(self) -> None:
         """Take the next cloud whatever its stamp: the latest one's was wrong. What is there was seen before."""
         with self._lock:
             self._stamp = None
+
+    @property
+    def made_with(self) -> str:
+        """Which weights embed the objects: ``weights``, or those that the file told of which the map was loaded."""
+        return self.weights or self._saved_weights
 
     @property
     def stamp_ns(self) -> int | None:
@@ -393,7 +399,8 @@ class ObjectMap:
             anchor = self._anchor or Anchor(np.zeros(3))
             saved = storage.Saved(
                 entries, self.next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds,
-                self._own_up().copy() if self._up.known else None, self.frame, self._colored, self.weights,
+                self._own_up().copy() if self._up.known else None, self.frame, self._colored,
+                self.made_with,
             )  # fmt: skip
         storage.write(Path(path), saved)
         return len(entries)
@@ -423,7 +430,7 @@ class ObjectMap:
             if saved.up is not None:
                 self._up = Up.told(self._anchor.T[:3, :3] @ saved.up)
             self.frame, self._colored = saved.frame, saved.colored
-            self.weights = self.weights or saved.weights
+            self._saved_weights = saved.weights
             self.next_id = max(self.next_id, saved.next_id)
             for entry in self._entries:
                 entry.measure()
