@@ -28,6 +28,8 @@ from segvec3d_core.train.examples import majority
 from segvec3d_core.train.grouping import (
     GroupingTraining,
     JudgedScene,
+    _joined_superpoints,
+    _superpoints,
     collate,
     judged_scene,
     learn,
@@ -298,6 +300,15 @@ def test_groups_that_the_model_joins_are_learned_from_too(scene):
     assert (third[:, None] == third).equal(torch.from_numpy(joined[:, None] == joined))
     assert third.min() > true.max()
     assert torch.equal(row.wholes[third].double(), torch.from_numpy(superpoints.wholes(joined)[joined]).double())
+
+
+def test_the_stage_of_kinds_looks_at_what_the_model_joins(scene):
+    model = SegVec3D.load(device="cpu")
+    looks = [_joined_superpoints, _superpoints]
+    rows = [[JudgedScene(*row) for row in look(model, scene[0], 0, np.random.default_rng(0))] for look in looks]
+    assert [len(row.groups) for row in rows[0]] == [3, 3]
+    assert [len(row.groups) for row in rows[1]] == [2, 2]
+    assert rows[0][0].groups[:2].equal(rows[1][0].groups), "the same look"
 
 
 def test_how_sure_a_group_is_hangs_on_its_pairs_and_on_those_to_its_neighbours():

@@ -80,6 +80,10 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert taught.info["kinds"]["start"] == mixed.info["fingerprint"]
     assert taught.info["mixture"] == mixed.info["mixture"]
     assert (taught.threshold, taught.score, taught.clustering) == (mixed.threshold, mixed.score, mixed.clustering)
+    for part in ("network", "grouping", "alignment"):
+        ours, before = getattr(taught, part).state_dict(), getattr(mixed, part).state_dict()
+        changed = {name.partition(".")[0] for name in ours if not torch.equal(ours[name], before[name])}
+        assert changed == ({"surface", "enter_whole", "kind"} if part == "grouping" else set())
     foreign = SegVec3D.untrained(1, model.network.config, "cpu")
     foreign.save(tmp_path / "backbone.safetensors", {"grouping": {}})
     with pytest.raises(ValueError, match="reads the features of another network"):

@@ -158,9 +158,9 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 def _group(args: Namespace, backbone: Path) -> None:
     options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
     plan = GroupingTraining(**_unseen(args), **options)
-    base = load_checkpoint(backbone)
+    record = {k: v for k, v in load_checkpoint(backbone).record.items() if k not in ("alignment", "kinds", "mixture")}
     model, story = train_grouping(plan, backbone)
-    model.save(backbone, {**base.record, "grouping": {"commit": _commit(), **story}})
+    model.save(backbone, {**record, "grouping": {"commit": _commit(), **story}})
 
 
 def _align(args: Namespace, backbone: Path) -> None:
