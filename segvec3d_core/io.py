@@ -21,7 +21,7 @@ from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, 
 from segvec3d_core.files import replacing
 from segvec3d_core.pointcloud2 import fit_camera
 from segvec3d_core.scan_files import read_pcd, read_ply
-from segvec3d_core.types import Matches, PointCloud, Scene
+from segvec3d_core.types import FARTHEST, Matches, PointCloud, Scene
 
 __all__ = [
     "cloud_files",
@@ -40,8 +40,14 @@ SCENE_VERSION = 1
 SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
 FORMATS = (*SCAN_FORMATS, ".png", *BAG_SUFFIXES)
 
-_WIDE = 500.0  # metres; a scan that reaches farther is most likely in millimetres
-_COARSE = 1e-3  # metres; float32 coordinates that lie farther apart than this blur objects
+_WIDE, _HIGH = 500.0, 50.0  # metres; what reaches farther, or as far in all directions, is most likely in other units
+_COARSE, _LOST = 1e-3, 0.02  # metres; float32 coordinates so far apart blur objects, or hold none
+_SPARSE = 0.03  # metres; a mesh whose corners lie farther apart has its surfaces between them
+_ELSEWHERE = {
+    **dict.fromkeys((".obj", ".glb", ".gltf", ".stl", ".off", ".fbx", ".usdz"), "sample points on the mesh, as PLY"),
+    **dict.fromkeys((".las", ".laz", ".e57", ".pts", ".ptx", ".asc", ".csv", ".splat"), "export it as PLY"),
+}
+"""What to do with files that other programs read, such as CloudCompare."""
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +61,9 @@ def read_cloud(
 ) -> PointCloud:
     """Read a cloud from a file.
 
-    Points are float32, as in every cloud. Beyond 16 km from the origin, as in a map's UTM coordinates, float32 is
-    coarser than a millimetre: such a file is read, with a warning in the log. Subtract an origin before.
+    Points are float32, as in every cloud. Beyond 16 km from the origin float32 is coarser than a millimetre: such a
+    file is read, with a warning in the log; beyond 260 km, as in a map's UTM coordinates, shapes are lost and it is
+    refused. Subtract an origin before.
 
     Args:
         path: .ply, .pcd, .npz (points, colors), .xyz or .txt (x y z [r g b] per line), a 16-bit depth .png, a bag
@@ -69,8 +76,8 @@ def read_cloud(
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z; or an argument that says
-            nothing of such a file.
+        ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z, or lies too far from its
+            origin; or an argument that says nothing of such a file.
     """
     path = Path(path)
     if not path.exists():
@@ -90,7 +97,9 @@ def read_cloud(
     if suffix == ".png":
         return _read_depth_image(path, color, camera)
     if suffix not in readers:
-        raise ValueError(f"{path}: unknown format {path.suffix or 'without a suffix'}; known: {', '.join(FORMATS)}")
+        hint = f"; {_ELSEWHERE[suffix]}, for instance in CloudCompare" if suffix in _ELSEWHERE else ""
+        known = f"known: {', '.join(FORMATS)}"
+        raise ValueError(f"{path}: unknown format {path.suffix or 'without a suffix'}; {known}{hint}")
     try:
         return readers[suffix](path)
     except (ValueError, TypeError) as error:
@@ -199,25 +208,56 @@ def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -
 
 
 def _warn_if_coarse(path: Path, points: NDArray[Any]) -> None:
+    """Raises ValueError where most of the points lie so far away that float32 holds no shapes."""
     largest = float(np.abs(points).max(where=np.isfinite(points), initial=0))
-    resolution = 2.0 ** (np.frexp(largest)[1] - 24)  # float32 has 24 significant bits
-    if resolution > _COARSE:
-        log.warning(
-            "%s: coordinates reach %.8g m, where float32 has a resolution of %.2g m: subtract an origin before",
-            path, largest, resolution,
-        )  # fmt: skip
+    if (resolution := _resolution(largest)) <= _COARSE:
+        return
+    some = points[:: max(1, len(points) // 10_000)]
+    some = some[np.isfinite(some).all(1)]
+    most = float(np.median(np.abs(some).max(1))) if len(some) else 0.0
+    if _LOST < _resolution(most) and most < FARTHEST:  # beyond that nothing was seen
+        told = f"coordinates of {most:.8g} m, where float32 has a resolution of {_resolution(most):.2g} m"
+        raise ValueError(f"{told}: subtract an origin before, for instance by CloudCompare's global shift")
+    log.warning(
+        "%s: coordinates reach %.8g m, where float32 has a resolution of %.2g m: subtract an origin before",
+        path, largest, resolution,
+    )  # fmt: skip
+
+
+def _resolution(coordinate: float) -> float:
+    """Of float32, which has 24 significant bits."""
+    return float(2.0 ** (np.frexp(coordinate)[1] - 24))
 
 
 def _warn_if_wide(path: Path, points: NDArray[Any]) -> None:
     some = points[:: max(1, len(points) // 10_000)].astype(np.float64)
     some = some[np.isfinite(some).all(1)]
-    wide = float(np.ptp(np.percentile(some, [1, 99], axis=0), axis=0).max()) if len(some) else 0.0
-    if wide > _WIDE:
-        log.warning("%s: the points lie %.0f m apart: are these millimetres? Coordinates are metres here", path, wide)
+    extents = np.ptp(np.percentile(some, [1, 99], axis=0), axis=0) if len(some) else np.zeros(3)
+    if extents.max() > _WIDE or extents.min() > _HIGH:
+        log.warning(
+            "%s: the points lie %.0f m apart: are these millimetres, or other units? Coordinates are metres here",
+            path, extents.max(),
+        )  # fmt: skip
+
+
+def _warn_if_sparse(path: Path, corners: NDArray[np.float32]) -> None:
+    """A decimated mesh has few corners on what is flat, and no floor without its triangles."""
+    from scipy.spatial import cKDTree
+
+    corners = np.unique(corners[np.isfinite(corners).all(1)], axis=0)
+    if len(corners) < 2:
+        return
+    apart = cKDTree(corners).query(corners[:: max(1, len(corners) // 2_000)], 2)[0][:, 1]
+    spacing = float(np.median(apart))
+    if spacing > _SPARSE:
+        log.warning(
+            "%s: a mesh whose corners lie %.0f mm apart, and they alone are read: sample points on it before, for "
+            "instance in CloudCompare", path, 1e3 * spacing,
+        )  # fmt: skip
 
 
 def _read_text(path: Path) -> PointCloud:
-    """Lines of x y z or x y z r g b, separated by blanks or commas; what follows # is a comment."""
+    """Lines of x y z or x y z r g b, separated by blanks or commas; what follows # or // is a comment."""
     import warnings
 
     try:
@@ -225,7 +265,9 @@ def _read_text(path: Path) -> PointCloud:
             warnings.simplefilter("ignore", UserWarning)  # numpy warns of a file without lines
             with path.open(encoding="utf-8-sig") as file:
                 table = np.loadtxt((_unseparated(line) for line in file), np.float64, ndmin=2)
-    except (ValueError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ValueError("expected lines of x y z [r g b], got bytes that are no text") from None
+    except ValueError as error:
         reason = str(error).split(";")[0]
         raise ValueError(f"expected lines of x y z [r g b]: {reason}") from None
     if table.size == 0:
@@ -233,7 +275,7 @@ def _read_text(path: Path) -> PointCloud:
     if table.shape[1] < 3:
         raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns")
     if table.shape[1] >= 7:
-        raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns: which of them are colours?")
+        raise ValueError(f"expected lines of x y z [r g b], got {table.shape[1]} columns: leave out what else there is")
     colors = table[:, 3:6] if table.shape[1] >= 6 else None
     if colors is not None and not ((colors >= 0) & (colors <= 255) & (colors == np.round(colors))).all():
         raise ValueError("expected r g b as whole numbers from 0 to 255 in columns 4 to 6")
@@ -244,16 +286,18 @@ def _read_text(path: Path) -> PointCloud:
 
 def _unseparated(line: str) -> str:
     """A line with blanks for commas; raises ValueError where there is nothing between two."""
-    fields = line.partition("#")[0].strip().rstrip(",").split(",")
+    fields = line.partition("#")[0].partition("//")[0].strip().rstrip(",").split(",")
     if len(fields) > 1 and not all(field.strip() for field in fields):
         raise ValueError(f"nothing between two commas in {line.strip()[:60]!r}")
-    return line.replace(",", " ")
+    return line.partition("//")[0].replace(",", " ")
 
 
 def _read_scan(path: Path) -> PointCloud:
     """A PLY or PCD file; an organised one with the camera that explains it, if one does."""
     scan = read_ply(path) if path.suffix.lower() == ".ply" else read_pcd(path)
     cloud = _cloud(path, scan.points, scan.colors)
+    if scan.is_mesh:
+        _warn_if_sparse(path, cloud.points)
     camera = fit_camera(cloud.points, scan.width, scan.height)
     return cloud if camera is None else dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
 

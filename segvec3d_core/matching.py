@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .asked import Query, Superlative, Thing
 from .relations import DIRECTED, MEASURES, SPREAD, Layout, View, between, precedence
 from .types import Scene
-from .words import NO_SURFACE
+from .words import COLORS, NO_SURFACE
 
 Values = NDArray[np.float64]
 
@@ -78,6 +78,9 @@ def answer(
     table = similarities(texts).astype(np.float64) if texts else np.zeros((len(scene), 0))
     matcher = _Matcher(scene, dict(zip(texts, table.T, strict=True)), threshold, view)
     fit, rank = matcher.fit(query.thing, query.count)
+    color = next((word for text in texts for word in text.split() if word in COLORS), None)
+    if color is not None and len(scene) and all(item.color is None for item in scene.objects):
+        matcher.notes.append(f"the cloud has no colours, which {color!r} asks for")
     return Answer(fit, np.argsort(-rank, kind="stable"), tuple(dict.fromkeys(matcher.notes)))
 
 

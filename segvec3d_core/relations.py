@@ -144,8 +144,8 @@ class Layout:
         """The view, for what depends on one."""
         if self.view is None:
             raise ValueError(
-                f"{what!r} cannot be decided: the cloud has no viewpoint to see left, right, front and back from; "
-                "give one, or a reference frame"
+                f"{what!r} cannot be decided: the cloud has no viewpoint to see left, right, front and back from, "
+                "as a scan of many views has none; give one, or a reference frame"
             )
         return self.view
 

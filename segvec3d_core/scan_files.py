@@ -35,12 +35,14 @@ class Scan:
     Attributes:
         points: (N, 3) float32 or float64, as in the file; colors: (N, 3) uint8 or None.
         width, height: of an organised cloud; height 1 for a mere list.
+        is_mesh: whether the points are the corners of faces.
     """
 
     points: NDArray[Any]
     colors: NDArray[np.uint8] | None
     width: int
     height: int = 1
+    is_mesh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def read_ply(path: Path) -> Scan:
     if channels is not None:
         kind = next(words[0] for words in vertex.properties if words[-1] == channels[0])
         colors = _bytes_of(np.stack([table[name] for name in channels], 1).astype(np.float64), _PLY_TYPES[kind])
-    return Scan(points, colors, vertex.count)
+    is_mesh = any(element.name == "face" and element.count for element in elements)
+    return Scan(points, colors, vertex.count, is_mesh=is_mesh)
 
 
 def _elements(lines: list[list[str]]) -> list[_Element]:
@@ -179,8 +182,11 @@ def read_pcd(path: Path) -> Scan:
             packed = int.from_bytes(file.read(8)[:4], "little")
         _check_bytes(path, start, 8 + packed, f"{points} points")
         return Scan(*_unpacked(path, points), width, height)
-    color = next((name for name in ("rgb", "rgba") if name in dict(kinds) and dict(kinds)[name][2] == "4"), None)
+    types = dict(kinds)
+    color = next((name for name in ("rgb", "rgba") if types.get(name, "")[2:] == "4"), None)
     colors = None if color is None else packed_colors(np.ascontiguousarray(table[color]).view("<u4"))
+    if colors is None and all(types.get(name) == "<u1" for name in "rgb"):
+        colors = np.stack([table[name] for name in "rgb"], 1)
     return Scan(np.stack([table[axis] for axis in "xyz"], 1), colors, width, height)
 
 

@@ -80,6 +80,8 @@ class Camera:
 
 PICTURE_UP: Float32 = np.array([0, -1, 0], np.float32)
 """Up in the optical frame of a camera that is held upright."""
+FARTHEST = 1e7
+"""Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
 WIDEST = 1.8
 """Tangent of the widest angle that a depth camera sees beside its axis."""
 

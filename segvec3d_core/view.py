@@ -26,6 +26,8 @@ HIGHLIGHT = (255, 196, 0)
 
 _MAX_POINTS = 1_500_000  # more than a picture can show; the rest is left out evenly
 _SUPERSAMPLING = 2  # lines and letters are drawn at twice the size, so that they come out smooth
+CUT = 0.3
+"""Metres by which a room is cut open above and towards the viewer."""
 _AZIMUTH, _ELEVATION = np.radians(32.0), np.radians(48.0)  # from which side a scan is looked at
 _EDGES = ((0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7), (6, 7))
 
@@ -216,13 +218,37 @@ def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDA
     low, high = np.percentile(heights, [0.5, 99.5])
     if high - low < 1.6:
         return np.ones(len(points), bool)
-    keep = heights < high - 0.30
-    for turn in (1.0, -1.0):  # the two sides of a room that look at the viewer
-        axis = _unit(towards + turn * rotation[0])
+    keep = heights < high - CUT
+    for axis in _walls(points, towards, rotation[0]):
         reach = points @ axis
         near, far = np.percentile(reach, [0.5, 99.5])
-        keep &= reach < far - 0.06 * (far - near)
+        # A wall that is seen edge on hides nothing, and little is left of a narrow room without its walls.
+        if axis @ towards > 0.1 and far - near > 4 * CUT:
+            keep &= reach < far - CUT
     return keep if keep.any() else np.ones(len(points), bool)  # a pole is all wall
+
+
+def _walls(
+    points: NDArray[np.float64], towards: NDArray[np.float64], right: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Outward directions of the two sides of a room that look at the viewer: of all right angles the one by whose sides
+    most points lie; ``towards`` the viewer, level, and to the ``right``."""
+    some = points[:: max(1, len(points) // 20_000)]
+    level = np.stack([some @ towards, some @ right], 1)
+    best, most = 0.0, -1
+    for turn in np.radians(np.arange(-45, 45)):
+        across = level @ _turned(turn).T
+        low, high = np.percentile(across, [0.5, 99.5], axis=0)
+        beside = int(((across < low + CUT / 2) | (across > high - CUT / 2)).sum())
+        if beside > most:
+            best, most = float(turn), beside
+    sides = [sign * side for side in _turned(best) for sign in (1.0, -1.0)]
+    return [side[0] * towards + side[1] * right for side in sides if side[0] > 0]
+
+
+def _turned(angle: float) -> NDArray[np.float64]:
+    """(2, 2) two axes at right angles, turned."""
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

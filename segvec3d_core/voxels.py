@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from .config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from .kernels.grid import BAND_BIT, count_voxels, group_points, mean_colors
+from .types import FARTHEST
 
-FARTHEST = 1e7
-"""Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
 BITS = 16
 """Bits to a voxel of the budget, with which voxels are counted: off by a few in a thousand."""
 SPARSE, ROOMY = 8, 0.7

@@ -240,6 +240,24 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
     assert "picture: cannot be drawn" in error_of(capsys, *find[:3], str(pieces), *find[4:], "--picture", "a.png")
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [([], True), (["--up", "0", "0", "1"], False), (["--viewpoint", "1", "0", "2"], True)],
+    ids=["nothing", "up", "a place in the room"],
+)
+def test_that_z_is_taken_for_up_is_told(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], told: list[str], said: bool
+) -> None:
+    from segvec3d_core.io import read_cloud, write_cloud
+    from segvec3d_core.types import PointCloud
+
+    upright = read_cloud(frames / "depth/f0.png").points[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
+    write_cloud(tmp_path / "scan.ply", PointCloud(upright))
+    query = ["find", "--model", str(weights), str(tmp_path / "scan.ply"), "the tallest thing", "--min-similarity", "0"]
+    assert main([*query, *told]) == 0, "which way is up is known"
+    assert ("up: z, as nothing says otherwise" in capsys.readouterr().err) == said
+
+
 def test_find_tells_by_its_exit_code_whether_there_was_anything(
     frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -66,11 +66,40 @@ def test_a_pcd_of_64_bits_is_read(tmp_path: Path, compressed: bool) -> None:
 
 def test_a_cloud_in_millimetres_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     points = some_cloud(200).points
-    for scale, warned in ((1.0, False), (1000.0, True)):
-        write_cloud(tmp_path / "c.npz", PointCloud(points * scale))
+    mug = points * 0.1 / np.ptp(points, axis=0)
+    for some, scale, warned in ((points, 1.0, False), (points, 1000.0, True), (mug, 1.0, False), (mug, 1000.0, True)):
+        write_cloud(tmp_path / "c.npz", PointCloud(some * scale))
         caplog.clear()
         read_cloud(tmp_path / "c.npz")
-        assert ("are these millimetres?" in caplog.text) == warned
+        assert ("are these millimetres, or other units?" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(("apart", "warned"), [(0.01, False), (0.1, True)])
+def test_a_mesh_of_large_triangles_is_warned_of(
+    tmp_path: Path, apart: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = np.meshgrid(np.arange(20) * apart, np.arange(20) * apart)
+    corners = np.stack([x.ravel(), y.ravel(), np.zeros(400)], 1).astype("<f4").tobytes()
+    face = "element face 1\nproperty list uchar int vertex_indices\n"
+    triangle = b"\x03" + np.array([0, 1, 20], "<i4").tobytes()
+    (tmp_path / "mesh.ply").write_bytes(ply("binary_little_endian", 400, XYZ + face, corners + triangle))
+    assert len(read_cloud(tmp_path / "mesh.ply")) == 400
+    assert ("a mesh whose corners lie 100 mm apart" in caplog.text) == warned
+    (tmp_path / "cloud.ply").write_bytes(ply("binary_little_endian", 400, XYZ, corners))
+    caplog.clear()
+    read_cloud(tmp_path / "cloud.ply")
+    assert not caplog.text, "points need not be corners"
+
+
+def test_a_pcd_may_have_a_field_for_each_colour(tmp_path: Path) -> None:
+    header = b"FIELDS x y z r g b\nSIZE 4 4 4 1 1 1\nTYPE F F F U U U\nWIDTH 2\nHEIGHT 1\nDATA ascii\n"
+    (tmp_path / "c.pcd").write_bytes(header + b"0 0 1 255 128 0\n0 1 1 1 2 3\n")
+    np.testing.assert_array_equal(read_cloud(tmp_path / "c.pcd").colors, [[255, 128, 0], [1, 2, 3]])
+
+
+def test_a_title_of_a_text_file_is_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text("//X Y Z R G B\n1 2 3 255 128 0\n")
+    np.testing.assert_array_equal(read_cloud(tmp_path / "c.txt").points, [[1, 2, 3]])
 
 
 def test_a_scan_keeps_its_labels(tmp_path: Path) -> None:
@@ -87,7 +116,7 @@ def test_a_scan_keeps_its_labels(tmp_path: Path) -> None:
         ("1 2 3\n4 5 6\n", [[1, 2, 3], [4, 5, 6]], None),
         ("# x y z\n1,2,3\n\n4, 5, 6\n", [[1, 2, 3], [4, 5, 6]], None),
         ("1 2 3 255 0 7\n", [[1, 2, 3]], [[255, 0, 7]]),
-        ("nan nan nan\n1e6 0 -1\n", [[np.nan] * 3, [1e6, 0, -1]], None),
+        ("nan nan nan\n1e5 0 -1\n", [[np.nan] * 3, [1e5, 0, -1]], None),
         ("", np.empty((0, 3)), None),
     ],
 )
@@ -104,8 +133,8 @@ def test_text_clouds(tmp_path: Path, text: str, points: Any, colors: Any) -> Non
     ("form", "dtype"), [("binary_little_endian", "<f8"), ("binary_big_endian", ">f8"), ("ascii", "")]
 )
 def test_ply_of_either_byte_order_and_text(tmp_path: Path, form: str, dtype: str) -> None:
-    points = np.array([[1, 2, 3], [4, 5, 1e6]])
-    body = points.astype(dtype).tobytes() if dtype else b"1 2 3\n4 5 1e6\n"
+    points = np.array([[1, 2, 3], [4, 5, 1e5]])
+    body = points.astype(dtype).tobytes() if dtype else b"1 2 3\n4 5 1e5\n"
     (tmp_path / "cloud.ply").write_bytes(ply(form, 2, XYZ.replace("float", "double"), body))
     np.testing.assert_array_equal(read_cloud(tmp_path / "cloud.ply").points, points.astype(np.float32))
 
@@ -128,7 +157,7 @@ def test_an_organised_pcd_keeps_its_camera(tmp_path: Path) -> None:
     np.testing.assert_allclose([fitted.fx, fitted.fy, fitted.cx, fitted.cy], [30, 31, 15.5, 11.5], atol=1e-3)
 
 
-CORNER = [350_000.004, 5_600_000.002, 60.001]  # metres in a UTM zone
+CORNER = [35_000.004, 56_000.002, 60.001]  # metres in a grid of a town
 
 
 @pytest.mark.parametrize("name", ["cloud.ply", "cloud.xyz", "cloud.npz"])
@@ -148,7 +177,7 @@ def test_coordinates_too_large_for_float32_are_warned_of(
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(read_cloud(tmp_path / name).points.shape, (20, 3))
     assert len(caplog.messages) == warned
-    for words in (name, f"{np.nanmax(points):.8g} m", "0.5 m", "subtract"):
+    for words in (name, f"{np.nanmax(points):.8g} m", "0.0039 m", "subtract"):
         assert not warned or words in caplog.messages[0]
 
 

@@ -37,7 +37,12 @@ def _damaged_npz(record: bytes, at: int, value: int) -> Callable[[Path], None]:
 
 
 FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
-    ("cloud.e57", _bytes(b"x"), r"unknown format \.e57; known: \.ply"),
+    (
+        "cloud.e57",
+        _bytes(b"x"),
+        r"unknown format \.e57; known: \.ply.*; export it as PLY, for instance in CloudCompare",
+    ),
+    ("room.glb", _bytes(b"x"), r"unknown format \.glb; .*; sample points on the mesh, as PLY"),
     ("cloud", _bytes(b"x"), "unknown format without a suffix"),
     ("empty.ply", _bytes(b""), "header has no line end_header"),
     ("noise.ply", _bytes(bytes(range(256)) * 40), "header has no line end_header"),
@@ -95,7 +100,8 @@ FAULTS: list[tuple[str, Callable[[Path], None], str]] = [
     ),
     ("array.npz", lambda path: np.save(path.open("wb"), np.zeros((2, 3))), "not a readable .npz"),
     ("rgb.xyz", _bytes(b"1 2 3 0 0 256\n"), "r g b as whole numbers from 0 to 255"),
-    ("noise.xyz", _bytes(b"\xff\xfe\x00\x81"), r"expected lines of x y z \[r g b\]"),
+    ("noise.xyz", _bytes(b"\xff\xfe\x00\x81"), r"expected lines of x y z \[r g b\], got bytes that are no text"),
+    ("utm.npz", _npz(points=np.random.default_rng(0).random((9, 3)) + 5_600_000), "resolution of 0.5 m: subtract"),
     ("noise.mcap", _bytes(b"not an mcap at all"), "not a readable bag"),
     ("noise.db3", _bytes(b"not a database at all"), "not a readable bag"),
 ]

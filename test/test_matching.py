@@ -414,3 +414,12 @@ def test_what_stands_so_to_all_likely_anchors_is_meant_rather_than_what_does_to_
 
     two = Scene(np.zeros(0, np.int32), tuple(objects), {}, np.array([0, -30, 0.6], np.float32), UP)
     assert answer(interpret("the mug left of the laptop"), two, similarities, 0.2).order[0] == 0
+
+
+def test_a_colour_that_no_cloud_has_is_told_of():
+    query = interpret("the red mug")
+    notes = answer(query, scene(), knows_names, 0.5).notes
+    assert notes == ("the cloud has no colours, which 'red' asks for",)
+    assert not answer(interpret("the biggest box"), scene(), knows_names, 0.5).notes
+    painted = tuple(replace(thing, color=np.zeros(3, np.uint8)) for thing in scene().objects)
+    assert not answer(query, replace(scene(), objects=painted), knows_names, 0.5).notes

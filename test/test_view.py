@@ -101,16 +101,25 @@ def test_a_scan_is_seen_from_above_with_the_nearer_thing_in_front() -> None:
     assert high[1] < low[1], "up is up in the picture"
 
 
-def test_a_room_is_cut_open_so_that_its_furniture_is_seen() -> None:
+@pytest.mark.parametrize("yaw", [0, 20, 45, 77, 130, 250])
+@pytest.mark.parametrize("extent", [(4.0, 5.0), (3.0, 8.0)])
+def test_a_room_is_cut_open_so_that_its_furniture_is_seen(yaw: float, extent: tuple[float, float]) -> None:
+    """Whichever way it lies: of the two walls between the viewer and the room next to nothing is left."""
     rng = np.random.default_rng(0)
     shell = rng.uniform(-2, 2, (120_000, 3))
     side = rng.integers(0, 3, len(shell))
     shell[np.arange(len(shell)), side] = rng.choice([-2, 2], len(shell))
+    wall = np.where(side == 2, 4, 2 * side + (shell[np.arange(len(shell)), side] > 0))  # 4: floor and ceiling
     shell[:, 2] = (shell[:, 2] + 2) * 0.65
     table = np.c_[rng.uniform(-0.5, 0.5, (5_000, 2)), np.full(5_000, 0.7)]
-    cloud = PointCloud(np.concatenate([shell, table]).astype(np.float32))
-    view = scan_view(cloud, np.repeat([0, 1], [len(shell), len(table)]).astype(np.int32))
-    assert (view.ids == 1).sum() > 1000
+    points = np.concatenate([shell * [extent[0] / 4, extent[1] / 4, 1], table])
+    c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    cloud = PointCloud((points @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])).astype(np.float32))
+    view = scan_view(cloud, np.append(wall, np.full(len(table), 5)).astype(np.int32))
+    assert (view.ids == 5).sum() > 1000
+    seen = np.bincount(view.ids[(view.ids >= 0) & (view.ids < 4)], minlength=4)
+    assert np.sort(seen)[:2].max() < 0.05 * seen.sum(), "two walls are gone"
+    assert np.sort(seen)[2:].min() > 1000, "two stand"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 from segvec3d_core.config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from segvec3d_core.kernels.grid import count_voxels, group_points, group_rows
 from segvec3d_core.neighbors import build_graph, nearest_neighbors
-from segvec3d_core.voxels import FARTHEST, Fovea, Scale, voxelize, voxels_of
+from segvec3d_core.types import FARTHEST
+from segvec3d_core.voxels import Fovea, Scale, voxelize, voxels_of
 
 
 def plane(n: int, seed: int = 0, side: float = 0.5) -> np.ndarray:

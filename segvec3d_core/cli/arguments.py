@@ -9,7 +9,8 @@ from segvec3d_core.cli.modes import EVALUATIONS, SIMULATIONS, STAGES, Mode, note
 from segvec3d_core.config import ClusteringMethod
 
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
-folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two."""
+folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two. Coordinates
+are metres, and z is up in a scan unless --up says otherwise, as for most phones' scans: --up 0 1 0."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,7 +73,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--topic", help="PointCloud2 topic of a bag (default: the first by name)")
     for name, text in (
         ("--viewpoint", "where the sensor stood; 0 0 0 for a cloud in a camera's own frame"),
-        ("--up", "direction against gravity (default: z for a cloud without a viewpoint)"),
+        ("--up", "direction against gravity (default: z, but for a cloud in a camera's own frame)"),
     ):
         group.add_argument(name, type=float, nargs=3, metavar=("X", "Y", "Z"), help=text)
     group.add_argument(

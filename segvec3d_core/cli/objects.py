@@ -36,12 +36,19 @@ SMALLEST_TILE = 0.5
 """Metres; smaller tiles would be more work than the scan."""
 
 
-def _as_told(args: Namespace, cloud: PointCloud) -> PointCloud:
-    """The cloud with what ``--viewpoint`` and ``--up`` say of it."""
+def _as_told(args: Namespace, cloud: PointCloud, quiet: bool = False) -> PointCloud:
+    """The cloud with what ``--viewpoint`` and ``--up`` say of it. Where nothing tells which way is up, it is z, but for
+    a cloud in a camera's own frame."""
     told: dict[str, Any] = {
         name: np.array(value, np.float32) for name in ("viewpoint", "up") if (value := getattr(args, name))
     }
-    return replace(cloud, **told)
+    cloud = replace(cloud, **told)
+    own = cloud.lies_ahead if cloud.viewpoint is None else not cloud.viewpoint.any()
+    if cloud.up is None and not own and len(cloud):
+        if not quiet:
+            print("up: z, as nothing says otherwise; for a scan whose y is up give --up 0 1 0", file=sys.stderr)
+        cloud = replace(cloud, up=np.array([0, 0, 1], np.float32))
+    return cloud
 
 
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
@@ -101,7 +108,7 @@ def _lies_in_pieces(args: Namespace) -> bool:
 
 
 def _of_pieces(args: Namespace, model: SegVec3D, files: Iterable[Path]) -> Scene:
-    return _in_tiles(args, model, (_as_told(args, read_cloud(file)) for file in files))
+    return _in_tiles(args, model, (_as_told(args, read_cloud(file), quiet=k > 0) for k, file in enumerate(files)))
 
 
 def _segment_folder(args: Namespace) -> int:
