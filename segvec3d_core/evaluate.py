@@ -285,7 +285,8 @@ def evaluate_retrieval(
 ) -> RetrievalReport:
     """Ask every frame with two or more names for "the NAME", once for each name in it.
 
-    A query is a hit when its best answer overlaps one of the objects so named with an IoU above 0.5.
+    A query is a hit when its best answer overlaps one of the objects so named with an IoU above 0.5; one that is
+    refused is none.
 
     Args:
         model: segments, and finds by words.
@@ -304,9 +305,13 @@ def evaluate_retrieval(
         for name, ids in asked.items():
             total += 1
             chance += len(ids) / objects
-            best = model.find(scene, f"the {name}", top_k=1, min_similarity=0.0)
+            try:
+                best = model.find(scene, f"the {name}", top_k=1, min_similarity=0.0)
+                kept = model.find(scene, f"the {name}", top_k=1)
+            except ValueError:  # names that people gave need not be phrases: refused is not found
+                continue
             found += _hits(best, scene, frame.label, ids)
-            answered += _hits(model.find(scene, f"the {name}", top_k=1), scene, frame.label, ids)
+            answered += _hits(kept, scene, frame.label, ids)
     return RetrievalReport(HitRate(found, total), HitRate(answered, total), chance / total if total else float("nan"))
 
 

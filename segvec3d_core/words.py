@@ -121,8 +121,8 @@ PUT = re.compile(
     r"^(?:put|place|drop|insert|move|hang|pour) (?:the|my|an?|this|that) \w.* "
     r"(?:in|into|on|onto|to|next to|under|over|inside) (?:the|my|an?) "
 )
-CUT_SHORT = re.compile(r" (?:the|an|than)$")
-"""Ends in the middle of a phrase."""
+CUT_SHORT = re.compile(r" (?:the|than|(?:of|to|in|on|from|with|and|or|under|above|behind|near|beside|between) an?)$")
+"""Ends in the middle of a phrase; a name may end so: "Hoi An"."""
 
 # Superlatives ----------------------------------------------------------------------------------------------------
 

@@ -260,6 +260,17 @@ def test_retrieval_counts_hits_of_the_best_answer(wrong: int, silent: int, found
     assert report.chance == pytest.approx((2 / 3 + 1 / 3) / 2)
 
 
+def test_a_name_that_is_no_phrase_is_not_found() -> None:
+    class Refusing(Oracle):
+        def find(
+            self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None
+        ) -> Matches:
+            raise ValueError(f"text: expected a whole phrase, got {text!r}")
+
+    report = evaluate_retrieval(Refusing(frame := table_frame()), [frame], COARSE)
+    assert (report.found.hits, report.answered.hits, report.found.total) == (0, 0, 2)
+
+
 def test_the_baseline_finds_boxes_on_a_table_and_repeats_itself() -> None:
     frame = table_frame()
     report = evaluate(PlaneDbscan(), [frame])

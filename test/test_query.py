@@ -379,11 +379,16 @@ def test_things_in_two_orders_are_refused(text):
         ("no apples", "expected what is looked for, got 'no apples'"),
         ("put the mug in the basket", "expected a thing, got also where to put it"),
         ("left of the", "expected a whole phrase, got 'left of the'"),
+        ("the mug beside an", "expected a whole phrase, got 'the mug beside an'"),
     ],
 )
 def test_what_would_be_answered_as_if_half_of_it_had_not_been_said_is_refused(text, reason):
     with pytest.raises(ValueError, match=f"^text: {reason}"):
         interpret(text)
+
+
+def test_a_name_may_end_as_an_article():
+    assert interpret("the frame from Hoi An").thing.phrase == "frame from hoi an"
 
 
 @pytest.mark.parametrize(
