@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.simulate import (
     SceneModel,
+    first_edition,
     look_at,
     make_object,
     render,
@@ -66,6 +67,20 @@ def test_a_shelf_that_holds_things_and_fills_the_rim_is_a_surface() -> None:
     for away, kind in ((0.25, "surface"), (3.5, "object")):
         view = look_at(np.array([0.0, -y / 2 - away, z / 2]), np.array([0.0, 0.0, z / 2]), 0.0)
         assert render(default_rng(0), scene, view, camera, "ideal").entities[0].kind == kind
+
+
+def test_sparse_shelves_are_judged_as_todays_where_todays_things_stand_on_them() -> None:
+    with first_edition(shapes=False):
+        scenes = [sample_scene(default_rng(seed), "shelf") for seed in range(4)]
+    stocked = [any(entity.kind == "object" for entity in scene.entities[1:]) for scene in scenes]
+    assert [scene.entities[0].carries for scene in scenes] == stocked
+    with first_edition():
+        assert not sample_scene(default_rng(0), "shelf").entities[0].carries
+
+
+def test_no_furniture_of_a_room_is_what_the_scene_is_about() -> None:
+    for seed in range(4):
+        assert not any(entity.carries for entity in sample_scene(default_rng(seed), "room").entities)
 
 
 def test_towers_are_rare_and_large_things_find_a_place() -> None:

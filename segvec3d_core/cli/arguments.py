@@ -217,7 +217,7 @@ def _train(commands: Any) -> None:
         "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
         "stage mixture goes a part of the way back to the weights that training began with, which\n"
         "often hold for more. The stage kinds teaches finished weights anew what is a surface and\n"
-        "what an object; all else holds as before.",
+        "what an object, and nothing else; scores read that: where they should follow, calibrate.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"

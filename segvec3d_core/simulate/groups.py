@@ -39,13 +39,11 @@ class Piece(NamedTuple):
     Attributes:
         model: it.
         rotation, offset: (3, 3) and (3,) metres, from its frame to the scene's.
-        entity: which entity of the scene it is.
     """
 
     model: ObjectModel
     rotation: Array
     offset: Array
-    entity: int
 
 
 class Floor(HeightMap):
@@ -120,7 +118,8 @@ class Floor(HeightMap):
 
     def _stood(self, builder: Builder, model: ObjectModel, body: Body, row: int, column: int) -> Piece:
         offset = body.shift + self.leave(body, row, column)
-        return Piece(model, body.rotation, offset, builder.add(model, body.rotation, offset))
+        builder.add(model, body.rotation, offset)
+        return Piece(model, body.rotation, offset)
 
 
 def draw_up_seats(

@@ -117,15 +117,13 @@ def draw_piece(rng: Generator, largest: float = np.inf, kinds: Sequence[str] | N
 
 def load(rng: Generator, builder: Builder, piece: Piece, count: int) -> None:
     """Set things down on a piece of furniture: up to ``count`` on its top, and on the boards of some shelves."""
-    done = clutter(rng, builder, piece[:3], count)
+    clutter(rng, builder, piece, count)
     if is_first_edition():
         return
     info = piece.model.info
     bare = info.category in SHELVES and BOOKS not in info.shape_words
     if bare and (info.category == "bookcase" or rng.random() < STOCKED):
-        done += stock(rng, builder, piece[:3], 0.85 if info.category == "bookcase" else 0.4)
-    if done:
-        builder.carry(piece.entity)
+        stock(rng, builder, piece, 0.85 if info.category == "bookcase" else 0.4)
 
 
 def place_furniture(rng: Generator, builder: Builder, floor: Floor) -> Piece | None:
@@ -265,8 +263,7 @@ def _lay_things(rng: Generator, builder: Builder, piece: Piece) -> None:
     """Cushions on a sofa, or things on the top and the boards of a piece of furniture that may have some."""
     info = piece.model.info
     if not is_first_edition() and info.category in SOFT and rng.random() < 0.5:
-        if lay_cushions(rng, builder, piece[:3], int(rng.integers(1, 5))):
-            builder.carry(piece.entity)
+        lay_cushions(rng, builder, piece, int(rng.integers(1, 5)))
         return
     high = 1.2 if info.category == "counter" else 1.6  # the tops of wall units are out of sight
     if info.category in TOPS and (info.size[2] < high or rng.random() < 0.3):

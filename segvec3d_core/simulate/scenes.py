@@ -25,7 +25,7 @@ class Entity:
         info: what it is.
         center: (3,) float32, centre of its full extent, metres (in the scene's frame, or in a frame's optical frame).
         size: (3,) float32, full extents along its own axes, metres.
-        carries: whether it is a piece of furniture that things were set down on.
+        carries: whether it is the piece of furniture that a scene is about, and things were set down on it.
     """
 
     kind: Literal["object", "surface"]

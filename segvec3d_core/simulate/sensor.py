@@ -321,7 +321,7 @@ def _kinds(
 ) -> list[Literal["object", "surface"]]:
     """The entities' kinds in this view: walls, floors, ceilings and bare tops are surfaces, all else objects.
 
-    A table, or whatever things were set down on (``Entity.carries``), is a surface where less than a tenth of what is
+    A table, or the shelf that a scene is about (``Entity.carries``), is a surface where less than a tenth of what is
     seen of it lies below its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture
     where both hold.
     """

@@ -342,7 +342,8 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
 
 def train_kinds(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
     """Have finished weights learn anew which groups are surfaces, among others of those that they join themselves; all
-    else stays as it is, so that alignment and calibration still hold.
+    else stays as it is, so that the alignment still holds. Scores read how surely a thing is no surface: they move with
+    it, but stay in [0, 1], and may be fitted again (``alignment.recalibrate``).
 
     Args:
         weights: checkpoint of all stages.
