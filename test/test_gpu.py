@@ -13,7 +13,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from segvec3d_core import PointCloud, SegVec3D, hierarchy_gpu, network, pipeline
-from segvec3d_core.config import NetworkConfig
+from segvec3d_core.config import NetworkConfig, SegmentationConfig
 from segvec3d_core.hierarchy import Level, build_hierarchy
 from segvec3d_core.inference import FusedNetwork
 from segvec3d_core.kernels import attention
@@ -26,6 +26,10 @@ CPU = torch.device("cpu")
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 with_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
 UP = np.array([0, -1, 0], np.float32)
+
+
+ALL = SegmentationConfig(min_score=0.0)
+"""Whatever its score: one that is hardly above the least on one device is hardly below it on the other."""
 
 
 def a_cloud(seed: int) -> PointCloud:
@@ -89,7 +93,7 @@ def test_plain_torch_describes_voxels_as_the_kernels_do(points, viewpoint, up):
 @pytest.mark.usefixtures("float32")
 def test_the_whole_path_in_plain_torch_parts_a_frame_as_the_kernels_do(monkeypatch):
     model, clouds = SegVec3D.load(device="cpu"), [a_cloud(seed) for seed in range(3)]
-    fused = [model.segment(cloud) for cloud in clouds]
+    fused = [model.segment(cloud, ALL) for cloud in clouds]
 
     def on_cpu(grid, viewpoint, up, config, clock):
         return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, config, CPU)
@@ -98,7 +102,7 @@ def test_the_whole_path_in_plain_torch_parts_a_frame_as_the_kernels_do(monkeypat
     monkeypatch.setattr(FusedNetwork, "fits", lambda network: False)
     monkeypatch.setattr(network, "neighborhood_attention", attention.reference)
     for cloud, scene in zip(clouds, fused, strict=True):
-        agree(scene, model.segment(cloud))
+        agree(scene, model.segment(cloud, ALL))
 
 
 def agree(one: Scene, other: Scene) -> None:
@@ -116,7 +120,7 @@ def agree(one: Scene, other: Scene) -> None:
 def test_a_gpu_parts_a_frame_as_the_cpu_does():
     cpu, gpu = SegVec3D.load(device="cpu"), SegVec3D.load(device="cuda")
     for seed in range(3):
-        agree(cpu.segment(a_cloud(seed)), gpu.segment(a_cloud(seed)))
+        agree(cpu.segment(a_cloud(seed), ALL), gpu.segment(a_cloud(seed), ALL))
 
 
 # Attention --------------------------------------------------------------------------------------------------------
