@@ -25,6 +25,8 @@ NEAR = 0.1
 """Things with at most this gap are next to each other, metres; larger things may be farther apart."""
 ROOMY = 0.3
 """Things lower than this have no room below them between their legs, metres: what seems to be there is in them."""
+SHELF = 0.4
+"""Metres of height from which something may have boards that things are on."""
 LEVEL = 0.3
 """A surface whose normal rises less than this beside its length, a cosine, is a wall, and things hang on it."""
 THIN = 0.2
@@ -270,7 +272,16 @@ def _on(layout: Layout, word: str) -> Table:
     )
     laid = contact * _ramp(layout.overlap(), 0.1, 0.5) * (high[:, None] > high)
     hung = _ramp(layout.gap(), 0.12, CONTACT) * _ramp(low[:, None] - low, HUNG / 2, HUNG) * layout.is_object[:, None]
-    return np.asarray(np.where(layout.walls(), hung, laid), np.float64)
+    return np.asarray(np.where(layout.walls(), hung, np.maximum(laid, _on_a_board(layout, word))), np.float64)
+
+
+def _on_a_board(layout: Layout, word: str) -> Table:
+    """Within something as tall as a shelf, above its foot: what stands on the floor is under a desk and not on it."""
+    low, high = layout.low_high(word)
+    raised = _ramp(low[:, None] - low, 0.015, 0.05) * (high[:, None] < high + CONTACT)
+    volume = layout.edges.prod(1)
+    smaller = (volume[:, None] < volume) * (high - low >= SHELF)
+    return 0.9 * raised * smaller * _ramp(layout.overlap(), 0.3, 0.6)
 
 
 def _in(layout: Layout, word: str) -> Table:

@@ -423,3 +423,25 @@ def test_a_colour_that_no_cloud_has_is_told_of():
     assert not answer(interpret("the biggest box"), scene(), knows_names, 0.5).notes
     painted = tuple(replace(thing, color=np.zeros(3, np.uint8)) for thing in scene().objects)
     assert not answer(query, replace(scene(), objects=painted), knows_names, 0.5).notes
+
+
+@pytest.mark.parametrize(("kind", "height", "foot", "found"), [
+    ("object", 1.6, 0.8, True), ("surface", 1.6, 0.8, True), ("object", 1.6, 0.0, False), ("object", 0.35, 0.1, False),
+])  # fmt: skip
+def test_what_stands_on_a_board_is_on_the_shelf(kind, height, foot, found):
+    """Not what stands on the floor in its midst, as below a desk, nor what lies in a box."""
+    sizes = (0.9, 0.3, height), (0.08, 0.08, 0.1)
+    centers = (0, 0, height / 2), (0.2, 0.05, foot + 0.05)
+    shelf, mug = (
+        SceneObject(
+            what, 0.9, Box(np.array(center, np.float32), np.eye(3, dtype=np.float32), np.array(size, np.float32)),
+            np.array(center, np.float32), np.zeros(4, np.float32), None, 100,
+        )
+        for what, center, size in zip((kind, "object"), centers, sizes, strict=True)
+    )  # fmt: skip
+
+    def similarities(texts: Sequence[str]) -> np.ndarray:
+        return np.array([[0.9, 0.02] if text == "shelf" else [0.02, 0.9] for text in texts], np.float32).T
+
+    where = Scene(np.zeros(0, np.int32), (shelf, mug), {}, CAMERA, UP)
+    assert (answer(interpret("the mug on the shelf"), where, similarities, 0.5).similarity[1] >= 0.5) == found
