@@ -73,17 +73,6 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert mixed.score.bias == pytest.approx(again.score.bias + 0.25 * (there.score.bias - again.score.bias))
     assert mixed.info["mixture"]["kept"] == 0.25
     assert mixed.info["alignment"]["instances"] == model.info["alignment"]["instances"]
-    kinds = {"stage": "kinds", "start": str(tmp_path / "segvec3d.safetensors"), "seed": 5}
-    assert run(Namespace(**{**vars(args), **kinds})) == 0
-    taught = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu")
-    assert taught.info["kinds"]["steps"] == 4
-    assert taught.info["kinds"]["start"] == mixed.info["fingerprint"]
-    assert taught.info["mixture"] == mixed.info["mixture"]
-    assert (taught.threshold, taught.score, taught.clustering) == (mixed.threshold, mixed.score, mixed.clustering)
-    for part in ("network", "grouping", "alignment"):
-        ours, before = getattr(taught, part).state_dict(), getattr(mixed, part).state_dict()
-        changed = {name.partition(".")[0] for name in ours if not torch.equal(ours[name], before[name])}
-        assert changed == ({"surface", "enter_whole", "kind"} if part == "grouping" else set())
     foreign = SegVec3D.untrained(1, model.network.config, "cpu")
     foreign.save(tmp_path / "backbone.safetensors", {"grouping": {}})
     with pytest.raises(ValueError, match="reads the features of another network"):
@@ -92,6 +81,28 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     assert json.loads(lines[-1])["step"] == 4
     with pytest.raises(ValueError, match=r"resume: .*segmentation\.state belongs to a run of"):
         run(Namespace(**{**vars(args), "steps": 6, "resume": True, "stage": "segmentation"}))
+
+
+@pytest.mark.timeout(300)
+def test_kinds_are_learned_anew_and_nothing_else(tmp_path):
+    args = Namespace(
+        output=str(tmp_path), cache=None, seed=5, workers=0, threads=1, stage="kinds", start=shipped_path(),
+        grouping_scenes=3, grouping_steps=4, grouping_start=None, alignment_start=None, alignment_keep=None,
+        validation_scenes=None, without=None, learning_rate=None,
+    )  # fmt: skip
+    assert run(args) == 0
+    taught, before = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu")
+    assert taught.info["kinds"]["steps"] == 4
+    assert taught.info["kinds"]["start"] == before.info["fingerprint"]
+    assert taught.info["mixture"] == before.info["mixture"]
+    assert (taught.threshold, taught.score, taught.clustering) == (before.threshold, before.score, before.clustering)
+    for part in ("network", "grouping", "alignment"):
+        ours, theirs = getattr(taught, part).state_dict(), getattr(before, part).state_dict()
+        changed = {name.partition(".")[0] for name in ours if not torch.equal(ours[name], theirs[name])}
+        assert changed == ({"surface", "enter_whole", "kind"} if part == "grouping" else set())
+    SegVec3D.untrained(1, device="cpu").save(tmp_path / "bare.safetensors", {"grouping": {}})
+    with pytest.raises(ValueError, match=r"bare\.safetensors holds no finished weights"):
+        run(Namespace(**{**vars(args), "start": tmp_path / "bare.safetensors"}))
 
 
 @pytest.mark.parametrize("stage", ["segmentation", "grouping", "alignment"])
