@@ -201,19 +201,28 @@ def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -
     """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre, or where they seem
     to be millimetres."""
     if points.dtype.kind in "fiu" and points.size and points.shape[1:] == (3,):
-        _warn_if_coarse(path, points)
+        _check_resolution(path, points)
         _warn_if_wide(path, points)
     with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
         return PointCloud(points, *attributes)  # type: ignore[arg-type]
 
 
-def _warn_if_coarse(path: Path, points: NDArray[Any]) -> None:
-    """Raises ValueError where most of the points lie so far away that float32 holds no shapes."""
+def _some_finite(points: NDArray[Any]) -> NDArray[np.float64]:
+    """Some ten thousand of the points, evenly taken, less those that are not finite."""
+    some = points[:: max(1, len(points) // 10_000)].astype(np.float64)
+    return some[np.isfinite(some).all(1)]
+
+
+def _check_resolution(path: Path, points: NDArray[Any]) -> None:
+    """Warn where float32 cannot hold the points to a millimetre.
+
+    Raises:
+        ValueError: most of them lie so far away that it holds no shapes.
+    """
     largest = float(np.abs(points).max(where=np.isfinite(points), initial=0))
     if (resolution := _resolution(largest)) <= _COARSE:
         return
-    some = points[:: max(1, len(points) // 10_000)]
-    some = some[np.isfinite(some).all(1)]
+    some = _some_finite(points)
     most = float(np.median(np.abs(some).max(1))) if len(some) else 0.0
     if _LOST < _resolution(most) and most < FARTHEST:  # beyond that nothing was seen
         told = f"coordinates of {most:.8g} m, where float32 has a resolution of {_resolution(most):.2g} m"
@@ -230,8 +239,7 @@ def _resolution(coordinate: float) -> float:
 
 
 def _warn_if_wide(path: Path, points: NDArray[Any]) -> None:
-    some = points[:: max(1, len(points) // 10_000)].astype(np.float64)
-    some = some[np.isfinite(some).all(1)]
+    some = _some_finite(points)
     extents = np.ptp(np.percentile(some, [1, 99], axis=0), axis=0) if len(some) else np.zeros(3)
     if extents.max() > _WIDE or extents.min() > _HIGH:
         log.warning(
