@@ -32,7 +32,7 @@ class SegmentationConfig:
     """How ``SegVec3D.segment`` treats a cloud.
 
     Attributes:
-        voxel_size: voxel edge, metres; None adapts it to the cloud within ``max_voxels``.
+        voxel_size: voxel edge, metres; None adapts it to the cloud: within ``max_voxels``, no finer than points lie.
         fovea: with each doubling of the distance from the viewpoint beyond this, metres, voxels double in edge, unless
             ``voxel_size`` is given; inf for voxels of one size.
         max_voxels: voxel budget that bounds the time of a frame when ``voxel_size`` is None.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
-from .kernels.grid import BAND_BIT, count_voxels, group_points, mean_colors
+from .kernels.grid import BAND_BIT, count_voxels, group_points, hash_cells, mean_colors
 from .types import FARTHEST
 
 BITS = 16
@@ -17,6 +17,14 @@ BITS = 16
 SPARSE, ROOMY = 8, 0.7
 """Where every so-manieth point lies in at most such a share of the budget, all of them are mostly within it; where they
 are not, they are counted after all."""
+FILLED, MEDIAN_POINTS = 2.5, 2
+"""Of a surface twice the edge leaves a quarter of the voxels, of points that lie farther apart than that nearly all. A
+cloud is sparse where there are fewer than ``FILLED`` to one of twice the edge, and half of them hold no more than
+``MEDIAN_POINTS``, as voxels along a pole would not. Chosen on simulated frames and scans of which a part of the points
+was left out (docs/experiments.md)."""
+STEP, COARSEST, FEWEST = 2**0.5, 6.0, 100
+"""By so much the edge of a sparse cloud's voxels grows at a time, and no more than that in all: larger voxels hold
+whole things. Of fewer voxels than ``FEWEST`` nothing is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +183,8 @@ def voxels_of(
     config: SegmentationConfig,
     mask: NDArray[np.bool_] | None = None,
 ) -> VoxelGrid:
-    """The voxels that segmentation gives a cloud: the size that ``config`` names, else within its budgets and, of a
-    frame, growing with the distance.
+    """The voxels that segmentation gives a cloud: the size that ``config`` names, else within its budgets, no finer
+    than the points lie and, of a frame, growing with the distance.
 
     Args:
         points: (N, 3) float32 metres; colors: (N, 3) uint8, or None; mask: (N,) bool, points to keep, or None for all.
@@ -185,8 +193,22 @@ def voxels_of(
     if config.voxel_size is not None:
         return voxelize(points, config.voxel_size, colors, mask)
     if viewpoint is None:
-        return voxelize(points, SCAN_VOXEL, colors, mask, config.max_scan_voxels)
-    return voxelize(points, BASE_VOXEL, colors, mask, config.max_voxels, Fovea(viewpoint, config.fovea))
+        finest, budget, fovea = SCAN_VOXEL, config.max_scan_voxels, None
+    else:
+        finest, budget, fovea = BASE_VOXEL, config.max_voxels, Fovea(viewpoint, config.fovea)
+    grid = voxelize(points, finest, colors, mask, budget, fovea)
+    while grid.size * STEP <= COARSEST * finest and _is_sparse(grid):
+        grid = voxelize(points, grid.size * STEP, colors, mask, budget, fovea)
+    return grid
+
+
+def _is_sparse(grid: VoxelGrid) -> bool:
+    """Whether the points lie farther apart than the voxels are wide, so that these hold no surface."""
+    if len(grid) < FEWEST or np.median(grid.counts) > MEDIAN_POINTS:
+        return False
+    twice = grid.coords >> 1
+    twice[:, 2] += grid.bands << BAND_BIT
+    return len(grid) < FILLED * len(hash_cells(twice)[1])
 
 
 def _growth(count: float, most: float) -> float:

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from segvec3d_core.cli import compare, main
 from segvec3d_core.config import ClusteringMethod, SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
+from segvec3d_core.datasets.scans import ScanFolder
 from segvec3d_core.pipeline import SegVec3D
 
 
@@ -63,6 +64,28 @@ def test_eval_of_scans_prints_average_precision(
     (scan,) = values["methods"]["SegVec3D"]["scans"]
     assert scan["name"] == "room"
     assert values["methods"]["SegVec3D"]["summary"]["adjusted_rand"] == scan["adjusted_rand"] <= 1
+
+
+def test_eval_measures_with_points_farther_apart(
+    frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = FrameFolder(frames)[0]
+    assert frame.label is not None
+    cloud, label = frame.cloud(), frame.label.reshape(-1).astype(np.int32)
+    np.savez(tmp_path / "room.npz", points=cloud.points, labels=label, surface=np.zeros(len(label), np.int8))
+    scan = ScanFolder(tmp_path)[0]
+    thin = scan.thinned(3)
+    assert len(thin.points) == len(thin.label) == -(-len(label) // 9)
+    np.testing.assert_array_equal(thin.label, scan.thinned(3).label)
+    row = {tuple(point): k for point, k in zip(scan.cloud().points.tolist(), scan.label, strict=True)}
+    assert [row.get(tuple(point)) for point in thin.cloud().points.tolist()] == [
+        k if tuple(point) in row else None for point, k in zip(thin.cloud().points.tolist(), thin.label, strict=True)
+    ]
+    for path in (frames, tmp_path / "room.npz"):
+        assert main(["eval", str(path), "--model", str(weights), "--model-only", "--stride", "4"]) == 0
+        assert "points 4 times as far apart, percent" in capsys.readouterr().out
+    assert main(["eval", str(frames), "--stride", "0"]) == 2
+    assert "--stride: expected at least 1" in capsys.readouterr().err
 
 
 def test_bench_tells_the_stages_and_the_machine(

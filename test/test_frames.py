@@ -65,6 +65,17 @@ def test_a_frame_becomes_an_organised_cloud_with_its_camera_colours_and_up() -> 
     np.testing.assert_array_equal(np.isnan(cloud.points[:, 2]), np.isnan(frame.depth.reshape(-1)))
 
 
+def test_a_thinned_frame_has_the_points_of_a_smaller_camera() -> None:
+    frame = some_frame()
+    thin = frame.thinned(3)
+    assert (thin.camera.width, thin.camera.height) == (3, 2)
+    some = frame.cloud().points.reshape(6, 8, 3)[::3, ::3].reshape(-1, 3)
+    np.testing.assert_allclose(thin.cloud().points, some, rtol=1e-5)
+    assert frame.label is not None
+    np.testing.assert_array_equal(thin.label, frame.label[::3, ::3])
+    assert Frame("a", None, frame.depth, None, CAMERA).thinned(2).label is None
+
+
 def test_a_folder_is_a_sequence_in_natural_order(tmp_path: Path) -> None:
     for name in ("x10", "x9", "x1"):
         write_frame(tmp_path, some_frame(name))

@@ -10,7 +10,7 @@ from segvec3d_core.config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from segvec3d_core.kernels.grid import count_voxels, group_points, group_rows
 from segvec3d_core.neighbors import build_graph, nearest_neighbors
 from segvec3d_core.types import FARTHEST
-from segvec3d_core.voxels import Fovea, Scale, voxelize, voxels_of
+from segvec3d_core.voxels import COARSEST, Fovea, Scale, voxelize, voxels_of
 
 
 def plane(n: int, seed: int = 0, side: float = 0.5) -> np.ndarray:
@@ -204,10 +204,37 @@ def test_compression_keeps_near_points_and_the_order_along_a_ray():
     ],
 )
 def test_voxels_grow_with_the_distance_in_frames_unless_their_size_is_told(voxel_size, eye, size, grows):
-    config = SegmentationConfig(voxel_size=voxel_size, max_voxels=100_000, max_scan_voxels=100_000)
-    grid = voxels_of(receding_floor(), None, eye, config)
+    config = SegmentationConfig(voxel_size=voxel_size, max_voxels=1_000_000, max_scan_voxels=1_000_000)
+    grid = voxels_of(receding_floor(1500, 1000), None, eye, config)
     assert grid.size == size
     assert (grid.bands > 0).any() == grows
+
+
+@pytest.mark.parametrize("eye", [None, np.array([0, 0, 1], np.float32)])
+@pytest.mark.parametrize("spacing", [0.03, 0.06])
+def test_voxels_are_no_finer_than_the_points_lie(eye, spacing):
+    """A surface of one point every few centimetres; voxels end where most of them have neighbours."""
+    points = plane(round(9 / spacing**2), side=1.5)
+    grid = voxels_of(points, None, eye, SegmentationConfig())
+    assert 0.8 * spacing < grid.size < 2 * spacing
+    assert voxels_of(plane(100_000), None, eye, SegmentationConfig()).size < 0.02  # nothing grows where points are many
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.c_[np.linspace(0, 40, 40_000), np.zeros((40_000, 2))],  # a pole: half as many voxels of twice the edge
+        np.random.default_rng(0).uniform(-40, 40, (90, 3)),  # too few to tell
+    ],
+)
+def test_voxels_stay_fine_where_few_neighbours_are_no_sign_of_few_points(points):
+    assert voxels_of(points.astype(np.float32), None, None, SegmentationConfig()).size == SCAN_VOXEL
+
+
+def test_voxels_of_points_without_any_neighbours_end_growing():
+    points = np.random.default_rng(0).uniform(-40, 40, (5_000, 3)).astype(np.float32)
+    grid = voxels_of(points, None, None, SegmentationConfig())
+    assert SCAN_VOXEL < grid.size <= COARSEST * SCAN_VOXEL
 
 
 def test_a_budget_is_kept_and_nearly_used_up_by_large_clouds():

@@ -160,6 +160,10 @@ def _eval(commands: Any) -> None:
         "path", metavar="PATH", nargs="?", default="", help="frame folder, .npz scan, ScanNet scene, or folder of scans"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N frames or scans")
+    parser.add_argument(
+        "--stride", type=int, default=1, metavar="N",
+        help="as a sensor would see it whose points lie N times as far apart (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--model-only", action="store_true", help="leave out the rows to compare with")
     parser.add_argument("--spread", action="store_true", help="also with every clustering constant times 0.7 and 1.3")
     parser.add_argument("--reliability", metavar="FILE", help="draw score against share of objects with IoU > 0.5")

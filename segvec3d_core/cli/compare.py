@@ -38,6 +38,7 @@ def evaluate(args: Namespace) -> int:
         raise FileNotFoundError(f"{path}: no such file or folder")
     if args.limit is not None:
         at_least("--limit", args.limit, 1)
+    at_least("--stride", args.stride, 1)
     at_least("--worst", args.worst, 0)
     if args.reliability is not None:
         tell.require_picture(args.reliability)
@@ -49,7 +50,11 @@ def evaluate(args: Namespace) -> int:
     model.warm_up()
     result = _Evaluation(folder, model, config, args).run(methods)
     if args.json is not None:
-        write_json(args.json, {"version": 2, "path": str(path), "machine": machine(), "model": model.info} | result)
+        write_json(
+            args.json,
+            {"version": 2, "path": str(path), "stride": args.stride, "machine": machine(), "model": model.info}
+            | result,
+        )
     return 0
 
 
@@ -100,7 +105,12 @@ class _Evaluation:
     def items(self, text: str) -> Iterator[Frame | Scan]:
         """The frames or scans, read one after the other."""
         for index in progress(range(min(len(self.folder), self.args.limit or len(self.folder))), text):
-            yield self.folder[index]
+            yield self.item(index)
+
+    def item(self, index: int) -> Frame | Scan:
+        """A frame or scan, with as many of its points as were asked for."""
+        item = self.folder[index]
+        return item if self.args.stride == 1 else item.thinned(self.args.stride)
 
     def run(self, methods: dict[str, tuple[Segmenter, SegmentationConfig]]) -> dict[str, Any]:
         """Measure all that was asked for; the values for the JSON."""
@@ -142,7 +152,9 @@ class _Evaluation:
         true = sum(len(row.instances.true_sizes) if row.masks is None else row.masks.true for row in report.rows)
         what = f"{len(report.rows)} frames, {true} objects; overlap, boundary, F > 0.75 and ARI are means over frames"
         self.say(machine_line())
-        self.say(f"{self.folder.path}: {what if frames else f'{len(report.rows)} scans, {true} instances'}, percent")
+        what = what if frames else f"{len(report.rows)} scans, {true} instances"
+        thinned = "" if self.args.stride == 1 else f", points {self.args.stride} times as far apart"
+        self.say(f"{self.folder.path}: {what}{thinned}, percent")
         self.say(tell.header(tell.columns_of(report)))
 
     def _retrieve(self, folder: FrameFolder) -> dict[str, Any]:
@@ -164,7 +176,7 @@ class _Evaluation:
         folder = Path(self.args.output)
         folder.mkdir(parents=True, exist_ok=True)
         for rank, row in enumerate(sorted(report.rows, key=lambda row: row.quality)[: self.args.worst], start=1):
-            item = self.folder[self.folder.names.index(row.name)]
+            item = self.item(self.folder.names.index(row.name))
             cloud, told = item.cloud(), f"{figure} {100 * row.quality:.1f}"
             found = draw_scene(cloud, self.model.segment(cloud, self.config), title=f"{row.name}: {told}")
             truth = draw_scene(cloud, _truth(item, cloud), title="the truth")

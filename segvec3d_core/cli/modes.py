@@ -11,7 +11,7 @@ Modes = dict[Any, tuple[str, list[str]]]
 EVALUATIONS: Modes = {
     ("compare", "evaluate"): (
         "an evaluation of labelled data",
-        ["path", "limit", "model_only", "spread", "reliability", "worst", "output"],
+        ["path", "limit", "stride", "model_only", "spread", "reliability", "worst", "output"],
     ),
     ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
     ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),

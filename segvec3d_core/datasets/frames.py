@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -68,6 +68,19 @@ class Frame:
     def cloud(self) -> PointCloud:
         """The frame as an organised cloud of H * W points in the optical frame."""
         return PointCloud.from_depth(self.depth, self.camera, self.color, up=self.up)
+
+    def thinned(self, stride: int) -> Frame:
+        """The frame by a camera of every so-manieth row and column."""
+        camera = Camera(
+            -(-self.camera.width // stride), -(-self.camera.height // stride),
+            self.camera.fx / stride, self.camera.fy / stride, self.camera.cx / stride, self.camera.cy / stride,
+        )  # fmt: skip
+        some = np.s_[::stride, ::stride]
+        return replace(
+            self, camera=camera, depth=np.ascontiguousarray(self.depth[some]),
+            color=None if self.color is None else np.ascontiguousarray(self.color[some]),
+            label=None if self.label is None else np.ascontiguousarray(self.label[some]),
+        )  # fmt: skip
 
 
 class FrameFolder(Sequence[Frame]):

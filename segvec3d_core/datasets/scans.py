@@ -9,7 +9,7 @@ tags.json           {NAME: {"sensor": ..., "hard": ...}}                        
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -41,6 +41,15 @@ class Scan:
     def cloud(self) -> PointCloud:
         """The scan as ``segment`` takes it."""
         return self.points
+
+    def thinned(self, stride: int) -> Scan:
+        """The scan by a sensor whose points lie so much farther apart: one in ``stride`` squared, drawn by chance, the
+        same ones each time."""
+        count = len(self.points)
+        rows = np.sort(np.random.default_rng(0).permutation(count)[: -(-count // stride**2)])
+        cloud, surface = self.points, self.surface
+        points = replace(cloud, points=cloud.points[rows], colors=None if cloud.colors is None else cloud.colors[rows])
+        return Scan(self.name, points, self.label[rows], None if surface is None else surface[rows])
 
 
 class ScanFolder(Sequence[Scan]):
