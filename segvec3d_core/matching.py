@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .asked import Query, Superlative, Thing
+from .query import singular
 from .relations import DIRECTED, MEASURES, SPREAD, Layout, View, between, precedence
 from .types import Scene
 from .words import COLORS, NO_SURFACE
@@ -75,7 +76,8 @@ def answer(
         ValueError: the query needs a view, or to know which way is up, and the scene has none.
     """
     texts = list(dict.fromkeys(phrases(query.thing)))
-    table = similarities(texts).astype(np.float64) if texts else np.zeros((len(scene), 0))
+    each = [singular(text) for text in texts]
+    table = similarities(each).astype(np.float64) if texts else np.zeros((len(scene), 0))
     matcher = _Matcher(scene, dict(zip(texts, table.T, strict=True)), threshold, view)
     fit, rank = matcher.fit(query.thing, query.count)
     color = next((word for text in texts for word in text.split() if word in COLORS), None)

@@ -115,6 +115,16 @@ def _plural(noun: str) -> bool:
     return last in w.PLURALS or (noun.endswith("s") and not noun.endswith(w.SINGULAR_S) and noun.isascii())
 
 
+def singular(phrase: str) -> str:
+    """The words for one of them: "red mugs with handles" -> "red mug with handles". What a thing is like is asked of
+    one at a time."""
+    noun = w.DETAILS.split(phrase)[0]
+    if not _plural(noun) or noun.split(" ")[-1] in w.NAMED_SO:
+        return phrase
+    end = next(end for end in w.PLURAL_ENDS if noun.endswith(end))
+    return noun.removesuffix(end) + w.PLURAL_ENDS[end] + phrase[len(noun) :]
+
+
 # Things ----------------------------------------------------------------------------------------------------------
 
 

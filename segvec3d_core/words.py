@@ -37,8 +37,18 @@ NO_SURFACE = re.compile(
 )
 """Words for an object and for nothing that objects stand on: nobody calls a wall "the beige thing"."""
 ALL = ("everything", "stuff")
-PLURALS = ("people", "men", "women", "children", "mice", "feet", "teeth")
-"""Plurals without a final s."""
+PLURALS = {
+    "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "feet": "foot",
+    "teeth": "tooth",
+}  # fmt: skip
+"""Plurals without a final s, and of what."""
+PLURAL_ENDS = {
+    **PLURALS, "shelves": "shelf", "knives": "knife", "scarves": "scarf", "loaves": "loaf", "leaves": "leaf",
+    "halves": "half", "cookies": "cookie", "brownies": "brownie", "hoodies": "hoodie", "pies": "pie", "ties": "tie",
+    "ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "buses": "bus", "lenses": "lens",
+    "atoes": "ato", "mangoes": "mango", "s": "",
+}  # fmt: skip
+"""Endings of plurals and what they are of one; the first that fits."""
 SUPPORTS = ("table", "tabletop", "table top", "desk", "floor", "ground", "shelf", "counter", "coffee table")
 PRONOUNS = ("me", "us", "you")
 SPEAKERS = (*PRONOUNS, "robot")
@@ -88,8 +98,12 @@ COUNT = re.compile(
 )
 SINGULAR_S = (
     "ss", "us", "is", "gas", "canvas", "atlas", "lens", "glasses", "goggles", "binoculars", "scissors", "pliers",
-    "tongs", "cutters", "clippers", "calipers", "headphones", "tweezers", "trousers", "jeans",
+    "tongs", "cutters", "clippers", "calipers", "headphones", "earphones", "tweezers", "pincers", "shears", "trousers",
+    "jeans", "pants", "shorts", "pyjamas", "leggings", "spectacles", "thermos", "series",
 )  # fmt: skip
+"""Words that end in s, or in such a one, and name one thing."""
+NAMED_SO = ("grapes", "tissues", "crisps", "keys", "stairs", "steps", "drapes", "clothes", "electronics", "chopsticks")
+"""Plurals by which what one sees as one thing is named."""
 DETAILS = re.compile(
     r" (?:with|without|not|of|on|in|inside|under|below|above|over|next|beside|behind|near|nearest|closest|between|left"
     r"|right|to|for|from|that|which|and|is|are|made|standing|lying|farthest|furthest|at|by|except|but|other than"

@@ -43,10 +43,10 @@ def scene(viewpoint: np.ndarray | None = CAMERA, up: np.ndarray | None = UP) -> 
 
 
 def knows_names(texts: Sequence[str]) -> np.ndarray:
-    """Similarities of an encoder that is right: all words of the text, in the singular, are in the thing's name."""
+    """Similarities of an encoder that is right: all words of the text are in the thing's name."""
     table = np.zeros((len(NAMES), len(texts)), np.float32)
     for t, text in enumerate(texts):
-        asked = {"box" if word == "boxes" else word.removesuffix("s") for word in text.split()} - {"thing"}
+        asked = set(text.split()) - {"thing"}
         for k, name in enumerate(NAMES):
             table[k, t] = 0.95 if asked <= set(name.split()) else 0.02
     return table

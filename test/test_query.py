@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from segvec3d_core import words
 from segvec3d_core.asked import Thing
 from segvec3d_core.matching import phrases
-from segvec3d_core.query import interpret
+from segvec3d_core.query import interpret, singular
 from segvec3d_core.relations import MEASURES, RELATIONS
 
 
@@ -307,6 +307,36 @@ def test_negations_are_read(text, understood):
 )
 def test_alternatives_are_read(text, understood):
     assert str(interpret(text).thing) == understood
+
+
+@pytest.mark.parametrize(
+    ("several", "one"),
+    [
+        ("mugs", "mug"),
+        ("red mugs with handles", "red mug with handles"),
+        ("bottles of water", "bottle of water"),
+        ("boxes", "box"),
+        ("batteries", "battery"),
+        ("cookies", "cookie"),
+        ("book shelves", "book shelf"),
+        ("bookshelves", "bookshelf"),
+        ("dresses", "dress"),
+        ("vases", "vase"),
+        ("tomatoes", "tomato"),
+        ("shoes", "shoe"),
+        ("bananas", "banana"),
+        ("toy monkeys", "toy monkey"),
+        ("computer mice", "computer mouse"),
+        ("sunglasses", "sunglasses"),
+        ("keys", "keys"),
+        ("bunch of grapes", "bunch of grapes"),
+        ("glass", "glass"),
+        ("something to drink from", "something to drink from"),
+        ("Fußbälle", "Fußbälle"),
+    ],
+)
+def test_several_are_looked_for_by_the_words_for_one(several, one):
+    assert singular(several) == one
 
 
 @pytest.mark.parametrize("preposition", sorted(words.RELATIONS))
