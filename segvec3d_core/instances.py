@@ -18,7 +18,7 @@ from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows, mean_by_cell
 from .kernels.labels import point_labels
 from .superpoints import EmbeddedVoxels
-from .types import PICTURE_UP, Box, Kind, SceneObject
+from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
 
 SCORE_FEATURES = (
@@ -153,20 +153,23 @@ def find_segments(
 
 
 def vertical_of(
-    segments: list[Segment], normals: NDArray[np.float32], up: NDArray[np.float32] | None, optical: bool
+    segments: list[Segment],
+    normals: NDArray[np.float32],
+    up: NDArray[np.float32] | None,
+    in_picture: NDArray[np.float32] | None,
 ) -> NDArray[np.float32] | None:
     """Direction in which boxes stand: ``up`` where known, else the normal of the largest surface, else None.
 
     Args:
-        optical: whether the cloud lies in a camera's optical frame. As cameras are held upright, the largest surface
-            that faces up in the picture is then preferred to a wall, and a ceiling tells nothing.
+        in_picture: (3,) up in the picture of the camera that saw the cloud, or None. As cameras are held upright, the
+            largest surface that faces up there is preferred to a wall, and a ceiling tells nothing.
     """
     if up is not None:
         return up
     surfaces = [_normal(s, normals) for s in segments if s.kind == "surface"]
-    if optical:  # no ceiling
-        surfaces = [normal for normal in surfaces if normal @ PICTURE_UP > -FACING_UP]
-        surfaces.sort(key=lambda normal: bool(normal @ PICTURE_UP < FACING_UP))
+    if in_picture is not None:  # no ceiling
+        surfaces = [normal for normal in surfaces if normal @ in_picture > -FACING_UP]
+        surfaces.sort(key=lambda normal: bool(normal @ in_picture < FACING_UP))
     return surfaces[0] if surfaces else None
 
 

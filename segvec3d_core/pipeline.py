@@ -30,7 +30,7 @@ from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
-from .types import PICTURE_UP, Match, Matches, PointCloud, Scene
+from .types import Match, Matches, PointCloud, Scene
 from .voxels import VoxelGrid, usable, voxels_of
 
 log = logging.getLogger(__name__)
@@ -268,7 +268,9 @@ class SegVec3D:
                 viewpoint = embedded.cloud.viewpoint
                 segments, ties = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
             with clock("boxes"):
-                vertical = vertical_of(segments, voxels.normals, embedded.up, embedded.cloud.is_optical)
+                axes = embedded.cloud.camera_axes
+                in_picture = None if axes is None else -axes[:, 1]
+                vertical = vertical_of(segments, voxels.normals, embedded.up, in_picture)
                 segments = describe_segments(segments, grid, vertical, config)
                 affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
             with clock("alignment"), single_thread():  # a handful of rows
@@ -278,7 +280,7 @@ class SegVec3D:
                     v = self.alignment.project_instances(inputs).numpy()
             with clock("labels"):
                 labels, counts = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
-                return self._scene(embedded.cloud, labels, counts, segments, v, vertical, affinity, clock.seconds)
+                return self._scene(embedded.cloud, labels, counts, segments, v, vertical, axes, affinity, clock.seconds)
 
     @torch.inference_mode()
     def part(
@@ -308,14 +310,12 @@ class SegVec3D:
     @staticmethod
     def _scene(
         cloud: PointCloud, labels: NDArray[np.int32], counts: NDArray[np.int64], segments: list[Segment],
-        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, affinity: NDArray[np.float32] | None,
-        seconds: dict[str, float],
+        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, axes: NDArray[np.float32] | None,
+        affinity: NDArray[np.float32] | None, seconds: dict[str, float],
     ) -> Scene:  # fmt: skip
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
-        optical = cloud.is_optical
-        if vertical is None and optical:  # cameras are held upright
-            vertical = PICTURE_UP
-        axes = np.eye(3, dtype=np.float32) if optical else None
+        if vertical is None and axes is not None:  # cameras are held upright
+            vertical = -axes[:, 1]
         return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes, affinity)
 
     # Section 4.3: instances meet language -------------------------------------------------------------------------

@@ -78,8 +78,10 @@ class Camera:
         return np.stack([points[:, 0] / z * self.fx + self.cx, points[:, 1] / z * self.fy + self.cy], 1)
 
 
-PICTURE_UP: Float32 = np.array([0, -1, 0], np.float32)
-"""Up in the optical frame of a camera that is held upright."""
+OPTICAL_AXES: Float32 = np.eye(3, dtype=np.float32)
+BODY_AXES: Float32 = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], np.float32)
+"""Right, down and forward as columns in an optical frame, and in that of a body (REP-103: x forward, y left, z up), in
+which some drivers and simulators publish what a camera saw."""
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
 WIDEST = 1.8
@@ -131,18 +133,24 @@ class PointCloud:
         return len(self.points)
 
     @property
-    def is_optical(self) -> bool:
-        """Whether it lies in the optical frame of what saw it: it has a camera, or its viewpoint is the origin, before
-        which it lies."""
-        if self.camera is not None or self.viewpoint is None or self.viewpoint.any():
-            return self.camera is not None
-        return self.lies_ahead
+    def camera_axes(self) -> Float32 | None:
+        """(3, 3) right, down and forward of what saw it, as columns: of an optical frame where it has a camera, or
+        where its viewpoint is the origin and it lies along z; of a body where it lies along x; else None."""
+        if self.camera is not None:
+            return OPTICAL_AXES
+        if self.viewpoint is None or self.viewpoint.any():
+            return None
+        return next((axes for axes in (OPTICAL_AXES, BODY_AXES) if self._lies_along(axes)), None)
 
     @property
     def lies_ahead(self) -> bool:
         """Whether nearly all of it lies within some 60 degrees of z, as seen from the origin by a camera."""
+        return self._lies_along(OPTICAL_AXES)
+
+    def _lies_along(self, axes: Float32) -> bool:
+        """Whether nearly all of it lies before a camera at the origin that has such axes."""
         some = self.points[:: max(1, len(self) // 5_000)]
-        x, y, z = some[np.isfinite(some).all(1)].T
+        x, y, z = (some[np.isfinite(some).all(1)] @ axes).T
         ahead = (z > 0) & (np.maximum(np.abs(x), np.abs(y)) < WIDEST * z)
         return bool(len(z) and ahead.mean() >= 0.99)
 

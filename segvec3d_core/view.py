@@ -198,8 +198,9 @@ def scan_view(cloud: PointCloud, labels: NDArray[np.int32], width: int = 760, he
 
 def _view_rotation(cloud: PointCloud) -> tuple[NDArray[np.float64], bool]:
     """Rotation from the cloud to an imagined optical frame, and whether the cloud is a scan, not one camera's frame."""
-    if cloud.up is None and cloud.viewpoint is not None:
-        return np.eye(3), False  # one camera's frame: near enough to how that camera looked
+    if cloud.up is None and cloud.viewpoint is not None:  # near enough to how its camera looked
+        axes = cloud.camera_axes
+        return np.eye(3) if axes is None else axes.T.astype(np.float64), False
     up = np.array([0.0, 0.0, 1.0]) if cloud.up is None else cloud.up.astype(np.float64)
     side = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
     side /= np.linalg.norm(side)

@@ -7,7 +7,7 @@ from geometry_msgs.msg import Point, Pose
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from segvec3d_core.types import PICTURE_UP, Float32
+from segvec3d_core.types import Float32
 from segvec3d_ros.conversions import Result, color_message, palette_color, point, poses
 
 BOXES, LABELS = "boxes", "labels"
@@ -84,4 +84,5 @@ def _up(result: Result) -> Float32:
     """Where a label stands above its box: against gravity where known, else up in the image or along z."""
     if result.cloud.up is not None:
         return result.cloud.up
-    return PICTURE_UP if result.cloud.is_optical else np.array([0, 0, 1], np.float32)
+    axes = result.cloud.camera_axes
+    return np.array([0, 0, 1], np.float32) if axes is None else -axes[:, 1]

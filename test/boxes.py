@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.object_map import MapConfig, MapObject, ObjectMap
-from segvec3d_core.types import Camera, PointCloud, Scene, SceneObject
+from segvec3d_core.types import OPTICAL_AXES, Camera, Float32, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(120, 90, 110.0, 110.0, 59.5, 44.5)
 
@@ -105,19 +105,21 @@ FRONT, SIDE, AWAY = pose((1.0, 0, 0.7)), pose((0.6, 0.8, 0.7)), pose((1.0, 0, 0.
 MUG, CAN = Block((0.0, 0.15, 0), look=1), Block((0.0, -0.15, 0), (0.12, 0.08, 0.2), look=2)
 
 
-def unorganised(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
-    """The same from a driver that sends the points that returned and no image."""
+def unorganised(scene: Scene, cloud: PointCloud, axes: Float32 = OPTICAL_AXES) -> tuple[Scene, PointCloud]:
+    """The same from a driver that sends the points that returned and no image, in a frame in which the camera has such
+    axes."""
     seen = np.isfinite(cloud.points).all(1)
     colors = None if cloud.colors is None else cloud.colors[seen]
-    bare = PointCloud(cloud.points[seen], colors, up=cloud.up, viewpoint=cloud.viewpoint)
-    return replace(scene, labels=scene.labels[seen]), bare
+    up, shown = (None if up is None else axes @ up for up in (cloud.up, scene.up))
+    bare = PointCloud(cloud.points[seen] @ axes.T, colors, up=up, viewpoint=cloud.viewpoint)
+    return replace(scene, labels=scene.labels[seen], up=shown, camera_axes=axes), bare
 
 
 class Robot:
-    """Shows a map what a robot sees, at a rate; ``organised`` clouds or such as ``unorganised`` makes."""
+    """Shows a map what a robot sees, at a rate: organised clouds, or such as ``unorganised`` makes with ``axes``."""
 
-    def __init__(self, config: MapConfig | None = None, rate: float = 5.0, organised: bool = True) -> None:
-        self.map, self.rate, self.stamp, self.organised = ObjectMap(config), rate, 10 * SECOND, organised
+    def __init__(self, config: MapConfig | None = None, rate: float = 5.0, axes: Float32 | None = None) -> None:
+        self.map, self.rate, self.stamp, self.axes = ObjectMap(config), rate, 10 * SECOND, axes
 
     def watch(
         self, blocks: list[Block], T: NDArray[np.float64] = FRONT, seconds: float = 1.0, **seeing: Any
@@ -126,9 +128,11 @@ class Robot:
         for _ in range(max(1, round(seconds * self.rate))):
             self.stamp += round(SECOND / self.rate)
             scene, cloud = see(blocks, T, **seeing)
-            if not self.organised:
-                scene, cloud = unorganised(scene, cloud)
-            ids = self.map.update(scene, cloud, T, self.stamp)
+            T_map_cloud = T.copy()
+            if self.axes is not None:
+                scene, cloud = unorganised(scene, cloud, self.axes)
+                T_map_cloud[:3, :3] = T[:3, :3] @ self.axes.T
+            ids = self.map.update(scene, cloud, T_map_cloud, self.stamp)
         return ids
 
     def objects(self) -> dict[int, MapObject]:

@@ -63,9 +63,10 @@ def box_of(points: np.ndarray, kind: str = "object") -> Box:
 def test_without_gravity_up_is_a_surface_and_in_a_picture_one_that_faces_up(surfaces, optical, expected):
     normals = np.repeat(np.array(surfaces, np.float32).reshape(-1, 3), 5, axis=0)
     segments = [Segment("surface", np.arange(5 * k, 5 * k + 5), 1.0, np.zeros(4), 5) for k in range(len(surfaces))]
-    up = vertical_of(segments, normals, None, optical)
+    in_picture = np.array([0, -1, 0], np.float32) if optical else None
+    up = vertical_of(segments, normals, None, in_picture)
     assert up is None if expected is None else up == pytest.approx(expected, abs=2e-3)
-    assert vertical_of(segments, normals, UP, optical) is UP
+    assert vertical_of(segments, normals, UP, in_picture) is UP
 
 
 def test_flying_pixels_do_not_stretch_the_box():

@@ -7,13 +7,14 @@ import pytest
 from boxes import AWAY, CAN, FRONT, MUG, SIDE, Block, Robot, see, unorganised
 
 from segvec3d_core.object_map.picture import _draw, pictured
-from segvec3d_core.types import PointCloud, Scene
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, PointCloud, Scene
 
 
 def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
     scene, cloud = see([MUG, CAN], FRONT)
     bare_scene, bare = unorganised(scene, cloud)
-    seen, image = pictured(bare_scene, bare)
+    seen, image, axes = pictured(bare_scene, bare)
+    assert axes is OPTICAL_AXES
     camera = image.camera
     assert camera is not None
     assert 0.3 * len(bare) < np.isfinite(image.points[:, 2]).sum() <= len(bare)
@@ -23,7 +24,7 @@ def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
     assert np.abs(camera.project(image.points)[filled] - pixels).max() < 0.501
     label_of = {tuple(point): label for point, label in zip(bare.points, bare_scene.labels, strict=True)}
     assert all(label_of[tuple(p)] == label for p, label in zip(image.points[filled], seen.labels[filled], strict=True))
-    assert pictured(scene, cloud) == (scene, cloud)
+    assert pictured(scene, cloud)[:2] == (scene, cloud)
 
 
 def test_the_kernel_draws_the_nearest_point_of_each_pixel_as_written_down():
@@ -52,25 +53,39 @@ def test_stray_points_before_the_lens_do_not_spoil_the_picture():
     stray = np.tile(np.array([[0.003, 0, 0.001]], np.float32), (len(cloud) // 200, 1))
     points = np.concatenate([stray, cloud.points])
     labels = np.concatenate([np.full(len(stray), -1, np.int32), scene.labels])
-    _, image = pictured(replace(scene, labels=labels), PointCloud(points, viewpoint=cloud.viewpoint))
+    _, image, _ = pictured(replace(scene, labels=labels), PointCloud(points, viewpoint=cloud.viewpoint))
     assert np.isfinite(image.points[:, 2]).sum() > 0.3 * len(cloud)
 
 
-@pytest.mark.parametrize("turn", [np.diag([1, 1, -1]), np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])])
-def test_no_picture_is_made_of_a_cloud_in_another_frame_than_an_optical_one(turn):
+def test_a_cloud_along_x_becomes_the_picture_that_it_is_along_z():
+    """As drivers and simulators send it that know but the frames of bodies (REP-103)."""
     scene, cloud = unorganised(*see([MUG, CAN], FRONT))
-    other = PointCloud((cloud.points @ turn.T).astype(np.float32), viewpoint=cloud.viewpoint)
-    assert pictured(scene, other) == (scene, other)
+    up = np.array([0, -0.8, -0.6], np.float32)
+    scene, cloud = replace(scene, up=up), replace(cloud, up=up)
+    (seen, image, axes), (expected, drawn, _) = pictured(*unorganised(scene, cloud, BODY_AXES)), pictured(scene, cloud)
+    assert axes is BODY_AXES
+    np.testing.assert_allclose(image.points, drawn.points, atol=1e-6)
+    np.testing.assert_array_equal(seen.labels, expected.labels)
+    assert image.up == pytest.approx(up)
+    assert seen.up == pytest.approx(up)
+    assert seen.camera_axes is OPTICAL_AXES
+
+
+def test_no_picture_is_made_of_a_cloud_behind_its_frame():
+    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
+    other = PointCloud(cloud.points * np.array([1, 1, -1], np.float32), viewpoint=cloud.viewpoint)
+    assert pictured(scene, other)[:2] == (scene, other)
 
 
 def test_of_next_to_nothing_no_picture_is_made():
     few = PointCloud(np.ones((3, 3), np.float32), viewpoint=np.zeros(3, np.float32))
     scene = Scene(np.full(3, -1, np.int32), ())
-    assert pictured(scene, few) == (scene, few)
+    assert pictured(scene, few)[:2] == (scene, few)
 
 
-def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what_is_gone():
-    robot = Robot(organised=False)
+@pytest.mark.parametrize("axes", [OPTICAL_AXES, BODY_AXES])
+def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what_is_gone(axes):
+    robot = Robot(axes=axes)
     ids = robot.watch([MUG, CAN])
     screen = Block((0.4, 0.15, 0), (0.02, 0.3, 0.5), look=7)
     robot.watch([CAN, screen], seconds=10.0)  # the mug is taken away behind the screen
@@ -78,3 +93,12 @@ def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what
     robot.watch([CAN], AWAY, 5.0)
     robot.watch([CAN], SIDE, 2.0)
     assert set(robot.objects()) == {ids[2]}
+
+
+def test_whoever_asks_stands_where_the_camera_stood_however_its_frame_is_turned():
+    for axes in (None, OPTICAL_AXES, BODY_AXES):
+        robot = Robot(axes=axes)
+        robot.watch([MUG, CAN], SIDE)
+        scene = robot.map.snapshot().scene()
+        assert scene.camera_axes == pytest.approx(SIDE[:3, :3], abs=1e-5)
+        assert scene.up == pytest.approx([0, 0, 1], abs=1e-5)

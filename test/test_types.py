@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from segvec3d_core import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES
 
 POINTS = np.zeros((4, 3), np.float32)
 CAMERA = Camera(2, 2, 1.0, 1.0, 0.5, 0.5)
@@ -47,19 +48,29 @@ def test_a_depth_image_and_its_cloud_project_onto_each_other():
 
 
 @pytest.mark.parametrize(
-    ("points", "viewpoint", "optical"),
+    ("points", "viewpoint", "axes"),
     [
-        ([[0, 0, 1], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], True),
-        ([[0, 0, 1], [1, -1, 1]], [0, 0, 0.1], False),
-        ([[0, 0, 1], [1, -1, 1]], None, False),
-        ([[0, 0, 1], [0, 0, -1]], [0, 0, 0], False),
-        ([[0, 0, 1], [2, 0, 1]], [0, 0, 0], False),
-        ([[np.nan] * 3], [0, 0, 0], False),
+        ([[0, 0, 1], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], OPTICAL_AXES),
+        ([[1, 0, 0], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], BODY_AXES),
+        ([[0, 0, 1], [1, -1, 1]], [0, 0, 0.1], None),
+        ([[0, 0, 1], [1, -1, 1]], None, None),
+        ([[0, 0, 1], [0, 0, -1]], [0, 0, 0], None),
+        ([[0, 0, 1], [2, 0, 1]], [0, 0, 0], None),
+        ([[-1, 0, 0], [-1, 0, 0.5]], [0, 0, 0], None),
+        ([[np.nan] * 3], [0, 0, 0], None),
     ],
 )
-def test_an_optical_frame_is_told_by_the_viewpoint_and_where_the_points_lie(points, viewpoint, optical):
+def test_a_cameras_axes_are_told_by_the_viewpoint_and_where_the_points_lie(points, viewpoint, axes):
     cloud = PointCloud(np.array(points, np.float32), viewpoint=None if viewpoint is None else np.array(viewpoint))
-    assert cloud.is_optical == optical
+    assert cloud.camera_axes is axes
+
+
+def test_axes_are_right_down_and_forward():
+    for axes, (right, down, forward) in ((OPTICAL_AXES, ["x", "y", "z"]), (BODY_AXES, ["-y", "-z", "x"])):
+        for column, told in zip(axes.T, (right, down, forward), strict=True):
+            unit = np.eye(3)["xyz".index(told[-1])] * (-1 if told[0] == "-" else 1)
+            np.testing.assert_array_equal(column, unit)
+        assert np.linalg.det(axes) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("depth", [np.zeros((5, 5)), np.zeros(4), np.array([["a", "b"], ["c", "d"]])])

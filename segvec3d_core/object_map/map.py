@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..relations import View
-from ..types import Box, Matches, PointCloud, Scene, SceneObject
+from ..types import OPTICAL_AXES, Box, Matches, PointCloud, Scene, SceneObject
 from . import fusing, looking, storage
 from .alignment import correction
 from .anchor import Anchor
@@ -109,7 +109,7 @@ class ObjectMap:
 
         Args:
             scene: what ``SegVec3D.segment`` found in ``cloud``.
-            cloud: N points. With a camera, or in an optical frame (``PointCloud.is_optical``), what should be seen and
+            cloud: N points. With a camera, or with axes of one (``PointCloud.camera_axes``), what should be seen and
                 is not counts against it; else nothing does. Its ``up``, or else the scene's, is where the map's boxes
                 stand.
             T_map_camera: (4, 4) rigid, p_map = T_map_camera @ p_cloud.
@@ -122,10 +122,12 @@ class ObjectMap:
             ValueError: a scene of another cloud or of another model or with embeddings that are not finite, no rigid
                 transform, or a stamp that goes back.
         """
+        axes = OPTICAL_AXES
         if len(scene.labels) == len(cloud):
-            scene, cloud = pictured(scene, cloud)
+            scene, cloud, axes = pictured(scene, cloud)
         with self._lock:
             T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost.entries[:1]])
+            T[:3, :3] = T[:3, :3] @ axes
             if self._stamp is not None and stamp_ns < self._stamp:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")

@@ -1,8 +1,9 @@
 """A sensor's unorganised cloud as a picture: what is looked through is only told along rays.
 
-Many drivers send the points that returned and nothing else (realsense2_camera unless ``ordered_pc`` is set). In the
-sensor's own frame they lie on its rays, and a camera of our own, whose pixels are somewhat wider than the points lie
-apart, sees them as an image.
+Many drivers send the points that returned and nothing else (realsense2_camera unless ``ordered_pc`` is set), or send
+them in a frame whose x is forward, where no image can be read off their rows and columns. In the sensor's own frame
+they lie on its rays, and a camera of our own, whose pixels are somewhat wider than the points lie apart, sees them as
+an image.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..types import WIDEST, Camera, PointCloud, Scene
+from ..types import OPTICAL_AXES, WIDEST, Camera, Float32, PointCloud, Scene
 
 POINTS_A_PIXEL = 2.0
 """So many points fall into a pixel where they are spread evenly: hardly one is then empty by chance."""
@@ -22,27 +23,31 @@ FEWEST = 500
 """Of fewer points no picture is made."""
 
 
-def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
-    """The cloud, and the scene's labels with it, as the image that a camera at its origin would take.
+def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud, Float32]:
+    """The cloud, and what the scene says of its points with it, as the image that a camera at its origin would take.
 
     Args:
-        scene: one label for each point; cloud: from its sensor, whose frame is an optical one.
+        scene: one label for each point; cloud: from its sensor, in whose frame it lies along z or x.
 
     Returns:
-        both as they are where the cloud has a camera, or does not lie in an optical frame; else a scene and a cloud
-        of the pixels of a camera: in each the nearest of its points, or nan.
+        both as they are where the cloud has a camera, or ``camera_axes`` that nobody knows; else a scene and a cloud of
+        the pixels of a camera, in its optical frame: in each the nearest of the cloud's points, or nan. The scene's
+        objects are as they were. And (3, 3) that frame's axes in the cloud's, as columns.
     """
-    if cloud.camera is not None or not cloud.is_optical:
-        return scene, cloud
-    camera = _camera(cloud.points)
+    axes = cloud.camera_axes
+    if cloud.camera is not None or axes is None:
+        return scene, cloud, OPTICAL_AXES
+    optical = cloud.points if axes is OPTICAL_AXES else cloud.points @ axes
+    camera = _camera(optical)
     if camera is None:
-        return scene, cloud
+        return scene, cloud, OPTICAL_AXES
     colors = np.empty((0, 3), np.uint8) if cloud.colors is None else cloud.colors
     points, shades, labels = _draw(
-        cloud.points, colors, scene.labels, camera.fx, camera.cx, camera.cy, camera.width, camera.height
+        optical, colors, scene.labels, camera.fx, camera.cx, camera.cy, camera.width, camera.height
     )
-    image = PointCloud(points, None if cloud.colors is None else shades, cloud.up, cloud.viewpoint, camera)
-    return replace(scene, labels=labels), image
+    up, shown = (None if up is None else up @ axes for up in (cloud.up, scene.up))
+    image = PointCloud(points, None if cloud.colors is None else shades, up, cloud.viewpoint, camera)
+    return replace(scene, labels=labels, up=shown, camera_axes=OPTICAL_AXES), image, axes
 
 
 def _camera(points: NDArray[np.float32]) -> Camera | None:

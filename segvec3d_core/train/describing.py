@@ -16,6 +16,7 @@ from ..alignment import InstanceInput
 from ..config import SegmentationConfig
 from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments, vertical_of
 from ..pipeline import SegVec3D
+from ..types import OPTICAL_AXES
 from ..voxels import Fovea, voxelize
 from .examples import majority
 from .pool import look_at_scenes
@@ -83,7 +84,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
             voxels = np.flatnonzero(mask)
             best = Segment("object", voxels, 1.0, np.zeros(len(SCORE_FEATURES)), int(grid.counts[voxels].sum()))
         chosen.append((best, entity))
-    vertical = vertical_of(found, normals, up, sample.viewpoint is not None)
+    vertical = vertical_of(found, normals, up, None if sample.viewpoint is None else -OPTICAL_AXES[:, 1])
     described = describe_segments([s for s, _ in chosen], grid, vertical, SegmentationConfig(min_points=1, min_score=0))
     rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
