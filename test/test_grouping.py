@@ -34,6 +34,7 @@ from segvec3d_core.train.grouping import (
     judged_scene,
     learn,
     learn_kinds,
+    learn_pairs,
     losses,
 )
 from segvec3d_core.train.samples import Sample, simulate_sample
@@ -289,6 +290,21 @@ def test_kinds_learned_anew_leave_pairs_as_they_are(lessons):
     assert same_pair == pair
     for loss, then in zip(better, kinds, strict=True):
         assert loss < 0.6 * then
+
+
+def test_pairs_learned_on_are_judged_better_and_kinds_no_worse(lessons):
+    network = SuperpointNetwork(GroupingConfig(SMALL.features, SMALL.embedding)).eval()
+    batch, scene = collate(lessons)
+    network.standardise(batch.nodes, batch.edges, batch.wholes)
+    mean = network.standard_node.mean.clone()
+    with torch.inference_mode():
+        pair, *kinds = losses(network, batch, scene)
+    learn_pairs(lessons, network, GroupingTraining(steps=120, batch=4))
+    with torch.inference_mode():
+        better, *beside = losses(network, batch, scene)
+    assert better < 0.6 * pair
+    assert all(then < before for then, before in zip(beside, kinds, strict=True))
+    assert torch.equal(network.standard_node.mean, mean)
 
 
 def test_groups_that_the_model_joins_are_learned_from_too(scene):

@@ -84,22 +84,26 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
 
 
 @pytest.mark.timeout(300)
-def test_kinds_are_learned_anew_and_nothing_else(tmp_path):
+@pytest.mark.parametrize("stage", ["pairs", "kinds"])
+def test_pairs_or_kinds_are_learned_anew_and_nothing_else(stage, tmp_path):
     args = Namespace(
-        output=str(tmp_path), cache=None, seed=5, workers=0, threads=1, stage="kinds", start=shipped_path(),
+        output=str(tmp_path), cache=None, seed=5, workers=0, threads=1, stage=stage, start=shipped_path(),
         grouping_scenes=3, grouping_steps=4, grouping_start=None, alignment_start=None, alignment_keep=None,
         validation_scenes=None, without=None, learning_rate=None,
     )  # fmt: skip
     assert run(args) == 0
     taught, before = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu")
-    assert taught.info["kinds"]["steps"] == 4
-    assert taught.info["kinds"]["start"] == before.info["fingerprint"]
+    assert taught.info[stage]["steps"] == 4
+    assert taught.info[stage]["start"] == before.info["fingerprint"]
     assert taught.info["mixture"] == before.info["mixture"]
     assert (taught.threshold, taught.score, taught.clustering) == (before.threshold, before.score, before.clustering)
     for part in ("network", "grouping", "alignment"):
         ours, theirs = getattr(taught, part).state_dict(), getattr(before, part).state_dict()
         changed = {name.partition(".")[0] for name in ours if not torch.equal(ours[name], theirs[name])}
-        assert changed == ({"surface", "enter_whole", "kind"} if part == "grouping" else set())
+        kinds = {"surface", "enter_whole", "kind"}
+        assert kinds <= changed if part == "grouping" else not changed
+        assert stage == "pairs" or changed <= kinds
+        assert not any(name.startswith("standard") for name in changed), "means and scales of the inputs stay"
     SegVec3D.untrained(1, device="cpu").save(tmp_path / "bare.safetensors", {"grouping": {}})
     with pytest.raises(ValueError, match=r"bare\.safetensors holds no finished weights"):
         run(Namespace(**{**vars(args), "start": tmp_path / "bare.safetensors"}))

@@ -37,7 +37,10 @@ STAGES: Modes = {
     "clustering": ("--stage clustering", []),
     "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
     "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
-    "kinds": ("--stage kinds", ["learning_rate", "start", "grouping_scenes", "grouping_steps"]),
+    **{
+        name: (f"--stage {name}", ["learning_rate", "start", "grouping_scenes", "grouping_steps"])
+        for name in ("pairs", "kinds")
+    },
     "mixture": ("--stage mixture", ["start", "keep"]),
     "calibration": ("--stage calibration", []),
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),

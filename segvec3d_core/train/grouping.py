@@ -1,5 +1,5 @@
-"""Superpoints learn which of them belong together, on a frozen backbone; then the grouping's constants are chosen. What
-becomes of them can learn its kinds anew, and nothing else."""
+"""Superpoints learn which of them belong together, on a frozen backbone; then the grouping's constants are chosen.
+Finished weights can learn more of this, or of the kinds alone, with all else kept."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ LOOKS = 2
 LOST, TAKEN = 0.1, 0.05
 """How likely a superpoint is missing from its group, and how likely two groups that meet in a pair are one, among the
 groups whose kinds are learned beside the true ones: joining errs, too."""
+BESIDE = 0.1
+"""Weight of the kinds where finished weights learn pairs: enough that they still fit, too little to learn by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +253,16 @@ def learn_kinds(rows: list[JudgedScene], network: SuperpointNetwork, plan: Group
     return _learn(network, [p for part in parts for p in part.parameters()], rows, plan)
 
 
+def learn_pairs(rows: list[JudgedScene], network: SuperpointNetwork, plan: GroupingTraining) -> SuperpointNetwork:
+    """Train ``network`` itself on judged scenes, on their pairs above all; means and scales of its inputs stay."""
+    torch.manual_seed(plan.seed)
+    return _learn(network, list(network.parameters()), rows, plan, (1.0, BESIDE, BESIDE))
+
+
 def _learn(
-    network: SuperpointNetwork, learned: list[nn.Parameter], rows: list[JudgedScene], plan: GroupingTraining
-) -> SuperpointNetwork:
+    network: SuperpointNetwork, learned: list[nn.Parameter], rows: list[JudgedScene], plan: GroupingTraining,
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> SuperpointNetwork:  # fmt: skip
     rng = np.random.default_rng([plan.seed, 6])
     optimizer = torch.optim.AdamW(learned, plan.learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
@@ -265,7 +274,7 @@ def _learn(
             batch, scene = collate([rows[k] for k in rng.integers(0, len(rows), plan.batch)])
             loss = torch.stack(losses(network, batch, scene))
             optimizer.zero_grad(set_to_none=True)
-            loss.sum().backward()
+            (loss @ torch.tensor(weights)).backward()
             torch.nn.utils.clip_grad_norm_(learned, 1.0)
             optimizer.step()
             schedule.step()
@@ -340,12 +349,14 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
     return model.with_clustering(constants), record
 
 
-def train_kinds(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
-    """Have finished weights learn anew which groups are surfaces, among others of those that they join themselves; all
-    else stays as it is, so that the alignment still holds. Scores read how surely a thing is no surface: they move with
-    it, but stay in [0, 1], and may be fitted again (``alignment.recalibrate``).
+def train_again(what: str, plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
+    """Have finished weights learn more on the superpoints of other scenes; all else stays as it is, so that the
+    alignment still holds. Scores read how surely a thing is no surface: they move with it, but stay in [0, 1], and may
+    be fitted again (``alignment.recalibrate``).
 
     Args:
+        what: "pairs" for which superpoints belong together, "kinds" for nothing but which groups are surfaces, among
+            others of those that the weights join themselves.
         weights: checkpoint of all stages.
 
     Returns:
@@ -357,7 +368,7 @@ def train_kinds(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[s
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
     rows = _gather(_joined_superpoints, plan, weights)
-    learn_kinds(rows, model.grouping, plan)
+    {"pairs": learn_pairs, "kinds": learn_kinds}[what](rows, model.grouping, plan)
     return model, _story(rows, plan, started)
 
 

@@ -20,7 +20,7 @@ from ..grouping import SuperpointNetwork
 from ..pipeline import SegVec3D
 from ..threads import use_threads
 from .alignment import AlignmentTraining, recalibrate, train_alignment
-from .grouping import GroupingTraining, train_grouping, train_kinds
+from .grouping import GroupingTraining, train_again, train_grouping
 from .mixture import mix
 from .segmentation import SegmentationTraining, train_segmentation
 from .tuning import tune_clustering
@@ -101,7 +101,7 @@ def run(args: Namespace) -> int:
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
             calibration of an alignment that reads another network; weights to begin with, or to mix, of another shape;
-            kinds of unfinished weights.
+            pairs or kinds of unfinished weights.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -113,7 +113,7 @@ def run(args: Namespace) -> int:
     for name, stage in stages.items():
         if args.stage in (name, "all"):
             stage(args, backbone)
-    alone = {"kinds": _kinds, "mixture": _mix, "calibration": _calibrate}
+    alone = {"pairs": _learn_again, "kinds": _learn_again, "mixture": _mix, "calibration": _calibrate}
     if args.stage in alone:
         alone[args.stage](args, backbone)
     return 0
@@ -158,7 +158,8 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 def _group(args: Namespace, backbone: Path) -> None:
     options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
     plan = GroupingTraining(**_unseen(args), **options)
-    record = {k: v for k, v in load_checkpoint(backbone).record.items() if k not in ("alignment", "kinds", "mixture")}
+    later = ("alignment", "pairs", "kinds", "mixture")
+    record = {k: v for k, v in load_checkpoint(backbone).record.items() if k not in later}
     model, story = train_grouping(plan, backbone)
     model.save(backbone, {**record, "grouping": {"commit": _commit(), **story}})
 
@@ -176,19 +177,19 @@ def _align(args: Namespace, backbone: Path) -> None:
     log.info("weights written to %s", weights)
 
 
-def _kinds(args: Namespace, backbone: Path) -> None:
-    """The weights of ``--start``, or those in ``output``, with kinds learned anew; the first stages' file holds the
-    same networks."""
+def _learn_again(args: Namespace, backbone: Path) -> None:
+    """The weights of ``--start``, or those in ``output``, with pairs or kinds learned on; the first stages' file holds
+    the same networks."""
     weights = Path(args.output) / "segvec3d.safetensors"
     start = Path(args.start) if args.start else weights
     options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
     record = load_checkpoint(start).record
     if "alignment" not in record:
-        raise ValueError(f"kinds: {start} holds no finished weights, run the other stages first")
+        raise ValueError(f"{args.stage}: {start} holds no finished weights, run the other stages first")
     told = {"commit": _commit(), "start": fingerprint(start)}
-    model, story = train_kinds(GroupingTraining(**_unseen(args), **options), start)
+    model, story = train_again(args.stage, GroupingTraining(**_unseen(args), **options), start)
     for path in (backbone, weights):
-        model.save(path, {**record, "kinds": {**told, **story}})
+        model.save(path, {**record, args.stage: {**told, **story}})
     log.info("weights written to %s", weights)
 
 
