@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import logging
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from segvec3d_core.bags import BAG_SUFFIXES, is_bag, iter_bag_clouds
 from segvec3d_core.datasets.frames import FrameFolder, read_camera, read_color, read_depth, read_up
 from segvec3d_core.files import replacing
-from segvec3d_core.pointcloud2 import fit_camera
+from segvec3d_core.pointcloud2 import with_camera
 from segvec3d_core.scan_files import read_pcd, read_ply
 from segvec3d_core.types import FARTHEST, Matches, PointCloud, Scene
 
@@ -306,8 +305,7 @@ def _read_scan(path: Path) -> PointCloud:
     cloud = _cloud(path, scan.points, scan.colors)
     if scan.is_mesh:
         _warn_if_sparse(path, cloud.points)
-    camera = fit_camera(cloud.points, scan.width, scan.height)
-    return cloud if camera is None else dataclasses.replace(cloud, camera=camera, viewpoint=np.zeros(3, np.float32))
+    return with_camera(cloud, scan.width, scan.height)
 
 
 def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:

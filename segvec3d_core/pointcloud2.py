@@ -8,12 +8,13 @@ and the bag reader both decode with this module; it knows nothing of ROS.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segvec3d_core.types import Camera, Float32, PointCloud
+from segvec3d_core.types import Camera, Float32, PointCloud, from_body
 
 _DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """sensor_msgs/PointField's numbers for its types, INT8 to FLOAT64."""
@@ -76,7 +77,8 @@ def decode(
 def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool = True) -> PointCloud:
     """The cloud of a PointCloud2 message of any library: any field order, padding and byte order, with rgb or without.
 
-    An organised cloud that a pinhole camera explains gets that camera, and its origin as the viewpoint.
+    An organised cloud that a pinhole camera explains, in its optical frame or in that of a body, gets that camera, and
+    its origin as the viewpoint.
 
     Args:
         message: a sensor_msgs/PointCloud2.
@@ -90,9 +92,19 @@ def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool 
     cloud = decode(
         message.fields, message.data, width, height, message.point_step, message.row_step, message.is_bigendian
     )
-    camera = fit_camera(cloud.points, width, height) if height > 1 else None
-    viewpoint = np.zeros(3, np.float32) if camera is not None or from_sensor else None
-    return PointCloud(cloud.points, cloud.colors, up=up, viewpoint=viewpoint, camera=camera)
+    viewpoint = np.zeros(3, np.float32) if from_sensor else None
+    return with_camera(replace(cloud, up=up, viewpoint=viewpoint), width, height)
+
+
+def with_camera(cloud: PointCloud, width: int, height: int) -> PointCloud:
+    """An organised cloud with the camera at its frame's origin that explains it, and that as its viewpoint; as it is
+    where none does."""
+    origin = np.zeros(3, np.float32)
+    if (camera := fit_camera(cloud.points, width, height)) is not None:
+        return replace(cloud, camera=camera, viewpoint=origin)
+    if height > 1 and (camera := fit_camera(from_body(cloud.points), width, height)) is not None:
+        return replace(cloud, body_camera=camera, viewpoint=origin)
+    return cloud
 
 
 def _formats(by_name: dict[str, Any], names: Iterable[str], allowed: tuple[str, ...], big: bool) -> dict[str, str]:

@@ -112,17 +112,21 @@ def _noun(text: str) -> str:
 def _plural(noun: str) -> bool:
     """Whether words name several things."""
     last = noun.split(" ")[-1]
-    return last in w.PLURALS or (noun.endswith("s") and not noun.endswith(w.SINGULAR_S) and noun.isascii())
+    one = last in w.SINGULAR or noun.endswith(w.SINGULAR_S)
+    return last in w.PLURALS or (noun.endswith("s") and not one and noun.isascii())
 
 
 def singular(phrase: str) -> str:
     """The words for one of them: "red mugs with handles" -> "red mug with handles". What a thing is like is asked of
-    one at a time."""
+    one at a time. What no rule is sure of stays as it is."""
     noun = w.DETAILS.split(phrase)[0]
-    if not _plural(noun) or noun.split(" ")[-1] in w.NAMED_SO:
+    before, _, word = noun.rpartition(" ")
+    if not _plural(noun) or word in w.NAMED_SO or "'" in word or re.search(r",| (?:and|or) ", phrase):
         return phrase
-    end = next(end for end in w.PLURAL_ENDS if noun.endswith(end))
-    return noun.removesuffix(end) + w.PLURAL_ENDS[end] + phrase[len(noun) :]
+    one = w.IRREGULAR.get(word)
+    if one is None:
+        one = next((end.sub(of_one, word) for end, of_one in w.ENDINGS if end.search(word)), word)
+    return f"{before} {one}".lstrip() + phrase[len(noun) :]
 
 
 # Things ----------------------------------------------------------------------------------------------------------

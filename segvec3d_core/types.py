@@ -82,10 +82,16 @@ OPTICAL_AXES: Float32 = np.eye(3, dtype=np.float32)
 BODY_AXES: Float32 = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], np.float32)
 """Right, down and forward as columns in an optical frame, and in that of a body (REP-103: x forward, y left, z up), in
 which some drivers and simulators publish what a camera saw."""
+OPTICAL_AXES.flags.writeable = BODY_AXES.flags.writeable = False
 FARTHEST = 1e7
 """Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
 WIDEST = 1.8
 """Tangent of the widest angle that a depth camera sees beside its axis."""
+
+
+def from_body(points: Float32) -> Float32:
+    """(N, 3) points of a body's frame in the optical frame of a camera there, see ``BODY_AXES``."""
+    return np.stack([-points[:, 1], -points[:, 2], points[:, 0]], 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,10 +104,11 @@ class PointCloud:
         up: (3,) float32 unit vector against gravity, or None when unknown.
         viewpoint: (3,) float32, where the sensor stood, metres, or None when unknown or moving.
         camera: intrinsics when the points are an organised image, row by row, in the optical frame.
+        body_camera: the same of an image in the frame of a body, whose x is that camera's forward.
 
     Raises:
-        ValueError, TypeError: an array of the wrong shape or type, ``up`` of no length, or a camera whose
-            image does not have N pixels.
+        ValueError, TypeError: an array of the wrong shape or type, ``up`` of no length, a camera whose image does not
+            have N pixels, or two of them.
     """
 
     points: Float32
@@ -109,6 +116,7 @@ class PointCloud:
     up: Float32 | None = None
     viewpoint: Float32 | None = None
     camera: Camera | None = None
+    body_camera: Camera | None = None
 
     def __post_init__(self) -> None:
         points = _array("points", self.points, np.float32, (None, 3))
@@ -126,31 +134,30 @@ class PointCloud:
             if not np.isfinite(viewpoint).all():
                 raise ValueError(f"viewpoint: expected finite coordinates, got {viewpoint}")
             object.__setattr__(self, "viewpoint", viewpoint)
-        if self.camera is not None and self.camera.width * self.camera.height != len(points):
-            raise ValueError(f"camera: expected {self.camera.width} x {self.camera.height} points, got {len(points)}")
+        for camera in (self.camera, self.body_camera):
+            if camera is not None and camera.width * camera.height != len(points):
+                raise ValueError(f"camera: expected {camera.width} x {camera.height} points, got {len(points)}")
+        if self.camera is not None and self.body_camera is not None:
+            raise ValueError("camera: expected one of them, got one in the optical frame and one in that of a body")
 
     def __len__(self) -> int:
         return len(self.points)
 
     @property
     def camera_axes(self) -> Float32 | None:
-        """(3, 3) right, down and forward of what saw it, as columns: of an optical frame where it has a camera, or
-        where its viewpoint is the origin and it lies along z; of a body where it lies along x; else None."""
-        if self.camera is not None:
-            return OPTICAL_AXES
-        if self.viewpoint is None or self.viewpoint.any():
+        """(3, 3) right, down and forward of what saw it, as columns; None where nothing tells them: it has no camera,
+        and does not lie before its viewpoint at the origin as it would in an optical frame."""
+        if self.body_camera is not None:
+            return BODY_AXES
+        if self.camera is None and (self.viewpoint is None or self.viewpoint.any() or not self.lies_ahead):
             return None
-        return next((axes for axes in (OPTICAL_AXES, BODY_AXES) if self._lies_along(axes)), None)
+        return OPTICAL_AXES
 
     @property
     def lies_ahead(self) -> bool:
         """Whether nearly all of it lies within some 60 degrees of z, as seen from the origin by a camera."""
-        return self._lies_along(OPTICAL_AXES)
-
-    def _lies_along(self, axes: Float32) -> bool:
-        """Whether nearly all of it lies before a camera at the origin that has such axes."""
         some = self.points[:: max(1, len(self) // 5_000)]
-        x, y, z = (some[np.isfinite(some).all(1)] @ axes).T
+        x, y, z = some[np.isfinite(some).all(1)].T
         ahead = (z > 0) & (np.maximum(np.abs(x), np.abs(y)) < WIDEST * z)
         return bool(len(z) and ahead.mean() >= 0.99)
 

@@ -42,13 +42,25 @@ PLURALS = {
     "teeth": "tooth",
 }  # fmt: skip
 """Plurals without a final s, and of what."""
-PLURAL_ENDS = {
-    **PLURALS, "shelves": "shelf", "knives": "knife", "scarves": "scarf", "loaves": "loaf", "leaves": "leaf",
-    "halves": "half", "cookies": "cookie", "brownies": "brownie", "hoodies": "hoodie", "pies": "pie", "ties": "tie",
-    "ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "buses": "bus", "lenses": "lens",
-    "atoes": "ato", "mangoes": "mango", "s": "",
+_LESS_ES = (
+    "buses", "lenses", "gases", "canvases", "octopuses", "cactuses", "viruses", "irises", "potatoes", "tomatoes",
+    "mangoes", "dominoes",
+)  # fmt: skip
+_LESS_S = (
+    "cookies", "brownies", "hoodies", "pies", "ties", "bowties", "movies", "smoothies", "selfies", "quiches",
+    "brioches", "headaches", "moustaches", "axes",
+)  # fmt: skip
+IRREGULAR = {
+    **PLURALS, **{word: word[:-2] for word in _LESS_ES}, **{word: word[:-1] for word in _LESS_S},
+    "shelves": "shelf", "bookshelves": "bookshelf", "knives": "knife", "scarves": "scarf", "loaves": "loaf",
+    "leaves": "leaf", "halves": "half",
 }  # fmt: skip
-"""Endings of plurals and what they are of one; the first that fits."""
+"""Words for several things and for one of them, where no rule tells."""
+ENDINGS = (
+    (re.compile(r"(?<=[^\Waeiou])ies$"), "y"), (re.compile(r"(?<=ss|ch|sh|zz)es$"), ""), (re.compile(r"(?<=x)es$"), ""),
+    (re.compile(r"(?<=\w\w\w)s$"), ""),
+)  # fmt: skip
+"""The same by rules, of which the first that fits holds."""
 SUPPORTS = ("table", "tabletop", "table top", "desk", "floor", "ground", "shelf", "counter", "coffee table")
 PRONOUNS = ("me", "us", "you")
 SPEAKERS = (*PRONOUNS, "robot")
@@ -98,11 +110,17 @@ COUNT = re.compile(
 )
 SINGULAR_S = (
     "ss", "us", "is", "gas", "canvas", "atlas", "lens", "glasses", "goggles", "binoculars", "scissors", "pliers",
-    "tongs", "cutters", "clippers", "calipers", "headphones", "earphones", "tweezers", "pincers", "shears", "trousers",
-    "jeans", "pants", "shorts", "pyjamas", "leggings", "spectacles", "thermos", "series",
+    "tongs", "cutters", "clippers", "calipers", "headphones", "tweezers", "trousers", "jeans",
 )  # fmt: skip
-"""Words that end in s, or in such a one, and name one thing."""
-NAMED_SO = ("grapes", "tissues", "crisps", "keys", "stairs", "steps", "drapes", "clothes", "electronics", "chopsticks")
+"""Ends of words that name one thing."""
+SINGULAR = (
+    "pants", "shorts", "tights", "leggings", "overalls", "pyjamas", "pajamas", "spectacles", "earphones", "earbuds",
+    "pincers", "shears", "secateurs", "forceps", "thermos", "ananas", "series", "species", "news", "christmas",
+)  # fmt: skip
+"""Words that do."""
+NAMED_SO = (
+    "grapes", "tissues", "crisps", "fries", "keys", "stairs", "steps", "drapes", "clothes", "electronics", "chopsticks",
+)  # fmt: skip
 """Plurals by which what one sees as one thing is named."""
 DETAILS = re.compile(
     r" (?:with|without|not|of|on|in|inside|under|below|above|over|next|beside|behind|near|nearest|closest|between|left"

@@ -102,7 +102,10 @@ SPECS: Mapping[str, Spec] = {
     ),
     "vocabulary": Spec(list(DEFAULT_VOCABULARY), "Words that instances are labelled with."),
     "voxel_size": Spec(
-        _CORE.voxel_size or 0.0, "Voxel edge, m; 0 adapts it to the cloud within max_voxels.", 0.0, 10.0
+        _CORE.voxel_size or 0.0,
+        "Voxel edge, m; 0 adapts it to the cloud: within max_voxels, no finer than points lie.",
+        0.0,
+        10.0,
     ),
     "fovea": Spec(
         _CORE.fovea,

@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.relations import View
-from segvec3d_core.types import OPTICAL_AXES, Matches, PointCloud
+from segvec3d_core.types import Matches, PointCloud
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message
 from segvec3d_ros.diagnostics import StageClock, short
 from segvec3d_ros.mapping import MapTracker, map_settings
@@ -30,7 +30,7 @@ from segvec3d_ros.timeline import Timeline, Verdict
 from segvec3d_ros.tracking import FrameTracker, Tracker
 from segvec3d_ros.transforms import Transforms, up_in
 
-NO_CAMERA = "none: clouds that lie neither along z nor along x of their frame, as before a camera"
+NO_CAMERA = "none: no camera at the origin of the clouds' frame explains them"
 """The map then sees nothing to be gone."""
 
 TELLING = 500
@@ -289,10 +289,7 @@ class Perception:
 
 def _camera_of(cloud: PointCloud) -> str:
     """What saw a cloud, in words for the diagnostics."""
-    if (camera := cloud.camera) is not None:
-        return f"{camera.width} x {camera.height}, focal lengths {camera.fx:.0f} and {camera.fy:.0f} pixels"
-    axes = cloud.camera_axes
-    if axes is None:
-        return NO_CAMERA
-    forward = "z" if axes is OPTICAL_AXES else "x"
-    return f"some, by its points along {forward}"
+    if (camera := cloud.camera or cloud.body_camera) is not None:
+        along = ", along x" if cloud.camera is None else ""
+        return f"{camera.width} x {camera.height}, focal lengths {camera.fx:.0f} and {camera.fy:.0f} pixels{along}"
+    return NO_CAMERA if cloud.camera_axes is None else "some, by its unorganised points"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.object_map import MapConfig, MapObject, ObjectMap
-from segvec3d_core.types import OPTICAL_AXES, Camera, Float32, PointCloud, Scene, SceneObject
+from segvec3d_core.types import BODY_AXES, Camera, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(120, 90, 110.0, 110.0, 59.5, 44.5)
 
@@ -105,21 +106,29 @@ FRONT, SIDE, AWAY = pose((1.0, 0, 0.7)), pose((0.6, 0.8, 0.7)), pose((1.0, 0, 0.
 MUG, CAN = Block((0.0, 0.15, 0), look=1), Block((0.0, -0.15, 0), (0.12, 0.08, 0.2), look=2)
 
 
-def unorganised(scene: Scene, cloud: PointCloud, axes: Float32 = OPTICAL_AXES) -> tuple[Scene, PointCloud]:
-    """The same from a driver that sends the points that returned and no image, in a frame in which the camera has such
-    axes."""
+def unorganised(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
+    """The same from a driver that sends the points that returned and no image."""
     seen = np.isfinite(cloud.points).all(1)
     colors = None if cloud.colors is None else cloud.colors[seen]
-    up, shown = (None if up is None else axes @ up for up in (cloud.up, scene.up))
-    bare = PointCloud(cloud.points[seen] @ axes.T, colors, up=up, viewpoint=cloud.viewpoint)
-    return replace(scene, labels=scene.labels[seen], up=shown, camera_axes=axes), bare
+    bare = PointCloud(cloud.points[seen], colors, up=cloud.up, viewpoint=cloud.viewpoint)
+    return replace(scene, labels=scene.labels[seen]), bare
+
+
+def along_x(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
+    """The same from a driver that sends its image in the frame of a body."""
+    up, shown = (None if up is None else BODY_AXES @ up for up in (cloud.up, scene.up))
+    turned = PointCloud(cloud.points @ BODY_AXES.T, cloud.colors, up, cloud.viewpoint, body_camera=cloud.camera)
+    return replace(scene, up=shown, camera_axes=BODY_AXES), turned
+
+
+Driver = Callable[[Scene, PointCloud], tuple[Scene, PointCloud]]
 
 
 class Robot:
-    """Shows a map what a robot sees, at a rate: organised clouds, or such as ``unorganised`` makes with ``axes``."""
+    """Shows a map what a robot sees, at a rate: organised clouds, or what a driver makes of them."""
 
-    def __init__(self, config: MapConfig | None = None, rate: float = 5.0, axes: Float32 | None = None) -> None:
-        self.map, self.rate, self.stamp, self.axes = ObjectMap(config), rate, 10 * SECOND, axes
+    def __init__(self, config: MapConfig | None = None, rate: float = 5.0, driver: Driver | None = None) -> None:
+        self.map, self.rate, self.stamp, self.driver = ObjectMap(config), rate, 10 * SECOND, driver
 
     def watch(
         self, blocks: list[Block], T: NDArray[np.float64] = FRONT, seconds: float = 1.0, **seeing: Any
@@ -129,9 +138,10 @@ class Robot:
             self.stamp += round(SECOND / self.rate)
             scene, cloud = see(blocks, T, **seeing)
             T_map_cloud = T.copy()
-            if self.axes is not None:
-                scene, cloud = unorganised(scene, cloud, self.axes)
-                T_map_cloud[:3, :3] = T[:3, :3] @ self.axes.T
+            if self.driver is not None:
+                scene, cloud = self.driver(scene, cloud)
+            if cloud.body_camera is not None:
+                T_map_cloud[:3, :3] = T[:3, :3] @ BODY_AXES.T
             ids = self.map.update(scene, cloud, T_map_cloud, self.stamp)
         return ids
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from boxes import AWAY, CAN, FRONT, MUG, SIDE, Block, Robot, see, unorganised
+from boxes import AWAY, CAN, FRONT, MUG, SIDE, Block, Robot, along_x, see, unorganised
 
 from segvec3d_core.object_map.picture import _draw, pictured
+from segvec3d_core.pointcloud2 import with_camera
 from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, PointCloud, Scene
 
 
@@ -57,18 +58,33 @@ def test_stray_points_before_the_lens_do_not_spoil_the_picture():
     assert np.isfinite(image.points[:, 2]).sum() > 0.3 * len(cloud)
 
 
-def test_a_cloud_along_x_becomes_the_picture_that_it_is_along_z():
+def test_an_image_along_x_is_the_one_along_z_turned():
     """As drivers and simulators send it that know but the frames of bodies (REP-103)."""
-    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
+    scene, cloud = see([MUG, CAN], FRONT)
     up = np.array([0, -0.8, -0.6], np.float32)
     scene, cloud = replace(scene, up=up), replace(cloud, up=up)
-    (seen, image, axes), (expected, drawn, _) = pictured(*unorganised(scene, cloud, BODY_AXES)), pictured(scene, cloud)
-    assert axes is BODY_AXES
-    np.testing.assert_allclose(image.points, drawn.points, atol=1e-6)
-    np.testing.assert_array_equal(seen.labels, expected.labels)
+    seen, image, turn = pictured(*along_x(scene, cloud))
+    assert turn is BODY_AXES
+    assert image.camera == cloud.camera
+    np.testing.assert_array_equal(image.points, cloud.points)
     assert image.up == pytest.approx(up)
     assert seen.up == pytest.approx(up)
     assert seen.camera_axes is OPTICAL_AXES
+
+
+def test_an_organised_cloud_along_x_gets_its_camera_and_one_of_a_robots_frame_none():
+    """What a camera on a mast saw, in a frame at the robot's foot, lies along x, too, and its rays begin elsewhere."""
+    _, cloud = see([MUG, CAN], FRONT)
+    camera = cloud.camera
+    assert camera is not None
+    body = PointCloud(cloud.points @ BODY_AXES.T, viewpoint=cloud.viewpoint)
+    told = with_camera(body, camera.width, camera.height)
+    assert told.camera is None
+    assert told.body_camera is not None
+    assert (told.body_camera.fx, told.body_camera.cy) == pytest.approx((camera.fx, camera.cy), rel=1e-3)
+    elsewhere = replace(body, points=body.points + np.array([0.5, 0.2, -0.2], np.float32))
+    assert with_camera(elsewhere, camera.width, camera.height) is elsewhere
+    assert elsewhere.camera_axes is None
 
 
 def test_no_picture_is_made_of_a_cloud_behind_its_frame():
@@ -83,9 +99,9 @@ def test_of_next_to_nothing_no_picture_is_made():
     assert pictured(scene, few)[:2] == (scene, few)
 
 
-@pytest.mark.parametrize("axes", [OPTICAL_AXES, BODY_AXES])
-def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what_is_gone(axes):
-    robot = Robot(axes=axes)
+@pytest.mark.parametrize("driver", [unorganised, along_x])
+def test_whatever_its_driver_sends_a_cloud_tells_what_is_hidden_and_what_is_gone(driver):
+    robot = Robot(driver=driver)
     ids = robot.watch([MUG, CAN])
     screen = Block((0.4, 0.15, 0), (0.02, 0.3, 0.5), look=7)
     robot.watch([CAN, screen], seconds=10.0)  # the mug is taken away behind the screen
@@ -96,8 +112,8 @@ def test_an_unorganised_cloud_in_its_sensors_frame_tells_what_is_hidden_and_what
 
 
 def test_whoever_asks_stands_where_the_camera_stood_however_its_frame_is_turned():
-    for axes in (None, OPTICAL_AXES, BODY_AXES):
-        robot = Robot(axes=axes)
+    for driver in (None, unorganised, along_x):
+        robot = Robot(driver=driver)
         robot.watch([MUG, CAN], SIDE)
         scene = robot.map.snapshot().scene()
         assert scene.camera_axes == pytest.approx(SIDE[:3, :3], abs=1e-5)

@@ -14,6 +14,7 @@ from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
 from segvec3d_core.instances import STRAY_POINTS
 from segvec3d_core.metrics import score_frame
 from segvec3d_core.simulate import simulate_frame
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES
 
 
 @pytest.fixture(scope="module")
@@ -205,14 +206,19 @@ def test_a_cameras_cloud_that_is_taken_for_a_scan_is_warned_of_once(frames, capl
     assert caplog.text.count("tell its viewpoint") == 1
 
 
-def test_up_in_a_picture_is_no_walls_normal(model):
+@pytest.mark.parametrize("axes", [OPTICAL_AXES, BODY_AXES])
+def test_up_in_a_picture_is_no_walls_normal(model, axes):
     off = []
     for index in range(4):
         frame = simulate_frame(np.random.default_rng([991, index]), layout="shelf", width=320, height=240)
         cloud = frame.cloud()
-        scene = model.segment(PointCloud(cloud.points, cloud.colors, viewpoint=cloud.viewpoint))  # not organised
-        off.append(np.rad2deg(np.arccos(np.clip(scene.up @ frame.up, -1, 1))))
-        assert np.array_equal(scene.camera_axes, np.eye(3))
+        points = cloud.points[np.isfinite(cloud.points).all(1)]  # not organised
+        camera = None
+        if axes is BODY_AXES:
+            points, camera = cloud.points @ axes.T, cloud.camera
+        scene = model.segment(PointCloud(points, viewpoint=cloud.viewpoint, body_camera=camera))
+        off.append(np.rad2deg(np.arccos(np.clip(scene.up @ (axes @ frame.up), -1, 1))))
+        assert scene.camera_axes is axes
     assert np.median(off) < 10
 
 

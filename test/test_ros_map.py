@@ -63,11 +63,11 @@ def test_what_took_the_clouds_is_told_and_missed_where_nothing_did() -> None:
         look(robot, 1.0)
         until(lambda: any(facts(r).get("camera", "").startswith("40 x 30, focal") for r in reports), "a camera")
         points = frame_cloud().points
-        ahead = points[np.isfinite(points).all(1)] @ BODY_AXES.T
-        robot.publish(frame_message(2 * SECOND, cloud=PointCloud(ahead)))
-        until(lambda: any(facts(r).get("camera", "").endswith("points along x") for r in reports), "a camera along x")
+        x, y, z = points.T
+        robot.publish(frame_message(2 * SECOND, cloud=PointCloud(np.stack([z, -x, -y], 1))))
+        until(lambda: any(facts(r).get("camera", "").endswith("pixels, along x") for r in reports), "a camera along x")
         assert not any("what is taken away stays in the map" in line for line in robot.log)
-        robot.publish(frame_message(3 * SECOND, cloud=PointCloud(-ahead)))
+        robot.publish(frame_message(3 * SECOND, cloud=PointCloud(points[np.isfinite(points).all(1)] @ BODY_AXES.T)))
         until(lambda: any(facts(r).get("camera", "").startswith("none") for r in reports), "no camera")
         assert sum("what is taken away stays in the map" in line for line in robot.log) == 1
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segvec3d_core import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
-from segvec3d_core.types import BODY_AXES, OPTICAL_AXES
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, from_body
 
 POINTS = np.zeros((4, 3), np.float32)
 CAMERA = Camera(2, 2, 1.0, 1.0, 0.5, 0.5)
@@ -51,7 +51,7 @@ def test_a_depth_image_and_its_cloud_project_onto_each_other():
     ("points", "viewpoint", "axes"),
     [
         ([[0, 0, 1], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], OPTICAL_AXES),
-        ([[1, 0, 0], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], BODY_AXES),
+        ([[1, 0, 0], [1, -1, 1], [np.nan, 0, 0]], [0, 0, 0], None),
         ([[0, 0, 1], [1, -1, 1]], [0, 0, 0.1], None),
         ([[0, 0, 1], [1, -1, 1]], None, None),
         ([[0, 0, 1], [0, 0, -1]], [0, 0, 0], None),
@@ -65,12 +65,25 @@ def test_a_cameras_axes_are_told_by_the_viewpoint_and_where_the_points_lie(point
     assert cloud.camera_axes is axes
 
 
+def test_a_cloud_has_one_camera_in_one_of_two_frames():
+    points, camera = np.ones((4, 3), np.float32), Camera(2, 2, 1, 1, 0, 0)
+    assert PointCloud(points, body_camera=camera).camera_axes is BODY_AXES
+    assert PointCloud(points, camera=camera).camera_axes is OPTICAL_AXES
+    with pytest.raises(ValueError, match="camera: expected one of them"):
+        PointCloud(points, camera=camera, body_camera=camera)
+    with pytest.raises(ValueError, match="camera: expected 2 x 2 points, got 3"):
+        PointCloud(points[:3], body_camera=camera)
+
+
 def test_axes_are_right_down_and_forward():
     for axes, (right, down, forward) in ((OPTICAL_AXES, ["x", "y", "z"]), (BODY_AXES, ["-y", "-z", "x"])):
         for column, told in zip(axes.T, (right, down, forward), strict=True):
             unit = np.eye(3)["xyz".index(told[-1])] * (-1 if told[0] == "-" else 1)
             np.testing.assert_array_equal(column, unit)
         assert np.linalg.det(axes) == pytest.approx(1)
+        assert not axes.flags.writeable
+    points = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
+    np.testing.assert_array_equal(from_body(points), points @ BODY_AXES)
 
 
 @pytest.mark.parametrize("depth", [np.zeros((5, 5)), np.zeros(4), np.array([["a", "b"], ["c", "d"]])])

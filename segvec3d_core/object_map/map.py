@@ -122,12 +122,12 @@ class ObjectMap:
             ValueError: a scene of another cloud or of another model or with embeddings that are not finite, no rigid
                 transform, or a stamp that goes back.
         """
-        axes = OPTICAL_AXES
+        turn = OPTICAL_AXES
         if len(scene.labels) == len(cloud):
-            scene, cloud, axes = pictured(scene, cloud)
+            scene, cloud, turn = pictured(scene, cloud)
         with self._lock:
             T = checked(scene, cloud, T_map_camera, [*self._entries[:1], *self._lost.entries[:1]])
-            T[:3, :3] = T[:3, :3] @ axes
+            T[:3, :3] = T[:3, :3] @ turn
             if self._stamp is not None and stamp_ns < self._stamp:
                 late = (self._stamp - stamp_ns) / 1e9
                 raise ValueError(f"stamp_ns: expected {self._stamp} or later, got {stamp_ns}, {late:.3f} s before it")

@@ -1,9 +1,8 @@
-"""A sensor's unorganised cloud as a picture: what is looked through is only told along rays.
+"""A sensor's unorganised or turned cloud as a picture: what is looked through is only told along rays.
 
-Many drivers send the points that returned and nothing else (realsense2_camera unless ``ordered_pc`` is set), or send
-them in a frame whose x is forward, where no image can be read off their rows and columns. In the sensor's own frame
-they lie on its rays, and a camera of our own, whose pixels are somewhat wider than the points lie apart, sees them as
-an image.
+Many drivers send the points that returned and nothing else (realsense2_camera unless ``ordered_pc`` is set). In the
+sensor's own frame they lie on its rays, and a camera of our own, whose pixels are somewhat wider than the points lie
+apart, sees them as an image. Others send an image, but in the frame of a body: it is turned.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..types import OPTICAL_AXES, WIDEST, Camera, Float32, PointCloud, Scene
+from ..types import BODY_AXES, OPTICAL_AXES, WIDEST, Camera, Float32, PointCloud, Scene, from_body
 
 POINTS_A_PIXEL = 2.0
 """So many points fall into a pixel where they are spread evenly: hardly one is then empty by chance."""
@@ -27,27 +26,26 @@ def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud, Float3
     """The cloud, and what the scene says of its points with it, as the image that a camera at its origin would take.
 
     Args:
-        scene: one label for each point; cloud: from its sensor, in whose frame it lies along z or x.
+        scene: one label for each point; cloud: from its sensor.
 
     Returns:
-        both as they are where the cloud has a camera, or ``camera_axes`` that nobody knows; else a scene and a cloud of
-        the pixels of a camera, in its optical frame: in each the nearest of the cloud's points, or nan. The scene's
-        objects are as they were. And (3, 3) that frame's axes in the cloud's, as columns.
+        both as they are where the cloud has a camera in the optical frame, or nothing tells how it was seen; with a
+        ``body_camera`` turned into the optical frame; else a scene and a cloud of the pixels of a camera: in each the
+        nearest of the cloud's points, or nan. The scene's objects are as they were. And (3, 3) the axes, as columns, of
+        the frame that both are in now.
     """
-    axes = cloud.camera_axes
-    if cloud.camera is not None or axes is None:
-        return scene, cloud, OPTICAL_AXES
-    optical = cloud.points if axes is OPTICAL_AXES else cloud.points @ axes
-    camera = _camera(optical)
-    if camera is None:
+    if cloud.body_camera is not None:
+        up, shown = (None if up is None else up @ BODY_AXES for up in (cloud.up, scene.up))
+        image = PointCloud(from_body(cloud.points), cloud.colors, up, cloud.viewpoint, cloud.body_camera)
+        return replace(scene, up=shown, camera_axes=OPTICAL_AXES), image, BODY_AXES
+    if cloud.camera is not None or cloud.camera_axes is None or (camera := _camera(cloud.points)) is None:
         return scene, cloud, OPTICAL_AXES
     colors = np.empty((0, 3), np.uint8) if cloud.colors is None else cloud.colors
     points, shades, labels = _draw(
-        optical, colors, scene.labels, camera.fx, camera.cx, camera.cy, camera.width, camera.height
+        cloud.points, colors, scene.labels, camera.fx, camera.cx, camera.cy, camera.width, camera.height
     )
-    up, shown = (None if up is None else up @ axes for up in (cloud.up, scene.up))
-    image = PointCloud(points, None if cloud.colors is None else shades, up, cloud.viewpoint, camera)
-    return replace(scene, labels=labels, up=shown, camera_axes=OPTICAL_AXES), image, axes
+    image = PointCloud(points, None if cloud.colors is None else shades, cloud.up, cloud.viewpoint, camera)
+    return replace(scene, labels=labels), image, OPTICAL_AXES
 
 
 def _camera(points: NDArray[np.float32]) -> Camera | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -349,7 +349,9 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
     return model.with_clustering(constants), record
 
 
-def train_again(what: str, plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
+def train_again(
+    what: Literal["pairs", "kinds"], plan: GroupingTraining, weights: Path
+) -> tuple[SegVec3D, dict[str, Any]]:
     """Have finished weights learn more on the superpoints of other scenes; all else stays as it is, so that the
     alignment still holds. Scores read how surely a thing is no surface: they move with it, but stay in [0, 1], and may
     be fitted again (``alignment.recalibrate``).
