@@ -57,7 +57,7 @@ IRREGULAR = {
 }  # fmt: skip
 """Words for several things and for one of them, where no rule tells."""
 ENDINGS = (
-    (re.compile(r"(?<=[^\Waeiou])ies$"), "y"), (re.compile(r"(?<=ss|ch|sh|zz)es$"), ""), (re.compile(r"(?<=x)es$"), ""),
+    (re.compile(r"(?<=[^\Waeiou])ies$"), "y"), (re.compile(r"(?<=ss|ch|sh|zz|.x)es$"), ""),
     (re.compile(r"(?<=\w\w\w)s$"), ""),
 )  # fmt: skip
 """The same by rules, of which the first that fits holds."""

@@ -31,16 +31,15 @@ SIMULATIONS: Modes = {
 }
 _FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels"]
 _GROUPING = ["grouping_scenes", "grouping_steps", "grouping_start"]
+_AGAIN = ["learning_rate", "start", "grouping_scenes", "grouping_steps"]
 _ALIGNMENT = ["alignment_scenes", "alignment_steps", "alignment_start", "alignment_keep", "without"]
 STAGES: Modes = {
     "segmentation": ("--stage segmentation", ["learning_rate", *_FIRST]),
     "clustering": ("--stage clustering", []),
     "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
     "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
-    **{
-        name: (f"--stage {name}", ["learning_rate", "start", "grouping_scenes", "grouping_steps"])
-        for name in ("pairs", "kinds")
-    },
+    "pairs": ("--stage pairs", _AGAIN),
+    "kinds": ("--stage kinds", _AGAIN),
     "mixture": ("--stage mixture", ["start", "keep"]),
     "calibration": ("--stage calibration", []),
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),

@@ -256,6 +256,7 @@ def learn_kinds(rows: list[JudgedScene], network: SuperpointNetwork, plan: Group
 def learn_pairs(rows: list[JudgedScene], network: SuperpointNetwork, plan: GroupingTraining) -> SuperpointNetwork:
     """Train ``network`` itself on judged scenes, on their pairs above all; means and scales of its inputs stay."""
     torch.manual_seed(plan.seed)
+    network.requires_grad_()
     return _learn(network, list(network.parameters()), rows, plan, (1.0, BESIDE, BESIDE))
 
 
