@@ -25,7 +25,7 @@ from .instances import ScoreModel, Segment, alignment_input, describe_segments, 
 from .kernels import KERNEL_LOCK
 from .matching import answer
 from .network import PointAttention
-from .query import interpret
+from .query import interpret, singular
 from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
@@ -355,7 +355,8 @@ class SegVec3D:
         return Matches(matches, "; ".join((query.explain(threshold), *notes)))
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
-        """Name every object with the best of ``labels``, or "other" where none fits.
+        """Name every object with the best of ``labels``, or "other" where none fits. "mugs" is read as "mug", but stays
+        the name.
 
         Returns:
             (label, similarity) for each of ``scene.objects``.
@@ -367,7 +368,7 @@ class SegVec3D:
             raise TypeError(f"labels: expected a list of words, got the text {labels!r}")
         if len(labels) == 0:
             return [("other", 0.0)] * len(scene)
-        similarity = self.similarities(scene, labels, nouns=True)
+        similarity = self.similarities(scene, [singular(label) for label in labels], nouns=True)
         best = similarity.argmax(1) if len(similarity) else []
         return [
             (labels[b] if row[b] >= self.threshold else "other", float(row[b]))

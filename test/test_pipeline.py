@@ -149,6 +149,12 @@ def test_every_object_gets_a_name_or_other(model, scenes):
     assert all(label == "other" for label, _ in model.name(scenes[0], []))
 
 
+def test_a_vocabulary_may_say_several(model, scenes):
+    one, several = ("mug", "box", "scissors"), ("mugs", "boxes", "scissors")
+    called = dict(zip((*one, "other"), (*several, "other"), strict=True))
+    assert model.name(scenes[0], several) == [(called[label], s) for label, s in model.name(scenes[0], one)]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
