@@ -106,6 +106,7 @@ class NetworkConfig:
         concatenate: feed all layers into H, (4), or only the last one.
         global_context: fuse the max-pooled scene vector, (5) and (6).
         centre_vote: add each voxel's own position to the first three embedding channels.
+        late_color: let what colours say of an edge count beside what the network sees, which knows no colours.
     """
 
     neighbors: int = 16
@@ -120,11 +121,13 @@ class NetworkConfig:
     concatenate: bool = True
     global_context: bool = True
     centre_vote: bool = True
+    late_color: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        """The shape that ``to_dict`` told; weights that do not name a switch were made before there was one."""
         known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**known)
+        return cls(**{"late_color": False, **known})

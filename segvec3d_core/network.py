@@ -19,6 +19,7 @@ from .inference import FusedNetwork, fused_bonds, packed
 from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
 from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
+from .kernels.colors import color_edges, color_edges_reference
 from .threads import single_thread
 
 BOND_ROWS = 1 << 16
@@ -106,7 +107,8 @@ def recomputed(level: Level, f: Tensor) -> Level:
 class Bonds(nn.Module):
     """Whether two neighbouring voxels belong to one instance: a two-layer MLP of both and of their relative pose.
 
-    An embedding turns slowly where two things touch; where they part is seen best from the edge itself.
+    An embedding turns slowly where two things touch; where they part is seen best from the edge itself. Given how
+    colours change along edges in place of the pose, it says how much that counts here.
 
     Args:
         features: d_f.
@@ -137,6 +139,13 @@ class Bonds(nn.Module):
         i, j = edges // k, level.neighbors.reshape(-1)[edges]
         hidden = self.own(f)[i] + self.other(f)[j] + self.pose(level.edges.reshape(-1, EDGE_DIM)[edges])
         return self.out(nn.functional.relu(hidden)).squeeze(1)
+
+
+def colored(level: Level, colors: Tensor) -> Level:
+    """The level with edges that say how (V, 3) colours change along them, in place of the relative pose."""
+    if colors.device.type == "cpu":
+        return replace(level, edges=torch.from_numpy(color_edges(colors.numpy(), level.neighbors.numpy())))
+    return replace(level, edges=color_edges_reference(colors, level.neighbors))
 
 
 class PointAttention(nn.Module):
@@ -170,6 +179,10 @@ class PointAttention(nn.Module):
         self.embed = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, config.embedding))
         self.surface = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d // 2), nn.GELU(), nn.Linear(d // 2, 1))
         self.bonds = Bonds(d)
+        self.color_bonds = Bonds(d) if config.late_color else None
+        if self.color_bonds is not None:  # colours say nothing until they have been learned
+            nn.init.zeros_(self.color_bonds.out.weight)
+            nn.init.zeros_(self.color_bonds.out.bias)
 
     def encode(self, hierarchy: Hierarchy) -> list[list[Tensor]]:
         """Stacked attention layers, (1) to (3): outputs h of every layer, by level."""
@@ -224,6 +237,24 @@ class PointAttention(nn.Module):
             return self._vote(hierarchy, *self.plain(hierarchy))
         with single_thread():
             return self._vote(hierarchy, *fused(hierarchy, clock or Clock()))
+
+    def judge_edges(self, f: Tensor, level: Level, colors: Tensor | None) -> Tensor:
+        """Logits of each edge, positive where it stays within an instance -> (V, k): as geometry has it, and colours.
+
+        Args:
+            f: (V, d_f) F; level: the finest; colors: (V, 3) mean RGB of the voxels, 0 to 1, or None.
+        """
+        logits = cast(Tensor, self.bonds(f, level))
+        if colors is None or self.color_bonds is None:
+            return logits
+        return logits + cast(Tensor, self.color_bonds(f, colored(level, colors)))
+
+    def judge_some_edges(self, f: Tensor, level: Level, colors: Tensor | None, edges: Tensor) -> Tensor:
+        """The same for (M,) edges alone, see ``Bonds.some``."""
+        logits = self.bonds.some(f, level, edges)
+        if colors is None or self.color_bonds is None:
+            return logits
+        return logits + self.color_bonds.some(f, colored(level, colors), edges)
 
     def _vote(self, hierarchy: Hierarchy, f: Tensor, e: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Add the centre vote to the embeddings."""

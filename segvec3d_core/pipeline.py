@@ -137,6 +137,7 @@ class SegVec3D:
             random = PointAttention(self.network.config)
             network.embed.load_state_dict(random.embed.state_dict())
             network.bonds.load_state_dict(random.bonds.state_dict())
+            network.color_bonds = random.color_bonds
         name = f"{self.info.get('weights', 'weights')}, instance heads untrained"
         return SegVec3D(
             network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
@@ -233,7 +234,8 @@ class SegVec3D:
                 hierarchy = self._hierarchy(grid, viewpoint, up, clock)
             with clock("network"):
                 features, e, logits = self.network(hierarchy, clock)
-                bonds = self.network.bonds(features, hierarchy.levels[0]).cpu().numpy()
+                colors = None if grid.colors is None else torch.from_numpy(grid.colors).to(self.device)
+                bonds = self.network.judge_edges(features, hierarchy.levels[0], colors).cpu().numpy()
                 embeddings, surface = e.cpu().numpy(), logits.sigmoid().cpu().numpy()
                 features = features.cpu()
             neighbors = hierarchy.levels[0].neighbors.cpu().numpy()

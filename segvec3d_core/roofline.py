@@ -137,9 +137,10 @@ def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, N
         given = _size_of(level.inputs, level.edges, level.neighbors, level.parents) + _weights(own)
         operations = rows[i] * _per_row(own) + config.layers[i] * _attention(level, config.channels[i])
         found[f"network level {i + 1}"] = Need(given + between[i], operations)
-    finest, ends = hierarchy.levels[0], [network.fuse, network.embed, network.surface, network.bonds]
+    judges = [bonds for bonds in (network.bonds, network.color_bonds) if bonds is not None]
+    finest, ends = hierarchy.levels[0], [network.fuse, network.embed, network.surface, *judges]
     operations = rows[0] * sum(_per_row(part.modules()) for part in ends)
-    operations += (finest.neighbors.numel() - rows[0]) * _per_row([network.bonds.pose, network.bonds.out])
+    operations += (finest.neighbors.numel() - rows[0]) * sum(_per_row([bonds.pose, bonds.out]) for bonds in judges)
     for i, n in enumerate(rows):
         parts = [network.mix[i], *network.refine[i].modules(), *network.place[i : i + 1]]
         operations += n * _per_row(parts)

@@ -1,5 +1,7 @@
 """The network says equations (1) to (7), and its fused kernels say what the plain reference says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from segvec3d_core.kernels import bfloat16
 from segvec3d_core.kernels.amx import DEPTH, ROWS
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
 from segvec3d_core.kernels.bonds import reference as bonds_reference
+from segvec3d_core.kernels.colors import color_edges, color_edges_reference
 from segvec3d_core.kernels.dense import PANEL, TILE, dense, fold, gelu, pack, standardize
 from segvec3d_core.network import PointAttention, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
@@ -206,6 +209,50 @@ def test_without_gradient_the_network_follows_its_weights():
     assert torch.allclose(after, network(x)[0].detach(), atol=1e-3, rtol=1e-4)
     assert not torch.allclose(bonds, stronger)
     assert torch.allclose(stronger, network.bonds(after, x.levels[0]).detach(), atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("k", [16, 7])
+def test_how_colours_change_along_edges_is_told_as_the_reference_tells_it(k):
+    generator = torch.Generator().manual_seed(k)
+    colors = torch.rand(400, 3, generator=generator)
+    colors[:3], colors[3:6] = 0, 1
+    neighbors = torch.randint(400, (400, k), generator=generator)
+    told = torch.from_numpy(color_edges(colors.numpy(), neighbors.numpy()))
+    assert torch.allclose(told, color_edges_reference(colors, neighbors), atol=1e-5)
+    one = color_edges(np.full((5, 3), 0.3, np.float32), np.zeros((5, k), np.int64))
+    assert not one.any(), "nothing changes where all is of one colour"
+
+
+def test_a_shadow_changes_lightness_and_a_label_the_tint():
+    """Red, red in the shade, green: the first four numbers of the edges from red."""
+    colors = np.array([[0.8, 0.2, 0.1], [0.4, 0.1, 0.05], [0.2, 0.8, 0.1]], np.float32)
+    shade, label = color_edges(colors, np.array([[1, 2]] * 3))[0, :, :4]
+    assert shade[0] > 0.8 > 0.5 > shade[3]
+    assert label[3] > 0.7 > 0.1 > label[1]
+
+
+@pytest.mark.usefixtures("float32")
+def test_colours_count_in_edges_as_far_as_they_were_learned_to():
+    torch.manual_seed(0)
+    network, x = PointAttention(), hierarchy(NetworkConfig())
+    level = x.levels[0]
+    colors = torch.rand(len(level.inputs), 3)
+    f = network(x)[0].detach()
+    geometric = network.bonds(f, level).detach()
+    assert torch.equal(network.judge_edges(f, level, colors), geometric), "an untrained network knows none"
+    assert network.color_bonds is not None
+    torch.nn.init.normal_(network.color_bonds.out.weight)
+    learned = network.judge_edges(f, level, colors)
+    assert torch.equal(network.judge_edges(f, level, None), geometric), "a cloud may have no colours"
+    assert (learned - geometric).abs().mean() > 0.05
+    with torch.inference_mode():
+        assert torch.allclose(network.judge_edges(f, level, colors), learned, atol=1e-3, rtol=1e-4)
+    some = torch.arange(0, learned.numel(), 37)
+    assert torch.allclose(network.judge_some_edges(f, level, colors, some), learned.flatten()[some], atol=1e-4)
+    assert torch.equal(network.judge_some_edges(f, level, None, some), network.bonds.some(f, level, some))
+    bare = PointAttention(replace(network.config, late_color=False))
+    assert bare.color_bonds is None
+    assert torch.equal(bare.judge_edges(f, level, colors), bare.bonds(f, level))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import torch
 from segvec3d_core import SegVec3D
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.cli import main
+from segvec3d_core.config import NetworkConfig
 from segvec3d_core.train import run
+from segvec3d_core.train.bonds import with_late_color
 
 
 def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
@@ -109,6 +111,33 @@ def test_pairs_or_kinds_are_learned_anew_and_nothing_else(stage, tmp_path):
     SegVec3D.untrained(1, device="cpu").save(tmp_path / "bare.safetensors", {"grouping": {}})
     with pytest.raises(ValueError, match=r"bare\.safetensors holds no finished weights"):
         run(Namespace(**{**vars(args), "start": tmp_path / "bare.safetensors"}))
+
+
+@pytest.mark.timeout(300)
+def test_bonds_are_learned_anew_and_nothing_else(tmp_path):
+    args = Namespace(
+        output=str(tmp_path), cache=None, seed=5, workers=0, threads=1, stage="bonds", start=shipped_path(), scenes=2,
+        steps=4, max_voxels=6_000, grouping_start=None, alignment_start=None, alignment_keep=None,
+        validation_scenes=None, without=None, learning_rate=None,
+    )  # fmt: skip
+    assert run(args) == 0
+    taught, before = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu")
+    assert taught.info["bonds"]["steps"] == 4
+    assert 0 < taught.info["bonds"]["cross-entropy"] < 1
+    assert taught.info["bonds"]["start"] == before.info["fingerprint"]
+    for part in ("network", "grouping", "alignment"):
+        ours, theirs = getattr(taught, part).state_dict(), getattr(before, part).state_dict()
+        changed = {name.partition(".")[0] for name in ours if not torch.equal(ours[name], theirs[name])}
+        assert changed == ({"bonds", "color_bonds"} if part == "network" else set())
+
+
+def test_weights_from_before_colours_counted_learn_them_from_nothing(tmp_path):
+    geometric = SegVec3D.untrained(1, replace(NetworkConfig(), late_color=False), "cpu")
+    geometric.save(tmp_path / "old.safetensors", {})
+    network = with_late_color(SegVec3D.load(tmp_path / "old.safetensors", device="cpu").network)
+    kept = network.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in geometric.network.state_dict().items())
+    assert not any(kept[f"color_bonds.out.{name}"].any() for name in ("weight", "bias"))
 
 
 @pytest.mark.parametrize("stage", ["segmentation", "grouping", "alignment"])

@@ -220,8 +220,9 @@ def _train(commands: Any) -> None:
         "stage, which is the long one, goes on with --resume. After another grouping on the same\n"
         "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
         "stage mixture goes a part of the way back to the weights that training began with, which\n"
-        "often hold for more. The stage pairs teaches finished weights more of what belongs\n"
-        "together, the stage kinds anew what is a surface and what an object, and nothing else;\n"
+        "often hold for more. The stage bonds teaches finished weights anew how surely voxels belong\n"
+        "together, by their colours, too; the stage pairs more of what belongs together, piece by\n"
+        "piece; the stage kinds anew what is a surface and what an object, and nothing else;\n"
         "scores read that: where they should follow, calibrate.",
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
@@ -230,14 +231,13 @@ def _train(commands: Any) -> None:
         "  segvec3d train --output runs/a --stage mixture --start former.safetensors --keep 0.7",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
-    stages = ("segmentation", "clustering", "grouping", "alignment", "pairs", "kinds", "mixture", "calibration", "all")
-    parser.add_argument("--stage", choices=stages, default="all", help="default: all")
+    parser.add_argument("--stage", choices=list(STAGES), default="all", help="default: all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     parser.add_argument(
         "--start",
         metavar="FILE",
-        help="begin the first stage, the pairs or the kinds with these weights, or mix with them",
+        help="begin the first stage, the bonds, the pairs or the kinds with these weights, or mix with them",
     )
     parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")

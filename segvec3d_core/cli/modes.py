@@ -38,6 +38,7 @@ STAGES: Modes = {
     "clustering": ("--stage clustering", []),
     "grouping": ("--stage grouping", ["learning_rate", *_GROUPING]),
     "alignment": ("--stage alignment", ["learning_rate", *_ALIGNMENT]),
+    "bonds": ("--stage bonds", ["learning_rate", "start", "scenes", "steps", "max_voxels"]),
     "pairs": ("--stage pairs", _AGAIN),
     "kinds": ("--stage kinds", _AGAIN),
     "mixture": ("--stage mixture", ["start", "keep"]),

@@ -1,13 +1,25 @@
-"""What the colours of instances are like, for many of them at once."""
+"""What the colours of instances are like, for many of them at once, and how they change along edges."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+import torch
+from numba import njit, prange
+from torch import Tensor
+
+from .attention import EDGE_DIM
 
 BINS = 12
 """8 hues, brown, black, grey, white."""
 BROWN, BLACK, GREY, WHITE = 8, 9, 10, 11
+DARK = 0.05
+"""Added to lightness, 0 to 1, before its logarithm is taken: what is darker is noise."""
+FAINT = 0.15
+"""Added to the sum of a colour's channels before its share of red and green is taken, for the same reason."""
+LIGHTER = 0.1, 0.5
+"""Differences of the logarithm of lightness, as of a shadow and as of another thing, that count for a half."""
+TINTED = 0.02, 0.1
+"""Differences of the shares of red and green that count for a half."""
 
 
 @njit(cache=True, nogil=True)
@@ -75,4 +87,63 @@ def statistics(rgb, starts):  # type: ignore[no-untyped-def]
             high, low = max(some[i, 0], some[i, 1], some[i, 2]), min(some[i, 0], some[i, 1], some[i, 2])
             lightness, chroma = lightness + high, chroma + high - low
         out[k, 9], out[k, 10] = lightness / count, chroma / count
+    return out
+
+
+def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
+    """How colours change along each edge, in plain torch. A change says less where all around is patterned, so the mean
+    of the changes at both ends is told, too.
+
+    Args:
+        colors: (V, 3) mean RGB, 0 to 1; neighbors: (V, K) int64.
+
+    Returns:
+        (V, K, 10) float32, 0 to 2: change of lightness d / (d + s) for both s of ``LIGHTER``, of the shares of red and
+        green for both of ``TINTED``; the means of these four around one end and the other, added; how far these means
+        differ, for the first of ``LIGHTER`` and of ``TINTED``.
+    """
+    light = torch.log(colors.mean(1) + DARK)
+    tint = (colors / (colors.sum(1, keepdim=True) + FAINT))[:, :2]
+    lighter = (light[:, None] - light[neighbors]).abs()
+    tinted = (tint[:, None] - tint[neighbors]).square().sum(2).sqrt()
+    changes = [lighter / (lighter + s) for s in LIGHTER] + [tinted / (tinted + s) for s in TINTED]
+    change = torch.stack(changes, 2)
+    around = change.mean(1)
+    own, other = around[:, None], around[neighbors]
+    return torch.cat([change, own + other, (own - other).abs()[:, :, ::2]], 2)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
+    """``color_edges_reference`` on numpy arrays."""
+    n, k = neighbors.shape
+    tone = np.empty((n, 3), np.float32)
+    around = np.empty((n, 4), np.float32)
+    out = np.empty((n, k, EDGE_DIM), np.float32)
+    one = np.float32(1)
+    for i in prange(n):
+        total = colors[i, 0] + colors[i, 1] + colors[i, 2]
+        tone[i, 0] = np.log(total / np.float32(3) + np.float32(DARK))
+        tone[i, 1], tone[i, 2] = colors[i, 0] / (total + np.float32(FAINT)), colors[i, 1] / (total + np.float32(FAINT))
+    for i in prange(n):
+        a = b = c = d = np.float32(0)
+        for p in range(k):
+            j = neighbors[i, p]
+            lighter = abs(tone[i, 0] - tone[j, 0])
+            red, green = tone[i, 1] - tone[j, 1], tone[i, 2] - tone[j, 2]
+            tinted = np.sqrt(red * red + green * green)
+            out[i, p, 0] = lighter / (lighter + np.float32(LIGHTER[0]))
+            out[i, p, 1] = lighter / (lighter + np.float32(LIGHTER[1]))
+            out[i, p, 2] = tinted / (tinted + np.float32(TINTED[0]))
+            out[i, p, 3] = tinted / (tinted + np.float32(TINTED[1]))
+            a, b, c, d = a + out[i, p, 0], b + out[i, p, 1], c + out[i, p, 2], d + out[i, p, 3]
+        share = one / np.float32(k)
+        around[i, 0], around[i, 1], around[i, 2], around[i, 3] = a * share, b * share, c * share, d * share
+    for i in prange(n):
+        for p in range(k):
+            j = neighbors[i, p]
+            for q in range(4):
+                out[i, p, 4 + q] = around[i, q] + around[j, q]
+            out[i, p, 8] = abs(around[i, 0] - around[j, 0])
+            out[i, p, 9] = abs(around[i, 2] - around[j, 2])
     return out

@@ -84,6 +84,7 @@ VARIANTS: tuple[Variant, ...] = (
     _network("no-context", "no global context, (5) and (6)", global_context=False),
     _network("no-edges", "attention does not see relative poses", edge_features=False),
     _network("no-vote", "no centre vote in the embedding", centre_vote=False),
+    _network("no-color", "edges are judged without colours", late_color=False),
     _network("one-level", "one graph of one voxel size, four layers of 64 channels", **_ONE_LEVEL),
     _network("paper", "the paper's own form: one level, no relative poses, no centre vote", **_PAPER),
     _network("paper-recompute", "the same, neighbourhoods recomputed in feature space", **_PAPER, recompute=True),

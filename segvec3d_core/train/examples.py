@@ -43,6 +43,11 @@ class Example:
     grid: VoxelGrid
     instance: NDArray[np.int64]
 
+    @property
+    def colors(self) -> Tensor | None:
+        """(V, 3) float32 mean RGB of the voxels, 0 to 1, where there are colours."""
+        return None if self.grid.colors is None else torch.from_numpy(self.grid.colors)
+
 
 def seen_centres(
     hierarchy: Hierarchy, labels: NDArray[np.int64], is_surface: NDArray[np.bool_]

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from argparse import Namespace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..grouping import SuperpointNetwork
 from ..pipeline import SegVec3D
 from ..threads import use_threads
 from .alignment import AlignmentTraining, recalibrate, train_alignment
+from .bonds import train_bonds
 from .grouping import GroupingTraining, train_again, train_grouping
 from .mixture import mix
 from .segmentation import SegmentationTraining, train_segmentation
@@ -101,7 +103,7 @@ def run(args: Namespace) -> int:
     Raises:
         ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
             calibration of an alignment that reads another network; weights to begin with, or to mix, of another shape;
-            pairs or kinds of unfinished weights.
+            bonds, pairs or kinds of unfinished weights.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -113,7 +115,13 @@ def run(args: Namespace) -> int:
     for name, stage in stages.items():
         if args.stage in (name, "all"):
             stage(args, backbone)
-    alone = {"pairs": _learn_again, "kinds": _learn_again, "mixture": _mix, "calibration": _calibrate}
+    alone = {
+        "bonds": _learn_bonds,
+        "pairs": _learn_again,
+        "kinds": _learn_again,
+        "mixture": _mix,
+        "calibration": _calibrate,
+    }
     if args.stage in alone:
         alone[args.stage](args, backbone)
     return 0
@@ -158,7 +166,7 @@ def _cluster(args: Namespace, backbone: Path) -> None:
 def _group(args: Namespace, backbone: Path) -> None:
     options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
     plan = GroupingTraining(**_unseen(args), **options)
-    later = ("alignment", "pairs", "kinds", "mixture")
+    later = ("alignment", "bonds", "pairs", "kinds", "mixture")
     record = {k: v for k, v in load_checkpoint(backbone).record.items() if k not in later}
     model, story = train_grouping(plan, backbone)
     model.save(backbone, {**record, "grouping": {"commit": _commit(), **story}})
@@ -178,16 +186,28 @@ def _align(args: Namespace, backbone: Path) -> None:
 
 
 def _learn_again(args: Namespace, backbone: Path) -> None:
-    """The weights of ``--start``, or those in ``output``, with pairs or kinds learned on; the first stages' file holds
-    the same networks."""
+    """The weights of ``--start``, or those in ``output``, with pairs or kinds learned on."""
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
+    plan = GroupingTraining(**_unseen(args), **options)
+    _finished(args, backbone, lambda start: train_again(args.stage, plan, start))
+
+
+def _learn_bonds(args: Namespace, backbone: Path) -> None:
+    """The weights of ``--start``, or those in ``output``, with bonds learned anew."""
+    options = _given(scenes=args.scenes, steps=args.steps, max_voxels=args.max_voxels)
+    plan = SegmentationTraining(Path(args.output), **_unseen(args), **options)
+    _finished(args, backbone, lambda start: train_bonds(plan, start))
+
+
+def _finished(args: Namespace, backbone: Path, learn: Callable[[Path], tuple[SegVec3D, dict[str, Any]]]) -> None:
+    """Have finished weights learn something more; the first stages' file holds the same networks."""
     weights = Path(args.output) / "segvec3d.safetensors"
     start = Path(args.start) if args.start else weights
-    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
     record = load_checkpoint(start).record
     if "alignment" not in record:
         raise ValueError(f"{args.stage}: {start} holds no finished weights, run the other stages first")
     told = {"commit": _commit(), "start": fingerprint(start)}
-    model, story = train_again(args.stage, GroupingTraining(**_unseen(args), **options), start)
+    model, story = learn(start)
     for path in (backbone, weights):
         model.save(path, {**record, args.stage: {**told, **story}})
     log.info("weights written to %s", weights)

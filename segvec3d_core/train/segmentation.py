@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 BOND_EDGES = 4_096
 """Edges of each of the four sorts that teach the bond head in a step."""
+COLORLESS = 0.2
+"""Share of the steps in which edges are judged without colours."""
 VALIDATION_SEED_OFFSET = 1_000_003
 """Validation scenes come from another seed than training scenes, whatever the seed of the run."""
 
@@ -69,6 +71,16 @@ class SegmentationTraining:
     validation_scenes: int = 24
 
 
+def bond_loss(
+    network: PointAttention, f: Tensor, example: Example, edges: Tensor, generator: torch.Generator
+) -> Tensor:
+    """How well edges, (M,), are judged by F and, but for every so many scenes, by colours: a robot's cloud may have
+    none."""
+    colorless = float(torch.rand((), generator=generator)) < COLORLESS
+    level, colors = example.hierarchy.levels[0], None if colorless else example.colors
+    return losses.bond(network.judge_some_edges(f, level, colors, edges), example.labels, level.neighbors, edges)
+
+
 def example_loss(
     network: PointAttention, example: Example, generator: torch.Generator
 ) -> tuple[Tensor, dict[str, float]]:
@@ -78,7 +90,7 @@ def example_loss(
     instance = losses.pull_push(e, example.labels, example.is_surface, level.neighbors, level.position, generator)
     surface = losses.surface(logits, example.labels, example.is_surface)
     edges = losses.contested_edges(example.labels, example.is_surface, level.neighbors, BOND_EDGES, generator)
-    bond = losses.bond(network.bonds.some(f, level, edges), example.labels, level.neighbors, edges)
+    bond = bond_loss(network, f, example, edges, generator)
     total = instance + surface + bond
     parts = {"instance": instance.item(), "surface": surface.item(), "bond": bond.item()}
     if network.config.centre_vote:
@@ -91,11 +103,11 @@ def example_loss(
 class Average:
     """Exponential moving average of weights, which segments better than the last step's."""
 
-    def __init__(self, network: PointAttention, decay: float = 0.998) -> None:
+    def __init__(self, network: nn.Module, decay: float = 0.998) -> None:
         self.decay = decay
         self.values = {k: v.detach().clone() for k, v in network.state_dict().items()}
 
-    def update(self, network: PointAttention) -> None:
+    def update(self, network: nn.Module) -> None:
         for key, value in network.state_dict().items():
             self.values[key].lerp_(value.detach(), 1 - self.decay)
 
@@ -119,7 +131,7 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
         example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=most)
         level = example.hierarchy.levels[0]
         f, e, logits = network(example.hierarchy)
-        p, bonds = logits.sigmoid().numpy(), network.bonds(f, level).numpy()
+        p, bonds = logits.sigmoid().numpy(), network.judge_edges(f, level, example.colors).numpy()
         objects, _ = cluster(e.numpy(), p, bonds, level.neighbors.numpy(), "fast", ClusteringConfig())
         score = score_voxels(example, objects)
         known = example.truth.numpy() >= 0
@@ -246,7 +258,7 @@ def train_segmentation(
     started = time.perf_counter() - run.seconds
     with (plan.output / "segmentation.jsonl").open("a" if run.step else "w") as journal:
         bar = tqdm(
-            _examples(plan, config, run.step), initial=run.step, total=plan.steps, desc="segmentation", unit="scene",
+            examples_of(plan, config, run.step), initial=run.step, total=plan.steps, desc="segmentation", unit="scene",
             mininterval=5,
         )  # fmt: skip
         for example in bar:
@@ -276,7 +288,9 @@ def begin_with(network: PointAttention, start: Path) -> None:
     given, own = load_checkpoint(start).part("network"), network.state_dict()
     levels = sum(key.startswith("stems.") and key.endswith(".weight") for key in given)
     foreign = [k for k, v in given.items() if k not in own or own[k].shape != v.shape]
-    lacking = {k for k in own if k not in given and not k.startswith("bonds.") and _level_of(k) < levels}
+    lacking = {
+        k for k in own if k not in given and not k.startswith(("bonds.", "color_bonds.")) and _level_of(k) < levels
+    }
     if foreign or lacking:
         raise ValueError(f"start: {start} holds another network: {', '.join(foreign or sorted(lacking))}")
     network.load_state_dict(own | given)
@@ -306,7 +320,7 @@ def origin(start: Path | str | None, stage: str) -> dict[str, Any]:
     return {"start": {"commit": commit, "steps": story.get("steps"), "scenes": story.get("scenes")}}
 
 
-def _examples(plan: SegmentationTraining, config: NetworkConfig, first: int) -> DataLoader[Example]:
+def examples_of(plan: SegmentationTraining, config: NetworkConfig, first: int = 0) -> DataLoader[Example]:
     """The examples from step ``first`` on, made by worker processes."""
     scenes = Scenes(
         plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames, plan.max_voxels

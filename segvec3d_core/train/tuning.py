@@ -70,7 +70,7 @@ def embed_scenes(
         most = max_voxels or (budget.max_scan_voxels if is_scan else budget.max_voxels)
         example = prepare(sample, np.random.default_rng(index), network.config, augment=False, max_voxels=most)
         f, e, logits = network(example.hierarchy)
-        bonds = network.bonds(f, example.hierarchy.levels[0])
+        bonds = network.judge_edges(f, example.hierarchy.levels[0], example.colors)
         rows.append(Embedded(example, is_scan, e.numpy(), logits.sigmoid().numpy(), bonds.numpy()))
     return rows
 
