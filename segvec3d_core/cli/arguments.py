@@ -235,9 +235,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     parser.add_argument(
-        "--start",
-        metavar="FILE",
-        help="begin the first stage, the bonds, the pairs or the kinds with these weights, or mix with them",
+        "--start", metavar="FILE", help="weights to begin the first stage, bonds, pairs or kinds with, or to mix with"
     )
     parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
