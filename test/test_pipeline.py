@@ -142,6 +142,26 @@ def test_matches_come_best_first_above_the_threshold_and_no_more_than_asked(mode
     assert all(m.object is scene.objects[m.index] for m in everything)
 
 
+def test_where_geometry_parts_nothing_a_change_of_colour_counts(model):
+    """Two flat things edge to edge on one level, red and blue: the bonds across are weaker than where all is red, or no
+    colour is told."""
+    x, y = np.meshgrid(np.arange(-0.2, 0.2, 0.003), np.arange(-0.15, 0.15, 0.003))
+    points = np.stack([x, y, np.full_like(x, 0.8)], -1).reshape(-1, 3).astype(np.float32)
+    red, blue = np.array([200, 30, 30], np.uint8), np.array([30, 30, 200], np.uint8)
+    across = {}
+    for name, colors in (
+        ("two", np.where(points[:, :1] < 0, red, blue)),
+        ("one", np.tile(red, (len(points), 1))),
+        ("none", None),
+    ):
+        embedded = model.embed(PointCloud(points, colors, viewpoint=np.zeros(3, np.float32)))
+        left = embedded.grid.centroids[:, 0] + embedded.grid.origin[0] < 0
+        border = left[:, None] != left[embedded.voxels.neighbors]
+        across[name] = embedded.voxels.bonds[border].mean()
+    assert across["two"] < across["one"] - 1
+    assert across["two"] < across["none"] - 1
+
+
 def test_every_object_gets_a_name_or_other(model, scenes):
     names = model.name(scenes[0], DEFAULT_VOCABULARY)
     assert len(names) == len(scenes[0])

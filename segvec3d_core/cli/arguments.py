@@ -239,12 +239,12 @@ def _train(commands: Any) -> None:
     )
     parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
-    parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage")
-    parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage sees")
+    parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage or the bonds")
+    parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage or the bonds see")
     parser.add_argument(
         "--learning-rate", type=float, metavar="R", help="peak in the stage that --stage names, else in the first"
     )
-    parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of the first stage, at most")
+    parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of these two, at most")
     _add_later_stages(parser)
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(

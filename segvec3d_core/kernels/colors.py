@@ -120,7 +120,6 @@ def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
     tone = np.empty((n, 3), np.float32)
     around = np.empty((n, 4), np.float32)
     out = np.empty((n, k, EDGE_DIM), np.float32)
-    one = np.float32(1)
     for i in prange(n):
         total = colors[i, 0] + colors[i, 1] + colors[i, 2]
         tone[i, 0] = np.log(total / np.float32(3) + np.float32(DARK))
@@ -137,7 +136,7 @@ def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
             out[i, p, 2] = tinted / (tinted + np.float32(TINTED[0]))
             out[i, p, 3] = tinted / (tinted + np.float32(TINTED[1]))
             a, b, c, d = a + out[i, p, 0], b + out[i, p, 1], c + out[i, p, 2], d + out[i, p, 3]
-        share = one / np.float32(k)
+        share = np.float32(1 / k)
         around[i, 0], around[i, 1], around[i, 2], around[i, 3] = a * share, b * share, c * share, d * share
     for i in prange(n):
         for p in range(k):
