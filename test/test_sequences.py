@@ -1,12 +1,11 @@
 """The simulated sequences that object maps are measured on."""
 
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import pytest
 
-from segvec3d_core.simulate.paint import sample_light
+from segvec3d_core.simulate import Light, render
 from segvec3d_core.testsets import sequences
 from segvec3d_core.testsets.sequences import SEQUENCES, Event, SequenceSpec, frames
 
@@ -71,11 +70,17 @@ def test_the_true_surface_of_a_thing_lies_in_its_box_however_noisy_the_depth(see
             assert (np.abs(local) <= thing.box.size / 2 + 1e-3).all()
 
 
-def test_the_light_stays_as_it_is():
-    light = [sequences._SteadyLight(np.random.default_rng(1), np.random.default_rng(k)) for k in (2, 3)]
-    a, b = (sample_light(cast(np.random.Generator, rng)) for rng in light)
-    assert (a.exposure, a.ambient, a.shadows) == (b.exposure, b.ambient, b.shadows)
-    assert light[0].normal() != light[1].normal()
+def test_the_light_stays_as_it_is(monkeypatch):
+    lights = []
+
+    def spy(rng, scene, view, camera, sensor, light):
+        lights.append(light)
+        return render(rng, scene, view, camera, sensor, light)
+
+    monkeypatch.setattr(sequences, "render", spy)
+    assert len(list(frames(SHORT))) == len(lights) == 6
+    assert isinstance(lights[0], Light)
+    assert all(light is lights[0] for light in lights)
 
 
 def test_a_third_of_the_objects_leaves_the_view_or_is_hidden_for_a_while():

@@ -9,6 +9,7 @@ drawn otherwise in the evaluation stands beside it, see ``first_edition``.
 from .edition import first_edition, is_first_edition
 from .noise import SENSORS, Sensor
 from .objects import COLORS, ObjectInfo, ObjectModel, families, make_object, sample_object
+from .paint import Light, sample_light
 from .preview import write_preview
 from .scan import simulate_scan
 from .scenes import LAYOUTS, Entity, Layout, SceneModel, sample_scene
@@ -17,8 +18,8 @@ from .shapes import FAMILIES, FIRST_EDITION, Family
 from .vocabulary import NOUNS, Noun
 
 __all__ = [
-    "COLORS", "FAMILIES", "FIRST_EDITION", "LAYOUTS", "NOUNS", "SENSORS", "Entity", "Family", "Layout", "Noun",
+    "COLORS", "FAMILIES", "FIRST_EDITION", "LAYOUTS", "NOUNS", "SENSORS", "Entity", "Family", "Layout", "Light", "Noun",
     "ObjectInfo", "ObjectModel", "SceneModel", "Sensor", "SimulatedFrame", "View", "draw_sensor", "families",
-    "first_edition", "is_first_edition", "look_at", "make_object", "render", "sample_camera", "sample_object",
-    "sample_scene", "sample_view", "simulate_frame", "simulate_scan", "write_preview",
+    "first_edition", "is_first_edition", "look_at", "make_object", "render", "sample_camera", "sample_light",
+    "sample_object", "sample_scene", "sample_view", "simulate_frame", "simulate_scan", "write_preview",
 ]  # fmt: skip

@@ -46,11 +46,18 @@ PATTERNS = ("plain", "noise", "wood", "stripes", "checks", "label", "print", "do
 SHINE: dict[str, float] = {"metal": 0.7, "glass": 0.9, "ceramic": 0.4, "plastic": 0.3, "leather": 0.15, "wax": 0.1}
 """How much a material shines, 0 to 1; what is not listed is matt."""
 
+LINED = 0.4
+"""Share of what is hollow whose inside is plain, of another colour than a plain outside."""
+
 WARPED = 0.4
 """Share of the things on tables that are warped, see ``warping``; furniture stands as it was built."""
 
 MATERIAL_COLUMNS = 12
-"""r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, spare."""
+"""r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, and whether the inside of what is hollow has the pattern
+(0) or is plain, of the first colour (1) or of the second (2)."""
+
+HOLLOW = "mug", "cup", "bowl", "plate", "pot", "pan", "bucket", "basket", "vase", "pitcher"
+"""Categories whose inside may be of another colour."""
 
 
 def families() -> tuple[Family, ...]:
@@ -143,6 +150,9 @@ def make_object(rng: Generator, family: Family, warps: float = 0.0) -> ObjectMod
     second = _second_color(rng, color, pattern)
     rows = [material_row(rng, color, second, pattern, material, size)]
     accent_names = []
+    if family.category in HOLLOW and not has_first_shapes() and rng.random() < LINED:
+        rows[0][11] = 2 if pattern == "plain" else 1
+        accent_names += [second] if pattern == "plain" else []
     for part in range(1, int(mesh.parts.max()) + 1):
         given = family.accents[part - 1] if part <= len(family.accents) else ""
         accent = given or str(rng.choice([color, "black", "white", "silver", str(rng.choice(_ANY))]))

@@ -1,4 +1,4 @@
-"""Colour of what the camera sees: procedural patterns, one light with shadows, shine, and the camera's own flaws."""
+"""Colour of what the camera sees: patterns, lamps and a room around, shadows, shine, and the camera's own flaws."""
 
 from __future__ import annotations
 
@@ -10,37 +10,105 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from . import raster
+from .edition import has_first_shapes
 from .scenes import SceneModel
+
+SKY = 9
+"""Directions from which a room's light comes."""
+LAMP_CELLS, SKY_CELLS = 320, 160
+"""Cells along a height map as a lamp and as the room sees it."""
+METERED = 0.14, 0.5
+"""Means of images, linear, 1 is white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How a scene is lit.
+    """How a scene is lit and how the camera takes it, linear and in RGB.
 
     Attributes:
-        direction: (3,) unit vector towards the light, z up.
-        strength: of the direct light; ambient: of the light from everywhere.
+        directions: (L, 3) unit vectors towards where light comes from, z up, lamps first.
+        colors: (L, 3) how much light comes from each.
+        lamps: how many of them are seen to shine in what is glossy.
+        ambient: (3,) light from everywhere that nothing shadows; bounced: (3,) light from below.
+        shadows: whether things stand in the light's way; dim: how much of it still arrives then.
+        mirrored: how much of the room around shows in what is glossy.
         tint: (3,) white balance.
-        shadows: whether the direct light casts them.
-        exposure: final gain.
+        exposure: final gain, or, where it is ``metered``, the image's mean.
+        saturation: how strong colours are, 1 is as they are.
     """
 
-    direction: NDArray[np.float64]
-    strength: float
-    ambient: float
-    tint: NDArray[np.float64]
+    directions: NDArray[np.float64]
+    colors: NDArray[np.float64]
+    lamps: int
+    ambient: NDArray[np.float64]
+    bounced: NDArray[np.float64]
     shadows: bool
+    dim: float
+    mirrored: float
+    tint: NDArray[np.float64]
     exposure: float
+    metered: bool
+    saturation: float
 
 
 def sample_light(rng: Generator) -> Light:
-    """Draw a light from above, warm or cold, hard or soft."""
+    """Draw the light of a scene: one lamp or two, hard or soft, and a bright or a dim room with a window or without,
+    each of a tint of its own; in the first edition one hard light from above."""
+    if has_first_shapes():
+        return _one_light(rng)
+    lamps = [_lamp(rng) for _ in range(1 + int(rng.random() < 0.4))]
+    room, share = _room(rng), rng.uniform(0.25, 0.85)
+    strengths = rng.dirichlet(np.ones(len(lamps))) * (1 - share)
+    colors = [
+        np.repeat(strength * _tint(rng, 0.1)[None] / len(lamp), len(lamp), 0)
+        for lamp, strength in zip(lamps, strengths, strict=True)
+    ]
+    directions = np.concatenate([*lamps, room])
+    window = directions[int(rng.integers(len(directions)))]
+    weights = np.exp(rng.uniform(0, 2.5) * room @ window)
+    colors.append(2 * share * weights[:, None] / weights.sum() * _tint(rng, 0.1))
+    return Light(
+        directions, np.concatenate(colors), sum(map(len, lamps)), rng.uniform(0.05, 0.3) * _tint(rng, 0.05),
+        rng.uniform(0.05, 0.35) * _tint(rng, 0.2), True, 0.0, rng.uniform(0, 0.8), _tint(rng, 0.09),
+        float(np.exp(rng.uniform(*np.log(METERED)))), True, rng.uniform(0.4, 1.1),
+    )  # fmt: skip
+
+
+def _one_light(rng: Generator) -> Light:
     azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(30, 88))
     direction = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
     ambient = rng.uniform(0.3, 0.75)
-    warmth = rng.normal(0, 0.09)
-    tint = np.clip(1 + np.array([warmth, rng.normal(0, 0.02), -warmth]), 0.7, 1.3)
-    return Light(direction, 1.1 - ambient * 0.8, ambient, tint, bool(rng.random() < 0.7), float(rng.uniform(0.75, 1.3)))
+    tint = _tint(rng, 0.09)
+    return Light(
+        direction[None], np.full((1, 3), 1.1 - ambient * 0.8), 1, np.full(3, ambient), np.zeros(3),
+        bool(rng.random() < 0.7), 0.15, 0.0, tint, float(rng.uniform(0.75, 1.3)), False, 1.0,
+    )  # fmt: skip
+
+
+def _tint(rng: Generator, spread: float) -> NDArray[np.float64]:
+    """(3,) RGB around 1, warmer or colder."""
+    warmth = rng.normal(0, spread)
+    return np.clip(1 + np.array([warmth, rng.normal(0, 0.02), -warmth]), 0.7, 1.3)
+
+
+def _lamp(rng: Generator) -> NDArray[np.float64]:
+    """(1 or 4, 3) where a lamp is: a bulb, or a shade or a panel, whose shadows have soft rims."""
+    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(20, 88))
+    direction = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    if rng.random() < 0.4:
+        return direction[None]
+    spread = direction + rng.uniform(0.05, 0.3) * rng.normal(size=(4, 3))
+    spread[:, 2] = np.maximum(spread[:, 2], 0.15)
+    return np.asarray(spread / np.linalg.norm(spread, axis=1, keepdims=True))
+
+
+def _room(rng: Generator) -> NDArray[np.float64]:
+    """(SKY, 3) directions that share the half of a sphere above."""
+    rank = np.arange(SKY)
+    z = (rank + 0.5) / SKY
+    azimuth = rng.uniform(0, 2 * np.pi) + rank * np.pi * (3 - 5**0.5)
+    flat = np.sqrt(1 - z * z)
+    return np.stack([np.cos(azimuth) * flat, np.sin(azimuth) * flat, z], 1)
 
 
 @njit(cache=True, nogil=True)
@@ -126,10 +194,11 @@ def _pattern(kind, x, y, z, scale, seed, height):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def _shade(  # type: ignore[no-untyped-def]  # compiled
-    points, normals, face, entity, material, materials, poses, heights, eye, direction, strength, ambient, lit, out
-) -> None:
+    points, normals, face, entity, material, materials, poses, heights, eye, directions, colors, lamps, ambient,
+    bounced, mirrored, lit, out,
+) -> None:  # fmt: skip
     """Fill ``out`` (P, 3) with linear colour for the pixels of P that see a face, points in the scene's frame."""
-    view = np.empty(3)
+    view, back, light, shine = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for p in range(len(points)):
         if face[p] < 0:
             continue
@@ -139,32 +208,55 @@ def _shade(  # type: ignore[no-untyped-def]  # compiled
         y = pose[1] * dx + pose[4] * dy + pose[7] * dz
         z = pose[2] * dx + pose[5] * dy + pose[8] * dz
         mix, gain = _pattern(int(row[3]), x, y, z, max(row[7], 1e-4), int(row[8]), heights[entity[face[p]]])
-        facing = 0.0
+        if row[11] > 0:
+            nx = pose[0] * normals[p, 0] + pose[3] * normals[p, 1] + pose[6] * normals[p, 2]
+            ny = pose[1] * normals[p, 0] + pose[4] * normals[p, 1] + pose[7] * normals[p, 2]
+            nz = pose[2] * normals[p, 0] + pose[5] * normals[p, 1] + pose[8] * normals[p, 2]
+            if nx * x + ny * y < 0 or (nz > 0.7 and z < 0.9 * heights[entity[face[p]]]):
+                mix, gain = row[11] - 1, 1.0
         length = 0.0
         for k in range(3):
-            facing += normals[p, k] * direction[k]
             view[k] = eye[k] - points[p, k]
             length += view[k] * view[k]
         length = np.sqrt(length)
         sky = 0.75 + 0.25 * normals[p, 2]
-        light = ambient * sky + (strength * max(facing, 0.0) * lit[p])
-        shine = 0.0
-        if row[9] > 0.05 and facing > 0:
-            half = 0.0
-            norm = 0.0
+        for k in range(3):
+            light[k] = ambient[k] * sky + bounced[k] * (0.5 - 0.5 * normals[p, 2])
+            shine[k] = 0.0
+        for d in range(len(directions)):
+            facing = 0.0
             for k in range(3):
-                h = direction[k] + view[k] / length
-                half += normals[p, k] * h
-                norm += h * h
-            shine = row[9] * lit[p] * (half / np.sqrt(norm)) ** 40
+                facing += normals[p, k] * directions[d, k]
+            for k in range(3):
+                light[k] += colors[d, k] * max(facing, 0.0) * lit[d, p]
+            if d < lamps and row[9] > 0.05 and facing > 0:
+                half = 0.0
+                norm = 0.0
+                for k in range(3):
+                    h = directions[d, k] + view[k] / length
+                    half += normals[p, k] * h
+                    norm += h * h
+                bright = row[9] * lit[d, p] * (half / np.sqrt(norm)) ** 40 / lamps
+                for k in range(3):
+                    shine[k] += bright
+        if mirrored > 0 and row[9] > 0.05:
+            along = 0.0
+            for k in range(3):
+                along += normals[p, k] * view[k] / length
+            for k in range(3):
+                back[k] = 4 * along * normals[p, k] - 2 * view[k] / length
+            around = _noise(back[0], back[1], back[2], 1)
+            for k in range(3):
+                shine[k] += mirrored * row[9] * (0.3 + 0.7 * (1 - along) ** 3) * around**3
         for k in range(3):
             base = (row[k] * (1 - mix) + row[4 + k] * mix) * gain
-            out[p, k] = base * light + shine
+            out[p, k] = base * light[k] + shine[k]
 
 
 @njit(cache=True, nogil=True)
-def _blocked(points, face, frame, low, cell, value, lit) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Darken ``lit`` (P,) where a height map seen from the light holds something nearer to it."""
+def _blocked(points, face, frame, low, cell, value, dim, smooth, lit) -> None:  # type: ignore[no-untyped-def]  # compiled
+    """Darken ``lit`` (P,) to ``dim`` where a height map seen from the light holds something nearer to it, at the map's
+    nearest cell or, with ``smooth`` rims, between the four around."""
     cells = len(value)
     for p in range(len(points)):
         if face[p] >= 0:
@@ -173,37 +265,49 @@ def _blocked(points, face, frame, low, cell, value, lit) -> None:  # type: ignor
                 u += frame[0, k] * points[p, k]
                 v += frame[1, k] * points[p, k]
                 w += frame[2, k] * points[p, k]
-            column, row = round((u - low[0]) / cell), round((v - low[1]) / cell)
-            if 0 <= row < cells and 0 <= column < cells and value[row, column] > w + 2.5 * cell:
-                lit[p] = 0.15
+            across, down = (u - low[0]) / cell, (v - low[1]) / cell
+            if smooth:
+                column, row = int(np.floor(across)), int(np.floor(down))
+                if 0 <= row < cells - 1 and 0 <= column < cells - 1:
+                    s, t = across - column, down - row
+                    near = w + 2.5 * cell
+                    share = (1 - t) * ((1 - s) * (value[row, column] > near) + s * (value[row, column + 1] > near))
+                    share += t * ((1 - s) * (value[row + 1, column] > near) + s * (value[row + 1, column + 1] > near))
+                    lit[p] = 1 - share * (1 - dim)
+            else:
+                column, row = round(across), round(down)
+                if 0 <= row < cells and 0 <= column < cells and value[row, column] > w + 2.5 * cell:
+                    lit[p] = dim
 
 
 def _shadow(
-    scene: SceneModel, points: NDArray[np.float32], face: NDArray[np.int32], light: Light, cells: int = 320
+    scene: SceneModel, points: NDArray[np.float32], face: NDArray[np.int32], light: Light
 ) -> NDArray[np.float32]:
-    """(P,) 1 where the direct light arrives, 0.15 in shadow: a height map seen from the light."""
-    lit = np.ones(len(points), np.float32)
+    """(L, P) how much of the light of each direction arrives: height maps seen from there."""
+    lit = np.ones((len(light.directions), len(points)), np.float32)
     some = points[face >= 0][::7]
     if not light.shadows or not len(some):
         return lit
-    w = light.direction
-    u = np.cross([0.0, 1.0, 0.0] if abs(w[1]) < 0.9 else [1.0, 0.0, 0.0], w)
-    u /= np.linalg.norm(u)
-    frame = np.stack([u, np.cross(w, u), w])
-    extent = some @ frame[:2].T
-    low, high = extent.min(0), extent.max(0)
-    cell = max(float((high - low).max()) / cells, 1e-3)
-    value = np.full((cells, cells), -1e9)
     shell = np.array([e.info.category in ("ceiling", "wall") for e in scene.entities])
     faces = scene.faces[~shell[scene.face_entity]]
-    raster.plan(scene.vertices.astype(np.float64) @ frame.T, faces, low[0], low[1], cell, value)
-    _blocked(points, face, frame, low, cell, value, lit)
+    vertices = scene.vertices.astype(np.float64)
+    for d, w in enumerate(light.directions):
+        cells = LAMP_CELLS if d < light.lamps else SKY_CELLS
+        u = np.cross([0.0, 1.0, 0.0] if abs(w[1]) < 0.9 else [1.0, 0.0, 0.0], w)
+        u /= np.linalg.norm(u)
+        frame = np.stack([u, np.cross(w, u), w])
+        extent = some @ frame[:2].T
+        low, high = extent.min(0), extent.max(0)
+        cell = max(float((high - low).max()) / cells, 1e-3)
+        value = np.full((cells, cells), -1e9)
+        raster.plan(vertices @ frame.T, faces, low[0], low[1], cell, value)
+        _blocked(points, face, frame, low, cell, value, light.dim, light.metered, lit[d])
     return lit
 
 
 def paint(
     rng: Generator, scene: SceneModel, points: NDArray[np.float32], normals: NDArray[np.float32],
-    face: NDArray[np.int32], eye: NDArray[np.float64],
+    face: NDArray[np.int32], eye: NDArray[np.float64], light: Light | None = None,
 ) -> NDArray[np.uint8]:  # fmt: skip
     """The colour image of a view.
 
@@ -213,49 +317,60 @@ def paint(
         points, normals: (H, W, 3) in the scene's frame.
         face: (H, W) int32 face seen in each pixel, -1 for none.
         eye: (3,) where the camera stands.
+        light: how the scene is lit; None draws it.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    light = sample_light(rng)
+    light = light or sample_light(rng)
     flat, faces = points.reshape(-1, 3), face.ravel()
     lit = _shadow(scene, flat, faces, light)
     image = np.zeros((*face.shape, 3), np.float32)
     heights = np.array([e.size[2] for e in scene.entities], np.float32)
     _shade(
         flat, normals.reshape(-1, 3), faces, scene.face_entity, scene.face_material, scene.materials, scene.poses,
-        heights, np.asarray(eye, np.float64), light.direction, light.strength, light.ambient, lit,
-        image.reshape(-1, 3),
+        heights, np.asarray(eye, np.float64), light.directions, light.colors, light.lamps, light.ambient, light.bounced,
+        light.mirrored, lit, image.reshape(-1, 3),
     )  # fmt: skip
-    return _develop(rng, image, light)
+    return _develop(rng, image, face, light)
 
 
 @njit(cache=True, nogil=True)
-def _expose(image, blur, gain, curve, noise, amount, out) -> None:  # type: ignore[no-untyped-def]  # compiled
+def _expose(image, blur, gain, saturation, curve, noise, amount, out) -> None:  # type: ignore[no-untyped-def]  # compiled
     """Blur by a 3 x 3 kernel, apply gain and tone curve, add noise drawn from a table."""
     height, width = image.shape[:2]
     side, state = blur / 2, np.uint32(12345)
+    seen = np.empty(3)
     for row in range(height):
         up, down = max(row - 1, 0), min(row + 1, height - 1)
         for column in range(width):
             left, right = max(column - 1, 0), min(column + 1, width - 1)
             state = np.uint32(state * np.uint32(1664525) + np.uint32(1013904223))
             common = noise[(state >> np.uint32(16)) & np.uint32(0xFFFF)]
+            grey = 0.0
             for k in range(3):
                 value = image[row, column, k] * (1 - 2 * blur)
                 value += side * (image[up, column, k] + image[down, column, k])
                 value += side * (image[row, left, k] + image[row, right, k])
-                tone = curve[int(min(max(value * gain[k], 0.0), 1.0) * 1023)]
+                seen[k] = value * gain[k]
+                grey += seen[k] / 3
+            for k in range(3):
+                if saturation != 1.0:
+                    seen[k] = grey + saturation * (seen[k] - grey)
+                tone = curve[int(min(max(seen[k], 0.0), 1.0) * 1023)]
                 state = np.uint32(state * np.uint32(1664525) + np.uint32(1013904223))
                 grain = 0.7 * common + 0.5 * noise[(state >> np.uint32(16)) & np.uint32(0xFFFF)]
                 out[row, column, k] = min(max(tone + amount * grain, 0.0), 1.0) * 255
 
 
-def _develop(rng: Generator, image: NDArray[np.float32], light: Light) -> NDArray[np.uint8]:
+def _develop(rng: Generator, image: NDArray[np.float32], face: NDArray[np.int32], light: Light) -> NDArray[np.uint8]:
     """Blur, exposure, white balance, gamma and sensor noise."""
     curve = np.linspace(0, 1, 1024) ** (1 / rng.uniform(1.5, 2.1))
     noise = rng.standard_normal(65536, dtype=np.float32)
     out = np.empty(image.shape, np.uint8)
     gain = np.asarray(light.tint * light.exposure, np.float64)
-    _expose(image, float(rng.uniform(0.0, 0.3)), gain, curve, noise, float(rng.uniform(0.002, 0.02)), out)
+    if light.metered:
+        gain /= max(float(image[face >= 0].mean()), 1e-3) if (face >= 0).any() else 1.0
+    blur, amount = float(rng.uniform(0.0, 0.3)), float(rng.uniform(0.002, 0.02))
+    _expose(image, blur, gain, light.saturation, curve, noise, amount, out)
     return out

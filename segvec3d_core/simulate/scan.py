@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ..kernels.grid import hash_cells, mean_by_cell
 from ..types import PointCloud
-from .edition import is_first_edition
+from .edition import has_first_shapes, is_first_edition
 from .fusing import flattened
 from .noise import SENSORS, Sensor
+from .paint import sample_light
 from .placing import turn_about
 from .scenes import Entity, SceneModel, sample_scene
 from .sensor import SimulatedFrame, View, render, sample_camera, sample_view
@@ -102,6 +103,7 @@ def simulate_scan(
     scene = sample_scene(rng, "room")
     targets = [np.asarray(e.center, np.float64) for e in scene.entities if e.kind == "object"] or [scene.focus]
     fusion = Fusion.draw(rng, voxel)
+    light = None if has_first_shapes() else sample_light(rng)
     parts = []
     for _ in range(views):
         if fusion.walls and rng.random() < fusion.walls:
@@ -110,7 +112,7 @@ def simulate_scan(
             focus = targets[int(rng.integers(len(targets)))]
         aimed = replace(scene, focus=focus)
         view = sample_view(rng, aimed)
-        frame = render(rng, aimed, view, sample_camera(rng, width, height), fusion.sensor)
+        frame = render(rng, aimed, view, sample_camera(rng, width, height), fusion.sensor, light)
         parts.append(_placed(rng, fusion, view, frame))
     points, colors, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     thin = _one_per_voxel((points, colors, labels), fusion.voxel)

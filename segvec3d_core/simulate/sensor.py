@@ -13,7 +13,7 @@ from ..types import Camera, PointCloud
 from . import noise, raster
 from .edition import is_first_edition
 from .noise import SENSORS, Seen, Sensor
-from .paint import paint
+from .paint import Light, paint
 from .scenes import Entity, Layout, SceneModel, sample_scene
 
 if TYPE_CHECKING:
@@ -252,8 +252,9 @@ def _inside_something(scene: SceneModel, eye: NDArray[np.float64]) -> bool:
 
 
 def render(
-    rng: Generator, scene: SceneModel, view: View, camera: Camera, sensor: Sensor | None = None
-) -> SimulatedFrame:
+    rng: Generator, scene: SceneModel, view: View, camera: Camera, sensor: Sensor | None = None,
+    light: Light | None = None,
+) -> SimulatedFrame:  # fmt: skip
     """What a camera reads of a scene.
 
     Args:
@@ -262,6 +263,7 @@ def render(
         view: where the camera stands.
         camera: intrinsics.
         sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
+        light: how the scene is lit; None draws it.
 
     Raises:
         ValueError: an unknown sensor.
@@ -279,7 +281,7 @@ def render(
         depth, face, local, scene.faces, camera.fx, camera.fy, camera.cx, camera.cy,
         np.ascontiguousarray(view.rotation), view.eye, points, normals, cosine,
     )  # fmt: skip
-    color = paint(rng, scene, points, normals, face, view.eye)
+    color = paint(rng, scene, points, normals, face, view.eye, light)
     seen = Seen(depth, cosine, _loss(rng, scene, face, cosine), color, camera)
     read, source = noise.MODELS[sensor](rng, seen)
     instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from ..simulate import (
     Entity,
+    Light,
     SceneModel,
     Sensor,
     View,
@@ -28,6 +29,7 @@ from ..simulate import (
     raster,
     render,
     sample_camera,
+    sample_light,
     sample_scene,
 )
 from ..simulate.meshes import Mesh, box
@@ -57,9 +59,6 @@ CAMERAS: tuple[Sensor, ...] = ("kinect", "stereo")
 """The models of real cameras; "generic" has another scale in every frame, which no camera has."""
 
 EventKind = Literal["put", "remove", "move", "away", "hide"]
-
-_LIGHT_DRAWS = 7
-"""Random numbers that the simulator draws for the light before it draws anything else of a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,23 +165,23 @@ def frames(spec: SequenceSpec) -> Iterator[SequenceFrame]:
         sensor = CAMERAS[int(rng.integers(len(CAMERAS)))]
         events = world.plan_events(rng)
         path = _Path(rng, world)
-    light_seed = int(rng.integers(2**31))
+        light = sample_light(np.random.default_rng(int(rng.integers(2**31))))
     noise = _PoseNoise(np.random.default_rng([8, spec.seed]), 1 / spec.rate)
     for index in range(round(spec.seconds * spec.rate)):
         time = index / spec.rate
         with first_edition():
             while events and events[0].time <= time:
                 world.apply(events.pop(0), np.random.default_rng([9, spec.seed, index]))
-            frame = _frame(spec, index, world, path.view(time), camera, sensor, light_seed, noise.step())
+            frame = _frame(spec, index, world, path.view(time), camera, sensor, light, noise.step())
         yield frame
 
 
 def _frame(
-    spec: SequenceSpec, index: int, world: _World, view: View, camera: Camera, sensor: Sensor, light_seed: int,
+    spec: SequenceSpec, index: int, world: _World, view: View, camera: Camera, sensor: Sensor, light: Light,
     error: NDArray[np.float64],
 ) -> SequenceFrame:  # fmt: skip
-    rng = _SteadyLight(np.random.default_rng(light_seed), np.random.default_rng([10, spec.seed, index]))
-    seen = render(cast(Generator, rng), world.scene(), view, camera, sensor)
+    rng = np.random.default_rng([10, spec.seed, index])
+    seen = render(rng, world.scene(), view, camera, sensor, light)
     T_true = np.eye(4)
     T_true[:3, :3], T_true[:3, 3] = view.rotation, view.eye
     T = T_true.copy()
@@ -191,17 +190,6 @@ def _frame(
     cloud = PointCloud.from_depth(seen.depth, camera, seen.color, up=T[2, :3].astype(np.float32))
     stamp = 1_000_000_000 + round(index / spec.rate * 1e9)
     return SequenceFrame(stamp, cloud, T, T_true, seen.instance.ravel(), seen.surface.reshape(-1, 3), world.things())
-
-
-class _SteadyLight:
-    """A generator for ``render`` that draws the light alike for every frame, and the noise anew."""
-
-    def __init__(self, light: Generator, noise: Generator) -> None:
-        self._light, self._noise, self._draws = light, noise, 0
-
-    def __getattr__(self, name: str) -> Any:
-        self._draws += 1
-        return getattr(self._light if self._draws <= _LIGHT_DRAWS else self._noise, name)
 
 
 class _PoseNoise:
