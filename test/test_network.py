@@ -231,6 +231,16 @@ def test_a_shadow_changes_lightness_and_a_label_the_tint():
     assert label[3] > 0.7 > 0.1 > label[1]
 
 
+def test_nothing_is_parted_where_the_view_of_the_colour_camera_ends():
+    colors = np.array([[0, 0, 0], [0, 0, 0], [0.8, 0.7, 0.6], [0.3, 0.3, 0.1]], np.float32)
+    neighbors = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
+    told = color_edges(colors, neighbors)
+    assert not told[:2, :, :4].any(), "from what has no colour nothing changes, to whatever"
+    assert not told[2:, :2, :4].any()
+    assert told[2:, 2, :4].min() > 0.2
+    assert np.allclose(told, color_edges_reference(torch.from_numpy(colors), torch.from_numpy(neighbors)), atol=1e-5)
+
+
 @pytest.mark.usefixtures("float32")
 def test_colours_count_in_edges_as_far_as_they_were_learned_to():
     torch.manual_seed(0)

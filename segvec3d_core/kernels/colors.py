@@ -92,7 +92,8 @@ def statistics(rgb, starts):  # type: ignore[no-untyped-def]
 
 def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
     """How colours change along each edge, in plain torch. A change says less where all around is patterned, so the mean
-    of the changes at both ends is told, too.
+    of the changes at both ends is told, too. Where a camera saw no colour, its driver says black (0, 0, 0): from there
+    to what has a colour nothing changes.
 
     Args:
         colors: (V, 3) mean RGB, 0 to 1; neighbors: (V, K) int64.
@@ -107,7 +108,8 @@ def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
     lighter = (light[:, None] - light[neighbors]).abs()
     tinted = (tint[:, None] - tint[neighbors]).square().sum(2).sqrt()
     changes = [lighter / (lighter + s) for s in LIGHTER] + [tinted / (tinted + s) for s in TINTED]
-    change = torch.stack(changes, 2)
+    blank = (colors == 0).all(1)
+    change = torch.stack(changes, 2) * (blank[:, None] == blank[neighbors])[:, :, None]
     around = change.mean(1)
     own, other = around[:, None], around[neighbors]
     return torch.cat([change, own + other, (own - other).abs()[:, :, ::2]], 2)
@@ -118,16 +120,21 @@ def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
     """``color_edges_reference`` on numpy arrays."""
     n, k = neighbors.shape
     tone = np.empty((n, 3), np.float32)
+    blank = np.empty(n, np.bool_)
     around = np.empty((n, 4), np.float32)
     out = np.empty((n, k, EDGE_DIM), np.float32)
     for i in prange(n):
         total = colors[i, 0] + colors[i, 1] + colors[i, 2]
+        blank[i] = total == 0
         tone[i, 0] = np.log(total / np.float32(3) + np.float32(DARK))
         tone[i, 1], tone[i, 2] = colors[i, 0] / (total + np.float32(FAINT)), colors[i, 1] / (total + np.float32(FAINT))
     for i in prange(n):
         a = b = c = d = np.float32(0)
         for p in range(k):
             j = neighbors[i, p]
+            if blank[i] != blank[j]:
+                out[i, p, :4] = 0
+                continue
             lighter = abs(tone[i, 0] - tone[j, 0])
             red, green = tone[i, 1] - tone[j, 1], tone[i, 2] - tone[j, 2]
             tinted = np.sqrt(red * red + green * green)
