@@ -57,6 +57,7 @@ def read_cloud(
     camera: str | Path | None = None,
     index: int = 0,
     topic: str | None = None,
+    scale: float = 1.0,
 ) -> PointCloud:
     """Read a cloud from a file.
 
@@ -72,16 +73,19 @@ def read_cloud(
             always comes from the frame folder.
         index: which cloud of a bag, or which frame of a folder.
         topic: the PointCloud2 topic of a bag.
+        scale: metres of a scan's unit of length, for instance 0.001 where it is in millimetres.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z, or lies too far from its
-            origin; or an argument that says nothing of such a file.
+            origin; or an argument that says nothing of such a file; or a scale that is not finite and above 0.
     """
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale: expected the metres of a unit of length, above 0, got {scale}")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    _require_meaning(path, color=color, camera=camera, index=index, topic=topic)
+    _require_meaning(path, color=color, camera=camera, index=index, topic=topic, scale=scale != 1)
     if is_bag(path):
         return _read_bag(path, index, topic)
     if path.is_dir():
@@ -92,7 +96,7 @@ def read_cloud(
     readers = {".ply": _read_scan, ".pcd": _read_scan, ".xyz": _read_text, ".txt": _read_text}
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        return read_labelled_scan(path)[0]
+        return read_labelled_scan(path, scale)[0]
     if suffix == ".png":
         return _read_depth_image(path, color, camera)
     if suffix not in readers:
@@ -100,7 +104,7 @@ def read_cloud(
         known = f"known: {', '.join(FORMATS)}"
         raise ValueError(f"{path}: unknown format {path.suffix or 'without a suffix'}; {known}{hint}")
     try:
-        return readers[suffix](path)
+        return readers[suffix](path, scale)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -118,7 +122,7 @@ def _require_meaning(path: Path, **told: Any) -> None:
     elif path.is_dir():
         meant = ("index",)
     else:
-        meant = ("color", "camera") if path.suffix.lower() == ".png" else ()
+        meant = ("color", "camera") if path.suffix.lower() == ".png" else ("scale",)
     for name, value in told.items():
         if value and name not in meant:
             raise ValueError(f"{name}: says nothing of {path}, expected none")
@@ -145,8 +149,9 @@ def _read_bag(path: Path, index: int, topic: str | None) -> PointCloud:
     return found[2]
 
 
-def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] | None]:
-    """Read an .npz with ``points`` and, each optional, ``colors``, ``labels``, ``up`` and ``viewpoint``.
+def read_labelled_scan(path: str | Path, scale: float = 1.0) -> tuple[PointCloud, NDArray[np.int32] | None]:
+    """Read an .npz with ``points`` and, each optional, ``colors``, ``labels``, ``up`` and ``viewpoint``; ``scale`` as
+    for ``read_cloud``.
 
     Returns:
         The cloud, and its (N,) int32 labels (0 = unlabelled) or None.
@@ -162,7 +167,7 @@ def read_labelled_scan(path: str | Path) -> tuple[PointCloud, NDArray[np.int32] 
     if "points" not in arrays:
         raise ValueError(f"{path}: no array named points; it holds {', '.join(arrays) or 'nothing'}")
     try:
-        cloud = _cloud(path, arrays["points"], arrays.get("colors"), arrays.get("up"), arrays.get("viewpoint"))
+        cloud = _cloud(path, arrays["points"], scale, arrays.get("colors"), arrays.get("up"), arrays.get("viewpoint"))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
     labels = arrays.get("labels")
@@ -192,18 +197,24 @@ def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path |
     depth = read_depth(path, intrinsics, depth_scale)
     colors = None if color is None else read_color(color, intrinsics)
     cloud = PointCloud.from_depth(depth, intrinsics, colors, up=up)
-    _warn_if_wide(path, cloud.points)
+    _warn_if_wide(path, cloud.points, "its camera.json tells depth_scale")
     return cloud
 
 
-def _cloud(path: Path, points: NDArray[Any], *attributes: NDArray[Any] | None) -> PointCloud:
+def _cloud(
+    path: Path, points: NDArray[Any], scale: float, colors: NDArray[Any] | None, up: NDArray[Any] | None = None,
+    viewpoint: NDArray[Any] | None = None,
+) -> PointCloud:  # fmt: skip
     """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre, or where they seem
     to be millimetres."""
+    if scale != 1 and points.dtype.kind in "fiu":
+        points = points * np.float64(scale)
+        viewpoint = None if viewpoint is None else viewpoint * np.float64(scale)
     if points.dtype.kind in "fiu" and points.size and points.shape[1:] == (3,):
         _check_resolution(path, points)
-        _warn_if_wide(path, points)
+        _warn_if_wide(path, points, "--scale 0.001")
     with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
-        return PointCloud(points, *attributes)  # type: ignore[arg-type]
+        return PointCloud(points, colors, up, viewpoint)  # type: ignore[arg-type]
 
 
 def _some_finite(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -237,13 +248,13 @@ def _resolution(coordinate: float) -> float:
     return float(2.0 ** (np.frexp(coordinate)[1] - 24))
 
 
-def _warn_if_wide(path: Path, points: NDArray[Any]) -> None:
+def _warn_if_wide(path: Path, points: NDArray[Any], remedy: str) -> None:
     some = _some_finite(points)
     extents = np.ptp(np.percentile(some, [1, 99], axis=0), axis=0) if len(some) else np.zeros(3)
     if extents.max() > _WIDE or extents.min() > _HIGH:
         log.warning(
-            "%s: the points lie %.0f m apart: are these millimetres, or other units? Coordinates are metres here",
-            path, extents.max(),
+            "%s: the points lie %.0f m apart: are these millimetres, or other units? Coordinates are metres here: %s",
+            path, extents.max(), remedy,
         )  # fmt: skip
 
 
@@ -263,7 +274,7 @@ def _warn_if_sparse(path: Path, corners: NDArray[np.float32]) -> None:
         )  # fmt: skip
 
 
-def _read_text(path: Path) -> PointCloud:
+def _read_text(path: Path, scale: float) -> PointCloud:
     """Lines of x y z or x y z r g b, separated by blanks or commas; what follows # or // is a comment."""
     import warnings
 
@@ -288,7 +299,7 @@ def _read_text(path: Path) -> PointCloud:
         raise ValueError("expected r g b as whole numbers from 0 to 255 in columns 4 to 6")
     if colors is not None and 0 < colors.max() <= 1 and len(colors) > 1:
         raise ValueError("expected r g b from 0 to 255 in columns 4 to 6, got none above 1: fractions, or normals?")
-    return _cloud(path, table[:, :3], None if colors is None else colors.astype(np.uint8))
+    return _cloud(path, table[:, :3], scale, None if colors is None else colors.astype(np.uint8))
 
 
 def _unseparated(line: str) -> str:
@@ -299,10 +310,10 @@ def _unseparated(line: str) -> str:
     return line.partition("//")[0].replace(",", " ")
 
 
-def _read_scan(path: Path) -> PointCloud:
+def _read_scan(path: Path, scale: float) -> PointCloud:
     """A PLY or PCD file; an organised one with the camera that explains it, if one does."""
     scan = read_ply(path) if path.suffix.lower() == ".ply" else read_pcd(path)
-    cloud = _cloud(path, scan.points, scan.colors)
+    cloud = _cloud(path, scan.points, scale, scan.colors)
     if scan.is_mesh:
         _warn_if_sparse(path, cloud.points)
     return with_camera(cloud, scan.width, scan.height)

@@ -228,6 +228,13 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
         assert "viewpoint: not used" in error_of(capsys, *arguments, "--viewpoint", "0", "0", "0", "--", str(scan))
         assert "expected a finite vector" in error_of(capsys, *arguments, "--up", "0", "0", "0", "--", str(scan))
     assert "index: not used" in error_of(capsys, *arguments, "--index", "1", "--", str(pieces))
+    assert main([*arguments, "--scale", "0.5", "--", str(pieces)]) == 0
+    assert "instances of 13,824 points" in capsys.readouterr().out
+    halved, whole = read_cloud(tmp_path / "a_labelled.ply"), read_cloud(pieces / "a.ply")
+    np.testing.assert_allclose(halved.points, whole.points / 2, atol=1e-6)
+    assert "scale: says nothing of" in error_of(
+        capsys, "find", "--model", str(weights), "--scale", "0.5", str(frames / "depth/f0.png"), "the mug"
+    )
     (pieces / "a.xyz").write_text("0 0 0\n")
     assert "differ in their suffix" in error_of(capsys, *arguments, str(pieces))
     (pieces / "a.xyz").unlink()

@@ -91,6 +91,27 @@ def test_a_mesh_of_large_triangles_is_warned_of(
     assert not caplog.text, "points need not be corners"
 
 
+@pytest.mark.parametrize("name", ["c.ply", "c.npz", "c.txt"])
+def test_a_scan_in_millimetres_is_read_as_metres_where_that_is_told(tmp_path: Path, caplog, name: str) -> None:
+    metres = PointCloud(some_cloud(200).points, viewpoint=np.ones(3, np.float32))
+    large = PointCloud(1000 * metres.points, viewpoint=np.full(3, 1000, np.float32))
+    if name == "c.txt":
+        np.savetxt(tmp_path / name, large.points)
+    else:
+        write_cloud(tmp_path / name, large)
+    back = read_cloud(tmp_path / name, scale=0.001)
+    np.testing.assert_allclose(back.points, metres.points, atol=1e-5)
+    assert back.viewpoint is None or np.allclose(back.viewpoint, 1)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_is_above_0_and_finite(tmp_path: Path, scale: float) -> None:
+    write_cloud(tmp_path / "c.ply", some_cloud(3))
+    with pytest.raises(ValueError, match="scale: expected the metres"):
+        read_cloud(tmp_path / "c.ply", scale=scale)
+
+
 def test_a_pcd_may_have_a_field_for_each_colour(tmp_path: Path) -> None:
     header = b"FIELDS x y z r g b\nSIZE 4 4 4 1 1 1\nTYPE F F F U U U\nWIDTH 2\nHEIGHT 1\nDATA ascii\n"
     (tmp_path / "c.pcd").write_bytes(header + b"0 0 1 255 128 0\n0 1 1 1 2 3\n")

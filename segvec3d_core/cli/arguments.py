@@ -71,6 +71,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--camera", metavar="FILE", help="intrinsics of a depth image, JSON")
     group.add_argument("--index", type=int, default=0, metavar="N", help="which cloud of a bag or folder (default: 0)")
     group.add_argument("--topic", help="PointCloud2 topic of a bag (default: the first by name)")
+    group.add_argument("--scale", type=float, default=1.0, metavar="S", help="metres of a scan's unit: 0.001 for mm")
     for name, text in (
         ("--viewpoint", "where the sensor stood; 0 0 0 for a cloud in a camera's own frame"),
         ("--up", "direction against gravity (default: z, but for a cloud in a camera's own frame)"),

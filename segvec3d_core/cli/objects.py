@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def _as_told(args: Namespace, cloud: PointCloud, quiet: bool = False) -> PointCl
 
 
 def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
-    cloud = _as_told(args, read_cloud(args.input, args.color, args.camera, args.index, args.topic))
+    cloud = _as_told(args, read_cloud(args.input, args.color, args.camera, args.index, args.topic, args.scale))
     if not np.isfinite(cloud.points).all(1).any():
         log.warning("%s: no points with finite coordinates: there is nothing to find in it", args.input)
     model = load_model(args)
@@ -107,8 +107,12 @@ def _lies_in_pieces(args: Namespace) -> bool:
     return pieces
 
 
+def _pieces(args: Namespace, files: Iterable[Path]) -> Iterator[PointCloud]:
+    return (read_cloud(file, scale=args.scale) for file in files)
+
+
 def _of_pieces(args: Namespace, model: SegVec3D, files: Iterable[Path]) -> Scene:
-    return _in_tiles(args, model, (_as_told(args, read_cloud(file), quiet=k > 0) for k, file in enumerate(files)))
+    return _in_tiles(args, model, (_as_told(args, cloud, quiet=k > 0) for k, cloud in enumerate(_pieces(args, files))))
 
 
 def _segment_folder(args: Namespace) -> int:
@@ -125,8 +129,7 @@ def _segment_folder(args: Namespace) -> int:
     written = [Path(args.output) / f"{Path(args.input).resolve().name}.json"]
     write_json(written[0], said.result)
     first = 0
-    for file in files:
-        cloud = read_cloud(file)
+    for file, cloud in zip(files, _pieces(args, files), strict=True):
         written.append(Path(args.output) / f"{file.stem}_labelled.ply")
         write_cloud(written[-1], cloud, scene.labels[first : first + len(cloud)])
         first += len(cloud)
