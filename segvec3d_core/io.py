@@ -207,14 +207,20 @@ def _cloud(
 ) -> PointCloud:  # fmt: skip
     """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre, or where they seem
     to be millimetres."""
-    if scale != 1 and points.dtype.kind in "fiu":
-        points = points * np.float64(scale)
-        viewpoint = None if viewpoint is None else viewpoint * np.float64(scale)
+    if scale != 1:
+        points = _scaled(points, scale)
+        viewpoint = None if viewpoint is None else _scaled(viewpoint, scale)
     if points.dtype.kind in "fiu" and points.size and points.shape[1:] == (3,):
         _check_resolution(path, points)
-        _warn_if_wide(path, points, "--scale 0.001")
+        _warn_if_wide(path, points, "scale (--scale of segment and find) tells the metres of a unit")
     with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
         return PointCloud(points, colors, up, viewpoint)  # type: ignore[arg-type]
+
+
+def _scaled(lengths: NDArray[Any], scale: float) -> NDArray[Any]:
+    """In metres; what are no numbers stays as it is, and is refused later."""
+    with np.errstate(over="ignore"):
+        return lengths * np.float64(scale) if lengths.dtype.kind in "fiu" else lengths
 
 
 def _some_finite(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -236,7 +242,9 @@ def _check_resolution(path: Path, points: NDArray[Any]) -> None:
     most = float(np.median(np.abs(some).max(1))) if len(some) else 0.0
     if _LOST < _resolution(most) and most < FARTHEST:  # beyond that nothing was seen
         told = f"coordinates of {most:.8g} m, where float32 has a resolution of {_resolution(most):.2g} m"
-        raise ValueError(f"{told}: subtract an origin before, for instance by CloudCompare's global shift")
+        raise ValueError(
+            f"{told}: subtract an origin before, for instance by CloudCompare's global shift, or tell the unit's scale"
+        )
     log.warning(
         "%s: coordinates reach %.8g m, where float32 has a resolution of %.2g m: subtract an origin before",
         path, largest, resolution,

@@ -72,6 +72,7 @@ def test_a_cloud_in_millimetres_is_warned_of(tmp_path: Path, caplog: pytest.LogC
         caplog.clear()
         read_cloud(tmp_path / "c.npz")
         assert ("are these millimetres, or other units?" in caplog.text) == warned
+        assert ("--scale of segment and find" in caplog.text) == warned
 
 
 @pytest.mark.parametrize(("apart", "warned"), [(0.01, False), (0.1, True)])
@@ -101,8 +102,19 @@ def test_a_scan_in_millimetres_is_read_as_metres_where_that_is_told(tmp_path: Pa
         write_cloud(tmp_path / name, large)
     back = read_cloud(tmp_path / name, scale=0.001)
     np.testing.assert_allclose(back.points, metres.points, atol=1e-5)
-    assert back.viewpoint is None or np.allclose(back.viewpoint, 1)
+    if name == "c.npz":
+        assert back.viewpoint is not None
+        np.testing.assert_allclose(back.viewpoint, 1)
     assert not caplog.text
+
+
+def test_an_organised_scan_in_millimetres_keeps_its_image(tmp_path: Path) -> None:
+    camera = Camera(width=40, height=30, fx=35.0, fy=35.0, cx=19.5, cy=14.5)
+    cloud = PointCloud.from_depth(np.linspace(1, 2, 1200).reshape(30, 40).astype(np.float32), camera)
+    (tmp_path / "c.pcd").write_bytes(pcd("binary", 40, 30, (1000 * cloud.points).tobytes()))
+    back = read_cloud(tmp_path / "c.pcd", scale=0.001)
+    assert back.camera is not None
+    np.testing.assert_allclose(back.points, cloud.points, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])

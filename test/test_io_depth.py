@@ -56,6 +56,7 @@ def test_a_depth_image_in_millimetres_that_is_taken_for_metres_is_asked_about(
     (tmp_path / "camera.json").write_text(json.dumps(told | {"depth_scale": 1.0}))
     read_cloud(tmp_path / "depth" / "a.png")
     assert "are these millimetres, or other units?" in caplog.text
+    assert "its camera.json tells depth_scale" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["a", "b"])

@@ -80,6 +80,7 @@ def test_the_light_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(sequences, "render", spy)
     assert len(list(frames(SHORT))) == len(lights) == 6
     assert isinstance(lights[0], Light)
+    assert len(lights[0].directions) == 1, "the first edition's"
     assert all(light is lights[0] for light in lights)
 
 

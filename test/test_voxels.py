@@ -40,6 +40,14 @@ def test_voxel_means_are_those_of_their_points():
         assert np.allclose(grid.colors[v], colors[inside].mean(0) / 255, atol=1e-5)
 
 
+def test_points_that_the_colour_camera_did_not_see_do_not_darken_their_voxel():
+    points = np.array([[0.001, 0, 0], [0.002, 0, 0], [0.011, 0, 0], [0.031, 0, 0]], np.float32)
+    colors = np.array([[0, 0, 0], [200, 100, 0], [0, 0, 0], [0, 0, 51]], np.uint8)
+    grid = voxelize(points, 0.01, colors)
+    assert grid.colors is not None
+    assert np.allclose(grid.colors[grid.inverse] * 255, [[200, 100, 0], [200, 100, 0], [0, 0, 0], [0, 0, 51]])
+
+
 @pytest.mark.parametrize(
     "points",
     [

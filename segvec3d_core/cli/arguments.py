@@ -10,7 +10,8 @@ from segvec3d_core.config import ClusteringMethod
 
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
 folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index picks a cloud of the last two. Coordinates
-are metres, and z is up in a scan unless --up says otherwise, as for most phones' scans: --up 0 1 0."""
+are metres, of a scan unless --scale says otherwise, as for one in millimetres: --scale 0.001. So is all that is written
+of it. z is up in a scan unless --up says otherwise, as for most phones' scans: --up 0 1 0."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,9 +72,9 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--camera", metavar="FILE", help="intrinsics of a depth image, JSON")
     group.add_argument("--index", type=int, default=0, metavar="N", help="which cloud of a bag or folder (default: 0)")
     group.add_argument("--topic", help="PointCloud2 topic of a bag (default: the first by name)")
-    group.add_argument("--scale", type=float, default=1.0, metavar="S", help="metres of a scan's unit: 0.001 for mm")
+    group.add_argument("--scale", type=float, default=1.0, metavar="S", help="metres of a scan's unit (default: 1)")
     for name, text in (
-        ("--viewpoint", "where the sensor stood; 0 0 0 for a cloud in a camera's own frame"),
+        ("--viewpoint", "where the sensor stood, metres; 0 0 0 for a cloud in a camera's own frame"),
         ("--up", "direction against gravity (default: z, but for a cloud in a camera's own frame)"),
     ):
         group.add_argument(name, type=float, nargs=3, metavar=("X", "Y", "Z"), help=text)

@@ -289,17 +289,19 @@ def count_voxels(points, keep, farthest, origin, size, eye, reach, bits):  # typ
 
 @njit(cache=True, nogil=True)
 def mean_colors(colors, inverse, counts):  # type: ignore[no-untyped-def]
-    """Mean of (N, 3) uint8 colours per voxel -> (V, 3) float32, 0 to 1; points with inverse -1 are left out."""
-    sums = np.zeros((len(counts), 3), np.int64)
+    """Mean of (N, 3) uint8 colours per voxel -> (V, 3) float32, 0 to 1; points with inverse -1 are left out, and so are
+    those of (0, 0, 0), which is what a driver says of points that its colour camera did not see, unless all are so."""
+    sums, seen = np.zeros((len(counts), 3), np.int64), np.zeros(len(counts), np.int64)
     for i in range(len(colors)):
         v = inverse[i]
-        if v >= 0:
+        if v >= 0 and (colors[i, 0] > 0 or colors[i, 1] > 0 or colors[i, 2] > 0):
+            seen[v] += 1
             for c in range(3):
                 sums[v, c] += colors[i, c]
     means = np.empty((len(counts), 3), np.float32)
     for v in range(len(counts)):
         for c in range(3):
-            means[v, c] = sums[v, c] / (255.0 * counts[v])
+            means[v, c] = sums[v, c] / (255.0 * max(seen[v], 1))
     return means
 
 
