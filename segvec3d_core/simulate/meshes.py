@@ -13,6 +13,10 @@ Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 
 
+INSIDE = -1
+"""Part of the faces inside a vessel, until it is known whether they have a colour of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mesh:
     """A triangle soup whose faces know which part of the object they are.
@@ -20,7 +24,7 @@ class Mesh:
     Attributes:
         vertices: (V, 3) float32, metres.
         faces: (F, 3) int32, indices into ``vertices``.
-        parts: (F,) int32, 0 is the main colour, 1, 2, ... further colours.
+        parts: (F,) int32, 0 is the main colour, 1, 2, ... further colours, ``INSIDE`` the main one or a lining's.
         words: what a person would say about the shape beyond its name ("with a handle").
     """
 
@@ -186,7 +190,9 @@ def vessel(outside: ArrayLike, wall: float, floor: float | None = None, segments
     order = np.argsort(out[:, 1], kind="stable")
     inner_r = np.maximum(np.interp(inner_z, out[order, 1], out[order, 0]) - wall, 0.3 * wall)
     inside = np.stack([inner_r, inner_z], 1)[::-1]
-    return lathe(np.concatenate([[[0, out[0, 1]]], out, inside, [[0, bottom]]]), segments, sides)
+    body = lathe(np.concatenate([[[0, out[0, 1]]], out, inside, [[0, bottom]]]), segments, sides)
+    ring = np.arange(len(body.faces) // 2) // segments
+    return replace(body, parts=np.where(np.tile(ring, 2) > len(out), INSIDE, body.parts).astype(np.int32))
 
 
 def torus(radius: float, tube: float, segments: int = 32, sides: int = 10) -> Mesh:

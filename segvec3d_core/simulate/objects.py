@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .edition import has_first_shapes
-from .meshes import Mesh
+from .meshes import INSIDE, Mesh
 from .shapes import FAMILIES, FIRST_EDITION, Family
 from .vocabulary import synonyms_of
 from .warping import warped
@@ -47,17 +47,13 @@ SHINE: dict[str, float] = {"metal": 0.7, "glass": 0.9, "ceramic": 0.4, "plastic"
 """How much a material shines, 0 to 1; what is not listed is matt."""
 
 LINED = 0.4
-"""Share of what is hollow whose inside is plain, of another colour than a plain outside."""
+"""Share of vessels whose inside is plain, of another colour than a plain outside."""
 
 WARPED = 0.4
 """Share of the things on tables that are warped, see ``warping``; furniture stands as it was built."""
 
 MATERIAL_COLUMNS = 12
-"""r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, and whether the inside of what is hollow has the pattern
-(0) or is plain, of the first colour (1) or of the second (2)."""
-
-HOLLOW = "mug", "cup", "bowl", "plate", "pot", "pan", "bucket", "basket", "vase", "pitcher"
-"""Categories whose inside may be of another colour."""
+"""r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, spare."""
 
 
 def families() -> tuple[Family, ...]:
@@ -78,7 +74,7 @@ class ObjectInfo:
         size: (3,) width, depth and height of its natural pose, metres.
         shape_words: what its shape has ("with a handle", "tall").
         pattern: surface pattern, one of ``PATTERNS``.
-        second_color: the colour of its second part or of its pattern, or "".
+        second_color: the colour of its second part, of its pattern or of its inside, or "".
     """
 
     name: str
@@ -150,15 +146,16 @@ def make_object(rng: Generator, family: Family, warps: float = 0.0) -> ObjectMod
     second = _second_color(rng, color, pattern)
     rows = [material_row(rng, color, second, pattern, material, size)]
     accent_names = []
-    if family.category in HOLLOW and not has_first_shapes() and rng.random() < LINED:
-        rows[0][11] = 2 if pattern == "plain" else 1
-        accent_names += [second] if pattern == "plain" else []
     for part in range(1, int(mesh.parts.max()) + 1):
         given = family.accents[part - 1] if part <= len(family.accents) else ""
         accent = given or str(rng.choice([color, "black", "white", "silver", str(rng.choice(_ANY))]))
         accent_names.append(accent)
         inner = material if rng.random() < 0.5 else "plastic"
         rows.append(material_row(rng, accent, second, "plain", inner, size))
+    mesh, inside = _lined(rng, mesh, color, second, pattern, material)
+    rows += inside
+    if inside and pattern == "plain":
+        accent_names.append(second)
     if pattern not in ("plain", "noise", "wood"):
         accent_names.insert(0, second)
     spoken = color if color != "clear" else "transparent"
@@ -170,6 +167,18 @@ def make_object(rng: Generator, family: Family, warps: float = 0.0) -> ObjectMod
         next((a for a in accent_names if a != color), ""),
     )  # fmt: skip
     return ObjectModel(info, mesh, np.stack(rows))
+
+
+def _lined(
+    rng: Generator, mesh: Mesh, color: str, second: str, pattern: str, material: str
+) -> tuple[Mesh, list[NDArray[np.float32]]]:
+    """The mesh with no part ``INSIDE``, and the row of the part that has become of it, if any."""
+    inside = mesh.parts == INSIDE
+    if not inside.any() or has_first_shapes() or rng.random() >= LINED:
+        return replace(mesh, parts=np.where(inside, 0, mesh.parts).astype(np.int32)), []
+    row = material_row(rng, second if pattern == "plain" else color, second, "plain", material, float(mesh.size.max()))
+    parts = np.where(inside, max(int(mesh.parts.max()), 0) + 1, mesh.parts).astype(np.int32)
+    return replace(mesh, parts=parts), [row]
 
 
 def _second_color(rng: Generator, color: str, pattern: str) -> str:

@@ -17,6 +17,8 @@ SKY = 9
 """Directions from which a room's light comes."""
 LAMP_CELLS, SKY_CELLS = 320, 160
 """Cells along a height map as a lamp and as the room sees it."""
+STEEPEST = 20.0
+"""So many cells' edges at most something must be nearer to the light, to be in its way."""
 METERED = 0.14, 0.5
 """Means of images, linear, 1 is white."""
 
@@ -31,7 +33,7 @@ class Light:
         lamps: how many of them are seen to shine in what is glossy.
         ambient: (3,) light from everywhere that nothing shadows; bounced: (3,) light from below.
         shadows: whether things stand in the light's way; dim: how much of it still arrives then.
-        mirrored: how much of the room around shows in what is glossy.
+        mirrored: how much of the room around shows in what is glossy; around: number of that room.
         tint: (3,) white balance.
         exposure: final gain, or, where it is ``metered``, the image's mean.
         saturation: how strong colours are, 1 is as they are.
@@ -45,6 +47,7 @@ class Light:
     shadows: bool
     dim: float
     mirrored: float
+    around: int
     tint: NDArray[np.float64]
     exposure: float
     metered: bool
@@ -69,7 +72,8 @@ def sample_light(rng: Generator) -> Light:
     colors.append(2 * share * weights[:, None] / weights.sum() * _tint(rng, 0.1))
     return Light(
         directions, np.concatenate(colors), sum(map(len, lamps)), rng.uniform(0.05, 0.3) * _tint(rng, 0.05),
-        rng.uniform(0.05, 0.35) * _tint(rng, 0.2), True, 0.0, rng.uniform(0, 0.8), _tint(rng, 0.09),
+        rng.uniform(0.05, 0.35) * _tint(rng, 0.2), True, 0.0, rng.uniform(0, 0.8),
+        int(rng.integers(1, 100_000)), _tint(rng, 0.09),
         float(np.exp(rng.uniform(*np.log(METERED)))), True, rng.uniform(0.4, 1.1),
     )  # fmt: skip
 
@@ -81,7 +85,7 @@ def _one_light(rng: Generator) -> Light:
     tint = _tint(rng, 0.09)
     return Light(
         direction[None], np.full((1, 3), 1.1 - ambient * 0.8), 1, np.full(3, ambient), np.zeros(3),
-        bool(rng.random() < 0.7), 0.15, 0.0, tint, float(rng.uniform(0.75, 1.3)), False, 1.0,
+        bool(rng.random() < 0.7), 0.15, 0.0, 0, tint, float(rng.uniform(0.75, 1.3)), False, 1.0,
     )  # fmt: skip
 
 
@@ -195,7 +199,7 @@ def _pattern(kind, x, y, z, scale, seed, height):  # type: ignore[no-untyped-def
 @njit(cache=True, nogil=True)
 def _shade(  # type: ignore[no-untyped-def]  # compiled
     points, normals, face, entity, material, materials, poses, heights, eye, directions, colors, lamps, ambient,
-    bounced, mirrored, lit, out,
+    bounced, mirrored, around, lit, out,
 ) -> None:  # fmt: skip
     """Fill ``out`` (P, 3) with linear colour for the pixels of P that see a face, points in the scene's frame."""
     view, back, light, shine = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
@@ -208,12 +212,6 @@ def _shade(  # type: ignore[no-untyped-def]  # compiled
         y = pose[1] * dx + pose[4] * dy + pose[7] * dz
         z = pose[2] * dx + pose[5] * dy + pose[8] * dz
         mix, gain = _pattern(int(row[3]), x, y, z, max(row[7], 1e-4), int(row[8]), heights[entity[face[p]]])
-        if row[11] > 0:
-            nx = pose[0] * normals[p, 0] + pose[3] * normals[p, 1] + pose[6] * normals[p, 2]
-            ny = pose[1] * normals[p, 0] + pose[4] * normals[p, 1] + pose[7] * normals[p, 2]
-            nz = pose[2] * normals[p, 0] + pose[5] * normals[p, 1] + pose[8] * normals[p, 2]
-            if nx * x + ny * y < 0 or (nz > 0.7 and z < 0.9 * heights[entity[face[p]]]):
-                mix, gain = row[11] - 1, 1.0
         length = 0.0
         for k in range(3):
             view[k] = eye[k] - points[p, k]
@@ -245,18 +243,20 @@ def _shade(  # type: ignore[no-untyped-def]  # compiled
                 along += normals[p, k] * view[k] / length
             for k in range(3):
                 back[k] = 4 * along * normals[p, k] - 2 * view[k] / length
-            around = _noise(back[0], back[1], back[2], 1)
+            bright = _noise(back[0], back[1], back[2], around) ** 3
             for k in range(3):
-                shine[k] += mirrored * row[9] * (0.3 + 0.7 * (1 - along) ** 3) * around**3
+                shine[k] += mirrored * row[9] * (0.3 + 0.7 * (1 - along) ** 3) * bright
         for k in range(3):
             base = (row[k] * (1 - mix) + row[4 + k] * mix) * gain
             out[p, k] = base * light[k] + shine[k]
 
 
 @njit(cache=True, nogil=True)
-def _blocked(points, face, frame, low, cell, value, dim, smooth, lit) -> None:  # type: ignore[no-untyped-def]  # compiled
+def _blocked(  # type: ignore[no-untyped-def]  # compiled
+    points, normals, face, frame, low, cell, value, dim, smooth, lit
+) -> None:  # fmt: skip
     """Darken ``lit`` (P,) to ``dim`` where a height map seen from the light holds something nearer to it, at the map's
-    nearest cell or, with ``smooth`` rims, between the four around."""
+    nearest cell or, with ``smooth`` rims, between the four around, nearer by more than a slanted surface is itself."""
     cells = len(value)
     for p in range(len(points)):
         if face[p] >= 0:
@@ -270,7 +270,12 @@ def _blocked(points, face, frame, low, cell, value, dim, smooth, lit) -> None:  
                 column, row = int(np.floor(across)), int(np.floor(down))
                 if 0 <= row < cells - 1 and 0 <= column < cells - 1:
                     s, t = across - column, down - row
-                    near = w + 2.5 * cell
+                    facing = abs(
+                        frame[2, 0] * normals[p, 0] + frame[2, 1] * normals[p, 1] + frame[2, 2] * normals[p, 2]
+                    )
+                    near = w + cell * max(
+                        2.5, min(STEEPEST, 2.2 * np.sqrt(max(0.0, 1 - facing * facing)) / max(facing, 1e-3))
+                    )
                     share = (1 - t) * ((1 - s) * (value[row, column] > near) + s * (value[row, column + 1] > near))
                     share += t * ((1 - s) * (value[row + 1, column] > near) + s * (value[row + 1, column + 1] > near))
                     lit[p] = 1 - share * (1 - dim)
@@ -281,7 +286,7 @@ def _blocked(points, face, frame, low, cell, value, dim, smooth, lit) -> None:  
 
 
 def _shadow(
-    scene: SceneModel, points: NDArray[np.float32], face: NDArray[np.int32], light: Light
+    scene: SceneModel, points: NDArray[np.float32], normals: NDArray[np.float32], face: NDArray[np.int32], light: Light
 ) -> NDArray[np.float32]:
     """(L, P) how much of the light of each direction arrives: height maps seen from there."""
     lit = np.ones((len(light.directions), len(points)), np.float32)
@@ -301,7 +306,7 @@ def _shadow(
         cell = max(float((high - low).max()) / cells, 1e-3)
         value = np.full((cells, cells), -1e9)
         raster.plan(vertices @ frame.T, faces, low[0], low[1], cell, value)
-        _blocked(points, face, frame, low, cell, value, light.dim, light.metered, lit[d])
+        _blocked(points, normals, face, frame, low, cell, value, light.dim, light.metered, lit[d])
     return lit
 
 
@@ -324,13 +329,13 @@ def paint(
     """
     light = light or sample_light(rng)
     flat, faces = points.reshape(-1, 3), face.ravel()
-    lit = _shadow(scene, flat, faces, light)
+    lit = _shadow(scene, flat, normals.reshape(-1, 3), faces, light)
     image = np.zeros((*face.shape, 3), np.float32)
     heights = np.array([e.size[2] for e in scene.entities], np.float32)
     _shade(
         flat, normals.reshape(-1, 3), faces, scene.face_entity, scene.face_material, scene.materials, scene.poses,
         heights, np.asarray(eye, np.float64), light.directions, light.colors, light.lamps, light.ambient, light.bounced,
-        light.mirrored, lit, image.reshape(-1, 3),
+        light.mirrored, light.around, lit, image.reshape(-1, 3),
     )  # fmt: skip
     return _develop(rng, image, face, light)
 
