@@ -94,7 +94,7 @@ def test_kinds_learned_anew_leave_pairs_as_they_are(lessons):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with torch.inference_mode():
         pair, *kinds = losses(network, batch, scene)
-    learn_kinds(lessons, network, GroupingTraining(steps=120, batch=4))
+    learn_kinds(lessons, network, GroupingTraining(steps=240, batch=4))
     after = network.state_dict()
     learned = {name.partition(".")[0] for name in after if not torch.equal(after[name], before[name])}
     assert learned == {"surface", "enter_whole", "kind"}
