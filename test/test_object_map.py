@@ -27,6 +27,23 @@ def test_a_box_seen_from_all_sides_has_its_true_size(robot):
     assert thing.object.box.center == pytest.approx([0, -0.15, 0.1], abs=0.01)
 
 
+@pytest.mark.parametrize(("period", "is_object"), [(3, True), (12, False)])
+def test_what_seems_a_surface_from_near_by_is_an_object_once_it_was_seen_as_a_whole(period, is_object):
+    seen = 0
+
+    def driver(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud]:
+        """Every so often the can is told from the floor; else it is a surface, too."""
+        nonlocal seen
+        seen += 1
+        floor, can = scene.objects
+        told = replace(can, kind="object" if seen % period == 0 else "surface")
+        return replace(scene, objects=(floor, told)), cloud
+
+    robot = Robot(driver=driver)
+    robot.watch([CAN], seconds=4.8)
+    assert len(robot.objects()) == is_object
+
+
 def test_what_is_seen_for_a_moment_is_not_told_of(robot):
     robot.watch([MUG], seconds=0.2)
     assert not robot.objects()

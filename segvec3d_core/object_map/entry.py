@@ -24,6 +24,10 @@ CUT_WEIGHT = 0.4
 BOX_POINTS = 600
 """Voxels that a box is drawn around, evenly picked: among so few there are few strays."""
 
+SURFACE_SHARE = 0.8
+"""Share of the trust in a thing's sightings that must say surface, for it to be one: furniture from near by fills the
+view as a wall does, and once it was seen as a whole it is known to be none."""
+
 OTHER_KIND_SIZE = 0.4
 """Least ratio of the sizes of a surface and an object that are one thing: a mug that is not told from the table is not
 the table."""
@@ -132,7 +136,7 @@ class Entry:
         self.score += (thing.score - self.score) * sure / (self.trust + sure)
         self.trust += sure
         self.surface += sure if thing.kind == "surface" else 0.0
-        self.kind = "surface" if self.surface > 0.5 * self.trust else "object"
+        self.kind = "surface" if self.surface > SURFACE_SHARE * self.trust else "object"
         self.last_seen = stamp
         self.sightings += 1
         self.unseen_for = 0.0
