@@ -35,7 +35,8 @@ class Light:
         shadows: whether things stand in the light's way; dim: how much of it still arrives then.
         mirrored: how much of the room around shows in what is glossy; around: number of that room.
         tint: (3,) white balance.
-        exposure: final gain, or, where it is ``metered``, the image's mean.
+        exposure: final gain, or, where it is ``metered``, as all but the first edition's, the image's mean; the first
+            edition's shadows have hard rims, too.
         saturation: how strong colours are, 1 is as they are.
     """
 
@@ -79,14 +80,19 @@ def sample_light(rng: Generator) -> Light:
 
 
 def _one_light(rng: Generator) -> Light:
-    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(30, 88))
-    direction = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    direction = _from_above(rng, 30)
     ambient = rng.uniform(0.3, 0.75)
     tint = _tint(rng, 0.09)
     return Light(
         direction[None], np.full((1, 3), 1.1 - ambient * 0.8), 1, np.full(3, ambient), np.zeros(3),
         bool(rng.random() < 0.7), 0.15, 0.0, 0, tint, float(rng.uniform(0.75, 1.3)), False, 1.0,
     )  # fmt: skip
+
+
+def _from_above(rng: Generator, lowest: float) -> NDArray[np.float64]:
+    """(3,) unit vector to a light at least so many degrees above the horizon."""
+    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(lowest, 88))
+    return np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
 
 
 def _tint(rng: Generator, spread: float) -> NDArray[np.float64]:
@@ -97,8 +103,7 @@ def _tint(rng: Generator, spread: float) -> NDArray[np.float64]:
 
 def _lamp(rng: Generator) -> NDArray[np.float64]:
     """(1 or 4, 3) where a lamp is: a bulb, or a shade or a panel, whose shadows have soft rims."""
-    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(20, 88))
-    direction = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    direction = _from_above(rng, 20)
     if rng.random() < 0.4:
         return direction[None]
     spread = direction + rng.uniform(0.05, 0.3) * rng.normal(size=(4, 3))
