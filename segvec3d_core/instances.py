@@ -216,12 +216,20 @@ def describe_segments(
             continue
         weights = grid.counts[segment.voxels].astype(np.float64)
         centroid = weights @ points / weights.sum() + grid.origin
-        color = None
-        if grid.colors is not None:
-            channels = grid.colors[segment.voxels].T.copy()
-            color = np.round(np.median(channels, 1, overwrite_input=True) * 255).astype(np.uint8)
+        color = None if grid.colors is None else _typical(grid.colors[segment.voxels])
         described.append(replace(segment, box=box, centroid=centroid.astype(np.float32), color=color, solid=own))
     return described
+
+
+def _unseen(rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(M,) which of (M, 3) colours the colour camera did not see: drivers say black, (0, 0, 0)."""
+    return np.asarray((rgb == 0).all(1))
+
+
+def _typical(rgb: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+    """Median of each channel of (M, 3) colours, 0 to 1 -> (3,) uint8, or None where none was seen."""
+    channels = rgb[~_unseen(rgb)].T.copy()
+    return np.round(np.median(channels, 1, overwrite_input=True) * 255).astype(np.uint8) if channels.size else None
 
 
 def _one_after_the_other(sets: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -252,8 +260,9 @@ def alignment_input(
     away = grid.centroids[voxels] + (grid.origin.astype(np.float32) - np.stack([box.center for box in boxes]))[owner]
     place = (away[:, None] @ rotation)[:, 0] / half
     turned = (normals[voxels][:, None] @ rotation)[:, 0]
-    rgb = np.full((len(voxels), 3), np.nan, np.float32) if grid.colors is None else grid.colors[voxels]
-    lightness = np.zeros(len(voxels), np.float32) if grid.colors is None else rgb.mean(1) - 0.5
+    rgb = np.zeros((len(voxels), 3), np.float32) if grid.colors is None else grid.colors[voxels]
+    unseen = _unseen(rgb)
+    lightness = np.where(unseen, 0, rgb.mean(1) - 0.5)
     radius = np.linalg.norm(place[:, :2], axis=1)
     geometry = np.concatenate([place, radius[:, None], turned, lightness[:, None]], 1)
     statistics = instance_statistics(size, None if grid.colors is None else rgb, starts, up is not None, edges)
@@ -262,7 +271,7 @@ def alignment_input(
         torch.from_numpy(geometry.astype(np.float32)),
         torch.from_numpy(owner),
         torch.from_numpy(statistics),
-        torch.from_numpy(rgb),
+        torch.from_numpy(np.where(unseen[:, None], np.float32(np.nan), rgb)),
     )
 
 

@@ -97,6 +97,24 @@ def test_the_alignment_reads_no_flying_pixels():
     assert x.geometry[:, :3].abs().max() < 1.5
 
 
+def test_where_the_colour_camera_saw_nothing_the_colour_is_unknown_and_not_black():
+    points = cube()
+    half = (points[:, :1] > 0).astype(np.uint8)
+    for colors, typical in (
+        (half * np.uint8([200, 40, 30]), [200, 40, 30]),
+        (np.zeros((len(points), 3), np.uint8), None),
+    ):
+        grid = voxelize(points, 0.01, colors)
+        segment = Segment("object", np.arange(len(grid)), 1.0, np.zeros(4), len(points))
+        (described,) = describe_segments([segment], grid, UP, EVERYTHING)
+        assert (None if described.color is None else described.color.tolist()) == typical
+        x = alignment_input([described], torch.zeros(len(grid), 2), grid, np.tile(UP, (len(grid), 1)), None)
+        seen = x.color[~x.color.isnan().any(1)]
+        assert len(x.color) - len(seen) >= len(x.color) // 3
+        assert len(seen) == 0 if typical is None else torch.allclose(seen, torch.tensor(typical) / 255, atol=1e-3)
+        assert (x.geometry[x.color.isnan().any(1), 7] == 0).all()
+
+
 @pytest.mark.parametrize("doubted", [True, False])
 def test_what_the_score_reads_of_a_cluster_is_what_it_is_called(doubted):
     rng = np.random.default_rng(3)
