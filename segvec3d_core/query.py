@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from . import words as w
 from .asked import Query, Relation, Superlative, Thing
+from .questions import asked_for
 
 
 def interpret(text: str) -> Query:
@@ -32,9 +33,7 @@ def interpret(text: str) -> Query:
     words = " ".join(text.lower().translate(w.QUOTES).split()).strip(w.MARKS)
     if not words:
         raise ValueError("text: expected words, got an empty string")
-    words = w.NOT_SHORT.sub(r"\1 not", w.IS_SHORT.sub(r"\1 is", words))
-    rest = w.POLITE.sub("", w.POLITE_END.sub("", words) + " ").strip() or words
-    rest = w.WHICH_ONE.sub(lambda m: "all things " if m[1] else "thing ", w.WHICH.sub("", w.THERE.sub("", rest)))
+    rest = asked_for(words)
     _refuse_unread(rest)
     rest = _in_order(w.WHAT.sub("everything ", rest))
     count, said, rest = _count(rest)
@@ -184,6 +183,8 @@ def _words(head: str) -> str:
     """What the encoder reads of the words for a thing; "" for any object."""
     if said := w.SAID_OF_THINGS.match(head):
         head = f"{head[said.end() :]} thing"
+    elif (said := w.SAID_OF_A_THING.match(head)) and not w.DETAILS.search(said[1]):
+        head = f"{said[2]} {said[1]}"
     return "" if _generic(head) else w.ONE.sub(" thing", head)
 
 

@@ -69,11 +69,12 @@ VIEWER = (*SPEAKERS, "camera", "viewer", "sensor")
 DETERMINERS = ("the ", "a ", "an ", "my ", "this ", "that ", "some ", "any ")
 
 
-def _any(words: Iterable[str]) -> str:
+def any_of(words: Iterable[str]) -> str:
     """A pattern for any of the words, longer ones first."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+SHADE = rf"(?:(?:light|dark|bright|pale) )?(?:{any_of(QUALITIES)})"
 QUOTES = str.maketrans("’", "'", "“”„«»()[]")
 """Apostrophes are made one, and quotation marks and brackets go."""
 MARKS = " ?!.,;:\"'¿¡"
@@ -81,23 +82,6 @@ MARKS = " ?!.,;:\"'¿¡"
 
 # Around the thing ------------------------------------------------------------------------------------------------
 
-POLITE = re.compile(
-    r"^(((?:hey |hello )?robot(?=,)|hey|please|can you|could you|would you"
-    r"|(find|show|bring|give|get|fetch|hand|pass|grab|take)( me)?|where is"
-    r"|where are|where can i find|pick up|(pick|select|locate|grasp)(?= (?:the|an?|my|all|every) )"
-    r"|(list|count)(?= (?:the|my|all|every|everything)\b)|what about|is there|are there|how many|i need"
-    r"|(i want|i would like|i'd like)( to have)?|do you see|can you see|look at|look for|search for|go to|point at)"
-    r",? )+"
-)
-POLITE_END = re.compile(r"(?:,? (?:please|now|for me|for us|do you see|thank you|thanks))+$")
-IS_SHORT = re.compile(r"\b(that|which|who|what|where|there)'s\b")
-NOT_SHORT = re.compile(r"\b(do|does|is|are|has|have|was|were)n't\b")
-THERE = re.compile(r" (?:(?:is|are) there(?= |$)|there$)")
-WHICH = re.compile(
-    r"^(?:(?:what|which)(?: one)? (?:is|are) (?=(?:the|my) )|(?:what|which) (?=(?!is |ones? )\w+ (?:is|are) ))"
-)
-"""Asks for a thing that is named: "what is the biggest box?", "which mug is red?"."""
-WHICH_ONE = re.compile(r"^which(?: one(s?))? (?:is|are) (?=\w)")
 WHICH_IS = re.compile(r"^(?:that|which) (?:is|are) ")
 WHAT = re.compile(r"^(?:what is|whatever is|what stands|what lies|what sits) (?=\w)")
 ARTICLE = re.compile(r"(?:the|an?|any|some|my|this|that|these|those) (?=\w)")
@@ -105,7 +89,7 @@ EVERYTHING = re.compile(r"(?:all|every|each|several|(?:an? |the )?few)(?: of)?(?
 _NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|(?:on|in)(?! (?:the|an?|my) )|of"
 """After these a number counts no things: "a 500 ml bottle", "the one with the handle"."""
 COUNT = re.compile(
-    rf"(?:(?:the|any|these|those|my) )?(\d{{1,3}}|{_any(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? "
+    rf"(?:(?:the|any|these|those|my) )?(\d{{1,3}}|{any_of(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? "
     rf"(?!(?:{_NO_COUNT}) )(?=\w)"
 )
 SINGULAR_S = (
@@ -128,12 +112,14 @@ DETAILS = re.compile(
     r"|\w+er than)\b"
 )
 ONE = re.compile(r"\b ?ones?$")
-OF_THE = re.compile(rf"^ ?(?:one )?of (?:all |these |those )?(?:the )?(?:(?:{_any(NUMBERS)}) (?=\w))?")
+OF_THE = re.compile(rf"^ ?(?:one )?of (?:all |these |those )?(?:the )?(?:(?:{any_of(NUMBERS)}) (?=\w))?")
 SAID_OF_THINGS = re.compile(
     r"^(?:(?:(?:everything|anything|something|things?|objects?|items?|ones?) )?(?:(?:that|which) )?(?:is|are)"
-    rf"|everything|anything) (?=(?:(?:light|dark|bright|pale) )?(?:{_any(QUALITIES)})$)"
+    rf"|everything|anything) (?={SHADE}$)"
 )
 """Before what they are: "everything that is red", "things are red"."""
+SAID_OF_A_THING = re.compile(rf"^(\w[\w' -]*?) (?:(?:that|which) )?(?:is|are) ({SHADE})$")
+"""A thing and what it is: "mugs are red", "mug that is red"."""
 FILLER_END = re.compile(
     r"(?: (?:that|which|who) (?:stands?|lies|sits?)|(?: (?:that|which|who))?(?: (?:is|are))?"
     r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
@@ -178,10 +164,10 @@ SUPERLATIVES: dict[str, tuple[str, bool]] = {
 }
 """Word -> what is compared, and whether the most of it is meant. Of comparatives the extreme is taken, too."""
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
-SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({_any(SUPERLATIVES)})(?= |$)(?! than )")
-RANKED_SUPERLATIVE = re.compile(rf"\b({_any(ORDINALS)})-(?=(?:{_any(SUPERLATIVES)})\b)")
+SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({any_of(SUPERLATIVES)})(?= |$)(?! than )")
+RANKED_SUPERLATIVE = re.compile(rf"\b({any_of(ORDINALS)})-(?=(?:{any_of(SUPERLATIVES)})\b)")
 """Hyphened: "the second-biggest box"."""
-INNER_COUNT = re.compile(rf"(({_any(SUPERLATIVES)}) )({_any(NUMBERS)}) (?=\w)")
+INNER_COUNT = re.compile(rf"(({any_of(SUPERLATIVES)}) )({any_of(NUMBERS)}) (?=\w)")
 SIDES = {
     "left": ("left", True, "leftmost"), "right": ("left", False, "rightmost"),
     "top": ("elevation", True, "highest"), "bottom": ("elevation", False, "lowest"),
@@ -189,15 +175,15 @@ SIDES = {
     "center": ("centrality", False, "most central"), "front": ("distance", False, "nearest"),
     "back": ("distance", True, "farthest"),
 }  # fmt: skip
-ORDINAL = re.compile(rf"({_any(ORDINALS)})(?: (?!(?:aid|birthday|anniversary)\b)|$)")
+ORDINAL = re.compile(rf"({any_of(ORDINALS)})(?: (?!(?:aid|birthday|anniversary)\b)|$)")
 
 DISTANCE_AROUND = re.compile(
-    rf"^((?:(?:{_any(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "
-    rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})\b)(?!(?:far |very )?(?:{_any(SIDES)})\b))"
+    rf"^((?:(?:{any_of(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "
+    rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})\b)(?!(?:far |very )?(?:{any_of(SIDES)})\b))"
 )
 """Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
 
-FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({_any(NUMBERS)}) (?=\w.* from the (?:{_any(SIDES)})\b)")
+FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({any_of(NUMBERS)}) (?=\w.* from the (?:{any_of(SIDES)})\b)")
 LEFT_THERE = re.compile(
     r"(?: (?:that|which) (?:is|was|were|has been))?(?<!\bthe)(?<!\bfar)(?<!\bi)(?<!\bwe)(?<!\byou) left"
     r"(?= (?:on|in|under|at|by|behind|near|beside) (?:the|an?|my) )"
@@ -219,7 +205,7 @@ NON = re.compile(r"\bnon[- ](\w+)\b")
 LACKS = ("without", "with no", "has no", "have no", "does not have", "do not have")
 NEGATION = re.compile(
     rf"(?:^|[ ,])(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?"
-    rf"({_any(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
+    rf"({any_of(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
 )
 AFTER_DENIED = re.compile(r",? (?:(?:and|but) (?=(?:is|are|has|have|with) )|but (?!not\b))")
 """Where a negation ends: "not red and has a handle", "not red but blue"."""
@@ -270,13 +256,13 @@ RELATIONS: dict[str, str] = {
 }
 """Preposition -> relation."""
 COMPARED = re.compile(
-    rf"\b({_any(name.split()[0] for name in RELATIONS if name.endswith(' than'))}) "
+    rf"\b({any_of(name.split()[0] for name in RELATIONS if name.endswith(' than'))}) "
     r"(?!(?:and|or|but)\b)(\w+(?: \w+)?) than (?=\w)"
 )
 """Stands before its noun: "a bigger box than the mug" for "a box bigger than the mug"."""
 TWO_RELATIONS = re.compile(
-    rf"\b({_any(RELATIONS)}) and ({_any(RELATIONS)}) ((?:{'|'.join(DETERMINERS)})"
-    rf"\w[\w' -]*?)(?=$|,| (?:that|which|and|but|{_any(RELATIONS)}) )"
+    rf"\b({any_of(RELATIONS)}) and ({any_of(RELATIONS)}) ((?:{'|'.join(DETERMINERS)})"
+    rf"\w[\w' -]*?)(?=$|,| (?:that|which|and|but|{any_of(RELATIONS)}) )"
 )
 """Before one anchor: "in front of and left of the bowl"."""
 AT_A_SIDE = re.compile(
@@ -288,7 +274,7 @@ DISTANCES = ("nearest to", "farthest from")
 USE = re.compile(
     r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|for|in which|(?:that|which)"
     r"(?! (?:is|are|was|were|stands?|lies?|sits?|hangs?)(?: not)?(?: (?:standing|lying|sitting|resting|hanging))? "
-    rf"(?:{_any(RELATIONS)}) ))\b"
+    rf"(?:{any_of(RELATIONS)}) ))\b"
 )
 """Tells what a thing is for: "something that is put on bread", but not "something that is on the table"."""
 RANKED = ("left of", "right of", "behind", "in front of", "next to", "above", "under")
@@ -305,49 +291,49 @@ _STANDING = (
 )
 RELATION = re.compile(
     rf"(?:^|{_STANDING})(?:(?P<not>not) )?(?:(?:standing|lying|sitting|placed|directly|just) )?"
-    rf"(?<![\w'])(?P<name>{_any(RELATIONS)})(?= )"
+    rf"(?<![\w'])(?P<name>{any_of(RELATIONS)})(?= )"
 )
-AND_RELATION = re.compile(rf"(?:,| and|, and| but)(?: is| are)? ((?:not )?(?:{_any(RELATIONS)}) )")
-_SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{_any(SUPPORTS + VIEWER)})"
+AND_RELATION = re.compile(rf"(?:,| and|, and| but)(?: is| are)? ((?:not )?(?:{any_of(RELATIONS)}) )")
+_SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{any_of(SUPPORTS + VIEWER)})"
 PART_OF_SUPPORT = re.compile(
     rf"(?<!not )\b(?:in the (?:very )?(?:middle|centre|center)|on the (?:edge|corner|end|side|surface|top)) "
-    rf"of (?={_SUPPORT}\b)(?!(?:the )?(?:{_any(VIEWER)})\b)"
+    rf"of (?={_SUPPORT}\b)(?!(?:the )?(?:{any_of(VIEWER)})\b)"
 )
 """A place on a support is on it; where on it is not read."""
 SIDE_OF_SUPPORT = re.compile(
     r"\b(?:on|at) the (left|right)(?:[ -]hand)?(?: (?:side|edge|end|corner))? of "
-    rf"((?:the |a |my )(?:\w+ )?(?:{_any(SUPPORTS)}))\b"
+    rf"((?:the |a |my )(?:\w+ )?(?:{any_of(SUPPORTS)}))\b"
 )
 """A side that belongs to a support: "on the left side of the table" is on the table, on the left."""
-SUPPORT_RELATION = re.compile(rf"({_SUPPORT})(?:,? (?:that|which|who) (?:is|are))? ((?:not )?(?:{_any(RELATIONS)}) )")
+SUPPORT_RELATION = re.compile(rf"({_SUPPORT})(?:,? (?:that|which|who) (?:is|are))? ((?:not )?(?:{any_of(RELATIONS)}) )")
 SUPPORT_CLAUSE = re.compile(
     rf"({_SUPPORT})(,? (?:(?:that|which|who) (?:is|are|has|have|does|do)|with|without|with no|not) "
-    rf"(?!(?:.* )?(?:{_any(RELATIONS)}) ).+)$"
+    rf"(?!(?:.* )?(?:{any_of(RELATIONS)}) ).+)$"
 )
 """What follows a support and is no place, "on the table that is red", belongs to the thing: there is but one table."""
 LENGTH = re.compile(r"\d+(?:[.,]\d+)? ?(?:mm|cm|dm|m|millimet|centimet|met(?:er|re)|inch|in|ft|feet|foot)\w*\b")
 """Is no anchor: "taller than 20 cm"."""
 COLOR_AT_END = re.compile(
-    rf"(?:(?:light|dark|bright|pale) )?(?:{_any(COLORS)})(?: (?:and|or) (?:{_any(COLORS)}))*(?: colou?r)?"
+    rf"(?:(?:light|dark|bright|pale) )?(?:{any_of(COLORS)})(?: (?:and|or) (?:{any_of(COLORS)}))*(?: colou?r)?"
 )
 SIDE = re.compile(
-    rf"(?: ({_any(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({_any(SIDES)})(?:[ -]hand)?"
-    rf"(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{_any(RELATIONS)}) )"
+    rf"(?: ({any_of(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({any_of(SIDES)})"
+    rf"(?:[ -]hand)?(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{any_of(RELATIONS)}) )"
 )
 ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
 """Ends in an anchor that a side tells: "next to the one on the left"."""
 ANOTHER_RANKED = re.compile(
-    rf"\b(?:{_any(RELATIONS)}) (?:the|a) (?:{_any(ORDINALS)}) (?!(?:{_any(SUPERLATIVES)})\b)\w[\w ]*$"
+    rf"\b(?:{any_of(RELATIONS)}) (?:the|a) (?:{any_of(ORDINALS)}) (?!(?:{any_of(SUPERLATIVES)})\b)\w[\w ]*$"
 )
 """Ends in an anchor that is counted from a side: "next to the second box" before "from the left"."""
 PLACE = re.compile(
-    rf"(?:not )?(?:(?:{_any(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{_any(VIEWER)})$)|(?:on|to|at|in|from) the )"
+    rf"(?:not )?(?:(?:{any_of(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )
 """What stands where a thing is left out: "the one on the table"."""
 EXCEPT = re.compile(
     r"^(.*?)(?:^|,? )(?:except for|except|other than|but not|but(?= (?:the|an?|my|this|that) )|(?:that (?:is|are) )?not"
-    rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{_any(SIDES)})(?: |$))) (.+)$"
+    rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{any_of(SIDES)})(?: |$))) (.+)$"
 )
 """What is asked for, and what is not meant, told as a thing: "everything but the mug", "not the one on the left"."""
-BESIDES = re.compile(rf"^({_any(GENERIC)}|\w+(?<!s)s(?=.* ones?$))(?: else)? besides (.+)$")
+BESIDES = re.compile(rf"^({any_of(GENERIC)}|\w+(?<!s)s(?=.* ones?$))(?: else)? besides (.+)$")
 """The same of everything, and of several before "the red one"; else "besides" is taken for "beside"."""
