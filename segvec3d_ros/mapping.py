@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
-from segvec3d_core.object_map import MapConfig, ObjectMap
+from segvec3d_core.object_map import MapConfig, ObjectMap, storage
 from segvec3d_core.types import PointCloud, Scene
 from segvec3d_ros.conversions import Result
 from segvec3d_ros.parameters import map_config
@@ -166,10 +166,12 @@ class MapTracker:
     def save(self, path: str) -> str:
         """Write the map; returns what to tell. Raises OSError, and ValueError for a file whose map this one is not."""
         file = Path(path).expanduser()
-        if file.resolve() in self._guarded:
-            raise ValueError(f"{path}: {self._guarded[file.resolve()]}; clear the map first, or save elsewhere")
-        count = self.map.save(file)
-        return f"{count} objects in {path}"
+        with self._lock:  # the map must not begin anew between the question and the copy
+            if file.resolve() in self._guarded:
+                raise ValueError(f"{path}: {self._guarded[file.resolve()]}; clear the map first, or save elsewhere")
+            saved = self.map.to_save()
+        storage.write(file, saved)
+        return f"{len(saved.entries)} objects in {path}"
 
     def load(self, path: str) -> str:
         """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""

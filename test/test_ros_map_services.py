@@ -70,6 +70,30 @@ def test_a_map_that_began_anew_does_not_replace_the_one_that_was_loaded(tmp_path
     assert tracker.save(path).startswith("0 objects")
 
 
+def test_a_map_that_begins_anew_while_it_is_saved_is_saved_as_it_was(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "map.npz"
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        robot.call(MapFile, "save_map", path=str(path))
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig()), lambda line: None)
+    tracker.load(str(path))
+    copied = tracker.map.to_save
+
+    def meanwhile() -> Any:
+        others = threading.Thread(target=tracker.configure, args=(MapSettings("odom", 0.1, MapConfig()),))
+        others.start()
+        others.join(0.2)  # waits for the copy
+        saved = copied()
+        assert others.is_alive()
+        return saved
+
+    monkeypatch.setattr(tracker.map, "to_save", meanwhile)
+    assert tracker.save(str(path)).startswith("3 objects")
+    until(lambda: len(tracker.map) == 0, "the new map")
+    with pytest.raises(ValueError, match="the map began anew since; clear the map first"):
+        tracker.save(str(path))
+
+
 def test_an_empty_map_does_not_replace_a_saved_one(tmp_path: Path) -> None:
     path = tmp_path / "kitchen.npz"
     with mapping_robot(map_file=str(path)) as robot:

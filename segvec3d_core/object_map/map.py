@@ -396,16 +396,20 @@ class ObjectMap:
         Raises:
             OSError: it cannot be written.
         """
+        saved = self.to_save()
+        storage.write(Path(path), saved)
+        return len(saved.entries)
+
+    def to_save(self) -> storage.Saved:
+        """A copy of the confirmed objects, to be written whatever becomes of the map meanwhile."""
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
             anchor = self._anchor or Anchor(np.zeros(3))
-            saved = storage.Saved(
+            return storage.Saved(
                 entries, self.next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds,
                 self._own_up().copy() if self._up.known else None, self.frame, self._colored,
                 self.made_with,
             )  # fmt: skip
-        storage.write(Path(path), saved)
-        return len(entries)
 
     def load(self, path: str | Path, frame: str | None = None) -> int:
         """Replace the map by a saved one; everything in it is remembered, and clouds of any time may follow.
