@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from segvec3d_core.clustering import ClusteringConfig, cluster, drop_small, merge_segments
+from segvec3d_core.clustering import ClusteringConfig, cluster, drop_small, grow, merge_segments
 from segvec3d_core.kernels.agglomeration import (
     average_linkage,
     average_linkage_reference,
@@ -48,6 +48,19 @@ def test_a_few_strong_bonds_do_not_bridge_two_objects():
     bonds[tuple(crossing[:: len(crossing) // 5].T)] = 100
     objects, _ = cluster(e, surface, bonds, neighbors)
     assert adjusted_rand_score(truth, objects) > 0.97
+
+
+def test_a_spoon_does_not_climb_to_the_table_along_the_few_bonds_that_are_in_doubt():
+    """A thin thing lies amid a plane: all its voxels are at its border, and each has one doubtful bond across."""
+    x, y = np.meshgrid(np.arange(20), np.arange(20))
+    spoon = ((x >= 4) & (x < 16) & (y >= 9) & (y < 11)).ravel()
+    places = np.stack([x.ravel(), y.ravel(), np.zeros(400)], 1).astype(np.float32)
+    neighbors = np.argsort(((places[:, None] - places) ** 2).sum(2), axis=1, kind="stable")[:, :9]
+    across = spoon[:, None] != spoon[neighbors]
+    doubtful = across & (across.cumsum(1) == 1)
+    bonds = np.where(across, np.where(doubtful, 0.5, -2.0), 3.0).astype(np.float32)
+    segments = grow(mutual(bonds, neighbors, np.float32(4)), neighbors, 0.0)
+    assert adjusted_rand_score(segments, spoon) == 1
 
 
 def test_an_object_cut_in_two_by_an_occluder_is_one_by_its_embedding():

@@ -11,6 +11,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+STRONG = np.float32(0.5)
+"""A bond is strong that is so large a part of the voxel's strongest."""
+
 
 @njit(cache=True, nogil=True, parallel=True)
 def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
@@ -45,7 +48,11 @@ def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def basins(bonds, neighbors):  # type: ignore[no-untyped-def]
-    """Seeds of instances: each voxel climbs along positive bonds to the voxel that is bound best to all around it.
+    """Seeds of instances: each voxel climbs along one of its strong bonds to a voxel that is bound better to all around
+    it.
+
+    Along any bond that is more likely than not, the voxels of a spoon would climb to the table, which is bound best of
+    all, wherever a single bond across its border is in doubt.
 
     Args:
         bonds: (V, k) float32 from ``mutual``; neighbors: (V, k) integer.
@@ -54,21 +61,25 @@ def basins(bonds, neighbors):  # type: ignore[no-untyped-def]
         (V,) int64 basin of each voxel, numbered by first voxel, and how many there are.
     """
     n, k = neighbors.shape
-    height = np.zeros(n, np.float32)
+    height, strongest = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for i in range(n):
         total, count = np.float32(0), 0
         for p in range(k):
             if neighbors[i, p] != i:
-                total += bonds[i, p]
+                total += max(bonds[i, p], np.float32(0))
+                strongest[i] = max(strongest[i], bonds[i, p])
                 count += 1
         height[i] = total / max(count, 1)
     top = np.arange(n)
     for i in range(n):
+        best = np.float32(-1)
         for p in range(k):
-            j = neighbors[i, p]
-            h, best = height[j], top[i]
-            if bonds[i, p] > 0 and (h > height[best] or (h == height[best] and j < best)):
-                top[i] = j
+            j, bond = neighbors[i, p], bonds[i, p]
+            higher = height[j] > height[i] or (height[j] == height[i] and j < i)
+            if higher and bond > 0 and bond >= STRONG * strongest[i]:
+                gain = bond + height[j]
+                if gain > best or (gain == best and j < top[i]):
+                    best, top[i] = gain, j
     labels, count = np.full(n, -1, np.int64), 0
     numbers = np.full(n, -1, np.int64)
     for i in range(n):
