@@ -101,7 +101,7 @@ def test_where_the_colour_camera_saw_nothing_the_colour_is_unknown_and_not_black
     points = cube()
     half = (points[:, :1] > 0).astype(np.uint8)
     for colors, typical in (
-        (half * np.uint8([200, 40, 30]), [200, 40, 30]),
+        (half * np.array([200, 40, 30], np.uint8), [200, 40, 30]),
         (np.zeros((len(points), 3), np.uint8), None),
     ):
         grid = voxelize(points, 0.01, colors)
