@@ -26,7 +26,8 @@ def interpret(text: str) -> Query:
 
     Raises:
         ValueError: an empty text, one that orders things in two ways or by what no cloud shows, one that asks for two
-            kinds of things with "and", with "or" between places, or by a size in numbers; TypeError: not a string.
+            kinds of things with "and", with "or" between places, by a size in numbers, or for no thing but what it is
+            like; TypeError: not a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
