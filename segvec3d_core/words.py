@@ -75,6 +75,7 @@ def any_of(words: Iterable[str]) -> str:
 
 
 SHADE = rf"(?:(?:light|dark|bright|pale) )?(?:{any_of(QUALITIES)})"
+"""A colour or a material, as a pattern: "red", "light blue", "wooden"."""
 QUOTES = str.maketrans("’", "'", "“”„«»()[]")
 """Apostrophes are made one, and quotation marks and brackets go."""
 MARKS = " ?!.,;:\"'¿¡"

@@ -1,0 +1,47 @@
+"""Questions are read as the things that they ask for."""
+
+import pytest
+
+from segvec3d_core.query import interpret
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "count"),
+    [
+        ("which ones are red?", "red thing", None),
+        ("which bowls are white?", "white bowls", None),
+        ("which of the mugs is red?", "red mugs", 1),
+        ("which of the two boxes is on the table?", "boxes", 1),
+        ("which of the mugs are red?", "red mugs", None),
+        ("how many of the mugs are red?", "red mugs", None),
+        ("which one has a handle?", "thing that has a handle", 1),
+        ("is the mug light blue?", "light blue mug", 1),
+        ("is the mug on the table?", "mug", 1),
+        ("is it raining", "is it raining", 1),
+        ("what can I drink from?", "something to drink from", 1),
+        ("can you see a banana?", "banana", 1),
+        ("where did I leave my keys?", "keys", None),
+        ("what do you see?", "", None),
+        ("what is there?", "", None),
+        ("what is there on the table?", "", None),
+    ],
+)
+def test_a_question_asks_for_what_a_noun_phrase_would(text, phrase, count):
+    query = interpret(text)
+    assert (query.phrase, query.count) == (phrase, count)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "what colour is the mug?",
+            "expected a thing to look for, got 'what colour is the mug', which asks for something",
+        ),
+        ("how far is the door?", r"expected a thing to look for, .* something else \(far\)"),
+        ("what is the mug made of?", r"expected a thing to look for, .* something else \(made of\)"),
+    ],
+)
+def test_a_question_for_no_thing_is_refused(text, reason):
+    with pytest.raises(ValueError, match=f"^text: {reason}"):
+        interpret(text)
