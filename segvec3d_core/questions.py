@@ -33,6 +33,10 @@ WHICH = re.compile(
 WHICH_ONE = re.compile(r"^which(?: one(s?))? (is|are|has|have) (?=\w)")
 EVERYTHING = re.compile(r"^what(?: (?:is|do you see|can you see))?(?: here)?$")
 """Asks for all there is."""
+ALL_SEEN = re.compile(r"^what (?:do|can|could) (?:i|we|you) (?:see|find)(?= \w)")
+"""Asks for all there is at some place: "what do you see on the table?"."""
+ALL_WITH = re.compile(r"^what (?=(?:has|have) \w)")
+"""Asks for all there is of some make: "what has a handle?"."""
 USE = re.compile(r"^(?:what|which(?: one)?) (?:can|could|should) (?:i|we|you|one) (?=\w)")
 """Asks for what serves: "what can I drink from?"."""
 IS_SO = re.compile(rf"^(?:is|are) ((?:the|my|this|that) \w.*?) (?={SHADE}$)")
@@ -60,6 +64,7 @@ def asked_for(words: str) -> str:
         said = next(filter(None, like.groups()))
         raise ValueError(f"text: expected a thing to look for, got {rest!r}, which asks for something else ({said})")
     rest = EVERYTHING.sub("everything", THERE.sub("", rest))
+    rest = ALL_WITH.sub("everything that ", ALL_SEEN.sub("everything", rest))
     rest = IS_WHERE.sub("", IS_SO.sub(r"\1 that is ", USE.sub("something to ", rest)))
     rest = SEVERAL_OF.sub("the ", OF_SEVERAL.sub("one of the ", rest))
     return WHICH_ONE.sub(lambda m: f"{'all things' if m[1] else 'thing'} that {m[2]} ", WHICH.sub("", rest))

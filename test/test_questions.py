@@ -15,6 +15,9 @@ from segvec3d_core.query import interpret
         ("which of the mugs are red?", "red mugs", None),
         ("how many of the mugs are red?", "red mugs", None),
         ("which one has a handle?", "thing that has a handle", 1),
+        ("what has a handle?", "everything that has a handle", None),
+        ("what do you see on the table?", "", None),
+        ("what can I find in the red box?", "", None),
         ("is the mug light blue?", "light blue mug", 1),
         ("is the mug on the table?", "mug", 1),
         ("is it raining", "is it raining", 1),
@@ -29,6 +32,19 @@ from segvec3d_core.query import interpret
 def test_a_question_asks_for_what_a_noun_phrase_would(text, phrase, count):
     query = interpret(text)
     assert (query.phrase, query.count) == (phrase, count)
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "anchor"),
+    [
+        ("what do you see on the table?", "on", "table"),
+        ("what can I find in the red box?", "in", "red box"),
+        ("what is there on the table?", "on", "table"),
+    ],
+)
+def test_a_question_of_a_place_asks_for_all_that_is_there(text, relation, anchor):
+    (found,) = interpret(text).thing.relations
+    assert (found.name, [a.phrase for a in found.anchors]) == (relation, [anchor])
 
 
 @pytest.mark.parametrize(
