@@ -323,6 +323,22 @@ def test_centre_and_colour_follow_what_is_seen(robot):
     assert robot.map.first_seen()[ids[1]] == thing.first_seen < robot.stamp - 20 * SECOND
 
 
+@pytest.mark.parametrize("unseen", [0.7, 1.0])
+def test_what_the_colour_camera_does_not_see_has_no_colour(robot, unseen):
+    """It sees another part of the things at each step, or nothing."""
+    scene, cloud = see([MUG], SIDE)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        robot.stamp += SECOND
+        colors = np.where(rng.random((len(cloud), 1)) < unseen, 0, (200, 60, 60)).astype(np.uint8)
+        robot.map.update(scene, replace(cloud, colors=colors), SIDE, robot.stamp)
+    (thing,) = robot.objects().values()
+    if unseen == 1:
+        assert thing.object.color is None
+    else:
+        assert thing.object.color == pytest.approx((200, 60, 60), abs=1)
+
+
 def test_a_query_searches_what_is_remembered_too(robot):
     class Searcher:
         def find(self, scene, text, top_k=None, min_similarity=None):

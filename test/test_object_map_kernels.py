@@ -133,6 +133,19 @@ def test_points_are_picked_evenly_from_top_to_bottom(width, limit, every):
     assert (grey == 128).all()
 
 
+def test_what_has_no_colour_leaves_colours_as_they_are():
+    red, blue, none = (200, 0, 0), (0, 0, 100), (0, 0, 0)
+    old = [red, none, none, red, red]
+    new = [(0, none), (1, blue), (2, none), (3, none), (3, blue), (4, blue)]
+    names, at = np.arange(5), np.array([name for name, _ in new])
+    x = np.zeros((5, 3), np.float32)
+    *_, colors = fusing.fuse(
+        names, x, np.full(5, 1, np.float32), np.array(old, np.uint8), at, np.zeros((6, 3), np.float32),
+        np.array([color for _, color in new], np.uint8), 6.0,
+    )  # fmt: skip
+    assert colors.tolist() == [[200, 0, 0], [0, 0, 100], [0, 0, 0], [100, 0, 50], [100, 0, 50]]
+
+
 def test_what_the_border_cuts_is_told_from_what_stands_free():
     points, labels = np.ones((20 * 30, 3), np.float32), np.full((20, 30), -1, np.int32)
     labels[5:15, 0:8], labels[5:15, 12:18], labels[12:20, 24:27] = 0, 1, 2

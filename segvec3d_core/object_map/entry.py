@@ -114,7 +114,7 @@ class Entry:
     _box: Box | None = None
     _drawn_along: NDArray[np.float64] | None = None
     _look: Float32 | None = None
-    _middle: tuple[Float32, NDArray[np.uint8]] | None = None
+    _middle: tuple[Float32, NDArray[np.uint8] | None] | None = None
 
     @property
     def area(self) -> float:
@@ -181,10 +181,13 @@ class Entry:
         self._drawn_along = up.copy()
         return self._box
 
-    def middle(self) -> tuple[Float32, NDArray[np.uint8]]:
-        """(3,) mean position and (3,) median colour of the voxels; kept, as most objects stay as they are."""
+    def middle(self) -> tuple[Float32, NDArray[np.uint8] | None]:
+        """(3,) mean position of the voxels, and (3,) median colour of those that have one or None; kept, as most
+        objects stay as they are."""
         if self._middle is None:
-            self._middle = self.voxels.xyz.mean(0), np.median(self.voxels.colors, 0).round().astype(np.uint8)
+            colors = self.voxels.colors[self.voxels.colors.any(1)]
+            color = np.median(colors, 0).round().astype(np.uint8) if len(colors) else None
+            self._middle = self.voxels.xyz.mean(0), color
         return self._middle
 
     def look(self) -> Float32:

@@ -127,7 +127,7 @@ def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-d
 @njit(cache=True, nogil=True)
 def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # type: ignore[no-untyped-def]  # compiled
     """Add points to voxels: their means move towards the points', by as much as the points weigh. Voxels of no weight
-    go.
+    go. What has no colour, (0, 0, 0), does not count in the mean of colours.
 
     Args:
         names: (M,) int64 ascending; xyz: (M, 3) float32; weights: (M,) float32; colors: (M, 3) uint8.
@@ -164,19 +164,23 @@ def _fuse(  # type: ignore[no-untyped-def]  # compiled
             i += 1
             continue
         mean[:], shade[:] = 0.0, 0.0
-        n = 0
+        n, colored = 0, 0
         while j < len(new_names) and new_names[order[j]] == name:
+            p = order[j]
             for axis in range(3):
-                mean[axis] += new_xyz[order[j], axis]
-                shade[axis] += new_colors[order[j], axis]
+                mean[axis] += new_xyz[p, axis]
+                shade[axis] += new_colors[p, axis]
             n += 1
+            colored += new_colors[p, 0] > 0 or new_colors[p, 1] > 0 or new_colors[p, 2] > 0
             j += 1
         share = 1.0 / (old + 1.0)
+        known = take_old and (colors[i, 0] > 0 or colors[i, 1] > 0 or colors[i, 2] > 0)
+        tint = (share if known else 1.0) if colored > 0 else 0.0
         for axis in range(3):
             a = xyz[i, axis] if take_old else 0.0
             c = float(colors[i, axis]) if take_old else 0.0
             out_xyz[m, axis] = a + share * (mean[axis] / n - a)
-            out_colors[m, axis] = np.uint8(c + share * (shade[axis] / n - c) + 0.5)
+            out_colors[m, axis] = np.uint8(c + tint * (shade[axis] / max(colored, 1) - c) + 0.5)
         out_names[m] = name
         out_weights[m] = min(old + 1.0, cap)
         i += 1 if take_old else 0
