@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -15,6 +16,7 @@ from segvec3d_core.config import ClusteringMethod, SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
 from segvec3d_core.datasets.scans import ScanFolder
 from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.types import PointCloud, Scene
 
 
 def test_eval_prints_three_rows_retrieval_and_draws_the_worst(
@@ -90,6 +92,34 @@ def test_eval_measures_with_points_farther_apart(
     assert "--stride: expected at least 1" in capsys.readouterr().err
 
 
+def test_eval_measures_without_colours(
+    frames: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = FrameFolder(frames)[0]
+    assert frame.label is not None
+    cloud, label = frame.cloud(), frame.label.reshape(-1).astype(np.int32)
+    assert cloud.colors is not None
+    np.savez(tmp_path / "room.npz", points=cloud.points, colors=cloud.colors, labels=label)
+    seen: list[bool] = []
+    segment = SegVec3D.segment
+
+    def watched(model: SegVec3D, cloud: PointCloud, *further: Any) -> Scene:
+        seen.append(cloud.colors is not None)
+        return segment(model, cloud, *further)
+
+    monkeypatch.setattr(SegVec3D, "segment", watched)
+    for path in (frames, tmp_path / "room.npz"):
+        for told, colored in (([], True), (["--colorless"], False)):
+            report = tmp_path / "report.json"
+            command = ["eval", str(path), "--model", str(weights), "--model-only", "--json", str(report), *told]
+            seen.clear()
+            assert main(command) == 0
+            assert ("without colours, percent" in capsys.readouterr().out) is not colored
+            assert json.loads(report.read_text())["colorless"] is not colored
+            assert seen
+            assert all(known is colored for known in seen[1:]), "after the warm-up"
+
+
 def test_bench_tells_the_stages_and_the_machine(
     frames: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +188,11 @@ def test_eval_of_validation_scenes_tells_of_both_editions(
     assert both["found"] == 1, "nothing is below no threshold"
     assert both["refused"] in (0, None)
     assert len(result["scenes"]) == 4
+    assert main(["eval", "--validation", "--limit", "4", "--colorless", "--json", "-"]) == 0
+    bare = json.loads(capsys.readouterr().out)
+    assert (result["colorless"], bare["colorless"]) == (False, True)
+    assert bare["scenes"].keys() == result["scenes"].keys()
+    assert bare["scenes"] != result["scenes"]
     assert both["overall"] == pytest.approx(np.mean(list(result["scenes"].values())))
     even, odd = (np.std([value for k, value in result["scenes"].items() if int(k) % 2 == h], ddof=1) for h in (0, 1))
     assert both["error"] == pytest.approx(np.hypot(even, odd) / 8**0.5), "how editions differ is no error"

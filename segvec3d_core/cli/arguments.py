@@ -166,6 +166,7 @@ def _eval(commands: Any) -> None:
         "--stride", type=int, default=1, metavar="N",
         help="as a sensor would see it whose points lie N times as far apart (default: 1)",
     )  # fmt: skip
+    parser.add_argument("--colorless", action="store_true", help="as a sensor without colours would see it")
     parser.add_argument("--model-only", action="store_true", help="leave out the rows to compare with")
     parser.add_argument("--spread", action="store_true", help="also with every clustering constant times 0.7 and 1.3")
     parser.add_argument("--reliability", metavar="FILE", help="draw score against share of objects with IoU > 0.5")

@@ -52,7 +52,14 @@ def evaluate(args: Namespace) -> int:
     if args.json is not None:
         write_json(
             args.json,
-            {"version": 2, "path": str(path), "stride": args.stride, "machine": machine(), "model": model.info}
+            {
+                "version": 2,
+                "path": str(path),
+                "stride": args.stride,
+                "colorless": args.colorless,
+                "machine": machine(),
+                "model": model.info,
+            }
             | result,
         )
     return 0
@@ -108,9 +115,10 @@ class _Evaluation:
             yield self.item(index)
 
     def item(self, index: int) -> Frame | Scan:
-        """A frame or scan, with as many of its points as were asked for."""
+        """A frame or scan, with as many of its points as were asked for, and with its colours or without."""
         item = self.folder[index]
-        return item if self.args.stride == 1 else item.thinned(self.args.stride)
+        item = item if self.args.stride == 1 else item.thinned(self.args.stride)
+        return item.without_colors() if self.args.colorless else item
 
     def run(self, methods: dict[str, tuple[Segmenter, SegmentationConfig]]) -> dict[str, Any]:
         """Measure all that was asked for; the values for the JSON."""
@@ -154,7 +162,8 @@ class _Evaluation:
         self.say(machine_line())
         what = what if frames else f"{len(report.rows)} scans, {true} instances"
         thinned = "" if self.args.stride == 1 else f", points {self.args.stride} times as far apart"
-        self.say(f"{self.folder.path}: {what}{thinned}, percent")
+        bare = ", without colours" if self.args.colorless else ""
+        self.say(f"{self.folder.path}: {what}{thinned}{bare}, percent")
         self.say(tell.header(tell.columns_of(report)))
 
     def _retrieve(self, folder: FrameFolder) -> dict[str, Any]:

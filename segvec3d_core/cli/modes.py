@@ -11,12 +11,12 @@ Modes = dict[Any, tuple[str, list[str]]]
 EVALUATIONS: Modes = {
     ("compare", "evaluate"): (
         "an evaluation of labelled data",
-        ["path", "limit", "stride", "model_only", "spread", "reliability", "worst", "output"],
+        ["path", "limit", "stride", "colorless", "model_only", "spread", "reliability", "worst", "output"],
     ),
     ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
     ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),
     ("held_out", "evaluate"): ("--held-out", ["limit"]),
-    ("validation", "evaluate"): ("--validation", ["limit"]),
+    ("validation", "evaluate"): ("--validation", ["limit", "colorless"]),
     ("language", "classify_shapes"): ("--classify", ["path", "limit"]),
 }
 """What ``eval`` can do, by its function: how it is asked for, and the arguments that say something of it."""

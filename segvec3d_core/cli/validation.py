@@ -29,7 +29,7 @@ def evaluate(args: Namespace) -> int:
             raise ValueError(f"{option}: --validation takes none, and sees scenes by the defaults")
     count = at_least("--limit", SCENES if args.limit is None else args.limit, 4)
     model, text = load_model(args), TextEncoder()
-    seen = list(progress(see_scenes(model, range(count)), "scenes", count))
+    seen = list(progress(see_scenes(model, range(count), args.colorless), "scenes", count))
     parts = {
         "today": [scene for scene in seen if scene.index % 2 == 0],
         "first edition": [scene for scene in seen if scene.index % 2 == 1],
@@ -38,7 +38,8 @@ def evaluate(args: Namespace) -> int:
     reached = {title: figures(model, scenes, text) for title, scenes in parts.items()}
     if args.json != "-":
         print(machine_line())
-        print(f"{count} simulated scenes as training draws them, of seed {SEED}; percent")
+        bare = ", without colours" if args.colorless else ""
+        print(f"{count} simulated scenes as training draws them, of seed {SEED}{bare}; percent")
         print(
             f"{'':13} {'overlap F':>9} {'F > 0.75':>8} {'IoU > 0.5 F':>11} {'their mean':>14} {'R@1 (chance)':>13} "
             f"{'found':>5} {'refused':>7}"
@@ -53,6 +54,9 @@ def evaluate(args: Namespace) -> int:
     if args.json is not None:
         values = {title: {name: known(x) for name, x in asdict(each).items()} for title, each in reached.items()}
         scenes = {str(scene.index): overall(scene.score) for scene in seen}  # to compare two sets of weights on each
-        result = {"version": 1, "figures": values, "scenes": scenes, "machine": machine(), "model": model.info}
+        result = {
+            "version": 1, "colorless": args.colorless, "figures": values, "scenes": scenes, "machine": machine(),
+            "model": model.info,
+        }  # fmt: skip
         write_json(args.json, result)
     return 0

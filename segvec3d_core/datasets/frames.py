@@ -82,6 +82,10 @@ class Frame:
             label=None if self.label is None else np.ascontiguousarray(self.label[some]),
         )  # fmt: skip
 
+    def without_colors(self) -> Frame:
+        """The frame by a camera of depth alone."""
+        return replace(self, color=None)
+
 
 class FrameFolder(Sequence[Frame]):
     """The frames of a folder, in natural order of their names, each read when it is asked for.

@@ -51,6 +51,10 @@ class Scan:
         points = replace(cloud, points=cloud.points[rows], colors=None if cloud.colors is None else cloud.colors[rows])
         return Scan(self.name, points, self.label[rows], None if surface is None else surface[rows])
 
+    def without_colors(self) -> Scan:
+        """The scan by a sensor of places alone."""
+        return replace(self, points=replace(self.points, colors=None))
+
 
 class ScanFolder(Sequence[Scan]):
     """The scans at a path, in natural order of their names, each read when it is asked for.

@@ -99,8 +99,8 @@ def cropped(sample: Sample, inside: NDArray[np.bool_]) -> Sample:
     is_table = np.array([info is not None and info["category"] in TABLES for info in sample.infos], bool)
     is_surface = sample.is_surface | (is_table & (after < 0.8 * before))
     return replace(
-        sample, points=sample.points[inside], colors=sample.colors[inside], instance=sample.instance[inside],
-        is_surface=is_surface,
+        sample, points=sample.points[inside], colors=None if sample.colors is None else sample.colors[inside],
+        instance=sample.instance[inside], is_surface=is_surface,
     )  # fmt: skip
 
 

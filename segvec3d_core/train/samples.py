@@ -26,7 +26,8 @@ class Sample:
     """One cloud with its truth.
 
     Attributes:
-        points: (N, 3) float32 metres; colors: (N, 3) uint8; instance: (N,) int64, entity of each point or -1.
+        points: (N, 3) float32 metres; colors: (N, 3) uint8, or None of a sensor without; instance: (N,) int64, entity
+            of each point or -1.
         viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32, or None where nobody knows.
         is_surface: (E,) bool; centres: (E, 3) float32 true centre of each entity, in the cloud's frame.
         infos: what each entity is (name, colour, ...), None for surfaces.
@@ -34,7 +35,7 @@ class Sample:
     """
 
     points: NDArray[np.float32]
-    colors: NDArray[np.uint8]
+    colors: NDArray[np.uint8] | None
     instance: NDArray[np.int64]
     viewpoint: NDArray[np.float32] | None
     up: NDArray[np.float32] | None
@@ -42,6 +43,10 @@ class Sample:
     centres: NDArray[np.float32]
     infos: list[dict[str, Any] | None]
     earlier: Sample | None = None
+
+    def without_colors(self) -> Sample:
+        """The sample by a sensor of places alone."""
+        return replace(self, colors=None)
 
 
 def simulate_sample(seed: int, index: int) -> Sample:
@@ -151,7 +156,7 @@ def frame_sample(frame: Frame) -> Sample:
     entity = np.where(label == IGNORE, -1, 0).astype(np.int64)
     entity[(label > 0) & (label != IGNORE)] = instance + 1
     centres = [np.zeros(3), *((points[label == k].min(0) + points[label == k].max(0)) / 2 for k in ids)]
-    colors = np.zeros((len(points), 3), np.uint8) if cloud.colors is None else cloud.colors[keep]
+    colors = None if cloud.colors is None else cloud.colors[keep]
     return Sample(
         points, colors, entity, np.zeros(3, np.float32), frame.up, np.arange(len(ids) + 1) == 0,
         np.array(centres, np.float32), [None] * (len(ids) + 1),
@@ -190,6 +195,7 @@ def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
     path = cache / f"{simulator_version()}-{seed}-{index}.npz"
     if not path.exists():
         sample = simulate_sample(seed, index)
+        assert sample.colors is not None  # every simulated camera sees colours
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.part.npz")
         np.savez(

@@ -70,10 +70,11 @@ class Figures:
 
 
 @torch.inference_mode()
-def see_scenes(model: SegVec3D, indices: Iterable[int]) -> Iterator[Seen]:
-    """Validation scenes by their numbers, one after the other."""
+def see_scenes(model: SegVec3D, indices: Iterable[int], colorless: bool = False) -> Iterator[Seen]:
+    """Validation scenes by their numbers, one after the other, with their colours or without."""
     for index in indices:
         sample = simulate_sample(SEED, index)
+        sample = sample.without_colors() if colorless else sample
         score = judge_scene(model, sample).score(model.clustering)
         yield Seen(index, score, describe_scene(model, sample, index, np.random.default_rng([SEED, 2, index])))
 
