@@ -148,6 +148,15 @@ def colored(level: Level, colors: Tensor) -> Level:
     return replace(level, edges=color_edges_reference(colors, level.neighbors))
 
 
+def both_colored(level: Level, colors: Tensor) -> Tensor:
+    """Whether both ends of each edge have one of (V, 3) colours -> (V, k) bool, (1, 1) where all have: where a camera
+    saw none, its driver says black (0, 0, 0)."""
+    seen = colors.any(1)
+    if colors.device.type == "cpu" and seen.all():
+        return seen.new_ones(1, 1)
+    return seen[:, None] & seen[level.neighbors]
+
+
 class PointAttention(nn.Module):
     """The network: hierarchy in, features F and embeddings e out.
 
@@ -239,7 +248,8 @@ class PointAttention(nn.Module):
             return self._vote(hierarchy, *fused(hierarchy, clock or Clock()))
 
     def judge_edges(self, f: Tensor, level: Level, colors: Tensor | None) -> Tensor:
-        """Logits of each edge, positive where it stays within an instance -> (V, k): as geometry has it, and colours.
+        """Logits of each edge, positive where it stays within an instance -> (V, k): as geometry has it, and colours
+        where both ends have one.
 
         Args:
             f: (V, d_f) F; level: the finest; colors: (V, 3) mean RGB of the voxels, 0 to 1, or None.
@@ -247,14 +257,15 @@ class PointAttention(nn.Module):
         logits = cast(Tensor, self.bonds(f, level))
         if colors is None or self.color_bonds is None:
             return logits
-        return logits + cast(Tensor, self.color_bonds(f, colored(level, colors)))
+        return logits + cast(Tensor, self.color_bonds(f, colored(level, colors))) * both_colored(level, colors)
 
     def judge_some_edges(self, f: Tensor, level: Level, colors: Tensor | None, edges: Tensor) -> Tensor:
         """The same for (M,) edges alone, see ``Bonds.some``."""
         logits = self.bonds.some(f, level, edges)
         if colors is None or self.color_bonds is None:
             return logits
-        return logits + self.color_bonds.some(f, colored(level, colors), edges)
+        known = both_colored(level, colors).expand(level.neighbors.shape).reshape(-1)[edges]
+        return logits + self.color_bonds.some(f, colored(level, colors), edges) * known
 
     def _vote(self, hierarchy: Hierarchy, f: Tensor, e: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Add the centre vote to the embeddings."""

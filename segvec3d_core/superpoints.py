@@ -34,6 +34,9 @@ UNDERSIDE = 0.06
 """What lies so far below a superpoint's top, metres, is not the top itself."""
 DEPTHS = np.array([0.03, UNDERSIDE, 2 * UNDERSIDE, -UNDERSIDE])
 """Of a group is told how much of it lies so far behind its main plane, or before it, metres."""
+UNSEEN_CHANGE = 0.12
+"""The colours of two superpoints of a frame, 0 to 1, differ by as much as this where either is not known: alike, but no
+more alike than two halves of a thing often are."""
 LEAST_SHARE = 0.01
 """Shares smaller than this are about alike."""
 PAIR_FEATURES = 16
@@ -113,7 +116,7 @@ def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array |
     scene = np.array([seen_from is not None, up is not None, np.log(max(count, 1))], np.float32)
     rim = _rim(grid, of_voxel, count, seen_from)
     nodes = np.concatenate([pieces.nodes(len(grid)), rim[:, None], np.tile(scene, (count, 1))], 1)
-    compared = pieces.compare(pairs, total, edges)
+    compared = pieces.compare(pairs, total, edges, np.nan if seen_from is None else UNSEEN_CHANGE)
     cloud = Cloud(points, grid.counts, pieces.normal, pieces.place, rim, seen_from is not None, up is not None)
     return Superpoints(of_voxel, pieces.sizes, nodes, pairs, compared, cloud)
 
@@ -223,9 +226,13 @@ class _Pieces:
         )  # fmt: skip
         return np.concatenate(columns, 1, dtype=np.float32)
 
-    def compare(self, pairs: NDArray[np.int64], bonds: NDArray[np.float64], edges: NDArray[np.float64]) -> Array:
-        """(P, 16) what is known of two of them: ``bonds`` (P,) summed over ``edges`` (P,) from one to the other."""
+    def compare(
+        self, pairs: NDArray[np.int64], bonds: NDArray[np.float64], edges: NDArray[np.float64], unseen: float
+    ) -> Array:
+        """(P, 16) what is known of two of them: ``bonds`` (P,) summed over ``edges`` (P,) from one to the other, and a
+        change of colour of ``unseen`` where colours are not known."""
         i, j = pairs.T
+        change = np.linalg.norm(self.color[i] - self.color[j], axis=1)
         apart, away = self.embedding[i] - self.embedding[j], self.place[i] - self.place[j]
         distance = np.linalg.norm(away, axis=1)
         less, more = np.minimum(self.sizes[i], self.sizes[j]), np.maximum(self.sizes[i], self.sizes[j])
@@ -234,7 +241,7 @@ class _Pieces:
             bonds / np.maximum(edges, 1), edges > 0, np.log1p(edges), np.minimum(edges / less, 16), np.log(more),
             np.log(less), distance / (self.radius[i] + self.radius[j] + 0.01), np.log(distance + 0.01),
             np.abs(away[:, 2]), (self.normal[i] * self.normal[j]).sum(1),
-            np.linalg.norm(self.color[i] - self.color[j], axis=1), np.abs(self.logit[i] - self.logit[j])[:, 0],
+            np.where(np.isnan(change), unseen, change), np.abs(self.logit[i] - self.logit[j])[:, 0],
             (np.maximum(self.low[i], self.low[j]) - np.minimum(self.high[i], self.high[j]))[:, 0],
         )  # fmt: skip
         return np.stack(columns, 1, dtype=np.float32)

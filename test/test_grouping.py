@@ -19,6 +19,7 @@ from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import (
     LEAST_SHARE,
     MIN_VOXELS,
+    UNSEEN_CHANGE,
     EmbeddedVoxels,
     Superpoints,
     find_superpoints,
@@ -227,10 +228,33 @@ def test_a_cloud_without_colour_is_grouped(scene):
     unknown = np.isnan(bare.nodes)
     assert (unknown.sum(1) == 3).all(), "red, green, blue"
     assert np.array_equal(bare.nodes[~unknown], superpoints.nodes[~unknown])
+    change = 13
+    assert (bare.edges[:, change] == np.float32(UNSEEN_CHANGE)).all()
+    assert np.array_equal(np.delete(bare.edges, change, 1), np.delete(superpoints.edges, change, 1))
+    scanned = find_superpoints(voxels, replace(grid, colors=None), None, None)
+    assert np.isnan(scanned.edges[:, change]).all(), "in a scan nobody guesses"
     model = SegVec3D.untrained(0, SMALL, "cpu")
     said = model.grouping.judge(bare)
     assert np.isfinite(said.same).all()
     assert np.isfinite(said.kinds(np.arange(len(bare.sizes)))).all()
+
+
+def test_what_the_colour_camera_did_not_see_is_of_no_colour(scene):
+    sample, grid, voxels, _, superpoints = scene
+    largest, further = np.argsort(superpoints.sizes)[::-1][:2]
+    colors = np.full((len(grid), 3), (0.6, 0.2, 0.1), np.float32)
+    colors[np.flatnonzero(superpoints.of_voxel == largest)[::2]] = 0
+    colors[superpoints.of_voxel == further] = 0
+    partly = find_superpoints(voxels, replace(grid, colors=colors), sample.viewpoint, None)
+    place = np.flatnonzero(np.isnan(partly.nodes[further]))
+    assert len(place) == 3
+    assert partly.nodes[largest, place] == pytest.approx((0.6, 0.2, 0.1), abs=1e-6)
+    known = np.delete(partly.nodes, further, 0)
+    assert np.isfinite(known).all()
+    with_it = (partly.pairs == further).any(1)
+    assert with_it.any()
+    assert (partly.edges[with_it, 13] == np.float32(UNSEEN_CHANGE)).all()
+    assert (abs(partly.edges[~with_it, 13]) < 1e-6).all()
 
 
 def table(seen_from: float, leg: float) -> tuple[Superpoints, NDArray[np.int64]]:

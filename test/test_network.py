@@ -260,6 +260,16 @@ def test_colours_count_in_edges_as_far_as_they_were_learned_to():
     some = torch.arange(0, learned.numel(), 37)
     assert torch.allclose(network.judge_some_edges(f, level, colors, some), learned.flatten()[some], atol=1e-4)
     assert torch.equal(network.judge_some_edges(f, level, None, some), network.bonds.some(f, level, some))
+    colors[:20] = 0  # what the colour camera did not see
+    seen = torch.ones(len(colors), dtype=torch.bool).index_fill(0, torch.arange(20), False)
+    both = seen[:, None] & seen[level.neighbors]
+    assert 0 < both.float().mean() < 1
+    for judged in (
+        network.judge_edges(f, level, colors),
+        network.judge_some_edges(f, level, colors, torch.arange(learned.numel())).view(learned.shape),
+    ):
+        assert torch.allclose(judged[~both], geometric[~both], atol=1e-4), "geometry alone tells"
+        assert (judged - geometric)[both].abs().mean() > 0.05
     bare = PointAttention(replace(network.config, late_color=False))
     assert bare.color_bonds is None
     assert torch.equal(bare.judge_edges(f, level, colors), bare.bonds(f, level))

@@ -43,19 +43,21 @@ def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count
     """What S = ``count`` superpoints are like on average and how they spread, in two passes over the voxels.
 
     Args:
-        points, normals: (V, 3) float32, z up where up is known; colors: (V, 3) float32, (0, 3) where there are none.
+        points, normals: (V, 3) float32, z up where up is known; colors: (V, 3) float32, 0 of a voxel that has none,
+            (0, 3) where no voxel has.
         surface: (V,) float32 probability; edges: (V,) float32 metres; embeddings: (V, d_e) float32.
         of_voxel: (V,) int64 from 0 to ``count`` - 1; voxels of negative ones are left out.
         step: metres below the highest point.
 
     Returns:
         (S,) int64 voxels; (S, d_e + 15) float32 means of the embedding, the probability, its logit, the place, the
-        normal, its magnitudes, the colour and the edge; (S, 2) lowest and highest place; (S, 3, 3) covariance of the
-        places; (S, 2) share of voxels more than ``step`` below the highest, mean squared distance of the embeddings
-        from their mean.
+        normal, its magnitudes, the colour (nan where no voxel has one) and the edge; (S, 2) lowest and highest place;
+        (S, 3, 3) covariance of the places; (S, 2) share of voxels more than ``step`` below the highest, mean squared
+        distance of the embeddings from their mean.
     """
     width = embeddings.shape[1]
-    voxels, sums = np.zeros(count, np.int64), np.zeros((count, width + 15))
+    voxels, colored = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    sums = np.zeros((count, width + 15))
     ends = np.empty((count, 2), np.float32)
     ends[:, 0], ends[:, 1] = np.inf, -np.inf
     for i in range(len(of_voxel)):
@@ -72,12 +74,17 @@ def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count
             sums[s, width + 2 + axis] += points[i, axis]
             sums[s, width + 5 + axis] += normals[i, axis]
             sums[s, width + 8 + axis] += abs(normals[i, axis])
-            sums[s, width + 11 + axis] += colors[i, axis] if len(colors) else np.nan
         sums[s, width + 14] += edges[i]
+        if len(colors) and (colors[i, 0] > 0 or colors[i, 1] > 0 or colors[i, 2] > 0):
+            colored[s] += 1
+            for axis in range(3):
+                sums[s, width + 11 + axis] += colors[i, axis]
         ends[s, 0], ends[s, 1] = min(ends[s, 0], points[i, 2]), max(ends[s, 1], points[i, 2])
     means = np.empty(sums.shape, np.float32)
     for s in range(count):
         means[s] = sums[s] / max(voxels[s], 1)
+        for axis in range(width + 11, width + 14):
+            means[s, axis] = sums[s, axis] / colored[s] if colored[s] else np.nan
     spread, further = np.zeros((count, 3, 3)), np.zeros((count, 2))
     away = np.empty(3)
     for i in range(len(of_voxel)):
