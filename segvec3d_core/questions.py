@@ -31,11 +31,16 @@ WHICH = re.compile(
 )
 """Asks for a thing that is named: "what is the biggest box?", "which mug is red?"."""
 WHICH_ONE = re.compile(r"^which(?: one(s?))? (is|are|has|have) (?=\w)")
-EVERYTHING = re.compile(r"^what(?: (?:is|do you see|can you see))?(?: here)?$")
-"""Asks for all there is."""
-ALL_SEEN = re.compile(r"^what (?:do|can|could) (?:i|we|you) (?:see|find)(?= \w)")
+SEEN = r"(?:do|can|could) (?:i|we|you) (?:see|find)"
+ANYWHERE = r"right|over|from|here|nearby|around(?: you)?|in (?:the|this) (?:room|scene|picture|image|view)"
+EVERYTHING = re.compile(rf"^what(?: (?:is|{SEEN}))?(?: (?:{ANYWHERE}))*$")
+"""Asks for all there is: "what do you see?", "what is over there?"."""
+ALL_SEEN = re.compile(
+    rf"^what {SEEN}(?= (?:on(?: top of)?|in(?:side| front of)?|under|below|above|behind|beside|near|next to|between|by"
+    r"|(?:to the )?(?:left|right) of) (?!the (?:left|right)\b)(?:the|my|your|this|that|these|those|an?|it) ?)"
+)
 """Asks for all there is at some place: "what do you see on the table?"."""
-ALL_WITH = re.compile(r"^what (?=(?:has|have) \w)")
+ALL_WITH = re.compile(rf"^what (?:has|have) (?=(?:an?|no|{any_of(NUMBERS)}|\d+) \w|\w+s$)")
 """Asks for all there is of some make: "what has a handle?"."""
 USE = re.compile(r"^(?:what|which(?: one)?) (?:can|could|should) (?:i|we|you|one) (?=\w)")
 """Asks for what serves: "what can I drink from?"."""
@@ -64,7 +69,7 @@ def asked_for(words: str) -> str:
         said = next(filter(None, like.groups()))
         raise ValueError(f"text: expected a thing to look for, got {rest!r}, which asks for something else ({said})")
     rest = EVERYTHING.sub("everything", THERE.sub("", rest))
-    rest = ALL_WITH.sub("everything that ", ALL_SEEN.sub("everything", rest))
+    rest = ALL_WITH.sub("all things with ", ALL_SEEN.sub("everything", rest))
     rest = IS_WHERE.sub("", IS_SO.sub(r"\1 that is ", USE.sub("something to ", rest)))
     rest = SEVERAL_OF.sub("the ", OF_SEVERAL.sub("one of the ", rest))
     return WHICH_ONE.sub(lambda m: f"{'all things' if m[1] else 'thing'} that {m[2]} ", WHICH.sub("", rest))

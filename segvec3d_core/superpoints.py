@@ -70,7 +70,8 @@ class Superpoints:
     Attributes:
         of_voxel: (V,) int64 superpoint of each voxel, -1 where none is large enough; sizes: (S,) int64 voxels.
         nodes: (S, ``node_features``) float32, of each, nan where a cloud does not tell; pairs: (P, 2) int64, lower
-            first, of those that touch or embed near each other; edges: (P, 16) float32, of each pair.
+            first, of those that touch or embed near each other; edges: (P, 16) float32, of each pair,
+            nan likewise.
         cloud: what ``wholes`` is read from.
     """
 

@@ -231,7 +231,7 @@ class SceneObject:
         box: oriented bounding box.
         centroid: (3,) float32, mean of the instance's points, metres.
         embedding: (d_v,) float32 of unit length, equation (10); of no length for a model without alignment.
-        color: (3,) uint8 RGB typical for the instance, or None for a colourless cloud.
+        color: (3,) uint8 RGB typical for the instance, or None where none was seen.
         point_count: number of points labelled with this instance.
     """
 

@@ -333,8 +333,11 @@ def test_what_the_colour_camera_does_not_see_has_no_colour(robot, unseen):
         colors = np.where(rng.random((len(cloud), 1)) < unseen, 0, (200, 60, 60)).astype(np.uint8)
         robot.map.update(scene, replace(cloud, colors=colors), SIDE, robot.stamp)
     (thing,) = robot.objects().values()
+    (k,) = (k for k, known in enumerate(robot.map.snapshot()) if known.id == thing.id)
+    shown = robot.map.snapshot().points_of(k)[1]
     if unseen == 1:
         assert thing.object.color is None
+        assert (shown == 128).all(), "grey, to be looked at"
     else:
         assert thing.object.color == pytest.approx((200, 60, 60), abs=1)
 

@@ -75,6 +75,22 @@ def test_a_map_comes_back_where_it_was_said_to_lie(tmp_path):
     assert 1e-4 < moved.max() < 0.05
 
 
+def test_the_grey_of_a_former_map_without_colours_is_no_colour(robot, tmp_path):
+    robot.watch([MUG])
+    robot.map.save(tmp_path / "map.npz")
+    with np.load(tmp_path / "map.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    grey, about = np.full_like(arrays["colors"], 128), json.loads(str(arrays["about"]))
+    for colored, color in ((False, None), (True, [128] * 3)):
+        told = {"colors": grey, "about": np.array(json.dumps(about | {"colored": colored}))}
+        np.savez(tmp_path / "former.npz", **arrays | told)
+        former = ObjectMap()
+        former.load(tmp_path / "former.npz")
+        things = list(former.snapshot())
+        assert things
+        assert all((None if t.object.color is None else t.object.color.tolist()) == color for t in things)
+
+
 def test_an_empty_map_can_be_saved(tmp_path):
     assert ObjectMap().save(tmp_path / "map.npz") == 0
     assert ObjectMap().load(tmp_path / "map.npz") == 0

@@ -124,3 +124,9 @@ def test_what_is_said_of_a_scene_is_kept_for_a_second_run_over_the_same_weights(
         pool._work((describing._described, 5, 0, str(tmp_path), "others"))
     with pytest.raises(AssertionError):
         pool._work((grouping._superpoints, 5, 0, str(tmp_path), "these"))
+
+
+def test_voxels_of_no_colour_are_learned_from_as_such():
+    seen = describing.seen_colors(torch.tensor([[0, 0, 0], [255, 0, 51]], dtype=torch.uint8))
+    assert seen[0].isnan().all()
+    assert seen[1].tolist() == pytest.approx([1.0, 0.0, 0.2])

@@ -93,7 +93,7 @@ def statistics(rgb, starts):  # type: ignore[no-untyped-def]
 def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
     """How colours change along each edge, in plain torch. A change says less where all around is patterned, so the mean
     of the changes at both ends is told, too. Where a camera saw no colour, its driver says black (0, 0, 0): from there
-    to what has a colour nothing changes.
+    to what has a colour nothing changes, and it does not count in the mean.
 
     Args:
         colors: (V, 3) mean RGB, 0 to 1; neighbors: (V, K) int64.
@@ -109,8 +109,9 @@ def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
     tinted = (tint[:, None] - tint[neighbors]).square().sum(2).sqrt()
     changes = [lighter / (lighter + s) for s in LIGHTER] + [tinted / (tinted + s) for s in TINTED]
     blank = (colors == 0).all(1)
-    change = torch.stack(changes, 2) * (blank[:, None] == blank[neighbors])[:, :, None]
-    around = change.mean(1)
+    alike = (blank[:, None] == blank[neighbors])[:, :, None]
+    change = torch.stack(changes, 2) * alike
+    around = change.sum(1) / alike.sum(1).clamp_min(1)
     own, other = around[:, None], around[neighbors]
     return torch.cat([change, own + other, (own - other).abs()[:, :, ::2]], 2)
 
@@ -130,11 +131,13 @@ def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
         tone[i, 1], tone[i, 2] = colors[i, 0] / (total + np.float32(FAINT)), colors[i, 1] / (total + np.float32(FAINT))
     for i in prange(n):
         a = b = c = d = np.float32(0)
+        compared = 0
         for p in range(k):
             j = neighbors[i, p]
             if blank[i] != blank[j]:
                 out[i, p, :4] = 0
                 continue
+            compared += 1
             lighter = abs(tone[i, 0] - tone[j, 0])
             red, green = tone[i, 1] - tone[j, 1], tone[i, 2] - tone[j, 2]
             tinted = np.sqrt(red * red + green * green)
@@ -143,7 +146,7 @@ def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
             out[i, p, 2] = tinted / (tinted + np.float32(TINTED[0]))
             out[i, p, 3] = tinted / (tinted + np.float32(TINTED[1]))
             a, b, c, d = a + out[i, p, 0], b + out[i, p, 1], c + out[i, p, 2], d + out[i, p, 3]
-        share = np.float32(1 / k)
+        share = np.float32(1 / max(compared, 1))
         around[i, 0], around[i, 1], around[i, 2], around[i, 3] = a * share, b * share, c * share, d * share
     for i in prange(n):
         for p in range(k):

@@ -79,7 +79,7 @@ class Sight:
     Attributes:
         scene, cloud: what was seen. T: (4, 4) from the cloud to the map's coordinates.
         bounds: (K + 1,) where the points that stand for each of the K instances begin; owner: (P,) int32 their
-            instances; xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8, grey where unknown.
+            instances; xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8, (0, 0, 0) where unknown.
         cut: (K,) bool, whether it goes on beyond the picture's border.
     """
 

@@ -40,7 +40,7 @@ class Voxels:
     Attributes:
         size: edge, metres; names: (M,) int64 ascending, see ``fusing.cells``.
         xyz: (M, 3) float32 mean position, metres from the map's origin; weights: (M,) float32 sightings.
-        colors: (M, 3) uint8.
+        colors: (M, 3) uint8, (0, 0, 0) where none was seen.
     """
 
     size: float

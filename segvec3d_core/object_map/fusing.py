@@ -174,11 +174,11 @@ def _fuse(  # type: ignore[no-untyped-def]  # compiled
             colored += new_colors[p, 0] > 0 or new_colors[p, 1] > 0 or new_colors[p, 2] > 0
             j += 1
         share = 1.0 / (old + 1.0)
-        known = take_old and (colors[i, 0] > 0 or colors[i, 1] > 0 or colors[i, 2] > 0)
+        known = old > 0 and (colors[i, 0] > 0 or colors[i, 1] > 0 or colors[i, 2] > 0)
         tint = (share if known else 1.0) if colored > 0 else 0.0
         for axis in range(3):
             a = xyz[i, axis] if take_old else 0.0
-            c = float(colors[i, axis]) if take_old else 0.0
+            c = float(colors[i, axis]) if known else 0.0
             out_xyz[m, axis] = a + share * (mean[axis] / n - a)
             out_colors[m, axis] = np.uint8(c + tint * (shade[axis] / max(colored, 1) - c) + 0.5)
         out_names[m] = name

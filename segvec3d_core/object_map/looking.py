@@ -15,7 +15,8 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
     """At most ``limit`` points of each of ``count`` instances, evenly, taken to where ``T`` puts them.
 
     Args:
-        points: (N, 3) float32; colors: (N, 3) uint8, or (0, 3), which is grey; labels: (N,) int32; T: (4, 4) float64.
+        points: (N, 3) float32; colors: (N, 3) uint8, or (0, 3) of a cloud without, which are (0, 0, 0); labels: (N,)
+            int32; T: (4, 4) float64.
         every: only each so-manieth point is looked at.
 
     Returns:
@@ -45,7 +46,7 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
             run += step[k] * every
         wait[k] = (run - i) // every
     starts = np.zeros(count + 1, np.int64)
-    xyz, shades = np.empty((filled.sum(), 3), np.float32), np.full((filled.sum(), 3), 128, np.uint8)
+    xyz, shades = np.empty((filled.sum(), 3), np.float32), np.zeros((filled.sum(), 3), np.uint8)
     m = 0
     for k in range(count):
         for j in range(filled[k]):

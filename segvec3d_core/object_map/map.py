@@ -79,7 +79,7 @@ class ObjectMap:
             self._up = Up()
             self._viewpoint: NDArray[np.float64] | None = None
             self._camera_axes: NDArray[np.float64] | None = None
-            self._colored, self._saved_weights = False, ""
+            self._saved_weights = ""
             self._stamp: int | None = None
 
     def forget_time(self) -> None:
@@ -140,7 +140,6 @@ class ObjectMap:
                     entry.first_seen = min(entry.first_seen, entry.last_seen)
             self._stamp = stamp_ns
             self._note_view(scene, cloud, T)
-            self._colored |= cloud.colors is not None
             return self._update(scene, cloud, T, anchor, stamp_ns, seconds)
 
     def _update(
@@ -364,7 +363,7 @@ class ObjectMap:
             Box(anchor.place(box.center), anchor.turn(box.rotation), box.size),
             anchor.place(centroid),
             entry.look(),
-            color if self._colored else None,
+            color,
             len(entry.voxels),
         )
         state: Literal["visible", "remembered"] = "visible" if entry.last_seen == self._stamp else "remembered"
@@ -407,8 +406,7 @@ class ObjectMap:
             anchor = self._anchor or Anchor(np.zeros(3))
             return storage.Saved(
                 entries, self.next_id, anchor.origin.copy(), anchor.T.copy(), anchor.seconds,
-                self._own_up().copy() if self._up.known else None, self.frame, self._colored,
-                self.made_with,
+                self._own_up().copy() if self._up.known else None, self.frame, self.made_with,
             )  # fmt: skip
 
     def load(self, path: str | Path, frame: str | None = None) -> int:
@@ -435,8 +433,7 @@ class ObjectMap:
             self._entries, self._anchor = saved.entries, Anchor(saved.origin, saved.anchor, saved.anchored)
             if saved.up is not None:
                 self._up = Up.told(self._anchor.T[:3, :3] @ saved.up)
-            self.frame, self._colored = saved.frame, saved.colored
-            self._saved_weights = saved.weights
+            self.frame, self._saved_weights = saved.frame, saved.weights
             self.next_id = max(self.next_id, saved.next_id)
             for entry in self._entries:
                 entry.measure()

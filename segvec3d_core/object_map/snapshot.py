@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..types import Float32, PointCloud, Scene, SceneObject
 from .anchor import Anchor
 
+GREY = np.uint8(128)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapObject:
@@ -65,19 +67,25 @@ class MapSnapshot(Sequence[MapObject]):
         return iter(self.objects)
 
     def points_of(self, k: int) -> tuple[Float32, NDArray[np.uint8]]:
-        """(n, 3) float32 points of ``objects[k]`` in the map's frame, metres, and (n, 3) uint8 colours."""
+        """(n, 3) float32 points of ``objects[k]`` in the map's frame, metres, and (n, 3) uint8 colours, grey where none
+        was seen."""
         points, colors = self.voxels[k]
-        return self.anchor.place(points), colors
+        return self.anchor.place(points), _shown(colors)
 
     def cloud(self) -> PointCloud:
-        """All objects' points in the map's frame, one object after the other."""
+        """All objects' points in the map's frame, one object after the other, grey where no colour was seen."""
         if not self.voxels:
             return PointCloud(np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8), up=self.up)
         points, colors = zip(*self.voxels, strict=True)
-        return PointCloud(self.anchor.place(np.concatenate(points)), np.concatenate(colors), up=self.up)
+        return PointCloud(self.anchor.place(np.concatenate(points)), _shown(np.concatenate(colors)), up=self.up)
 
     def scene(self) -> Scene:
         """The map as one scene: ``scene.objects[k]`` is ``objects[k].object``, labels are those of ``cloud()``."""
         labels = np.repeat(np.arange(len(self), dtype=np.int32), [len(points) for points, _ in self.voxels])
         objects = tuple(thing.object for thing in self.objects)
         return Scene(labels, objects, {}, self.viewpoint, self.up, self.camera_axes)
+
+
+def _shown(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, 3) colours to look at: black is not seen before a dark background."""
+    return np.where(colors.any(1, keepdims=True), colors, GREY)

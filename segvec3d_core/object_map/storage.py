@@ -33,8 +33,7 @@ class Saved:
 
     Attributes:
         origin: (3,), anchor: (4, 4), anchored: seconds, see ``Anchor``; up: (3,) in the map's own coordinates, or None.
-        frame: name of the frame that poses are told in; colored: whether colours have been seen; weights: which ones
-            embedded the objects, "" for unknown.
+        frame: name of the frame that poses are told in; weights: which ones embedded the objects, "" for unknown.
     """
 
     entries: list[Entry]
@@ -44,7 +43,6 @@ class Saved:
     anchored: float
     up: NDArray[np.float64] | None
     frame: str = ""
-    colored: bool = True
     weights: str = ""
 
 
@@ -61,7 +59,6 @@ def write(path: Path, saved: Saved) -> None:
         "next_id": saved.next_id,
         "anchored": saved.anchored,
         "frame": saved.frame,
-        "colored": saved.colored,
         "weights": saved.weights,
         "objects": rows,
     }
@@ -111,6 +108,8 @@ def read(path: Path) -> Saved:
         )
     if about["version"] == 1:
         arrays["anchor"], about["anchored"] = np.eye(4), FIRST
+    if about.get("colored") is False:  # earlier files say so of a map without colours, and make it grey
+        arrays["colors"] = np.zeros_like(arrays["colors"])
     try:
         return Saved(
             _entries(about, arrays),
@@ -120,7 +119,6 @@ def read(path: Path) -> Saved:
             _seconds(about["anchored"]),
             up if (up := _finite(arrays, "up", (3,))).any() else None,
             about["frame"],
-            bool(about["colored"]),
             str(about.get("weights", "")),  # the first files did not tell
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:

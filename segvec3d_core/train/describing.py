@@ -31,8 +31,8 @@ class Described3D:
     """One instance of a simulated scene as the alignment reads it, and what is true of it.
 
     Attributes:
-        features (M, d_f), geometry (M, 8) float16; statistics (32,) float32; color (M, 3) uint8; info: what it is;
-        scene: its number.
+        features (M, d_f), geometry (M, 8) float16; statistics (32,) float32; color (M, 3) uint8, (0, 0, 0) of what has
+            none; info: what it is; scene: its number.
     """
 
     features: Tensor
@@ -129,5 +129,10 @@ def collate(rows: list[Described3D]) -> InstanceInput:
         torch.cat([r.geometry for r in rows]).float(),
         torch.repeat_interleave(torch.arange(len(rows)), sizes),
         torch.stack([r.statistics for r in rows]),
-        torch.cat([r.color for r in rows]).float() / 255,
+        seen_colors(torch.cat([r.color for r in rows])),
     )
+
+
+def seen_colors(color: Tensor) -> Tensor:
+    """(N, 3) uint8 colours as the alignment reads them -> float32, 0 to 1, nan where none was seen, (0, 0, 0)."""
+    return torch.where(color.any(1, keepdim=True), color.float() / 255, torch.nan)

@@ -18,7 +18,7 @@ from ..checkpoint import load_checkpoint
 from ..text import TextEncoder
 from . import losses
 from .captions import Captions, Described, Facts
-from .describing import Described3D
+from .describing import Described3D, seen_colors
 
 if TYPE_CHECKING:
     from .alignment import AlignmentTraining
@@ -59,7 +59,7 @@ class Bank:
         index = torch.from_numpy(self._starts[chosen][owner] + at)
         return InstanceInput(
             self._features[index].float(), self._geometry[index].float(), torch.from_numpy(owner),
-            self._statistics[torch.from_numpy(chosen)], self._color[index].float() / 255,
+            self._statistics[torch.from_numpy(chosen)], seen_colors(self._color[index]),
         )  # fmt: skip
 
 
