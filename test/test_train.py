@@ -35,6 +35,17 @@ def test_steps_on_one_scene_lower_its_losses(example):
     assert history[-1]["surface"] < history[0]["surface"]
 
 
+def test_a_scene_of_which_no_label_is_known_teaches_nothing(example, tmp_path):
+    run = Run(SegmentationTraining(tmp_path, steps=4, accumulate=1), SMALL)
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    nobody = torch.full_like(example.labels, -1)
+    run.learn(replace(example, labels=nobody, has_centre=torch.zeros_like(example.has_centre)))
+    assert run.step == 1
+    assert all(torch.equal(value, before[name]) for name, value in run.network.state_dict().items())
+    run.learn(example)
+    assert not all(torch.equal(value, before[name]) for name, value in run.network.state_dict().items())
+
+
 def test_a_training_step_is_the_same_whether_or_not_the_run_was_resumed(tmp_path):
     straight = Scenes(5, 3, 6, SMALL, None, tmp_path)
     resumed = Scenes(5, 3, 6, SMALL, None, tmp_path, first=4)

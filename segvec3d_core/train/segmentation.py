@@ -168,11 +168,12 @@ class Run:
         self.step, self.seconds = 0, 0.0
 
     def learn(self, example: Example) -> None:
-        """One scene: gradients, and every ``accumulate`` scenes a step of the optimiser."""
+        """One scene: gradients, and every ``accumulate`` scenes a step of the optimiser; a scene of which no label is
+        known teaches nothing."""
         self.step += 1
         generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
         loss, parts = example_loss(self.network, example, generator)
-        if torch.isfinite(loss):
+        if loss.requires_grad and torch.isfinite(loss):
             (loss / self.plan.accumulate).backward()
             for key, value in parts.items():
                 self.means[key] = 0.99 * self.means.get(key, value) + 0.01 * value
