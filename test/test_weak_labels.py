@@ -12,13 +12,13 @@ from segvec3d_core.train import examples
 from segvec3d_core.train.examples import prepare
 from segvec3d_core.train.samples import simulate_pair, simulate_sample
 from segvec3d_core.train.segmentation import example_loss
-from segvec3d_core.train.weak import Supervision, across_frames, creases, mark, oversegment, spread, weaken
+from segvec3d_core.train.weak import Supervision, across_frames, borders, creases, mark, oversegment, spread, weaken
 from segvec3d_core.voxels import voxelize
 
 
 def test_labels_carried_from_an_earlier_frame_are_those_of_the_same_things(monkeypatch):
     """With all labels of the earlier frame, so that what is wrong was carried to the wrong place."""
-    monkeypatch.setattr(examples, "weaken", lambda _, truth, hierarchy, is_surface, rng: (truth, is_surface))
+    monkeypatch.setattr(examples, "weaken", lambda _, truth, hierarchy, is_surface, colors, rng: (truth, is_surface))
     told, right, things = [], [], []
     for index in range(1, 9):  # a few pairs say little: what one frame saw, the other may not
         example = prepare(simulate_pair(5, index), np.random.default_rng(0), SMALL, Supervision.parse("agreement"))
@@ -72,13 +72,19 @@ def test_labels_of_one_point_each_reach_most_of_a_scene_and_are_mostly_true():
     reached, right = [], []
     for index in range(32):  # few scenes say little: a point of a table says less where much stands on it
         scene = prepare(simulate_sample(0, index), np.random.default_rng(0), SMALL, augment=False)
-        truth, rng = scene.truth.numpy(), np.random.default_rng(0)
-        labels = spread(mark(Supervision("one-point"), truth, rng), scene.hierarchy, creases(scene.hierarchy))
-        both = (labels >= 0) & (truth >= 0)
-        reached.append(both.sum() / (truth >= 0).sum())
-        right.append((labels == truth)[both].mean())
-    assert np.mean(reached) > 0.8
-    assert np.mean(right) > 0.7
+        truth = scene.truth.numpy()
+        marked = mark(Supervision("one-point"), truth, np.random.default_rng(0))
+        for barriers in (creases(scene.hierarchy), borders(scene.hierarchy, scene.grid.colors)):
+            labels = spread(marked, scene.hierarchy, barriers)
+            both = (labels >= 0) & (truth >= 0)
+            reached.append(both.sum() / (truth >= 0).sum())
+            right.append((labels == truth)[both].mean())
+    by_shape, by_both = np.mean(np.reshape(reached, (-1, 2)), 0)
+    assert by_shape > 0.8
+    assert by_both > 0.5
+    by_shape, by_both = np.mean(np.reshape(right, (-1, 2)), 0)
+    assert by_shape > 0.7
+    assert by_both > by_shape + 0.05, "colours stop them where shape does not"
 
 
 def test_all_that_a_label_spreads_over_is_of_its_points_kind(example):
@@ -88,7 +94,8 @@ def test_all_that_a_label_spreads_over_is_of_its_points_kind(example):
     for kind in (False, True):
         surface = np.full(len(truth), not kind)
         surface[seed] = kind
-        labels, kinds = weaken(Supervision("one-point"), truth, example.hierarchy, surface, np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        labels, kinds = weaken(Supervision("one-point"), truth, example.hierarchy, surface, None, rng)
         assert (labels == 0).sum() > 1
         assert (kinds[labels == 0] == kind).all()
         assert not kinds[labels < 0].any()

@@ -95,7 +95,12 @@ VARIANTS: tuple[Variant, ...] = (
         Variant(f"points:{count}", "labels", f"{count} labelled points a scene", labels=f"points:{count}")
         for count in (200, 100, 50, 20)
     ),
-    Variant("one-point", "labels", "one labelled point an object, spread up to creases", labels="one-point"),
+    Variant(
+        "one-point",
+        "labels",
+        "one labelled point an object, spread up to creases and other tints",
+        labels="one-point",
+    ),
     Variant("agreement", "labels", "the same in one frame, carried over to the next", labels="agreement"),
     Variant("oversegmentation", "labels", "pieces of smooth surface, no label by hand", labels="oversegmentation"),
 )

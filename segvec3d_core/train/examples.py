@@ -139,7 +139,7 @@ def prepare(
         labels = _carried(sample.earlier, grid, supervision, config, rng)
         is_surface = sample.is_surface[np.maximum(labels, 0)] & (labels >= 0)
     elif supervision is not None:
-        labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, rng)
+        labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, grid.colors, rng)
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     rotation = canonical_rotation(grid.centroids, seen_from, up)
     rotation = rotation if turn is None else turn @ rotation
@@ -195,11 +195,12 @@ def _carried(
     earlier: Sample, grid: VoxelGrid, supervision: Supervision, config: NetworkConfig, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Labels of a grid's voxels by agreement with an earlier frame, in which alone somebody labelled points."""
-    before = voxelize(earlier.points, grid.size, max_voxels=len(grid) * 2, fovea=_fovea_at(earlier, grid))
+    fovea = _fovea_at(earlier, grid)
+    before = voxelize(earlier.points, grid.size, earlier.colors, max_voxels=len(grid) * 2, fovea=fovea)
     hierarchy = build_hierarchy(before, earlier.viewpoint, None, config)
     truth = majority(before.inverse, earlier.instance, len(before), len(earlier.is_surface))
     kinds = (truth >= 0) & earlier.is_surface[np.maximum(truth, 0)]
-    labels, _ = weaken(supervision, truth, hierarchy, kinds, rng)
+    labels, _ = weaken(supervision, truth, hierarchy, kinds, before.colors, rng)
     there = (before.centroids + before.origin).astype(np.float32)
     return across_frames(there, (grid.centroids + grid.origin).astype(np.float32), labels, 1.5 * grid.scale.edges)
 

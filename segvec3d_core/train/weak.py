@@ -1,8 +1,9 @@
 """Weak grouping signals (section 3.2): what stands in for full instance labels.
 
 The answer is always a (V,) label array with -1 for "nobody says", so the losses never know the difference. What
-somebody labelled are a few points; ``spread`` carries their labels on over the surface as far as its shape lets them:
-up to creases that bend inward, as they are where two things touch, and to sharp turns.
+somebody labelled are a few points; ``spread`` carries their labels on over the surface as far as its shape and its
+colours let them: up to creases that bend inward, as they are where two things touch, to sharp turns, and to where the
+tint changes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from ..hierarchy import Hierarchy
+from ..kernels.colors import color_edges
 from ..kernels.components import connected
 
 Labels = NDArray[np.int64]
@@ -25,6 +27,8 @@ REACH = 1.0
 """Barriers that a label may cross on its way from a labelled point, together."""
 CREASE = 0.3
 """Two labels that meet across less than so much of a barrier met by chance, and the voxels between are nobody's."""
+TINT, LIGHT = 1.0, 0.3
+"""How much of a barrier a change of tint is at most, and one of lightness, which shadows make, too."""
 _STEP = 1e-3
 """What a step of one voxel edge costs where there is no barrier: the nearer label wins."""
 
@@ -70,6 +74,16 @@ def creases(hierarchy: Hierarchy) -> NDArray[np.float32]:
     edges = hierarchy.levels[0].edges.numpy()
     cosine, convexity = edges[:, :, 6], edges[:, :, 7]
     return np.asarray(np.maximum(-convexity, 0) + 1 - np.clip(cosine, -1, 1), np.float32)
+
+
+def borders(hierarchy: Hierarchy, colors: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """How much speaks against each edge, ``creases`` and changes of (V, 3) colours, where there are any -> (V, k)
+    float32."""
+    shape = creases(hierarchy)
+    if colors is None:
+        return shape
+    change = color_edges(colors, hierarchy.levels[0].neighbors.numpy())
+    return np.asarray(shape + TINT * change[:, :, 3] + LIGHT * change[:, :, 1], np.float32)
 
 
 def spread(marked: Labels, hierarchy: Hierarchy, barriers: NDArray[np.float32]) -> Labels:
@@ -138,12 +152,14 @@ def weaken(
     truth: Labels,
     hierarchy: Hierarchy,
     is_surface: NDArray[np.bool_],
+    colors: NDArray[np.float32] | None,
     rng: np.random.Generator,
 ) -> tuple[Labels, NDArray[np.bool_]]:
     """Reduce the true labels to what a weak annotator gives.
 
     Args:
-        supervision: the signal; truth: (V,) true instances, -1 unknown; is_surface: (V,) bool, true kinds.
+        supervision: the signal; truth: (V,) true instances, -1 unknown; is_surface: (V,) bool, true kinds;
+        colors: (V, 3) float32, 0 to 1, or None.
 
     Returns:
         labels (V,), -1 where nobody says; kinds (V,) bool, whether a labelled voxel lies on a surface. Labelled
@@ -155,7 +171,7 @@ def weaken(
         size = np.bincount(pieces)[pieces]
         return np.where(size >= 8, pieces, -1), size > len(pieces) / 10
     marked = mark(supervision, truth, rng)
-    labels = spread(marked, hierarchy, creases(hierarchy))
+    labels = spread(marked, hierarchy, borders(hierarchy, colors))
     kinds = np.zeros(int(marked.max(initial=-1)) + 2, bool)  # the last is what label -1 reads
     kinds[marked[marked >= 0]] = is_surface[marked >= 0]
     return labels, np.asarray(kinds[labels], bool)
