@@ -22,25 +22,31 @@ def test_mean_and_largest_are_what_they_are_called():
 def test_moments_are_what_numpy_says_of_each_superpoint():
     rng = np.random.default_rng(0)
     n = 200
-    points, normals, colors = (rng.normal(size=(n, 3)).astype(np.float32) for _ in range(3))
+    points, normals = (rng.normal(size=(n, 3)).astype(np.float32) for _ in range(2))
+    colors = rng.uniform(size=(n, 3)).astype(np.float32)
+    colors[::5] = 0  # not seen
     surface, edges = rng.uniform(size=n).astype(np.float32), rng.uniform(0.01, 0.02, n).astype(np.float32)
     surface[:3] = 0  # as sure as float32 can be
     e, of_voxel = rng.normal(size=(n, 5)).astype(np.float32), rng.integers(-1, 3, n)
     sizes, means, ends, spread, further = moments(points, normals, colors, surface, edges, e, of_voxel, 4, 0.3)
     assert sizes.tolist() == [(of_voxel == k).sum() for k in range(4)]
     p = np.clip(surface, 1e-6, 1 - 1e-6)[:, None].astype(np.float64)
-    rows = np.concatenate([e, p, np.log(p / (1 - p)), points, normals, abs(normals), colors, edges[:, None]], 1)
+    seen = np.where(colors.any(1, keepdims=True), colors, np.nan)
+    rows = np.concatenate([e, p, np.log(p / (1 - p)), points, normals, abs(normals), seen, edges[:, None]], 1)
     for k in range(3):
         mine = of_voxel == k
-        assert means[k] == pytest.approx(rows[mine].mean(0), abs=1e-4)
+        assert means[k] == pytest.approx(np.nanmean(rows[mine], 0), abs=1e-4)
         assert ends[k].tolist() == [points[mine, 2].min(), points[mine, 2].max()]
         assert spread[k] == pytest.approx(np.cov(points[mine].T, bias=True), abs=1e-5)
         assert further[k, 0] == pytest.approx((points[mine, 2] < points[mine, 2].max() - 0.3).mean())
         assert further[k, 1] == pytest.approx(np.square(e[mine] - e[mine].mean(0)).sum(1).mean(), rel=1e-5)
-    assert not means[3].any(), "a superpoint of no voxel"
+    assert not np.nan_to_num(means[3]).any(), "a superpoint of no voxel"
     colorless = moments(points, normals, colors[:0], surface, edges, e, of_voxel, 4, 0.3)[1]
     assert np.isnan(colorless[:3, -4:-1]).all()
     assert np.array_equal(np.delete(colorless, [-4, -3, -2], 1), np.delete(means, [-4, -3, -2], 1))
+    colors[of_voxel == 1] = 0
+    partly = moments(points, normals, colors, surface, edges, e, of_voxel, 4, 0.3)[1]
+    assert np.isnan(partly[:3, -4:-1]).all(1).tolist() == [False, True, False]
 
 
 def test_the_mean_direction_of_rays_takes_all_as_equally_long():
