@@ -13,6 +13,7 @@ from ..types import Float32, PointCloud, Scene, SceneObject
 from .anchor import Anchor
 
 GREY = np.uint8(128)
+"""What no colour was seen of is shown so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
