@@ -37,7 +37,7 @@ EVERYTHING = re.compile(rf"^what(?: (?:is|{SEEN}))?(?: (?:{ANYWHERE}))*$")
 """Asks for all there is: "what do you see?", "what is over there?"."""
 ALL_SEEN = re.compile(
     rf"^what {SEEN}(?= (?:on(?: top of)?|in(?:side| front of)?|under|below|above|behind|beside|near|next to|between|by"
-    r"|(?:to the )?(?:left|right) of) (?!the (?:left|right)\b)(?:the|my|your|this|that|these|those|an?|it) ?)"
+    r"|(?:to the )?(?:left|right) of) (?!the (?:left|right)\b)(?:the|my|your|this|that|these|those|an?|it)\b)"
 )
 """Asks for all there is at some place: "what do you see on the table?"."""
 ALL_WITH = re.compile(rf"^what (?:has|have) (?=(?:an?|no|{any_of(NUMBERS)}|\d+) \w|\w+s$)")

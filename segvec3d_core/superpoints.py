@@ -35,8 +35,8 @@ UNDERSIDE = 0.06
 DEPTHS = np.array([0.03, UNDERSIDE, 2 * UNDERSIDE, -UNDERSIDE])
 """Of a group is told how much of it lies so far behind its main plane, or before it, metres."""
 UNSEEN_CHANGE = 0.12
-"""The colours of two superpoints of a frame, 0 to 1, differ by as much as this where either is not known: alike, but no
-more alike than two halves of a thing often are."""
+"""The colours of two superpoints of a frame, 0 to 1, differ by as much as this where either is not known: they are as
+alike as those of the most alike third of all pairs, see docs/experiments.md."""
 LEAST_SHARE = 0.01
 """Shares smaller than this are about alike."""
 PAIR_FEATURES = 16

@@ -89,6 +89,10 @@ def test_the_grey_of_a_former_map_without_colours_is_no_colour(robot, tmp_path):
         things = list(former.snapshot())
         assert things
         assert all((None if t.object.color is None else t.object.color.tolist()) == color for t in things)
+    del arrays["colors"]
+    np.savez(tmp_path / "former.npz", **arrays | {"about": np.array(json.dumps(about | {"colored": False}))})
+    with pytest.raises(ValueError, match="a damaged object map: 'colors'"):
+        ObjectMap().load(tmp_path / "former.npz")
 
 
 def test_an_empty_map_can_be_saved(tmp_path):

@@ -143,6 +143,19 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _add_sequences(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("object map on simulated sequences, without PATH")
+    group.add_argument(
+        "--sequence", dest="run", action=Mode, const=("sequences", "evaluate"),
+        help="identities, duplicates, ghosts, boxes, and retrieval over the map",
+    )  # fmt: skip
+    group.add_argument("--sequences", type=int, metavar="N", help="only N of them, evenly picked")
+    group.add_argument("--seconds", type=float, metavar="S", help="only the first S seconds of each")
+    group.add_argument("--layout", choices=("table", "room"), help="only these")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="sequences at a time (default: 1)")
+    group.add_argument("--truth", action="store_true", help="segment by the truth: errors left are the map's own")
+
+
 def _eval(commands: Any) -> None:
     parser = _command(
         commands, "eval", ("compare", "evaluate"),
@@ -178,16 +191,7 @@ def _eval(commands: Any) -> None:
         help="draw the N frames of least overlap F, or scans of least AP50",
     )
     parser.add_argument("--output", metavar="DIR", default="worst_frames", help="of --worst (default: worst_frames)")
-    group = parser.add_argument_group("object map on simulated sequences, without PATH")
-    group.add_argument(
-        "--sequence", dest="run", action=Mode, const=("sequences", "evaluate"),
-        help="identities, duplicates, ghosts, boxes, and retrieval over the map",
-    )  # fmt: skip
-    group.add_argument("--sequences", type=int, metavar="N", help="only N of them, evenly picked")
-    group.add_argument("--seconds", type=float, metavar="S", help="only the first S seconds of each")
-    group.add_argument("--layout", choices=("table", "room"), help="only these")
-    group.add_argument("--workers", type=int, default=1, metavar="N", help="sequences at a time (default: 1)")
-    group.add_argument("--truth", action="store_true", help="segment by the truth: errors left are the map's own")
+    _add_sequences(parser)
     _add_language(parser)
     parser.add_argument(
         "--validation", dest="run", action=Mode, const=("validation", "evaluate"),

@@ -108,9 +108,9 @@ def read(path: Path) -> Saved:
         )
     if about["version"] == 1:
         arrays["anchor"], about["anchored"] = np.eye(4), FIRST
-    if about.get("colored") is False:  # earlier files say so of a map without colours, and make it grey
-        arrays["colors"] = np.zeros_like(arrays["colors"])
     try:
+        if about.get("colored") is False:  # earlier files say so of a map without colours, and make it grey
+            arrays["colors"] = np.zeros_like(arrays["colors"])
         return Saved(
             _entries(about, arrays),
             int(about["next_id"]),
