@@ -276,12 +276,20 @@ def alignment_input(
 
 
 def label_points(
-    segments: list[Segment], points: NDArray[np.float32], grid: VoxelGrid, voxels: EmbeddedVoxels, least: int
+    segments: list[Segment],
+    points: NDArray[np.float32],
+    grid: VoxelGrid,
+    voxels: EmbeddedVoxels,
+    least: int,
+    beside: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Which segment each of a cloud's points belongs to -> (N,) int32, -1 for none, and (K,) int64 points of each.
 
     Where voxels of several segments meet, neighbours vote for each point (``kernels.labels``), unless a segment would
     keep less than half of its points, or fewer than ``least``: what is no wider than a voxel is all border.
+
+    Args:
+        beside: (N,) int64, whose label each point takes in the end; None for each its own.
     """
     of_voxel = np.full(len(grid), -1, np.int32)
     for k, segment in enumerate(segments):
@@ -292,5 +300,8 @@ def label_points(
     if thin:
         plain = np.append(of_voxel, np.int32(-1))[grid.inverse]
         labels = np.where(np.isin(plain, thin), plain, labels)
+    if beside is not None:
+        labels = labels[beside]
+    if thin or beside is not None:
         kept = np.bincount(labels + 1, minlength=len(segments) + 1)[1:]
     return labels, kept

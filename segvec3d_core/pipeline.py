@@ -23,6 +23,7 @@ from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
 from .hierarchy import Hierarchy, build_hierarchy
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
+from .kernels.ramps import find_ramps, pixels_beside
 from .matching import answer
 from .network import PointAttention
 from .query import interpret, singular
@@ -44,6 +45,7 @@ class Embedded:
         cloud: what came in; grid: its voxels; up: (3,) against gravity, or None.
         voxels: what the network made of them; None where no point was usable.
         seconds: per stage so far.
+        beside: (N,) int64, whose label each pixel of an image takes, see ``kernels.ramps``; None for each its own.
     """
 
     cloud: PointCloud
@@ -51,6 +53,7 @@ class Embedded:
     up: NDArray[np.float32] | None
     voxels: EmbeddedVoxels | None
     seconds: dict[str, float]
+    beside: NDArray[np.int64] | None = None
 
 
 class SegVec3D:
@@ -211,11 +214,12 @@ class SegVec3D:
                 )
         with KERNEL_LOCK, torch.inference_mode():
             with clock("voxels"):
-                grid = voxels_of(cloud.points, cloud.colors, cloud.viewpoint, config, _wanted(cloud, config))
+                wanted, beside = _without_ramps(cloud, _wanted(cloud, config))
+                grid = voxels_of(cloud.points, cloud.colors, cloud.viewpoint, config, wanted)
             if len(grid) == 0:
                 return Embedded(cloud, grid, up, None, clock.seconds)
             voxels = self.embed_voxels(grid, cloud.viewpoint, up, clock)
-            return Embedded(cloud, grid, up, voxels, clock.seconds)
+            return Embedded(cloud, grid, up, voxels, clock.seconds, beside)
 
     @torch.inference_mode()
     def embed_voxels(
@@ -281,7 +285,8 @@ class SegVec3D:
                     inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
                     v = self.alignment.project_instances(inputs).numpy()
             with clock("labels"):
-                labels, counts = label_points(segments, embedded.cloud.points, grid, voxels, config.min_points)
+                points, beside = embedded.cloud.points, embedded.beside
+                labels, counts = label_points(segments, points, grid, voxels, config.min_points, beside)
                 return self._scene(embedded.cloud, labels, counts, segments, v, vertical, axes, affinity, clock.seconds)
 
     @torch.inference_mode()
@@ -419,6 +424,22 @@ def _computes() -> bool:
     except RuntimeError as error:
         log.warning("the GPU is left alone, torch cannot compute on it: %s", error)
         return False
+
+
+def _without_ramps(
+    cloud: PointCloud, wanted: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64] | None]:
+    """``wanted`` without an image's pixels that lie between two surfaces, where no surface is, and whose labels these
+    take; both as they were, and None, where there are none."""
+    camera = cloud.camera or cloud.body_camera
+    if camera is None:
+        return wanted, None
+    forward, size = 2 if cloud.body_camera is None else 0, (camera.width, camera.height)
+    on, count = find_ramps(cloud.points, forward, *size, camera.fx, camera.fy)
+    if count == 0:
+        return wanted, None
+    left = ~on if wanted is None else wanted & ~on
+    return left, pixels_beside(cloud.points, forward, *size, on if wanted is None else wanted & on, left)
 
 
 def _wanted(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.bool_] | None:
