@@ -23,8 +23,9 @@ from ..kernels.components import connected
 
 Labels = NDArray[np.int64]
 
-REACH = 1.0
-"""Barriers that a label may cross on its way from a labelled point, together."""
+REACH = 0.3
+"""How much a label may cross on its way from a labelled point: squares of barriers, together. By their squares many
+small ones, as of a thing that is round, count less than the one where it ends."""
 CREASE = 0.3
 """Two labels that meet across less than so much of a barrier met by chance, and the voxels between are nobody's."""
 TINT, LIGHT = 1.0, 0.3
@@ -89,8 +90,9 @@ def borders(hierarchy: Hierarchy, colors: NDArray[np.float32] | None) -> NDArray
 def spread(marked: Labels, hierarchy: Hierarchy, barriers: NDArray[np.float32]) -> Labels:
     """Labels of a few voxels, carried on to all that are nearest to them over the neighbourhood graph.
 
-    Every voxel takes the label of the marked voxel from which the path over the fewest barriers leads (a watershed from
-    given seeds, as in Meyer, 1994). Beyond ``REACH`` there is no label, nor where two labels met without a barrier.
+    Every voxel takes the label of the marked voxel from which the path over the lowest barriers leads, by the sum of
+    their squares (a watershed from given seeds, as in Meyer, 1994). Beyond ``REACH`` there is no label, nor where two
+    labels met without a barrier.
 
     Args:
         marked: (V,) label of the marked voxels, -1 of the others; barriers: (V, k) of each edge, not negative.
@@ -105,7 +107,7 @@ def spread(marked: Labels, hierarchy: Hierarchy, barriers: NDArray[np.float32]) 
     neighbors, length = level.neighbors.numpy(), level.edges[:, :, 3].numpy()
     v, k = neighbors.shape
     own = np.repeat(np.arange(v), k)
-    cost = (barriers + _STEP * length).reshape(-1) + 1e-6  # csr_matrix takes 0 for no edge
+    cost = (barriers**2 + _STEP * length).reshape(-1) + 1e-6  # csr_matrix takes 0 for no edge
     real = own != neighbors.reshape(-1)
     graph = csr_matrix((cost[real], (own[real], neighbors.reshape(-1)[real])), shape=(v, v))
     graph = graph.maximum(graph.T)  # what one voxel finds, the other may not
