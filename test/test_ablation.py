@@ -14,9 +14,20 @@ import torch
 from segvec3d_core.cli import main
 from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import NetworkConfig
+from segvec3d_core.instances import ScoreModel
 from segvec3d_core.network import PointAttention
 from segvec3d_core.train import ablation
-from segvec3d_core.train.ablation import FULL, VARIANTS, AblationPlan, markdown, run_ablation, score_scene, select
+from segvec3d_core.train.ablation import (
+    FULL,
+    VARIANTS,
+    AblationPlan,
+    choose_score,
+    markdown,
+    run_ablation,
+    score_scene,
+    select,
+)
+from segvec3d_core.train.describing import hits_of
 from segvec3d_core.train.examples import Example, prepare
 from segvec3d_core.train.samples import simulate_sample
 from segvec3d_core.train.tuning import Embedded
@@ -72,17 +83,43 @@ def test_embeddings_that_gather_each_object_score_full_marks(example: Example) -
     surface = np.where(example.is_surface.numpy() | (truth < 0), 1, 0).astype(np.float32)
     neighbors = example.hierarchy.levels[0].neighbors.numpy()
     bonds = np.where(truth[:, None] == truth[neighbors], 4, -4).astype(np.float32)
-    row = score_scene(Embedded(example, False, e, surface, bonds), ClusteringConfig(min_voxels=1), "fast")
+    seen, constants = Embedded(example, False, e, surface, bonds), ClusteringConfig(min_voxels=1)
+    row = score_scene(seen, constants, "fast", ScoreModel())
     assert row.masks is not None
     assert row.masks.overlap.f == pytest.approx(1)
     assert row.quality == pytest.approx(1)
     assert row.surfaces[0, 0] / row.surfaces[0].sum() > 0.97, "but for points in voxels of a neighbour"
     things = surface < 0.5
     bonds = np.where(things[:, None] == things[neighbors], 4, -4).astype(np.float32)
-    merged = score_scene(Embedded(example, False, np.zeros_like(e), surface, bonds), ClusteringConfig(), "fast")
+    merged = score_scene(
+        Embedded(example, False, np.zeros_like(e), surface, bonds), ClusteringConfig(), "fast", ScoreModel()
+    )
     assert merged.masks is not None
     assert (merged.masks.predicted, merged.masks.true) == (1, row.masks.true)
     assert merged.masks.overlap.f < row.masks.overlap.f
+
+
+def test_the_score_that_a_row_chooses_ranks_what_is_right_first(example: Example) -> None:
+    """Half of the things are told truly, with sure bonds, and half are cut in two, with doubtful ones."""
+    truth, x = example.truth.numpy(), example.grid.centroids[:, 0]
+    surface = np.where(example.is_surface.numpy() | (truth < 0), 1, 0).astype(np.float32)
+    things = [k for k in np.unique(truth[surface < 0.5]) if (truth == k).sum() >= 20]
+    cut = {k: np.median(x[truth == k]) for k in things[::2]}
+    part = np.array([k in cut and at > cut[k] for k, at in zip(truth, x, strict=True)])
+    neighbors = example.hierarchy.levels[0].neighbors.numpy()
+    same = (truth[:, None] == truth[neighbors]) & (part[:, None] == part[neighbors])
+    bonds = np.where(same, np.where(np.isin(truth, list(cut)), 1, 4)[:, None], -4).astype(np.float32)
+    e = np.stack([10.0 * truth, 10.0 * part], 1).astype(np.float32)
+    seen, constants = Embedded(example, False, e, surface, bonds), ClusteringConfig(min_voxels=8)
+    score = choose_score([seen], constants, "fast")
+    found, kinds = ablation._segments(seen, constants, "fast", score), np.zeros(truth.max() + 1, bool)
+    kinds[truth[example.is_surface.numpy()]] = True
+    objects = [segment for segment in found if segment.kind == "object"]
+    right, scores = hits_of(objects, truth, kinds), np.array([segment.score for segment in objects])
+    assert right.any()
+    assert not right.all()
+    assert (scores[right][:, None] > scores[~right]).mean() > 0.9
+    assert choose_score([], constants, "fast") == ScoreModel(), "of nothing nothing is learned"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 Every row of the table is one training run of the first stage, or the full network clustered in another way. A row's
 folder holds the run's checkpoint and, once it is measured, ``row.json``; a second call skips what is measured and goes
 on with what is not. All rows are measured on the same simulated scenes, which neither training nor the choice of
-clustering constants has seen.
+clustering constants and score has seen.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from ..clustering import ClusteringConfig, cluster
 from ..config import ClusteringMethod, NetworkConfig
 from ..figures import Row, interval, resample, tabulate
-from ..instances import ScoreModel, find_segments
+from ..instances import SCORE_FEATURES, ScoreModel, Segment, find_segments
 from ..metrics import adjusted_rand_index, scan_overlap, scored_hits, surface_confusion
 from ..network import PointAttention
+from .calibration import fit_score
+from .describing import hits_of
 from .samples import simulator_version
 from .segmentation import SegmentationTraining, score_voxels, train_segmentation
 from .tuning import Embedded, embed_scenes, tune_clustering
@@ -38,6 +40,9 @@ FULL = "full"
 
 MEASURING_SEED_OFFSET = 77
 """Rows are measured on validation scenes of another seed than those on which clustering constants are chosen."""
+
+MEASURED = 4
+"""Rows are measured on so many times as many scenes: it takes a minute, and fewer tell little."""
 
 RADII = (0.25, 0.5, 0.75, 1.0)
 """Values tried of the one constant that the paper's ways of clustering share."""
@@ -118,7 +123,8 @@ class AblationPlan:
         output: folder of all rows; cache: folder for scenes, or None.
         steps: scenes that each run sees; scenes: different ones among them; seed: of everything random.
         max_voxels: of an example and of a measured scene: half of what a full run sees.
-        validation_scenes: to choose clustering constants on, and as many others to measure on.
+        validation_scenes: to choose clustering constants and the score on; ``MEASURED`` times as many others are
+            measured on.
         workers: processes that make scenes.
     """
 
@@ -136,7 +142,8 @@ class AblationPlan:
         terms = {
             "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "simulator": simulator_version(),
             "max_voxels": self.max_voxels, "validation_scenes": self.validation_scenes,
-            "config": variant.config.to_dict(), "labels": variant.labels, "clustering": variant.clustering,
+            "measured_scenes": MEASURED * self.validation_scenes, "config": variant.config.to_dict(),
+            "labels": variant.labels, "clustering": variant.clustering,
         }  # fmt: skip
         values: dict[str, Any] = json.loads(json.dumps(terms))  # tuples as lists, as they come back from a file
         return values
@@ -206,7 +213,7 @@ def finished_rows(plan: AblationPlan) -> list[dict[str, Any]]:
 
 
 def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
-    """Train a variant, or go on with it, choose its clustering constants, and measure it.
+    """Train a variant, or go on with it, choose its clustering constants and its score, and measure it.
 
     Returns:
         its figures with intervals, the bootstrap's draws of AP50, parameters and seconds of training.
@@ -218,15 +225,18 @@ def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
     )  # fmt: skip
     network, story = train_segmentation(training, variant.config, resume=True)
     constants = choose_constants(plan, variant, network)
-    seed = plan.seed + MEASURING_SEED_OFFSET
-    scenes = embed_scenes(network, seed, plan.validation_scenes, plan.cache, plan.max_voxels)
-    rows = [score_scene(scene, constants, variant.clustering, str(k)) for k, scene in enumerate(scenes)]
+    chosen_on = embed_scenes(network, plan.seed, plan.validation_scenes, plan.cache, plan.max_voxels)
+    score = choose_score(chosen_on, constants, variant.clustering)
+    seed, count = plan.seed + MEASURING_SEED_OFFSET, MEASURED * plan.validation_scenes
+    scenes = embed_scenes(network, seed, count, plan.cache, plan.max_voxels)
+    rows = [score_scene(scene, constants, variant.clustering, score, str(k)) for k, scene in enumerate(scenes)]
     figures = tabulate(rows)
     return {
         "name": variant.name,
         "figures": {name: [_known(v) for v in (f.value, f.low, f.high)] for name, f in figures.items()},
         "ap50_draws": [_known(value) for value in resample(rows)["ap50"].round(5).tolist()],
         "clustering": asdict(constants),
+        "score": asdict(score),
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": story["seconds"],
     }
@@ -246,26 +256,45 @@ def choose_constants(plan: AblationPlan, variant: Variant, network: PointAttenti
 
     def overlap_f(radius: float) -> float:
         tried = replace(constants, radius=radius)
-        rows = [score_scene(scene, tried, variant.clustering) for scene in scenes]
+        rows = [score_scene(scene, tried, variant.clustering, ScoreModel()) for scene in scenes]
         return float(np.mean([row.masks.overlap.f for row in rows if row.masks is not None]))
 
     return replace(constants, radius=max(RADII, key=overlap_f))
 
 
-def score_scene(scene: Embedded, constants: ClusteringConfig, method: ClusteringMethod, name: str = "") -> Row:
+def choose_score(scenes: Sequence[Embedded], constants: ClusteringConfig, method: ClusteringMethod) -> ScoreModel:
+    """The score that says best which objects of validation scenes are right; every row has its own, for average
+    precision ranks by it."""
+    features, hits = [np.empty((0, len(SCORE_FEATURES)))], [np.empty(0, bool)]
+    for scene in scenes:
+        things = [s for s in _segments(scene, constants, method, ScoreModel()) if s.kind == "object"]
+        features += [segment.features[None] for segment in things]
+        hits.append(hits_of(things, scene.example.truth.numpy(), _are_surfaces(scene)))
+    return fit_score(np.concatenate(features), np.concatenate(hits))
+
+
+def _segments(
+    scene: Embedded, constants: ClusteringConfig, method: ClusteringMethod, score: ScoreModel
+) -> list[Segment]:
+    """The instances of an embedded scene, objects first."""
+    neighbors = scene.example.hierarchy.levels[0].neighbors.numpy()
+    constants = constants.for_cloud(scene.is_scan)
+    objects, surfaces = cluster(scene.e, scene.surface, scene.bonds, neighbors, method, constants)
+    graph = scene.bonds, neighbors
+    return find_segments(objects, surfaces, scene.e, scene.surface, *graph, scene.example.grid, score)
+
+
+def score_scene(
+    scene: Embedded, constants: ClusteringConfig, method: ClusteringMethod, score: ScoreModel, name: str = ""
+) -> Row:
     """Cluster an embedded scene and compare it with the truth.
 
     Average precision is over the points, class-agnostic and after ScanNet's protocol: surfaces are void, predictions
     of both kinds count. Masks are scored over the voxels.
     """
     example = scene.example
-    neighbors = example.hierarchy.levels[0].neighbors.numpy()
-    constants = constants.for_cloud(scene.is_scan)
-    objects, surfaces = cluster(scene.e, scene.surface, scene.bonds, neighbors, method, constants)
-    segments = find_segments(
-        objects, surfaces, scene.e, scene.surface, scene.bonds, neighbors, example.grid, ScoreModel()
-    )
-    of_voxel = np.full(len(objects) + 1, -1, np.int64)  # one more row, so that inverse -1 reads -1
+    segments = _segments(scene, constants, method, score)
+    of_voxel = np.full(len(scene.e) + 1, -1, np.int64)  # one more row, so that inverse -1 reads -1
     for k, segment in enumerate(segments):
         of_voxel[segment.voxels] = k
     is_object = np.array([segment.kind == "object" for segment in segments] + [False])
@@ -276,17 +305,23 @@ def score_scene(scene: Embedded, constants: ClusteringConfig, method: Clustering
     return Row(
         name, scan_overlap(predicted, scores, true), *scored_hits(hits),
         adjusted_rand_index(np.where(on_object, predicted, -1), true), surface_confusion(on_object, surface),
-        score_voxels(example, objects), 0.0,
+        score_voxels(example, np.where(is_object[of_voxel[:-1]], of_voxel[:-1], -1)), 0.0,
     )  # fmt: skip
+
+
+def _are_surfaces(scene: Embedded) -> NDArray[np.bool_]:
+    """(E + 1,) whether each entity of a scene is a surface; the last one is read by -1, and is none."""
+    truth, instance = scene.example.truth.numpy(), scene.example.instance
+    kinds = np.zeros(int(max(instance.max(initial=0), truth.max(initial=0))) + 2, bool)
+    kinds[truth[scene.example.is_surface.numpy()]] = True
+    kinds[-1] = False
+    return kinds
 
 
 def _point_truth(scene: Embedded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(N,) true instance of each point, above 0, or 0 for void; (N,) 1 on a surface, 0 on an object, -1 unknown."""
-    truth, instance = scene.example.truth.numpy(), scene.example.instance
-    kinds = np.zeros(int(max(instance.max(initial=0), truth.max(initial=0))) + 2, bool)
-    kinds[truth[scene.example.is_surface.numpy()]] = True
-    kinds[-1] = False  # what instance -1 reads
-    on_surface = kinds[instance]
+    instance = scene.example.instance
+    on_surface = _are_surfaces(scene)[instance]
     true = np.where((instance < 0) | on_surface, 0, instance + 1)
     return true, np.where(instance < 0, -1, on_surface.astype(np.int64))
 

@@ -126,5 +126,6 @@ def _calibrate(model: SegVec3D, plan: AlignmentTraining, weights: Path, text: Te
     held_out = list(describe_scenes(weights, seed, indices, plan.cache, plan.workers, "validation scenes"))
     instances = [row for scene in held_out for row in scene.instances]
     model.threshold, figures = calibrate(model.alignment, text, instances, np.random.default_rng([plan.seed, 4]))
-    model.score = fit_score(held_out)
+    features, hits = zip(*((scene.score_features, scene.score_hits) for scene in held_out), strict=True)
+    model.score = fit_score(np.concatenate(features), np.concatenate(hits))
     return figures

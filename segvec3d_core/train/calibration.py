@@ -13,7 +13,7 @@ from ..alignment import Alignment
 from ..instances import ScoreModel
 from ..text import TextEncoder
 from .captions import Captions, Described, Facts
-from .describing import Described3D, SceneRows, collate
+from .describing import Described3D, collate
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +21,21 @@ REFUSED = 0.85
 """Share of the questions about what is not there that the default threshold refuses."""
 
 
-def fit_score(scenes: list[SceneRows]) -> ScoreModel:
+def fit_score(features: NDArray[np.float64], hits: NDArray[np.bool_]) -> ScoreModel:
     """Logistic model of an instance being right, fitted on validation scenes; the default one when they hold only
-    right or only wrong instances."""
+    right or only wrong instances.
+
+    Args:
+        features: (S, F) of each object that was found, nan where the clustering does not tell; hits: (S,) whether it is
+            right.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    features = np.concatenate([s.score_features for s in scenes])
-    hits = np.concatenate([s.score_hits for s in scenes])
     if len(np.unique(hits)) < 2:
         return ScoreModel()
+    told = ~np.isnan(features)
+    typical = np.where(told, features, 0).sum(0) / np.maximum(told.sum(0), 1)
+    features = np.where(told, features, typical)
     fitted = LogisticRegression(C=10.0, max_iter=1000).fit(features, hits)
     p = fitted.predict_proba(features)[:, 1]
     for least in (0.1, 0.2, 0.3, 0.4, 0.5):
@@ -40,7 +46,7 @@ def fit_score(scenes: list[SceneRows]) -> ScoreModel:
             hits[kept].mean(),
             kept[hits].mean(),
         )
-    return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]), tuple(features.mean(0).tolist()))
+    return ScoreModel(tuple(fitted.coef_[0].tolist()), float(fitted.intercept_[0]), tuple(typical.tolist()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     masks = [truth == entity for entity in range(len(sample.is_surface))]
     things = [s for s in found if s.kind == "object"]
-    hits = [
-        any(_iou(s.voxels, m) > 0.5 for m, top in zip(masks, sample.is_surface, strict=True) if not top) for s in things
-    ]
+    hits = hits_of(things, truth, sample.is_surface)
     chosen: list[tuple[Segment, int]] = []
     for entity, mask in enumerate(masks):
         if mask.sum() < 8 or sample.infos[entity] is None:
@@ -95,9 +93,17 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
         color = (x.color[some].nan_to_num() * 255).round().byte()
         features_seen, place = x.features[some].half(), x.geometry[some].half()
         rows.append(Described3D(features_seen, place, x.statistics[0], color, info, scene))
-    return SceneRows(
-        rows, np.array([s.features for s in things]).reshape(-1, len(SCORE_FEATURES)), np.array(hits, bool)
-    )
+    return SceneRows(rows, np.array([s.features for s in things]).reshape(-1, len(SCORE_FEATURES)), hits)
+
+
+def hits_of(things: list[Segment], truth: NDArray[np.int64], is_surface: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of S segments overlap a true object with IoU > 0.5 -> (S,) bool.
+
+    Args:
+        truth: (V,) true entity of each voxel, -1 unknown; is_surface: (E,) bool, of each entity.
+    """
+    masks = [truth == entity for entity in np.flatnonzero(~is_surface)]
+    return np.array([any(_iou(s.voxels, mask) > 0.5 for mask in masks) for s in things], bool)
 
 
 def _iou(voxels: NDArray[np.int64], mask: NDArray[np.bool_]) -> float:
@@ -135,4 +141,4 @@ def collate(rows: list[Described3D]) -> InstanceInput:
 
 def seen_colors(color: Tensor) -> Tensor:
     """(N, 3) uint8 colours as the alignment reads them -> float32, 0 to 1, nan where none was seen, (0, 0, 0)."""
-    return torch.where(color.any(1, keepdim=True), color.float() / 255, torch.nan)
+    return torch.where((color != 0).any(1, keepdim=True), color.float() / 255, torch.nan)
