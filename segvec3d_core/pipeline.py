@@ -23,7 +23,7 @@ from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
 from .hierarchy import Hierarchy, build_hierarchy
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
-from .kernels.ramps import find_ramps, pixels_beside
+from .kernels.ramps import BLURRED, find_ramps, pixels_beside
 from .matching import answer
 from .network import PointAttention
 from .query import interpret, singular
@@ -31,7 +31,7 @@ from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
-from .types import Match, Matches, PointCloud, Scene
+from .types import Camera, Match, Matches, PointCloud, Scene
 from .voxels import VoxelGrid, usable, voxels_of
 
 log = logging.getLogger(__name__)
@@ -177,11 +177,10 @@ class SegVec3D:
 
     def warm_up(self) -> None:
         """Compile kernels and load the sentence encoder, so that the first cloud and query do not wait."""
-        side = np.linspace(-0.2, 0.2, 40, dtype=np.float32)
-        x, y = np.meshgrid(side, side)
-        points = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
-        colors = np.zeros(points.shape, np.uint8)
-        scene = self.segment(PointCloud(points, colors, viewpoint=np.zeros(3, np.float32)))
+        depth = np.full((40, 40), 1.0, np.float32)
+        depth[:, 30:] = [1.1, 1.3, 1.5, 1.7, 1.9, *[2.0] * 5]  # a blurred edge, too
+        color = np.zeros((40, 40, 3), np.uint8)
+        scene = self.segment(PointCloud.from_depth(depth, Camera(40, 40, 100.0, 100.0, 19.5, 19.5), color))
         self.similarities(scene, ["a thing"])
 
     # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
@@ -429,14 +428,15 @@ def _computes() -> bool:
 def _without_ramps(
     cloud: PointCloud, wanted: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64] | None]:
-    """``wanted`` without an image's pixels that lie between two surfaces, where no surface is, and whose labels these
-    take; both as they were, and None, where there are none."""
+    """``wanted`` without the pixels of a blurred image that lie between two surfaces, where no surface is, and whose
+    labels these take; ``wanted`` and None for an image with edges that are sharp, of which a slope as steep is a face
+    seen edge on."""
     camera = cloud.camera or cloud.body_camera
     if camera is None:
         return wanted, None
     forward, size = 2 if cloud.body_camera is None else 0, (camera.width, camera.height)
-    on, count = find_ramps(cloud.points, forward, *size, camera.fx, camera.fy)
-    if count == 0:
+    on, ramps, edges = find_ramps(cloud.points, forward, *size, camera.fx, camera.fy)
+    if ramps <= BLURRED * edges:
         return wanted, None
     left = ~on if wanted is None else wanted & ~on
     return left, pixels_beside(cloud.points, forward, *size, on if wanted is None else wanted & on, left)

@@ -3,15 +3,17 @@
 import threading
 import warnings
 from copy import deepcopy
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
-from segvec3d_core import PointCloud, SegVec3D
+from segvec3d_core import PointCloud, SegVec3D, pipeline
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
 from segvec3d_core.instances import STRAY_POINTS
+from segvec3d_core.kernels.ramps import pixels_beside
 from segvec3d_core.metrics import score_frame
 from segvec3d_core.simulate import simulate_frame
 from segvec3d_core.types import BODY_AXES, OPTICAL_AXES
@@ -354,7 +356,10 @@ def test_missing_weights_are_named(tmp_path):
 
 def test_after_a_warm_up_questions_do_not_wait_for_the_sentence_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = SegVec3D.untrained(device="cpu")
-    fresh.warm_up()
+    with monkeypatch.context() as watch:
+        watch.setattr(pipeline, "pixels_beside", kernel := Mock(wraps=pixels_beside))
+        fresh.warm_up()
+    kernel.assert_called_once()  # nor does the first blurred cloud wait
     monkeypatch.setattr("segvec3d_core.text.model_path", lambda: pytest.fail("it is loaded only now"))
     assert fresh.text.encode(["the red mug"]).shape == (1, 384)
 

@@ -10,8 +10,18 @@ STEEP = 8.0
 Chosen on simulated frames, sharp ones and blurred ones (docs/experiments.md)."""
 LONGEST = 10
 """A ramp is no longer than so many steps from pixel to pixel; what goes on so steeply is a surface seen edge on."""
+BLURRED = 2.0
+"""An image is blurred that has over so many ramps for each sharp edge: one in ten of simulated frames, nearly all once
+their depth is blurred over 0.7 pixels or more."""
+INSIDE, RAMP, EDGE = 1, 2, 3
 REACH = 8
 """So many pixels off, at most, another one speaks for a pixel on a ramp."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_steep(near, far, factor):  # type: ignore[no-untyped-def]
+    """Whether depth grows steeply from one pixel to the next; what was not seen is NaN, 0 or infinite."""
+    return 0 < near and factor * near < far < np.inf
 
 
 @njit(cache=True, nogil=True)
@@ -25,24 +35,39 @@ def _length(points, forward, i, step, before, after, factor):  # type: ignore[no
     if points[i + step, forward] < points[i, forward]:
         step, before, after = -step, after, before
     up = down = 0
-    while up < min(after, LONGEST) and points[i + (up + 1) * step, forward] > factor * points[i + up * step, forward]:
+    while up < min(after, LONGEST + 1):
+        here = i + up * step
+        if not _is_steep(points[here, forward], points[here + step, forward], factor):
+            break
         up += 1
-    while down < min(before, LONGEST):
+    while down < min(before, LONGEST + 1):
         here = i - down * step
-        if not points[here, forward] > factor * points[here - step, forward]:
+        if not _is_steep(points[here - step, forward], points[here, forward], factor):
             break
         down += 1
     return up + down
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is_ramp(points, forward, i, step, before, after, factor):  # type: ignore[no-untyped-def]
-    """Whether pixel i lies on a ramp along a line; arguments as ``_length`` has them."""
-    last, here, then = points[i - step, forward], points[i, forward], points[i + step, forward]
-    grows = here > factor * last and then > factor * here
-    if not grows and not (here > factor * then and last > factor * here):
-        return False
-    return _length(points, forward, i, step, before, after, factor) <= LONGEST
+def _kind(points, forward, i, step, before, after, factor):  # type: ignore[no-untyped-def]
+    """What a line of an image is at pixel i: ``INSIDE`` a ramp, or where a ``RAMP`` or an ``EDGE`` begins, of one steep
+    step between pixels that were seen, or nothing of these, 0. Arguments as ``_length`` has them."""
+    here, then = points[i, forward], points[i + step, forward]
+    if then < factor * here and here < factor * then:  # nearly all, and soon told
+        return 0
+    rises = _is_steep(here, then, factor)
+    if not rises and not _is_steep(then, here, factor):
+        return 0
+    last = points[i - step, forward] if before > 0 else np.float32(np.nan)
+    goes_on = _is_steep(last, here, factor) if rises else _is_steep(here, last, factor)
+    length = _length(points, forward, i, step, before, after, factor)
+    if length > LONGEST:
+        return 0
+    if goes_on:
+        return INSIDE
+    if length > 1:
+        return RAMP
+    return EDGE if after > 1 and 0 < last < np.inf and 0 < points[i + 2 * step, forward] < np.inf else 0
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -55,23 +80,26 @@ def find_ramps(points, forward, width, height, fx, fy):  # type: ignore[no-untyp
         width, height: pixels; fx, fy: focal lengths, pixels.
 
     Returns:
-        (height * width,) bool, and how many of them there are.
+        (height * width,) bool; how many ramps there are, and how many edges at which depth jumps in one step, each
+        counted in every row or column that it crosses.
     """
     on = np.zeros(height * width, np.bool_)
-    count = 0
+    ramps = edges = 0
     across, along = np.float32(1 + STEEP / fx), np.float32(1 + STEEP / fy)
     for row in prange(height):
-        inner = 0 < row < height - 1
         for column in range(width):
             i = row * width + column
-            if not points[i, forward] > 0:
-                continue
-            if 0 < column < width - 1:
-                on[i] = _is_ramp(points, forward, i, 1, column, width - 1 - column, across)
-            if inner and not on[i]:
-                on[i] = _is_ramp(points, forward, i, width, row, height - 1 - row, along)
-            count += on[i]
-    return on, count
+            if column < width - 1:
+                kind = _kind(points, forward, i, 1, column, width - 1 - column, across)
+                on[i] = kind == INSIDE
+                ramps += kind == RAMP
+                edges += kind == EDGE
+            if row < height - 1:
+                kind = _kind(points, forward, i, width, row, height - 1 - row, along)
+                on[i] |= kind == INSIDE
+                ramps += kind == RAMP
+                edges += kind == EDGE
+    return on, ramps, edges
 
 
 @njit(cache=True, nogil=True)
