@@ -42,7 +42,7 @@ MEASURING_SEED_OFFSET = 77
 """Rows are measured on validation scenes of another seed than those on which clustering constants are chosen."""
 
 MEASURED = 4
-"""Rows are measured on so many times as many scenes: it takes a minute, and fewer tell little."""
+"""Rows are measured on so many times as many scenes: fewer tell little."""
 
 RADII = (0.25, 0.5, 0.75, 1.0)
 """Values tried of the one constant that the paper's ways of clustering share."""
@@ -347,7 +347,7 @@ def markdown(rows: Iterable[dict[str, Any]]) -> str:
     """The finished rows as one Markdown table, in percent; a dash in every cell that needs a row that is missing."""
     done = {row["name"]: row for row in rows}
     lines = [
-        "| row | what differs | AP50 (95 %) | to full (95 %) | of full | overlap F | parameters | minutes |",
+        "| row | what differs | AP50 (95 %) | to full (95 %) | of full (95 %) | overlap F | parameters | minutes |",
         "|---|---|---|---|---|---|---|---|",
     ]
     group: Group | None = None
@@ -366,10 +366,11 @@ def _line(variant: Variant, row: dict[str, Any], full: dict[str, Any] | None) ->
     difference = share = "-"
     if full is not None and full is not row:
         base = full["figures"]["ap50"][0]
-        pairs = np.array(row["ap50_draws"], float) - np.array(full["ap50_draws"], float)
+        draws, bases = (np.array(values["ap50_draws"], float) for values in (row, full))
         if ap50[0] is not None and base is not None:
-            difference = _cell([ap50[0] - base, *interval(pairs)], sign="+")
-            share = f"{ap50[0] / base:.2f}" if base else "-"
+            difference = _cell([ap50[0] - base, *interval(draws - bases)], sign="+")
+            low, high = interval(draws[bases > 0] / bases[bases > 0])
+            share = f"{ap50[0] / base:.2f} ({low:.2f} to {high:.2f})" if base else "-"
     cells = [
         variant.name, variant.what, _cell(ap50), difference, share, _cell(overlap[:1]),
         f"{row['parameters'] / 1e6:.2f} M", f"{row['seconds'] / 60:.0f}",

@@ -24,8 +24,8 @@ from ..kernels.components import connected
 Labels = NDArray[np.int64]
 
 REACH = 0.3
-"""How much a label may cross on its way from a labelled point: squares of barriers, together. By their squares many
-small ones, as of a thing that is round, count less than the one where it ends."""
+"""How much a label may cross on its way from a labelled point: squares of barriers and ``_STEP`` for each voxel edge,
+together. By their squares many small barriers, as of a thing that is round, count less than the one where it ends."""
 CREASE = 0.3
 """Two labels that meet across less than so much of a barrier met by chance, and the voxels between are nobody's."""
 TINT, LIGHT = 1.0, 0.3
