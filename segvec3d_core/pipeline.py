@@ -435,7 +435,7 @@ def _without_ramps(
     if camera is None:
         return wanted, None
     forward, size = 2 if cloud.body_camera is None else 0, (camera.width, camera.height)
-    on, ramps, edges = find_ramps(cloud.points, forward, *size, camera.fx, camera.fy)
+    on, ramps, edges = find_ramps(cloud.points, forward, *size, float(camera.fx), float(camera.fy))
     if ramps <= BLURRED * edges:
         return wanted, None
     left = ~on if wanted is None else wanted & ~on
