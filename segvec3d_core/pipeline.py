@@ -23,7 +23,6 @@ from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
 from .hierarchy import Hierarchy, build_hierarchy
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
-from .kernels.ramps import BLURRED, find_ramps, pixels_beside
 from .matching import answer
 from .network import PointAttention
 from .query import interpret, singular
@@ -32,7 +31,7 @@ from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
 from .types import Camera, Match, Matches, PointCloud, Scene
-from .voxels import VoxelGrid, usable, voxels_of
+from .voxels import VoxelGrid, voxels_of, wanted_points, without_ramps
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +212,7 @@ class SegVec3D:
                 )
         with KERNEL_LOCK, torch.inference_mode():
             with clock("voxels"):
-                wanted, beside = _without_ramps(cloud, _wanted(cloud, config))
+                wanted, beside = without_ramps(cloud, wanted_points(cloud, config))
                 grid = voxels_of(cloud.points, cloud.colors, cloud.viewpoint, config, wanted)
             if len(grid) == 0:
                 return Embedded(cloud, grid, up, None, clock.seconds)
@@ -423,38 +422,3 @@ def _computes() -> bool:
     except RuntimeError as error:
         log.warning("the GPU is left alone, torch cannot compute on it: %s", error)
         return False
-
-
-def _without_ramps(
-    cloud: PointCloud, wanted: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64] | None]:
-    """``wanted`` without the pixels of a blurred image that lie between two surfaces, where no surface is, and whose
-    labels these take; ``wanted`` and None for an image with edges that are sharp, of which a slope as steep is a face
-    seen edge on."""
-    camera = cloud.camera or cloud.body_camera
-    if camera is None:
-        return wanted, None
-    forward, size = 2 if cloud.body_camera is None else 0, (camera.width, camera.height)
-    on, ramps, edges = find_ramps(cloud.points, forward, *size, float(camera.fx), float(camera.fy))
-    if ramps <= BLURRED * edges:
-        return wanted, None
-    left = ~on if wanted is None else wanted & ~on
-    return left, pixels_beside(cloud.points, forward, *size, on if wanted is None else wanted & on, left)
-
-
-def _wanted(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.bool_] | None:
-    """(N,) bool, points inside range and crop box; None when neither limits anything."""
-    limited = config.min_range > 0 or np.isfinite(config.max_range)
-    if not limited and config.crop_min is None and config.crop_max is None:
-        return None
-    mask = usable(cloud.points)
-    with np.errstate(invalid="ignore", over="ignore"):
-        if limited:
-            centre = np.zeros(3, np.float32) if cloud.viewpoint is None else cloud.viewpoint
-            distance = np.linalg.norm(cloud.points - centre, axis=1)
-            mask &= (distance >= config.min_range) & (distance <= config.max_range)
-        if config.crop_min is not None:
-            mask &= (cloud.points >= np.asarray(config.crop_min, np.float32)).all(1)
-        if config.crop_max is not None:
-            mask &= (cloud.points <= np.asarray(config.crop_max, np.float32)).all(1)
-    return mask

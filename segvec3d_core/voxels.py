@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from .config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from .kernels.grid import BAND_BIT, count_voxels, group_points, hash_cells, mean_colors
-from .types import FARTHEST
+from .kernels.ramps import BLURRED, find_ramps, pixels_beside
+from .types import FARTHEST, PointCloud
 
 BITS = 16
 """Bits to a voxel of the budget, with which voxels are counted: off by a few in a thousand."""
@@ -126,6 +127,41 @@ def usable(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of (N, 3) points are finite and within ``FARTHEST`` -> (N,) bool."""
     with np.errstate(invalid="ignore"):
         return np.asarray((np.abs(points) < FARTHEST).all(1))
+
+
+def wanted_points(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.bool_] | None:
+    """(N,) bool, points inside range and crop box; None when neither limits anything."""
+    limited = config.min_range > 0 or np.isfinite(config.max_range)
+    if not limited and config.crop_min is None and config.crop_max is None:
+        return None
+    mask = usable(cloud.points)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if limited:
+            centre = np.zeros(3, np.float32) if cloud.viewpoint is None else cloud.viewpoint
+            distance = np.linalg.norm(cloud.points - centre, axis=1)
+            mask &= (distance >= config.min_range) & (distance <= config.max_range)
+        if config.crop_min is not None:
+            mask &= (cloud.points >= np.asarray(config.crop_min, np.float32)).all(1)
+        if config.crop_max is not None:
+            mask &= (cloud.points <= np.asarray(config.crop_max, np.float32)).all(1)
+    return mask
+
+
+def without_ramps(
+    cloud: PointCloud, wanted: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64] | None]:
+    """``wanted`` without the pixels of a blurred image that lie between two surfaces, where no surface is, and whose
+    labels these take; ``wanted`` and None for an image with edges that are sharp, of which a slope as steep is a face
+    seen edge on."""
+    camera = cloud.camera or cloud.body_camera
+    if camera is None:
+        return wanted, None
+    forward, size = 2 if cloud.body_camera is None else 0, (camera.width, camera.height)
+    on, ramps, edges = find_ramps(cloud.points, forward, *size, float(camera.fx), float(camera.fy))
+    if ramps <= BLURRED * edges:
+        return wanted, None
+    left = ~on if wanted is None else wanted & ~on
+    return left, pixels_beside(cloud.points, forward, *size, on if wanted is None else wanted & on, left)
 
 
 def voxelize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from segvec3d_core import PointCloud, SegVec3D, pipeline
+from segvec3d_core import PointCloud, SegVec3D, voxels
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
 from segvec3d_core.instances import STRAY_POINTS
@@ -357,7 +357,7 @@ def test_missing_weights_are_named(tmp_path):
 def test_after_a_warm_up_questions_do_not_wait_for_the_sentence_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = SegVec3D.untrained(device="cpu")
     with monkeypatch.context() as watch:
-        watch.setattr(pipeline, "pixels_beside", kernel := Mock(wraps=pixels_beside))
+        watch.setattr(voxels, "pixels_beside", kernel := Mock(wraps=pixels_beside))
         fresh.warm_up()
     kernel.assert_called_once()  # nor does the first blurred cloud wait
     monkeypatch.setattr("segvec3d_core.text.model_path", lambda: pytest.fail("it is loaded only now"))

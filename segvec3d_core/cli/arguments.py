@@ -284,12 +284,7 @@ def _ablate(commands: Any) -> None:
     parser.add_argument("--table", action="store_true", help="print the finished rows and train nothing")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that each run sees")
     parser.add_argument("--scenes", type=int, metavar="N", help="different ones among them")
-    parser.add_argument(
-        "--validation-scenes",
-        type=int,
-        metavar="N",
-        help="to choose constants on; four times as many others are measured",
-    )
+    parser.add_argument("--validation-scenes", type=int, metavar="N", help="to choose constants on, 4 N to measure on")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     parser.add_argument("--cache", metavar="DIR", help="keep made scenes here, for all rows")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that make scenes (default: 1)")

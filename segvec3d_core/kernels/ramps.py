@@ -12,7 +12,7 @@ LONGEST = 10
 """A ramp is no longer than so many steps from pixel to pixel; what goes on so steeply is a surface seen edge on."""
 BLURRED = 2.0
 """An image is blurred that has over so many ramps for each sharp edge: one in ten of simulated frames, nearly all once
-their depth is blurred over 0.7 pixels or more."""
+their depth is blurred over a pixel or more."""
 INSIDE, RAMP, EDGE = 1, 2, 3
 REACH = 8
 """So many pixels off, at most, another one speaks for a pixel on a ramp."""
