@@ -23,7 +23,6 @@ from ..config import ClusteringMethod, NetworkConfig
 from ..figures import Row, interval, resample, tabulate
 from ..instances import SCORE_FEATURES, ScoreModel, Segment, find_segments
 from ..metrics import adjusted_rand_index, scan_overlap, scored_hits, surface_confusion
-from ..network import PointAttention
 from .calibration import fit_score
 from .describing import hits_of
 from .samples import simulator_version
@@ -224,8 +223,8 @@ def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
         validate_every=plan.steps, validation_scenes=plan.validation_scenes,
     )  # fmt: skip
     network, story = train_segmentation(training, variant.config, resume=True)
-    constants = choose_constants(plan, variant, network)
     chosen_on = embed_scenes(network, plan.seed, plan.validation_scenes, plan.cache, plan.max_voxels)
+    constants = choose_constants(chosen_on, variant.clustering)
     score = choose_score(chosen_on, constants, variant.clustering)
     seed, count = plan.seed + MEASURING_SEED_OFFSET, MEASURED * plan.validation_scenes
     scenes = embed_scenes(network, seed, count, plan.cache, plan.max_voxels)
@@ -246,17 +245,16 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def choose_constants(plan: AblationPlan, variant: Variant, network: PointAttention) -> ClusteringConfig:
+def choose_constants(scenes: Sequence[Embedded], method: ClusteringMethod) -> ClusteringConfig:
     """The clustering constants that suit a network best on validation scenes; every row has its own, so that none
-    suffers from constants that were made for another."""
-    constants, _ = tune_clustering(network, plan.seed, plan.validation_scenes, plan.cache, 1, plan.max_voxels)
-    if variant.clustering == "fast":
+    suffers from constants that were made for another. The paper's ways, which are slow, see a quarter of the scenes."""
+    constants, _ = tune_clustering(scenes, rounds=1)
+    if method == "fast":
         return constants
-    scenes = embed_scenes(network, plan.seed, max(1, plan.validation_scenes // 4), plan.cache, plan.max_voxels)
 
     def overlap_f(radius: float) -> float:
         tried = replace(constants, radius=radius)
-        rows = [score_scene(scene, tried, variant.clustering, ScoreModel()) for scene in scenes]
+        rows = [score_scene(scene, tried, method, ScoreModel()) for scene in scenes[: max(1, len(scenes) // 4)]]
         return float(np.mean([row.masks.overlap.f for row in rows if row.masks is not None]))
 
     return replace(constants, radius=max(RADII, key=overlap_f))

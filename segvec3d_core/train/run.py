@@ -25,7 +25,7 @@ from .bonds import train_bonds
 from .grouping import GroupingTraining, train_again, train_grouping
 from .mixture import mix
 from .segmentation import SegmentationTraining, train_segmentation
-from .tuning import tune_clustering
+from .tuning import embed_scenes, tune_clustering
 from .weak import Supervision
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,8 @@ def _cluster(args: Namespace, backbone: Path) -> None:
     base, model = load_checkpoint(backbone), SegVec3D.load(backbone, device="cpu")
     common = _common(args)
     scenes = args.validation_scenes or AlignmentTraining(Path(args.output)).validation_scenes
-    constants, story = tune_clustering(model.network, args.seed, scenes, common["cache"], start=model.clustering)
+    rows = embed_scenes(model.network, args.seed, scenes, common["cache"])
+    constants, story = tune_clustering(rows, start=model.clustering)
     model.with_clustering(constants).save(backbone, {**base.record, "clustering": story})
 
 

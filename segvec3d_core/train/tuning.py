@@ -93,11 +93,10 @@ def smoothed(scores: list[float]) -> NDArray[np.float64]:
 
 
 def tune_clustering(
-    network: PointAttention, seed: int, scenes: int, cache: Path | None, rounds: int = 2, max_voxels: int | None = None,
-    start: ClusteringConfig | None = None,
-) -> tuple[ClusteringConfig, dict[str, float]]:  # fmt: skip
-    """Choose the constants of ``GRID``, see ``choose``; the others are those of ``start``, or the default ones."""
-    rows = embed_scenes(network, seed, scenes, cache, max_voxels)
+    rows: Sequence[Embedded], rounds: int = 2, start: ClusteringConfig | None = None
+) -> tuple[ClusteringConfig, dict[str, float]]:
+    """Choose the constants of ``GRID`` on embedded scenes, see ``choose``; the others are those of ``start``, or the
+    default ones."""
 
     @functools.cache
     def of_scene(index: int, config: ClusteringConfig) -> float:
