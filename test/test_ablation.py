@@ -45,7 +45,7 @@ def test_every_row_of_the_table_differs_and_says_how() -> None:
     names = [variant.name for variant in VARIANTS]
     assert len(set(names)) == len(names)
     assert names[0] == FULL
-    forms = [(variant.config, variant.labels, variant.clustering) for variant in VARIANTS]
+    forms = [(variant.config, variant.as_written, variant.labels, variant.clustering) for variant in VARIANTS]
     assert all(forms.count(form) == 1 for form in forms)
     assert all(variant.what for variant in VARIANTS)
     for variant in VARIANTS:

@@ -33,6 +33,18 @@ def test_equation_8_ignores_voxels_that_nobody_labelled(example):
     assert losses.surface(e[:, 0], nobody, example.is_surface).item() == 0
 
 
+def test_equation_8_to_the_letter_pulls_squares_and_pushes_whatever_differs():
+    labels = torch.tensor([0] * 60 + [1] * 30 + [-1] * 10)
+    e = torch.zeros(100, 4)
+    e[:, 0] = labels
+    assert losses.as_written(e, labels, generator()).item() == pytest.approx(0, abs=1e-4), "a margin apart"
+    assert losses.as_written(0.5 * e, labels, generator()).item() == pytest.approx(0.25, abs=1e-3)
+    spread = torch.where(torch.arange(100) % 2 == 0, 0.0, 3.0)[:, None]
+    pulled = losses.as_written(torch.cat([10 * e, spread], 1), labels, generator()).item()
+    assert pulled == pytest.approx(9 * 0.5, rel=0.05), "half of the pairs are 3 apart, and no line ends the square"
+    assert losses.as_written(e, torch.full_like(labels, -1), generator()).item() == 0
+
+
 def test_small_instances_are_sampled_as_often_as_large_ones():
     labels = torch.cat([torch.zeros(990, dtype=torch.long), torch.ones(10, dtype=torch.long)])
     picked = losses.balanced_sample(labels, 2_000, generator())

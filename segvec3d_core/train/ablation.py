@@ -54,7 +54,8 @@ class Variant:
     Attributes:
         name: of the row and of its folder.
         group: the part of the table; what: what differs from the full form, in words.
-        config: of the network; labels: as ``Supervision.parse`` reads them.
+        config: of the network; as_written: learned from (8) to the letter.
+        labels: as ``Supervision.parse`` reads them.
         clustering: how embeddings become instances.
     """
 
@@ -62,6 +63,7 @@ class Variant:
     group: Group
     what: str
     config: NetworkConfig = field(default_factory=NetworkConfig)
+    as_written: bool = False
     labels: str = "full"
     clustering: ClusteringMethod = "fast"
 
@@ -76,7 +78,14 @@ def _network(name: str, what: str, **changes: Any) -> Variant:
 
 
 _ONE_LEVEL: dict[str, Any] = {"channels": (64,), "layers": (4,)}
-_PAPER = {**_ONE_LEVEL, "edge_features": False, "centre_vote": False}
+_PAPER = Variant(
+    "paper",
+    "network",
+    "the paper's own form: one level, no relative poses, no centre vote, no colours, (8) to the letter, DBSCAN",
+    replace(NetworkConfig(), **_ONE_LEVEL, edge_features=False, centre_vote=False, late_color=False),
+    as_written=True,
+    clustering="dbscan",
+)
 
 VARIANTS: tuple[Variant, ...] = (
     Variant(FULL, "network", "the shipped network"),
@@ -90,8 +99,14 @@ VARIANTS: tuple[Variant, ...] = (
     _network("no-vote", "no centre vote in the embedding", centre_vote=False),
     _network("no-color", "edges are judged without colours", late_color=False),
     _network("one-level", "one graph of one voxel size, four layers of 64 channels", **_ONE_LEVEL),
-    _network("paper", "the paper's own form: one level, no relative poses, no centre vote", **_PAPER),
-    _network("paper-recompute", "the same, neighbourhoods recomputed in feature space", **_PAPER, recompute=True),
+    Variant("plain-loss", "network", "learned from (8) to the letter", as_written=True),
+    _PAPER,
+    replace(
+        _PAPER,
+        name="paper-recompute",
+        what="the same, neighbourhoods recomputed in feature space",
+        config=replace(_PAPER.config, recompute=True),
+    ),
     Variant("dbscan", "clustering", "DBSCAN in the embedding space", clustering="dbscan"),
     Variant("mean-shift", "clustering", "mean-shift in the embedding space", clustering="mean-shift"),
     Variant("fixed-radius", "clustering", "the paper's fixed radius", clustering="fixed-radius"),
@@ -142,7 +157,7 @@ class AblationPlan:
             "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "simulator": simulator_version(),
             "max_voxels": self.max_voxels, "validation_scenes": self.validation_scenes,
             "measured_scenes": MEASURED * self.validation_scenes, "config": variant.config.to_dict(),
-            "labels": variant.labels, "clustering": variant.clustering,
+            "as_written": variant.as_written, "labels": variant.labels, "clustering": variant.clustering,
         }  # fmt: skip
         values: dict[str, Any] = json.loads(json.dumps(terms))  # tuples as lists, as they come back from a file
         return values
@@ -220,7 +235,7 @@ def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
     training = SegmentationTraining(
         plan.output / variant.folder, plan.cache, steps=plan.steps, scenes=plan.scenes, seed=plan.seed,
         max_voxels=plan.max_voxels, workers=plan.workers, supervision=Supervision.parse(variant.labels),
-        validate_every=plan.steps, validation_scenes=plan.validation_scenes,
+        as_written=variant.as_written, validate_every=plan.steps, validation_scenes=plan.validation_scenes,
     )  # fmt: skip
     network, story = train_segmentation(training, variant.config, resume=True)
     chosen_on = embed_scenes(network, plan.seed, plan.validation_scenes, plan.cache, plan.max_voxels)

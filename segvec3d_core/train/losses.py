@@ -84,6 +84,23 @@ def pull_push(
     return loss + (push(squared) * weight).sum() / weight.sum().clamp_min(1)
 
 
+def as_written(e: Tensor, labels: Tensor, generator: torch.Generator, samples: int = 768) -> Tensor:
+    """Equation (8) to the letter, for the ablation: all pairs of ``samples`` labelled voxels, each as likely as any
+    other; no linear pull, no surface apart. Means instead of sums, which would grow with the sample.
+
+    Args:
+        e: (V, d_e) embeddings; labels: (V,) instance or -1; generator: source of the sample.
+    """
+    known = (labels >= 0).nonzero().squeeze(1)
+    if len(known) < 2:
+        return e.new_zeros(())
+    picked = known[torch.randint(len(known), (samples,), generator=generator)]
+    squared, same = squared_distances(e[picked]), labels[picked][:, None] == labels[picked][None]
+    apart, same = ~same, same.fill_diagonal_(False)
+    pulled = (squared * same).sum() / same.sum().clamp_min(1)
+    return pulled + (push(squared) * apart).sum() / apart.sum().clamp_min(1)
+
+
 def squared_distances(rows: Tensor) -> Tensor:
     """(M, C) vectors -> (M, M) squared distances, by one product of matrices: gathered pairs would be large."""
     rows = rows - rows.mean(0)

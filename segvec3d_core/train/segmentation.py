@@ -51,6 +51,7 @@ class SegmentationTraining:
         max_voxels: of an example; frames: folder of labelled frames or of ScanNet scenes to train on instead of
             simulated scenes, or None.
         workers: processes that make scenes; supervision: weak signal, None for full labels.
+        as_written: learn from (8) to the letter, for the ablation.
         checkpoint_every, validate_every: steps between; validation_scenes: how many to measure on.
     """
 
@@ -66,6 +67,7 @@ class SegmentationTraining:
     frames: Path | None = None
     workers: int = 1
     supervision: Supervision | None = None
+    as_written: bool = False
     checkpoint_every: int = 250
     validate_every: int = 1_000
     validation_scenes: int = 24
@@ -82,12 +84,15 @@ def bond_loss(
 
 
 def example_loss(
-    network: PointAttention, example: Example, generator: torch.Generator
+    network: PointAttention, example: Example, generator: torch.Generator, as_written: bool = False
 ) -> tuple[Tensor, dict[str, float]]:
-    """Loss of one scene, and its parts for the log."""
+    """Loss of one scene, with (8) to the letter where it shall be, and its parts for the log."""
     level = example.hierarchy.levels[0]
     f, e, logits = network(example.hierarchy)
-    instance = losses.pull_push(e, example.labels, example.is_surface, level.neighbors, level.position, generator)
+    if as_written:
+        instance = losses.as_written(e, example.labels, generator)
+    else:
+        instance = losses.pull_push(e, example.labels, example.is_surface, level.neighbors, level.position, generator)
     surface = losses.surface(logits, example.labels, example.is_surface)
     edges = losses.contested_edges(example.labels, example.is_surface, level.neighbors, BOND_EDGES, generator)
     bond = bond_loss(network, f, example, edges, generator)
@@ -172,7 +177,7 @@ class Run:
         known teaches nothing."""
         self.step += 1
         generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
-        loss, parts = example_loss(self.network, example, generator)
+        loss, parts = example_loss(self.network, example, generator, self.plan.as_written)
         if loss.requires_grad and torch.isfinite(loss):
             (loss / self.plan.accumulate).backward()
             for key, value in parts.items():
@@ -204,7 +209,8 @@ class Run:
         return {
             "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
             "start": start, "frames": frames, "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate,
-            "accumulate": plan.accumulate, "optimizer": "Muon", "simulator": simulator_version(),
+            "accumulate": plan.accumulate, "as_written": plan.as_written, "optimizer": "Muon",
+            "simulator": simulator_version(),
         }  # fmt: skip
 
     def save(self, path: Path) -> None:
