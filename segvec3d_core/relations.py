@@ -84,7 +84,7 @@ class View:
         else:
             right, _, ahead = scene.camera_axes.T.astype(np.float64)
             perspective = bool(abs(ahead @ up) < STEEP)
-            if abs(right @ up) < STEEP:  # else it is held on its side
+            if not perspective:  # left and right of its picture stay so
                 ahead = np.cross(up, right)
         ahead = ahead - (ahead @ up) * up
         length = np.linalg.norm(ahead)

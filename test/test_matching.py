@@ -332,6 +332,19 @@ def test_what_is_remembered_behind_the_camera_does_not_turn_left_and_right_round
     assert Layout(there).degree("left of")[0, 1] > 0.9 > Layout(there).degree("left of")[1, 0]
 
 
+@pytest.mark.parametrize("roll", [0, 45, 75, 90, 105, 120, 150, 180, 210, 270, 330])
+def test_left_is_that_of_somebody_who_stands_upright_however_the_camera_is_rolled(roll):
+    """Four cubes in a row, seen along y by a camera that is turned about its own axis and tilted up, level or down."""
+    row = cubes(*((x, 0.0, 0.6) for x in (-0.6, -0.2, 0.2, 0.6)))
+    for pitch in (-60, 0, 60):
+        (s, t), (c, d) = np.sin(np.deg2rad([pitch, roll])), np.cos(np.deg2rad([pitch, roll]))
+        right, down, forward = looking((1, 0, 0), (0, s, -c), (0, c, s)).T
+        axes = np.stack([d * right + t * down, d * down - t * right, forward], 1)
+        layout = Layout(Scene(np.zeros(0, np.int32), row, {}, CAMERA, UP, axes))
+        assert np.argsort(-layout.leftness("leftmost")).tolist() == [0, 1, 2, 3]
+        assert layout.degree("left of")[0, 1:].min() > 0.9 > 0.1 > layout.degree("left of")[3].max()
+
+
 def test_a_camera_that_looks_straight_down_has_the_left_and_the_top_of_its_picture():
     objects = cubes((-0.2, 0.1, 0), (0.2, 0.1, 0), (0.0, -0.2, 0))
     axes = looking((1, 0, 0), (0, -1, 0), (0, 0, -1))
