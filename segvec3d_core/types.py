@@ -157,7 +157,7 @@ class PointCloud:
     def lies_ahead(self) -> bool:
         """Whether nearly all of it lies within some 60 degrees of z, as seen from the origin by a camera."""
         some = self.points[:: max(1, len(self) // 5_000)]
-        x, y, z = some[np.isfinite(some).all(1)].T
+        x, y, z = some[np.isfinite(some).all(1) & some.any(1)].T  # some drivers send zeros where nothing returned
         ahead = (z > 0) & (np.maximum(np.abs(x), np.abs(y)) < WIDEST * z)
         return bool(len(z) and ahead.mean() >= 0.99)
 

@@ -58,6 +58,8 @@ def test_a_depth_image_and_its_cloud_project_onto_each_other():
         ([[0, 0, 1], [2, 0, 1]], [0, 0, 0], None),
         ([[-1, 0, 0], [-1, 0, 0.5]], [0, 0, 0], None),
         ([[np.nan] * 3], [0, 0, 0], None),
+        ([[0, 0, 1], [0, 0, 0], [0, 0, 0]], [0, 0, 0], OPTICAL_AXES),
+        ([[0, 0, 0]], [0, 0, 0], None),
     ],
 )
 def test_a_cameras_axes_are_told_by_the_viewpoint_and_where_the_points_lie(points, viewpoint, axes):
