@@ -144,6 +144,11 @@ class PointCloud:
         return len(self.points)
 
     @property
+    def any_camera(self) -> Camera | None:
+        """Intrinsics of an image in either frame, or None where the points are no image."""
+        return self.camera or self.body_camera
+
+    @property
     def camera_axes(self) -> Float32 | None:
         """(3, 3) right, down and forward of what saw it, as columns; None where nothing tells them: it has no camera,
         and does not lie before its viewpoint at the origin as it would in an optical frame."""

@@ -153,7 +153,7 @@ def without_ramps(
     """``wanted`` without the pixels of a blurred image that lie between two surfaces, where no surface is, and whose
     labels these take; ``wanted`` and None for an image with edges that are sharp, of which a slope as steep is a face
     seen edge on."""
-    camera = cloud.camera or cloud.body_camera
+    camera = cloud.any_camera
     if camera is None:
         return wanted, None
     forward, size = 2 if cloud.body_camera is None else 0, (camera.width, camera.height)

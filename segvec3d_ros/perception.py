@@ -289,7 +289,7 @@ class Perception:
 
 def _camera_of(cloud: PointCloud) -> str:
     """What saw a cloud, in words for the diagnostics."""
-    if (camera := cloud.camera or cloud.body_camera) is not None:
+    if (camera := cloud.any_camera) is not None:
         along = ", along x" if cloud.camera is None else ""
         return f"{camera.width} x {camera.height}, focal lengths {camera.fx:.0f} and {camera.fy:.0f} pixels{along}"
     return NO_CAMERA if cloud.camera_axes is None else "some, by its unorganised points"

@@ -48,7 +48,7 @@ class Shot:
 
     Attributes:
         name: what it is, for the log.
-        cloud: organised where it has a camera.
+        cloud: organised where it has a camera, in either frame.
         frame: coordinate frame.
     """
 
@@ -110,7 +110,7 @@ def simulated_frames(seed: int, phases: Iterable[float]) -> Iterator[SimulatedFr
 
 def thinned(shot: Shot, limit: int) -> tuple[Shot, int]:
     """A shot of at most ``limit`` points, and the step: every so-manyth point of it, or of its rows and columns."""
-    cloud, camera = shot.cloud, shot.cloud.camera
+    cloud, camera = shot.cloud, shot.cloud.any_camera
     if len(cloud) <= limit:
         return shot, 1
     if camera is None:
@@ -125,7 +125,8 @@ def thinned(shot: Shot, limit: int) -> tuple[Shot, int]:
         kept = kept.ravel()
         camera = Camera(width, height, *(v / step for v in (camera.fx, camera.fy, camera.cx, camera.cy)))
     colors = None if cloud.colors is None else cloud.colors[kept]
-    thin = PointCloud(cloud.points[kept], colors, up=cloud.up, viewpoint=cloud.viewpoint, camera=camera)
+    optical, body = (camera, None) if cloud.body_camera is None else (None, camera)
+    thin = PointCloud(cloud.points[kept], colors, cloud.up, cloud.viewpoint, optical, body)
     return Shot(shot.name, thin, shot.frame), step
 
 
@@ -146,7 +147,7 @@ def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: 
         if step not in steps:
             steps.add(step)
             print(f"player: {_thinning(whole, shot, step, limit)}", file=sys.stderr, flush=True)
-        camera = shot.cloud.camera
+        camera = shot.cloud.any_camera
         width, height = (len(shot.cloud), 1) if camera is None else (camera.width, camera.height)
         header = Header(frame_id=shot.frame)
         message = cloud_message(shot.cloud.points, shot.cloud.colors, header, width, height)
@@ -172,7 +173,7 @@ def carried() -> int:
 
 
 def _thinning(whole: Shot, shot: Shot, step: int, limit: int) -> str:
-    kind = "points" if whole.cloud.camera is None else "rows and columns"
+    kind = "points" if whole.cloud.any_camera is None else "rows and columns"
     return (
         f"{whole.name}: {len(whole.cloud):,} points are more than shared memory carries ({limit:,}): "
         f"only one in {step} {kind} is published, {len(shot.cloud):,} points"

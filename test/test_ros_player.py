@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from sensor_msgs.msg import PointCloud2
 
 from segvec3d_core.datasets.frames import Frame, write_frame
 from segvec3d_core.pointcloud2 import cloud_of_message
-from segvec3d_core.types import Camera, PointCloud
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, Camera, PointCloud
 from segvec3d_ros import player, share
 from segvec3d_ros.player import CARRIED, OPTICAL_FRAME, SCAN_FRAME, Shot, looped, main, shots, thinned
 
@@ -82,25 +83,28 @@ def test_a_bag_is_played_in_the_order_and_the_frame_of_its_recording(tmp_path: P
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 600), st.booleans())
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 600), st.sampled_from(["none", "optical", "body"]))
 def test_a_thinned_cloud_holds_at_most_its_limit_and_only_points_that_were_there(
-    width: int, height: int, limit: int, organised: bool
+    width: int, height: int, limit: int, camera_frame: str
 ) -> None:
     depth = np.random.default_rng(0).uniform(1, 2, (height, width)).astype(np.float32)
     camera = Camera(width, height, 50.0, 50.0, 7.0, 5.0)
     cloud = PointCloud.from_depth(depth, camera, np.zeros((height, width, 3), np.uint8))
-    if not organised:
+    if camera_frame == "none":
         cloud = PointCloud(cloud.points, cloud.colors)
+    elif camera_frame == "body":
+        cloud = PointCloud(cloud.points @ BODY_AXES.T, cloud.colors, body_camera=camera)
     shot, step = thinned(Shot("x", cloud, "f"), limit)
     assert 1 <= len(shot.cloud) <= max(limit, 1)
     assert (step == 1) == (len(cloud) <= limit)
     assert set(map(tuple, shot.cloud.points)) <= set(map(tuple, cloud.points))
     assert shot.cloud.colors is not None
-    if organised:
-        thin = shot.cloud.camera
+    if camera_frame != "none":
+        thin, axes = shot.cloud.any_camera, shot.cloud.camera_axes
         assert thin is not None
-        assert thin.width * thin.height == len(shot.cloud)
-        pixel = shot.cloud.points[:, 0] / shot.cloud.points[:, 2] * thin.fx + thin.cx
+        assert axes is (OPTICAL_AXES if camera_frame == "optical" else BODY_AXES)
+        right, _, forward = (shot.cloud.points @ axes).T
+        pixel = right / forward * thin.fx + thin.cx
         np.testing.assert_allclose(pixel, np.tile(np.arange(thin.width), thin.height), atol=1e-3)
 
 
@@ -114,6 +118,20 @@ def test_a_scan_that_shared_memory_does_not_carry_is_thinned_and_the_player_says
     said = capsys.readouterr()
     assert said.out.count("scan.npz, 167 x 1") == 2
     assert said.err.count("only one in 3 points is published, 167 points") == 1
+
+
+@pytest.mark.parametrize("axes", [OPTICAL_AXES, BODY_AXES])
+@pytest.mark.parametrize(("limit", "size"), [(1000, "16 x 12"), (50, "8 x 6")])
+def test_a_recorded_image_is_played_as_one_in_whichever_frame_it_is(
+    axes: np.ndarray, limit: int, size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(player, "carried", lambda: limit)
+    monkeypatch.setattr(player, "LINGER", 0.0)
+    write_bag(tmp_path / "bag", StoragePlugin.MCAP, {"/points": [PointCloud(frame(0).points @ axes.T)]}, "zed_left")
+    assert main([str(tmp_path / "bag")]) == 0
+    said = capsys.readouterr()
+    assert f", {size}, stamp" in said.out
+    assert ("only one in 2 rows and columns is published" in said.err) == (limit == 50)
 
 
 def test_the_simulator_never_ends_and_repeats_with_its_seed() -> None:
