@@ -21,6 +21,7 @@ from segvec3d_core.files import replacing
 from segvec3d_core.pointcloud2 import with_camera
 from segvec3d_core.scan_files import read_pcd, read_ply
 from segvec3d_core.types import FARTHEST, Matches, PointCloud, Scene
+from segvec3d_core.units import some_finite, unit_doubt
 
 __all__ = [
     "cloud_files",
@@ -39,7 +40,6 @@ SCENE_VERSION = 1
 SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
 FORMATS = (*SCAN_FORMATS, ".png", *BAG_SUFFIXES)
 
-_WIDE, _HIGH = 500.0, 50.0  # metres; what reaches farther, or as far in all directions, is most likely in other units
 _COARSE, _LOST = 1e-3, 0.02  # metres; float32 coordinates so far apart blur objects, or hold none
 _SPARSE = 0.03  # metres; a mesh whose corners lie farther apart has its surfaces between them
 _ELSEWHERE = {
@@ -223,12 +223,6 @@ def _scaled(lengths: NDArray[Any], scale: float) -> NDArray[Any]:
         return lengths * np.float64(scale) if lengths.dtype.kind in "fiu" else lengths
 
 
-def _some_finite(points: NDArray[Any]) -> NDArray[np.float64]:
-    """Some ten thousand of the points, evenly taken, less those that are not finite."""
-    some = points[:: max(1, len(points) // 10_000)].astype(np.float64)
-    return some[np.isfinite(some).all(1)]
-
-
 def _check_resolution(path: Path, points: NDArray[Any]) -> None:
     """Warn where float32 cannot hold the points to a millimetre.
 
@@ -238,7 +232,7 @@ def _check_resolution(path: Path, points: NDArray[Any]) -> None:
     largest = float(np.abs(points).max(where=np.isfinite(points), initial=0))
     if (resolution := _resolution(largest)) <= _COARSE:
         return
-    some = _some_finite(points)
+    some = some_finite(points)
     most = float(np.median(np.abs(some).max(1))) if len(some) else 0.0
     if _LOST < _resolution(most) and most < FARTHEST:  # beyond that nothing was seen
         told = f"coordinates of {most:.8g} m, where float32 has a resolution of {_resolution(most):.2g} m"
@@ -257,13 +251,8 @@ def _resolution(coordinate: float) -> float:
 
 
 def _warn_if_wide(path: Path, points: NDArray[Any], remedy: str) -> None:
-    some = _some_finite(points)
-    extents = np.ptp(np.percentile(some, [1, 99], axis=0), axis=0) if len(some) else np.zeros(3)
-    if extents.max() > _WIDE or extents.min() > _HIGH:
-        log.warning(
-            "%s: the points lie %.0f m apart: are these millimetres, or other units? Coordinates are metres here: %s",
-            path, extents.max(), remedy,
-        )  # fmt: skip
+    if doubt := unit_doubt(points):
+        log.warning("%s: %s: %s", path, doubt, remedy)
 
 
 def _warn_if_sparse(path: Path, corners: NDArray[np.float32]) -> None:

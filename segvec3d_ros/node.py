@@ -334,7 +334,7 @@ class SegVec3DNode(LifecycleNode):
             dropped=self._worker.dropped,
             working=self._worker.working_for,
             failure=self._failure,
-            concern="" if self.perception.map is None else self.perception.map.trouble,
+            concern=self.perception.concern,
         )
         stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostic_array(self.get_fully_qualified_name(), self._health, snapshot, stamp))

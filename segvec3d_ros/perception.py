@@ -22,6 +22,7 @@ from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.pointcloud2 import cloud_of_message
 from segvec3d_core.relations import View
 from segvec3d_core.types import Matches, PointCloud
+from segvec3d_core.units import unit_doubt
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message
 from segvec3d_ros.diagnostics import StageClock, short
 from segvec3d_ros.mapping import MapTracker, map_settings
@@ -34,7 +35,7 @@ NO_CAMERA = "none: no camera at the origin of the clouds' frame explains them"
 """The map then sees nothing to be gone."""
 
 TELLING = 500
-"""Fewer points do not tell what took a cloud: a lens may be covered."""
+"""Fewer points do not tell what took a cloud, nor its unit: a lens may be covered."""
 
 
 class Perception:
@@ -64,6 +65,7 @@ class Perception:
         self._timeline = Timeline()
         self._stamp: int | None = None  # of the latest cloud that was believed
         self._camera = "unknown"  # that took the latest cloud
+        self._unit: str | None = None  # why the first cloud since the node is active seems not to be in metres
         self._result: Result | None = None
         self._kept = 0.0  # when the latest result came, monotonic seconds
         self._halted = False  # since the latest result: the map is as that left it
@@ -99,7 +101,7 @@ class Perception:
     def halt(self) -> None:
         """Once the worker was stopped: what it found is no answer any more. A map stays."""
         with self._result_lock:  # what is being delivered looks there once more whether it is wanted
-            self._result, self._halted, self._seen = None, True, False
+            self._result, self._halted, self._seen, self._unit = None, True, False, None
         if self.map is None:
             self._tracker.reset()
 
@@ -153,7 +155,9 @@ class Perception:
         self._follow_time(stamp)
         level = values["gravity_frames"]
         cloud = cloud_of_message(message, up_in(frame, stamp, level, self._transforms), frame not in level)
-        self._note_camera(cloud)
+        if np.isfinite(cloud.points[:, 2]).sum() >= TELLING:
+            self._note_camera(cloud)
+            self._note_unit(cloud)
         clock.lap("convert")
         scene = model.segment(cloud, config)
         clock.timings.update(scene.timings)
@@ -186,12 +190,19 @@ class Perception:
         return result, known
 
     def _note_camera(self, cloud: PointCloud) -> None:
-        if np.isfinite(cloud.points[:, 2]).sum() < TELLING:
-            return
         self._camera = _camera_of(cloud)
         if self._camera == NO_CAMERA and self.map is not None:
             lacks = "what is taken away stays in the map, and poses are not corrected (docs/objects.md)"
             self._node.get_logger().warning(f"camera: {NO_CAMERA}: {lacks}", once=True)
+
+    def _note_unit(self, cloud: PointCloud) -> None:
+        """Once while the node is active: a driver does not change its unit."""
+        if self._unit is not None:
+            return
+        self._unit = ""
+        if doubt := unit_doubt(cloud.points):
+            self._unit = f"the first cloud: {doubt}: have its driver send them so, and activate the node anew"
+            self._node.get_logger().warning(self._unit)
 
     def _follow_time(self, stamp: int) -> None:
         """Forget transforms and results of another time, once two clouds in a row say that it was set back.
@@ -271,6 +282,12 @@ class Perception:
         with self._result_lock:
             self._forgotten += 1
             self._result, self._halted = None, False
+
+    @property
+    def concern(self) -> str:
+        """What should be known though clouds are worked on, "" for nothing."""
+        trouble = "" if self.map is None else self.map.trouble
+        return "; ".join(told for told in (self._unit, trouble) if told)
 
     def facts(self) -> dict[str, str]:
         """For the diagnostics."""

@@ -27,7 +27,7 @@ from ros_stand_ins import (
 )
 
 # isort: split
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import PointCloud2
@@ -317,6 +317,22 @@ def test_a_broken_cloud_is_lost_with_one_line_and_the_next_one_is_not(spoil: Any
         assert answer.status == FindObject.Response.NO_DATA
         assert words in answer.message
         made.show(stamp=2)
+
+
+def test_a_driver_that_sends_millimetres_is_told_of_once_until_the_node_is_activated_anew() -> None:
+    asked, millimetres = "are these millimetres, or other units?", PointCloud(frame_cloud().points * np.float32(1000))
+    with active_robot() as made:
+        reports = made.listen(DiagnosticArray, "/diagnostics")
+        for stamp in (1, 2):
+            made.show(stamp, cloud=millimetres)
+        until(lambda: reports and asked in reports[-1].status[0].message, "the diagnostics")
+        assert reports[-1].status[0].level == DiagnosticStatus.WARN
+        assert sum(asked in line for line in made.log) == 1
+        made.node.trigger_deactivate()
+        made.node.trigger_activate()
+        made.show(stamp=3)
+        until(lambda: "clouds per second" in reports[-1].status[0].message, "that it is settled")
+        assert sum(asked in line for line in made.log) == 1
 
 
 def test_a_cloud_on_which_the_model_fails_is_lost_alone() -> None:
