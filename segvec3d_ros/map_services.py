@@ -65,7 +65,7 @@ class MapServices:
     def _load(self, request: MapFile.Request, response: MapFile.Response) -> MapFile.Response:
         def load(objects: MapTracker) -> str:
             told = objects.load(self._file(request))
-            self._perception.forget_result()
+            self._perception.forget_result(loaded=True)
             self._changed()
             return told
 

@@ -68,7 +68,7 @@ class Perception:
         self._unit: str | None = None  # why the first cloud since the node is active seems not to be in metres
         self._result: Result | None = None
         self._kept = 0.0  # when the latest result came, monotonic seconds
-        self._halted = False  # since the latest result: the map is as that left it
+        self._stands = False  # whether a map that is there answers where there is no result
         self._seen = False  # whether a cloud came since the node is active
         self._forgotten = 0  # how often the map became another one than the clouds had made
         self._result_lock = threading.Lock()
@@ -101,7 +101,7 @@ class Perception:
     def halt(self) -> None:
         """Once the worker was stopped: what it found is no answer any more. A map stays."""
         with self._result_lock:  # what is being delivered looks there once more whether it is wanted
-            self._result, self._halted, self._seen, self._unit = None, True, False, None
+            self._result, self._stands, self._seen, self._unit = None, True, False, None
         if self.map is None:
             self._tracker.reset()
 
@@ -132,6 +132,7 @@ class Perception:
         try:
             if Path(path).expanduser().exists():
                 self._node.get_logger().info(self.map.load(path))
+                self._stands = True
             else:
                 self._node.get_logger().info(f"{path}: no such file yet: the map begins empty")
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, as in ~nobody/map.npz
@@ -186,7 +187,7 @@ class Perception:
         with self._result_lock:
             if forgotten != self._forgotten or not wanted():  # the map is another one by now
                 return None
-            self._result, self._halted, self._seen, self._kept = known, False, True, time.monotonic()
+            self._result, self._stands, self._seen, self._kept = known, False, True, time.monotonic()
         return result, known
 
     def _note_camera(self, cloud: PointCloud) -> None:
@@ -254,8 +255,8 @@ class Perception:
 
     @property
     def kept(self) -> bool:
-        """Whether there is a map to which no cloud was added since it was loaded, or since the node was deactivated."""
-        return self.map is not None and len(self.map.map) > 0 and (self._halted or self.map.map.stamp_ns is None)
+        """Whether there is a map that answers until the next result: it was loaded, or the node was deactivated."""
+        return self.map is not None and len(self.map.map) > 0 and self._stands
 
     def known(self) -> Result | None:
         """What the map holds now, named; at the stamp of the latest cloud. None where there is no model to name it."""
@@ -277,11 +278,12 @@ class Perception:
             raise RuntimeError("the model was freed during the request")
         return model.find(result.scene, query, top_k, min_similarity, view)
 
-    def forget_result(self) -> None:
-        """Wait for the next cloud before anything is found; what comes of the one in work is not kept."""
+    def forget_result(self, loaded: bool = False) -> None:
+        """Wait for the next cloud before anything is found, unless the map was ``loaded`` just now; what comes of the
+        one in work is not kept."""
         with self._result_lock:
             self._forgotten += 1
-            self._result, self._halted = None, False
+            self._result, self._stands = None, loaded
 
     @property
     def concern(self) -> str:

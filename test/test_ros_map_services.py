@@ -242,6 +242,34 @@ def test_a_map_that_was_kept_answers_before_the_next_cloud() -> None:
         assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.NO_DATA
 
 
+@pytest.mark.parametrize("at_start", [True, False], ids=["at start", "by its service"])
+def test_a_loaded_map_answers_while_the_first_cloud_is_named(
+    at_start: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "map.npz")
+    with mapping_robot() as robot:
+        look(robot, 1.0, 1.5)
+        assert robot.call(MapFile, "save_map", path=path).success
+    with mapping_robot(map_file=path if at_start else "") as robot:
+        assert robot.perception.map is not None
+        if not at_start:
+            look(robot, 1.0)
+            assert robot.call(MapFile, "load_map", path=path).success
+        named, gate = robot.perception._named, threading.Event()
+
+        def slowly(result: Any) -> Any:
+            if threading.current_thread().name == "segvec3d worker":
+                gate.wait(WAIT)
+            return named(result)
+
+        monkeypatch.setattr(robot.perception, "_named", slowly)
+        robot.publish(frame_message(2 * SECOND))
+        until(lambda: robot.perception.map.map.stamp_ns == 2 * SECOND, "the cloud in the map")
+        assert robot.call(FindObject, "find_object", query="mug").status == FindObject.Response.SUCCESS
+        gate.set()
+        until(lambda: robot.perception.result is not None, "the cloud's result")
+
+
 def test_what_a_cleared_map_lacks_is_no_cloud_from_the_camera() -> None:
     with mapping_robot() as robot:
         look(robot, 1.0, 1.5)
