@@ -153,9 +153,10 @@ class Perception:
         values, config = self._values, self._config
         clock = StageClock()
         stamp, frame = nanoseconds(message.header.stamp), message.header.frame_id
-        self._follow_time(stamp)
         level = values["gravity_frames"]
-        cloud = cloud_of_message(message, up_in(frame, stamp, level, self._transforms), frame not in level)
+        cloud = cloud_of_message(message, from_sensor=frame not in level)
+        self._follow_time(stamp)  # of a cloud that cannot be read no stamp is believed
+        cloud = replace(cloud, up=up_in(frame, stamp, level, self._transforms))
         if np.isfinite(cloud.points[:, 2]).sum() >= TELLING:
             self._note_camera(cloud)
             self._note_unit(cloud)

@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
+from malformed_clouds import attributes
 
 pytest.importorskip("rclpy", reason="rclpy is missing: a ROS 2 installation, or pip install '.[ros]'")
 pytest.importorskip("segvec3d_interfaces", reason="segvec3d_interfaces is missing: pip install ./segvec3d_interfaces")
@@ -23,12 +25,12 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import PointCloud2
+from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.relations import View
-from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
+from segvec3d_core.types import FARTHEST, Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 from segvec3d_ros.conversions import cloud_message, time_message
 from segvec3d_ros.node import SegVec3DNode
 from segvec3d_ros.side_node import spin_forever
@@ -47,7 +49,7 @@ _domains = (1 + (os.getpid() + k) % 100 for k in count())
 
 
 class StandInModel:
-    """Sees up to three objects, called mug, box and table: the finite points left, amid and right of the image.
+    """Sees up to three objects, called mug, box and table: the points left, amid and right of the image.
 
     Attributes:
         gate: cleared, ``segment`` waits, as a slow inference would.
@@ -82,7 +84,7 @@ class StandInModel:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
-        good = np.isfinite(cloud.points).all(1)
+        good = (np.abs(cloud.points) < FARTHEST).all(1)
         third = np.digitize(cloud.points[:, 0], (-0.1, 0.1))
         kinds = [k for k in range(3) if (good & (third == k)).any()]
         labels = np.full(len(cloud), -1, np.int32)
@@ -183,14 +185,28 @@ def frame_message(stamp: int = 0, cloud: PointCloud | None = None, frame: str = 
     return cloud_message(cloud.points, cloud.colors, header, 40 if organised else len(cloud), 30 if organised else 1)
 
 
+def malformed_message(stamp: int, changes: dict[str, Any]) -> PointCloud2:
+    """A cloud of ``MALFORMED`` as a message."""
+    said = attributes(**changes)
+    fields = [PointField(**asdict(field)) for field in said.pop("fields")]
+    return PointCloud2(header=Header(stamp=time_message(stamp), frame_id=FRAME), fields=fields, **said)
+
+
 class LogBook:
-    """A logger that keeps what it is told."""
+    """A logger that keeps what it is told.
+
+    Attributes:
+        lines: all of it. throttled: those of the lines that a real logger leaves out where the one before is recent.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.throttled: list[str] = []
 
     def _note(self, message: str, **options: Any) -> None:
         self.lines.append(message)
+        if "throttle_duration_sec" in options:
+            self.throttled.append(message)
 
     error = warning = warn = info = _note
 

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import array
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from malformed_clouds import MALFORMED, Field, attributes
 
 from segvec3d_core.pointcloud2 import decode, fit_camera
 from segvec3d_core.types import Camera, PointCloud
 
 TYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
-
-
-@dataclass
-class Field:
-    """As sensor_msgs/PointField."""
-
-    name: str
-    offset: int
-    datatype: int
-    count: int = 1
 
 
 def encode(
@@ -126,32 +116,15 @@ def test_a_coordinate_beyond_float32_is_infinite() -> None:
     np.testing.assert_array_equal(decode(**encode(columns, 1, 1)).points, [[np.inf, 1e6, 0]])
 
 
-def message(**changes: Any) -> dict[str, Any]:
-    return encode([(axis, "f4", np.arange(6.0)) for axis in "xyz"], 3, 2) | changes
+def test_the_cloud_that_the_malformed_ones_were_made_of_is_a_good_one() -> None:
+    np.testing.assert_array_equal(decode(**attributes()).points, np.arange(18.0).reshape(6, 3))
 
 
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"fields": []}, "expected fields x, y and z, got none"),
-        ({"fields": [Field("x", 0, 7), Field("depth", 4, 7)]}, "expected fields x, y and z, got x, depth"),
-        ({"fields": [Field("x", 0, 7), Field("y", 4, 5), Field("z", 8, 7)]}, "field y: expected type f4 or f8, got i4"),
-        (
-            {"fields": [Field("x", 0, 7), Field("y", 4, 99), Field("z", 8, 7)]},
-            "field y: expected type .* got 99",
-        ),
-        ({"fields": [Field(a, 4 * i, 7) for i, a in enumerate("xyz")] + [Field("rgb", 0, 2)]}, "field rgb: expected"),
-        ({"fields": [Field("x", 0, 7), Field("y", 4, 7), Field("z", 9, 7)]}, "field z at byte 9 does not fit"),
-        ({"point_step": 0}, "field x at byte 0 does not fit in a point_step of 0"),
-        ({"row_step": 35}, "row_step: expected at least 36 bytes, got 35"),
-        ({"data": bytes(71)}, "expected 72 bytes for 3 x 2 points, got 71"),
-        ({"data": b""}, "expected 72 bytes for 3 x 2 points, got 0"),
-        ({"width": 10**9, "row_step": 12 * 10**9}, "expected 24000000000 bytes"),
-    ],
-)
-def test_a_broken_message_ends_in_one_clear_line(changes: dict[str, Any], error: str) -> None:
-    with pytest.raises(ValueError, match=error):
-        decode(**message(**changes))
+@pytest.mark.parametrize(("changes", "error"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_cloud_ends_in_one_clear_line(changes: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match="cloud: ") as refused:
+        decode(**attributes(**changes))
+    assert str(refused.value) == f"cloud: {error}"
 
 
 def test_the_camera_of_an_organised_cloud_is_found_in_spite_of_holes_and_noise() -> None:

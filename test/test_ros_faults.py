@@ -18,9 +18,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ros_stand_ins import FRAME, WAIT, Robot, StandInTransforms, active_robot, frame_cloud, frame_message, until
+from malformed_clouds import DEGENERATE, MALFORMED
+from ros_stand_ins import (
+    FRAME,
+    WAIT,
+    Robot,
+    StandInTransforms,
+    active_robot,
+    frame_cloud,
+    frame_message,
+    malformed_message,
+    until,
+)
 
 # isort: split
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
@@ -52,6 +64,11 @@ def ask(robot: Robot) -> Any:
     return robot.call(FindObject, "find_object", query="mug")
 
 
+def ids(robot: Robot) -> set[int]:
+    """Of what the map holds."""
+    return {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+
+
 def test_a_flood_of_clouds_at_30_hz_leaves_services_answering_and_the_map_small(robot: Robot) -> None:
     robot.show(SECOND)
     stop = threading.Event()
@@ -78,7 +95,7 @@ def test_a_flood_of_clouds_at_30_hz_leaves_services_answering_and_the_map_small(
 
 def test_tf_that_stops_and_comes_back_costs_the_clouds_in_between_alone(robot: Robot) -> None:
     robot.show(SECOND)
-    ids = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+    known = ids(robot)
     T = robot.transforms.table.pop(("map", FRAME))
     lost = times(3, 100)
     stamps = [SECOND + k * SECOND // 2 for k in range(1, lost + 2)]  # more than a minute ahead would be another time
@@ -90,44 +107,40 @@ def test_tf_that_stops_and_comes_back_costs_the_clouds_in_between_alone(robot: R
     assert robot.perception.map.gaps == lost
     robot.transforms.table["map", FRAME] = T
     robot.show(stamps[-1])
-    assert {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances} == ids
+    assert ids(robot) == known
 
 
-def _without_fields(message: Any) -> None:
-    message.fields = []
-
-
-def _cut(message: Any) -> None:
-    message.data = message.data[:100]
-
-
-def _stretched(message: Any) -> None:
-    message.point_step = 3
-
-
-def _wide(message: Any) -> None:
-    message.width = 1_000_000
-
-
-MALFORMED = [_without_fields, _cut, _stretched, _wide]
-
-
-def test_every_malformed_cloud_is_lost_alone(robot: Robot) -> None:
-    robot.show(SECOND)
-    degenerate = [np.full((1200, 3), np.nan), np.full((1200, 3), np.inf), np.zeros((1200, 3)), np.full((1200, 3), 1e30)]
+def test_every_malformed_cloud_is_lost_alone_and_told_in_one_line(robot: Robot) -> None:
+    robot.show(100 * SECOND)
+    known = ids(robot)
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+    before, told = len(robot.log), 0
     for k in range(times(1, 20)):
-        for n, spoil in enumerate(MALFORMED):
-            message = frame_message((2 + k) * SECOND)
-            spoil(message)
-            failed = robot.node._health.failed
-            robot.publish(message)
-            until(lambda failed=failed: robot.node._health.failed == failed + 1, f"malformed cloud {n} to be lost")
-        for n, points in enumerate(degenerate):
-            stamp = (2 + k) * SECOND + n + 1
-            robot.show(stamp, cloud=PointCloud(points.astype(np.float32)))
-    assert ask(robot).status == FindObject.Response.SUCCESS
+        for changes, error in MALFORMED.values():
+            robot.publish(malformed_message(k * SECOND, changes))  # nor is its stamp believed
+            until(lambda told=told: len(robot.log) > before + told, f"a line about it: {error}")
+            told += 1
+            assert robot.log[before:][told - 1 :] == [f"cloud lost: cloud: {error}"]
+            assert ask(robot).status == FindObject.Response.SUCCESS
+    assert robot.node._health.failed == told
+    assert robot.node.book.throttled == robot.log[before:], "a stream of them does not fill the log"
+    last = f"the latest cloud was lost: cloud: {error}"
+    until(lambda: diagnostics and diagnostics[-1].status[0].message == last, "the diagnostics to say so")
+    robot.show(101 * SECOND)
+    assert ids(robot) == known
+    assert len(robot.log) == before + told
+
+
+def test_clouds_in_which_nothing_can_be_seen_cost_the_map_nothing(robot: Robot) -> None:
+    robot.show(SECOND)
+    known = ids(robot)
+    for k in range(times(1, 20)):
+        for n, points in enumerate(DEGENERATE.values()):
+            robot.show((2 + k) * SECOND + n, cloud=PointCloud(points.astype(np.float32)))
+            assert ask(robot).status == FindObject.Response.SUCCESS
     robot.show((60 + times(1, 20)) * SECOND)
-    assert ask(robot).status == FindObject.Response.SUCCESS
+    assert known <= ids(robot)
+    assert robot.node._health.failed == 0
 
 
 def test_two_clients_that_ask_at_once_are_both_answered(robot: Robot) -> None:
@@ -140,7 +153,7 @@ def test_two_clients_that_ask_at_once_are_both_answered(robot: Robot) -> None:
 
 def test_deactivation_during_inference_keeps_the_map(robot: Robot) -> None:
     robot.show(SECOND)
-    ids = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
+    known = ids(robot)
     for k in range(times(1, 20)):
         robot.model.gate.clear()
         seen = len(robot.model.clouds)
@@ -152,7 +165,7 @@ def test_deactivation_during_inference_keeps_the_map(robot: Robot) -> None:
                 robot.model.gate.set()
             assert robot.call(ChangeState, "change_state", transition=Transition(id=transition)).success
         robot.show((2 + k) * SECOND + SECOND // 2)
-        assert {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances} == ids
+        assert ids(robot) == known
 
 
 def test_a_full_disk_at_save_is_told_and_leaves_the_last_save(
@@ -204,15 +217,15 @@ def test_a_node_that_is_killed_in_mid_save_leaves_a_whole_file(robot: Robot, tmp
         assert ObjectMap().load(path) == 3
 
 
-def test_a_node_that_dies_in_mid_stream_goes_on_with_what_was_saved(tmp_path: Path) -> None:
+def test_a_node_that_is_closed_in_mid_stream_goes_on_with_what_was_saved(tmp_path: Path) -> None:
     path = str(tmp_path / "map.npz")
-    ids: set[int] = set()
+    known: set[int] = set()
     for life in range(times(2, 20)):
         with active_robot(overrides={"object_map": True, "map_file": path, "confirm_seconds": 0.0}) as robot:
             robot.show((10 + life) * SECOND)
-            listed = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
-            assert not ids or listed == ids
-            ids = listed
+            listed = ids(robot)
+            assert not known or listed == known
+            known = listed
             assert robot.call(MapFile, "save_map").success
             robot.publish(frame_message((10 + life) * SECOND + 1))  # and it is gone before that is worked on
-    assert len(ids) == 3
+    assert len(known) == 3

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from malformed_clouds import DEGENERATE, MALFORMED
 from ros_stand_ins import (
     CAMERA,
     FRAME,
@@ -21,6 +22,7 @@ from ros_stand_ins import (
     change,
     frame_cloud,
     frame_message,
+    malformed_message,
     robot,
     state,
     until,
@@ -34,7 +36,7 @@ from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import Marker, MarkerArray
 
 from segvec3d_core.config import DEFAULT_VOCABULARY
-from segvec3d_core.types import PointCloud
+from segvec3d_core.types import FARTHEST, PointCloud
 from segvec3d_interfaces.msg import InstanceArray
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros.finder import LOADING
@@ -252,23 +254,11 @@ def test_while_one_cloud_is_worked_on_the_latest_waits_and_services_answer() -> 
         assert np.median(times) < 0.5
 
 
-def nan_cloud() -> PointCloud:
-    return PointCloud(np.where(np.arange(1200)[:, None] % 2, np.nan, np.inf).astype(np.float32).repeat(3, 1))
-
-
-@pytest.mark.parametrize(
-    ("cloud", "count"),
-    [
-        (nan_cloud(), 0),
-        (PointCloud(np.zeros((0, 3), np.float32)), 0),
-        (PointCloud(np.array([[0, 0, 1]], np.float32)), 1),
-        (PointCloud(np.array([[1e6, -1e6, 1e6]] * 5, np.float32)), 1),
-    ],
-    ids=["NaN and Inf only", "zero points", "one point", "far away"],
-)
-def test_a_degenerate_cloud_is_an_ordinary_one(cloud: PointCloud, count: int) -> None:
+@pytest.mark.parametrize("points", DEGENERATE.values(), ids=DEGENERATE.keys())
+def test_a_degenerate_cloud_is_an_ordinary_one(points: np.ndarray) -> None:
+    count = int((np.abs(points) < FARTHEST).all(1).any())
     with active_robot() as made:
-        made.show(stamp=3, cloud=cloud)
+        made.show(stamp=3, cloud=PointCloud(points.astype(np.float32)))
         assert made.perception.result is not None
         assert len(made.perception.result.scene) == count
         answer = made.call(FindObject, "find_object", query="everything", return_clouds=True)
@@ -276,47 +266,17 @@ def test_a_degenerate_cloud_is_an_ordinary_one(cloud: PointCloud, count: int) ->
         assert made.log == made.log[:2], "nothing to complain about"
 
 
-def without_xyz(message: PointCloud2) -> None:
-    message.fields = message.fields[1:]
-
-
-def with_integer_coordinates(message: PointCloud2) -> None:
-    message.fields[0].datatype = 5
-
-
-def truncated(message: PointCloud2) -> None:
-    message.data = message.data[: len(message.data) // 2]
-
-
-def with_a_field_outside(message: PointCloud2) -> None:
-    message.fields[2].offset = 1000
-
-
-def with_a_small_step(message: PointCloud2) -> None:
-    message.point_step = 3
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (without_xyz, "expected fields x, y and z"),
-        (with_integer_coordinates, "field x: expected type"),
-        (truncated, "bytes"),
-        (with_a_field_outside, "field z"),
-        (with_a_small_step, "point_step"),
-    ],
-)
-def test_a_broken_cloud_is_lost_with_one_line_and_the_next_one_is_not(spoil: Any, words: str) -> None:
+@pytest.mark.parametrize(("changes", "error"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_cloud_is_lost_with_one_line_and_the_next_one_is_not(changes: dict[str, Any], error: str) -> None:
     with active_robot() as made:
-        message = frame_message(1)
-        spoil(message)
-        made.publish(message)
-        until(lambda: made.node._health.failed == 1, "the loss")
-        assert any(line.startswith("cloud lost: ") and words in line for line in made.log)
+        made.publish(malformed_message(1, changes))
+        until(lambda: made.log[2:], "a line about it")
         answer = made.call(FindObject, "find_object", query="mug")
         assert answer.status == FindObject.Response.NO_DATA
-        assert words in answer.message
+        assert error in answer.message
         made.show(stamp=2)
+        assert made.node._health.failed == 1
+        assert made.log[2:] == [f"cloud lost: cloud: {error}"]
 
 
 def test_a_driver_that_sends_millimetres_is_told_of_once_until_the_node_is_activated_anew() -> None:
