@@ -5,6 +5,7 @@ Shortened here; ``make faults`` runs it in full, for minutes.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +38,22 @@ from ros_stand_ins import (
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import PointCloud2
 
 from segvec3d_core.object_map import ObjectMap
-from segvec3d_core.types import PointCloud
+from segvec3d_core.types import Camera, PointCloud
+from segvec3d_interfaces.msg import Instance
 from segvec3d_interfaces.srv import FindObject, ListObjects, MapFile
+from segvec3d_ros.client import Client
+from segvec3d_ros.demo import wait_until_active
+from segvec3d_ros.player import OPTICAL_FRAME, Shot, play
+from segvec3d_ros.processes import Part, Parts
 
 FULL = os.environ.get("SEGVEC3D_FAULTS") == "full"
 SECOND = 1_000_000_000
 ROOT = Path(__file__).parents[1]
+WEIGHTS = ROOT / "segvec3d_core" / "models" / "segvec3d.safetensors"
 
 pytestmark = pytest.mark.timeout(1800 if FULL else 240)
 
@@ -229,3 +240,88 @@ def test_a_node_that_is_closed_in_mid_stream_goes_on_with_what_was_saved(tmp_pat
             assert robot.call(MapFile, "save_map").success
             robot.publish(frame_message((10 + life) * SECOND + 1))  # and it is gone before that is worked on
     assert len(known) == 3
+
+
+def shots() -> Iterator[Shot]:
+    """Two boxes on a table, without end: the camera stands still, the noise of each frame is its own."""
+    rng = np.random.default_rng(0)
+    camera = Camera(96, 72, 90.0, 90.0, 47.5, 35.5)
+    while True:
+        depth = np.full((72, 96), 0.8, np.float32)
+        depth[25:50, 15:40] = 0.74
+        depth[25:50, 55:80] = 0.68
+        depth += rng.normal(0, 0.001, depth.shape).astype(np.float32)
+        yield Shot("table", PointCloud.from_depth(depth, camera), OPTICAL_FRAME)
+
+
+@contextmanager
+def streaming(client: Client) -> Iterator[threading.Event]:
+    """A camera that sends these clouds at 30 Hz while the event is set."""
+    on, stop = threading.Event(), threading.Event()
+
+    def clouds() -> Iterator[Shot]:
+        for shot in shots():
+            on.wait()
+            if stop.is_set():
+                return
+            yield shot
+
+    publisher = client.node.create_publisher(PointCloud2, "points", qos_profile_sensor_data)
+    sender = threading.Thread(target=play, args=(client.node, publisher, clouds(), 30.0, None, True))
+    sender.start()
+    try:
+        yield on
+    finally:
+        stop.set()
+        on.set()
+        sender.join()
+
+
+def begin(parts: Parts, client: Client, path: Path) -> Part:
+    """Start a process of the node that keeps its map in a file, and wait until it is active."""
+    node = parts.start("node", "segvec3d_ros.node", "--ros-args", "-p", f"map_file:={path}", "-p", "device:=cpu")
+    wait_until_active(client, parts)
+    return node
+
+
+def listed(client: Client) -> dict[int, int]:
+    """The state of each object in the map of a node's process."""
+    answer = client._call(ListObjects, "list_objects", ListObjects.Request(), WAIT)
+    return {thing.id: thing.state for thing in answer.objects.instances}
+
+
+def in_view(client: Client, wanted: set[int]) -> bool:
+    states = listed(client)
+    return all(states.get(i) == Instance.VISIBLE for i in wanted)
+
+
+def boxes(client: Client) -> set[int]:
+    answer = client.find_object("the boxes", wait=WAIT)
+    assert answer.status == FindObject.Response.SUCCESS, answer.message
+    return {match.instance.id for match in answer.matches}
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"no weights at {WEIGHTS.relative_to(ROOT)}")
+@pytest.mark.timeout(1800)  # a first start compiles kernels
+def test_a_node_process_that_is_killed_in_mid_stream_starts_again_with_what_was_saved(tmp_path: Path) -> None:
+    path = tmp_path / "map.npz"
+    with Parts(tmp_path) as parts, Client() as client, streaming(client) as stream:
+        node = begin(parts, client, path)
+        stream.set()
+        parts.wait(lambda: len(listed(client)) >= 3, 2 * WAIT, "two boxes and a table in the map")
+        for _ in range(times(1, 5)):
+            assert client._call(MapFile, "save_map", MapFile.Request(), WAIT).success
+            objects = ObjectMap()
+            objects.load(path)
+            saved, found = {thing.id for thing in objects.snapshot()}, boxes(client)
+            node.process.kill()  # clouds come faster than it works on them: one is in work
+            assert node.process.wait(WAIT) == -signal.SIGKILL
+            stream.clear()
+            node = begin(parts, client, path)
+            assert node.log.read_text().count(f"{len(saved)} objects from {path}\n") == 1
+            assert listed(client) == dict.fromkeys(saved, Instance.REMEMBERED)
+            assert boxes(client) == found <= saved
+            stream.set()
+            parts.wait(partial(in_view, client, saved), WAIT, "what was saved in view again")
+            assert min(listed(client).keys() - saved, default=math.inf) > max(saved)
+            assert boxes(client) == found
