@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from segvec3d_core.cli import main
+from segvec3d_core.cli import compare, main
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.datasets.scannet import LABEL_MAP, read_labelled_points, read_scene, scene_folders
 from segvec3d_core.datasets.scans import ScanFolder, find_scans
 from segvec3d_core.network import PointAttention
 from segvec3d_core.pipeline import SegVec3D
+from segvec3d_core.train import run
 from segvec3d_core.train.data import Scenes
-from segvec3d_core.train.segmentation import example_loss
+from segvec3d_core.train.segmentation import example_loss, examples_of
+from segvec3d_core.train.weak import Supervision
 
 HEADER = """ply
 format binary_little_endian 1.0
@@ -227,6 +229,76 @@ def test_a_folder_of_scenes_is_trained_on(tmp_path: Path) -> None:
     assert torch.isfinite(loss)
 
 
+def test_training_takes_the_scenes_of_a_split_and_the_labels_of_listed_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A point of the floor and one of the first chair are listed; of large voxels they are one point in many."""
+    write_chairs(tmp_path / "scans")
+    (tmp_path / "scannetv2_train.txt").write_text("scene0001_00\n")
+    torch.save({"scene0001_00": np.array([1234, 2500])}, tmp_path / "points20")
+    plans = []
+
+    def stop(plan: Any, *_: Any) -> None:
+        plans.append(plan)
+        raise ValueError("enough")
+
+    monkeypatch.setitem(run.__globals__, "train_segmentation", stop)
+    told = ["--split", "scannetv2_train.txt", "--labelled-points", "points20", "--max-voxels", "600", "--workers", "0"]
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--output", "out", "--frames", ".", *told, "--threads", "1"]) == 2
+    small = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
+    scenes = examples_of(plans[0], small).dataset
+    assert isinstance(scenes, Scenes)
+    assert [folder.name for folder in scenes.scans] == ["scene0001_00"]
+    labels = [set(scenes[step].labels.tolist()) - {-1} for step in range(6)]
+    assert {0, 1} in labels, "both are spread"
+    assert all(found <= {0, 1} for found in labels)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (None, r"train\.txt: no such file"),
+        (b" \n", r"train\.txt: expected the name of a scene a line, got none"),
+        (b"\x89PNG", "expected text, the name of a scene a line"),
+        (b"scene0000_00\nscene0707_00", "1 of the 2 scenes that it names are not there: scene0707_00$"),
+        (b"a\nb\nc\nd\n", r"4 of the 4 scenes that it names are not there: a, b, c, \.\.\.$"),
+    ],
+)
+def test_a_split_that_names_nothing_or_what_is_not_there_is_told(
+    tmp_path: Path, split: bytes | None, message: str
+) -> None:
+    write_scene(tmp_path / "scans")
+    path = tmp_path / "train.txt"
+    if split is not None:
+        path.write_bytes(split)
+    for read in (ScanFolder, lambda frames, split: Scenes(0, 1, 2, NetworkConfig(), None, None, 0, frames, 9, split)):
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            read(tmp_path, split=path)
+
+
+def test_labelled_points_of_other_scenes_or_of_no_scenes_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = tmp_path / "points20"
+    torch.save({"scene0000_00": np.array([0])}, listed)
+    for name in ("scene0000_00", "scene0011_00"):
+        write_scene(tmp_path / "scans", name)
+    points = Supervision("listed")
+    with pytest.raises(ValueError, match="points20: no labelled points of 1 of the 2 scenes: scene0011_00"):
+        Scenes(0, 1, 2, NetworkConfig(), points, None, frames=tmp_path, labelled_points=listed)
+    with pytest.raises(ValueError, match="frames: expected ScanNet scenes for a split or labelled points, got none"):
+        Scenes(0, 1, 2, NetworkConfig(), points, None, labelled_points=listed)
+    told = ["--output", str(tmp_path), "--labelled-points", str(listed), "--labels", "one-point"]
+    assert main(["train", *told]) == 2
+    assert "--labelled-points: they are the labels, not one-point" in capsys.readouterr().err
+
+
+def test_a_split_of_frames_is_refused(frames: Path) -> None:
+    with pytest.raises(ValueError, match="--split: names scans, got the frames of"):
+        compare._labelled(frames, "scannetv2_val.txt")
+
+
 def test_a_folder_of_scenes_is_evaluated_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A floor and two chairs: two instances count, and surfaces are known."""
     write_chairs(tmp_path / "scans")
@@ -238,3 +310,14 @@ def test_a_folder_of_scenes_is_evaluated_by_one_command(tmp_path: Path, capsys: 
     assert [scan["true"] for scan in baseline["scans"]] == [2, 2]
     assert baseline["summary"]["ap50"] == 1, "two chairs above a floor need no network"
     assert baseline["summary"]["surface_miou"] > 0.95
+
+
+def test_of_a_split_its_scenes_alone_are_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_chairs(tmp_path / "scans")
+    split = tmp_path / "scannetv2_val.txt"
+    split.write_text("scene0001_00\r\n")
+    small = NetworkConfig(channels=(16, 16), layers=(1, 1), features=32)
+    SegVec3D.untrained(0, small, "cpu").save(tmp_path / "random.safetensors")
+    told = ["--split", str(split), "--model", str(tmp_path / "random.safetensors"), "--model-only"]
+    assert main(["eval", str(tmp_path), *told]) == 0
+    assert "(scannetv2_val.txt): 1 scans, 2 instances" in capsys.readouterr().out

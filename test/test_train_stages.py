@@ -45,7 +45,7 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=4,
-        frames=None,
+        frames=None, split=None, labelled_points=None,
         start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), alignment_keep=0.4,
         without=None, learning_rate=None, max_voxels=None,
     )  # fmt: skip

@@ -167,13 +167,14 @@ def _eval(commands: Any) -> None:
         "  segvec3d eval frames --worst 5 --output worst --json scores.json\n"
         "  segvec3d eval frames --spread --reliability reliability.png\n"
         "  segvec3d eval rooms --model runs/a/segvec3d.safetensors --model-only\n"
-        "  segvec3d eval scannet/scans\n"
+        "  segvec3d eval scannet/scans --split scannetv2_val.txt\n"
         "  segvec3d eval --sequence --sequences 4\n"
         "  segvec3d eval --validation --model runs/a/segvec3d.safetensors",
     )  # fmt: skip
     parser.add_argument(
         "path", metavar="PATH", nargs="?", default="", help="frame folder, .npz scan, ScanNet scene, or folder of scans"
     )
+    parser.add_argument("--split", metavar="FILE", help="only the scans that it names, one a line: scannetv2_val.txt")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N frames or scans")
     parser.add_argument(
         "--stride", type=int, default=1, metavar="N",
@@ -234,6 +235,7 @@ def _train(commands: Any) -> None:
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"
+        "  segvec3d train --output runs/scannet --frames scannet/scans --split scannetv2_train.txt\n"
         "  segvec3d train --output runs/a --stage alignment\n"
         "  segvec3d train --output runs/a --stage mixture --start former.safetensors --keep 0.7",
     )  # fmt: skip
@@ -246,6 +248,11 @@ def _train(commands: Any) -> None:
     )
     parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
     parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
+    parser.add_argument("--split", metavar="FILE", help="of --frames only the ScanNet scenes that it names, one a line")
+    parser.add_argument(
+        "--labelled-points", metavar="FILE",
+        help="of their labels only those of these points, a list of the limited-annotation benchmark",
+    )  # fmt: skip
     parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage or the bonds")
     parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage or the bonds see")
     parser.add_argument(

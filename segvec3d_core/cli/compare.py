@@ -42,7 +42,7 @@ def evaluate(args: Namespace) -> int:
     at_least("--worst", args.worst, 0)
     if args.reliability is not None:
         tell.require_picture(args.reliability)
-    folder = _labelled(path)  # what is wrong with PATH is said before the model loads
+    folder = _labelled(path, args.split)  # what is wrong with PATH is said before the model loads
     model, config = load_model(args), configuration(args)
     if isinstance(folder, ScanFolder) and args.min_score is None:
         config = dataclasses.replace(config, min_score=0)  # AP ranks by score: what is dropped could only be missed
@@ -55,6 +55,7 @@ def evaluate(args: Namespace) -> int:
             {
                 "version": 2,
                 "path": str(path),
+                "split": args.split,
                 "stride": args.stride,
                 "colorless": args.colorless,
                 "machine": machine(),
@@ -65,12 +66,14 @@ def evaluate(args: Namespace) -> int:
     return 0
 
 
-def _labelled(path: Path) -> FrameFolder | ScanFolder:
-    """The frames or scans at a path."""
+def _labelled(path: Path, split: str | None) -> FrameFolder | ScanFolder:
+    """The frames at a path, or its scans, of a split those alone."""
     if (path / "depth").is_dir():
+        if split is not None:
+            raise ValueError(f"--split: names scans, got the frames of {path}")
         return FrameFolder(path)
     if find_scans(path):
-        return ScanFolder(path)
+        return ScanFolder(path, split)
     if path.is_dir():
         raise ValueError(
             f"{path}: neither a frame folder (depth/, camera.json, label/) nor .npz scans, nor ScanNet scenes "
@@ -163,7 +166,8 @@ class _Evaluation:
         what = what if frames else f"{len(report.rows)} scans, {true} instances"
         thinned = "" if self.args.stride == 1 else f", points {self.args.stride} times as far apart"
         bare = ", without colours" if self.args.colorless else ""
-        self.say(f"{self.folder.path}: {what}{thinned}{bare}, percent")
+        split = "" if self.args.split is None else f" ({Path(self.args.split).name})"
+        self.say(f"{self.folder.path}{split}: {what}{thinned}{bare}, percent")
         self.say(tell.header(tell.columns_of(report)))
 
     def _retrieve(self, folder: FrameFolder) -> dict[str, Any]:

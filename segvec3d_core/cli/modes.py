@@ -11,7 +11,7 @@ Modes = dict[Any, tuple[str, list[str]]]
 EVALUATIONS: Modes = {
     ("compare", "evaluate"): (
         "an evaluation of labelled data",
-        ["path", "limit", "stride", "colorless", "model_only", "spread", "reliability", "worst", "output"],
+        ["path", "split", "limit", "stride", "colorless", "model_only", "spread", "reliability", "worst", "output"],
     ),
     ("sequences", "evaluate"): ("--sequence", ["sequences", "seconds", "layout", "workers", "truth"]),
     ("language", "evaluate"): ("--language", ["limit", "wide", "pictures"]),
@@ -29,7 +29,7 @@ SIMULATIONS: Modes = {
     "test": ("--test", ["output", "preview", "limit", "workers", "shapes"]),
     "fetch": ("--fetch-shapes without --test", ["shapes"]),
 }
-_FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels"]
+_FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels", "split", "labelled_points"]
 _GROUPING = ["grouping_scenes", "grouping_steps", "grouping_start"]
 _AGAIN = ["learning_rate", "start", "grouping_scenes", "grouping_steps"]
 _ALIGNMENT = ["alignment_scenes", "alignment_steps", "alignment_start", "alignment_keep", "without"]

@@ -5,7 +5,8 @@
     sceneXXXX_XX/sceneXXXX_XX_vh_clean_2.0.010000.segs.json    segment of each vertex
     scannetv2-labels.combined.tsv                              NYU40 class of raw labels; here or two folders up
 
-Clouds are z-up. The lists of labelled points of the limited-annotation benchmark (Hou et al., 2021) are read, too.
+Clouds are z-up. The lists of scenes that tell what is for training, and those of labelled points of the
+limited-annotation benchmark (Hou et al., 2021), are read, too.
 """
 
 from __future__ import annotations
@@ -97,6 +98,36 @@ def scene_folders(path: str | Path) -> list[Path]:
     return []
 
 
+def of_split(files: list[Path], split: str | Path) -> list[Path]:
+    """Of scenes, the files or folders that a list names, as ScanNet publishes them (``scannetv2_train.txt``): a name a
+    line.
+
+    Raises:
+        FileNotFoundError: no such list. ValueError: it names nothing, or scenes that are not among the files.
+    """
+    split = Path(split)
+    if not split.is_file():
+        raise FileNotFoundError(f"{split}: no such file")
+    try:
+        names = set(split.read_text(encoding="utf-8").split())
+    except UnicodeDecodeError:
+        raise ValueError(f"{split}: expected text, the name of a scene a line") from None
+    if not names:
+        raise ValueError(f"{split}: expected the name of a scene a line, got none")
+    found = {file.absolute().stem: file for file in files}
+    missing = sorted(names - found.keys(), key=natural_key)
+    if missing:
+        raise ValueError(
+            f"{split}: {len(missing)} of the {len(names)} scenes that it names are not there: {_few(missing)}"
+        )
+    return [file for name, file in found.items() if name in names]
+
+
+def _few(names: list[str]) -> str:
+    """The first three names, to be told."""
+    return ", ".join([*names[:3], *(["..."] if len(names) > 3 else [])])
+
+
 def read_scene(folder: str | Path, label_map: str | Path | None = None) -> ScanNetScene:
     """Read a scene folder.
 
@@ -129,6 +160,19 @@ def read_scene(folder: str | Path, label_map: str | Path | None = None) -> ScanN
         name, cloud.points, cloud.colors, of_segment[index], tuple(label for label, _ in groups),
         np.array([classes[label] for label, _ in groups], np.int64),
     )  # fmt: skip
+
+
+def labelled_points_of(names: list[str], path: str | Path) -> dict[str, NDArray[np.int64]]:
+    """The labelled points of scenes, see ``read_labelled_points``.
+
+    Raises:
+        FileNotFoundError: no such list. ValueError: something else, or scenes that it does not have.
+    """
+    listed = read_labelled_points(path)
+    missing = [name for name in names if name not in listed]
+    if missing:
+        raise ValueError(f"{path}: no labelled points of {len(missing)} of the {len(names)} scenes: {_few(missing)}")
+    return {name: listed[name] for name in names}
 
 
 def read_labelled_points(path: str | Path) -> dict[str, NDArray[np.int64]]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segvec3d_core.datasets.frames import natural_key, read_tags
-from segvec3d_core.datasets.scannet import read_scene, scene_folders
+from segvec3d_core.datasets.scannet import of_split, read_scene, scene_folders
 from segvec3d_core.io import read_labelled_scan
 from segvec3d_core.types import PointCloud
 
@@ -61,20 +61,24 @@ class ScanFolder(Sequence[Scan]):
 
     Args:
         path: an .npz scan, a folder of such, a ScanNet scene folder, or a folder (or its ``scans/``) of such.
+        split: list of those to take, by name (``scannet.of_split``); None for all.
 
     Attributes:
         path: that path; names: the scans' names; tags: what tags.json says of them.
 
     Raises:
-        ValueError: no scans at the path. Reading a scan raises ValueError or FileNotFoundError for one that is broken
-            or without labels.
+        FileNotFoundError: no such split.
+        ValueError: no scans at the path, or not those of the split. Reading a scan raises either for one that is
+            broken or without labels.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, split: str | Path | None = None) -> None:
         self.path = Path(path)
         self._files = find_scans(self.path)
         if not self._files:
             raise ValueError(f"{path}: expected .npz scans or ScanNet scenes, got none")
+        if split is not None:
+            self._files = of_split(self._files, split)
         self.names = [file.stem if file.is_file() else file.name for file in self._files]
         folder = self.path if self.path.is_dir() else self.path.parent
         self.tags = read_tags(folder / "tags.json")

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from ..config import NetworkConfig
 from ..datasets.frames import FrameFolder
-from ..datasets.scannet import read_scene, scene_folders
+from ..datasets.scannet import labelled_points_of, of_split, read_scene, scene_folders
 from .examples import EXAMPLE_VOXELS, Example, prepare
 from .samples import frame_sample, load_sample, scannet_sample, simulate_pair
 from .weak import Supervision
@@ -19,7 +19,13 @@ class Scenes(Dataset[Example]):
     """Training steps as a map from step number to example, so that a resumed run goes on exactly where it stopped.
 
     ``scenes`` different simulated scenes, or the frames of a folder, or its ScanNet scenes, are visited in turn; every
-    visit is augmented anew. ``max_voxels`` bounds an example.
+    visit is augmented anew. ``max_voxels`` bounds an example. Of ScanNet scenes a ``split`` names those to visit, and a
+    list the ``labelled_points`` that alone have labels, for the supervision "listed".
+
+    Raises:
+        FileNotFoundError: no such folder, split or list.
+        ValueError: nothing to learn from in ``frames``, or not what the split or the list names; labels that it cannot
+            have.
     """
 
     def __init__(
@@ -33,10 +39,18 @@ class Scenes(Dataset[Example]):
         first: int = 0,
         frames: Path | None = None,
         max_voxels: int = EXAMPLE_VOXELS,
+        split: Path | None = None,
+        labelled_points: Path | None = None,
     ) -> None:
         if frames is not None and supervision is not None and supervision.kind == "agreement":
             raise ValueError(f"labels: agreement needs frames of one sequence, which {frames} does not tell")
         self.scans = [] if frames is None else scene_folders(frames)
+        if not self.scans and (split is not None or labelled_points is not None):
+            raise ValueError(f"frames: expected ScanNet scenes for a split or labelled points, got {frames or 'none'}")
+        if split is not None:
+            self.scans = of_split(self.scans, split)
+        names = [folder.absolute().name for folder in self.scans]
+        self.listed = None if labelled_points is None else labelled_points_of(names, labelled_points)
         self.frames = None if frames is None or self.scans else FrameFolder(frames)
         self.max_voxels = max_voxels
         self.seed, self.scenes, self.steps, self.first = seed, scenes, steps, first
@@ -53,7 +67,8 @@ class Scenes(Dataset[Example]):
         for attempt in range(10):  # a scene with next to nothing in view teaches nothing
             turn = step + attempt * 7919
             if self.scans:
-                sample = scannet_sample(read_scene(self.scans[turn % len(self.scans)]))
+                scene = read_scene(self.scans[turn % len(self.scans)])
+                sample = scannet_sample(scene if self.listed is None else scene.only(self.listed[scene.name]))
             elif self.frames is not None:
                 sample = frame_sample(self.frames[turn % len(self.frames)])
             elif self.supervision is not None and self.supervision.kind == "agreement":

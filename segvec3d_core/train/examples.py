@@ -132,7 +132,10 @@ def prepare(
     grid = voxelize(sample.points, base, sample.colors, max_voxels=max_voxels, fovea=fovea)
     hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
 
-    truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
+    told = grid.inverse
+    if supervision is not None and supervision.kind == "listed":  # points without one have no say in a voxel's label
+        told = np.where(sample.instance >= 0, told, -1)
+    truth = majority(told, sample.instance, len(grid), len(sample.is_surface))
     known = np.maximum(truth, 0)
     labels, is_surface = truth, (truth >= 0) & sample.is_surface[known]
     if supervision is not None and sample.earlier is not None:

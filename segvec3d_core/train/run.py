@@ -93,17 +93,18 @@ def run(args: Namespace) -> int:
     """Train what ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
-        args: output, cache, start, frames, scenes, steps, learning_rate, max_voxels, seed, workers, threads, resume,
-            stage, labels, keep, grouping_scenes, grouping_steps, grouping_start, alignment_scenes, alignment_steps,
-            alignment_start, alignment_keep, validation_scenes, without; None stands for the default.
+        args: output, cache, start, frames, split, labelled_points, scenes, steps, learning_rate, max_voxels, seed,
+            workers, threads, resume, stage, labels, keep, grouping_scenes, grouping_steps, grouping_start,
+            alignment_scenes, alignment_steps, alignment_start, alignment_keep, validation_scenes, without; None stands
+            for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
 
     Raises:
-        ValueError: an unknown kind of ``labels``, or of things to train ``without``; the alignment before the grouping;
-            calibration of an alignment that reads another network; weights to begin with, or to mix, of another shape;
-            bonds, pairs or kinds of unfinished weights.
+        ValueError: an unknown kind of ``labels``, or two; an unknown kind of things to train ``without``; the alignment
+            before the grouping; calibration of an alignment that reads another network; weights to begin with, or to
+            mix, of another shape; bonds, pairs or kinds of unfinished weights.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
@@ -141,17 +142,29 @@ def _unseen(args: Namespace) -> dict[str, Any]:
     return {**_common(args), "seed": args.seed + 1} | _given(learning_rate=rate)
 
 
+def _supervision(args: Namespace) -> Supervision | None:
+    """The kind of labels that the first stage learns from.
+
+    Raises:
+        ValueError: an unknown one, or two.
+    """
+    if args.labelled_points is None:
+        return Supervision.parse(args.labels)
+    if args.labels != "full":
+        raise ValueError(f"--labelled-points: they are the labels, not {args.labels}")
+    return Supervision("listed")
+
+
 def _segment(args: Namespace, backbone: Path) -> None:
     options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
-    plan = SegmentationTraining(
-        Path(args.output), **_common(args), **options,
-        start=Path(args.start) if args.start else None, frames=Path(args.frames) if args.frames else None,
-        supervision=Supervision.parse(args.labels),
-    )  # fmt: skip
-    record = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine()}
+    files = _given(start=args.start, frames=args.frames, split=args.split, labelled_points=args.labelled_points)
+    paths: dict[str, Any] = {name: Path(file) for name, file in files.items()}
+    plan = SegmentationTraining(Path(args.output), **_common(args), **options, **paths, supervision=_supervision(args))
+    labels = args.labels if plan.labelled_points is None else plan.labelled_points.name
+    record = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine(), "labels": labels}
     network, story = train_segmentation(plan, NetworkConfig(), args.resume)
     model = SegVec3D(network, Alignment(AlignmentConfig(features=network.config.features)), device="cpu")
-    model.save(backbone, {**record, "labels": args.labels, "segmentation": story})
+    model.save(backbone, {**record, "segmentation": story})
     log.info("backbone written to %s", backbone)
 
 

@@ -49,7 +49,8 @@ class SegmentationTraining:
         steps: scenes seen; scenes: different ones among them; seed: of everything random.
         learning_rate: peak of a one-cycle schedule; accumulate: scenes per optimiser step.
         max_voxels: of an example; frames: folder of labelled frames or of ScanNet scenes to train on instead of
-            simulated scenes, or None.
+            simulated scenes, or None; split: which of the latter, or None for all; labelled_points: which of their
+            points have labels, or None for all.
         workers: processes that make scenes; supervision: weak signal, None for full labels.
         as_written: learn from (8) to the letter, for the ablation.
         checkpoint_every, validate_every: steps between; validation_scenes: how many to measure on.
@@ -65,6 +66,8 @@ class SegmentationTraining:
     accumulate: int = 2
     max_voxels: int = EXAMPLE_VOXELS
     frames: Path | None = None
+    split: Path | None = None
+    labelled_points: Path | None = None
     workers: int = 1
     supervision: Supervision | None = None
     as_written: bool = False
@@ -205,12 +208,12 @@ class Run:
     def _terms(self) -> dict[str, Any]:
         """What a resumed run must share with the one that it goes on with."""
         plan = self.plan
-        start, frames = (None if path is None else path.name for path in (plan.start, plan.frames))
+        data = [path.name for path in (plan.frames, plan.split, plan.labelled_points) if path is not None]
         return {
             "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
-            "start": start, "frames": frames, "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate,
-            "accumulate": plan.accumulate, "as_written": plan.as_written, "optimizer": "Muon",
-            "simulator": simulator_version(),
+            "start": None if plan.start is None else plan.start.name, "frames": " ".join(data) or None,
+            "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate, "accumulate": plan.accumulate,
+            "as_written": plan.as_written, "optimizer": "Muon", "simulator": simulator_version(),
         }  # fmt: skip
 
     def save(self, path: Path) -> None:
@@ -330,8 +333,9 @@ def origin(start: Path | str | None, stage: str) -> dict[str, Any]:
 def examples_of(plan: SegmentationTraining, config: NetworkConfig, first: int = 0) -> DataLoader[Example]:
     """The examples from step ``first`` on, made by worker processes."""
     scenes = Scenes(
-        plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames, plan.max_voxels
-    )
+        plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames, plan.max_voxels,
+        plan.split, plan.labelled_points,
+    )  # fmt: skip
     return DataLoader(
         scenes,
         batch_size=None,

@@ -40,13 +40,13 @@ class Supervision:
 
     Attributes:
         kind: "points": ``count`` labelled points a scene; "one-point": one labelled point per instance; the labels of
-            both are spread; "agreement": one per instance in one frame of a sequence, spread there and carried to the
-            next frame, which is learned from; "oversegmentation": pieces of smooth surface as instances, no label by
-            hand at all.
+            both are spread; "listed": the points of the data that have labels, chosen beforehand, spread likewise;
+            "agreement": one per instance in one frame of a sequence, spread there and carried to the next frame, which
+            is learned from; "oversegmentation": pieces of smooth surface as instances, no label by hand at all.
         count: labelled points of a scene, for "points".
     """
 
-    kind: Literal["points", "one-point", "agreement", "oversegmentation"]
+    kind: Literal["points", "one-point", "agreement", "listed", "oversegmentation"]
     count: int = 100
 
     @classmethod
@@ -142,6 +142,8 @@ def mark(supervision: Supervision, truth: Labels, rng: np.random.Generator) -> L
     shuffled = rng.permutation(np.flatnonzero(truth >= 0))
     if supervision.kind == "points":
         chosen = shuffled[: supervision.count]
+    elif supervision.kind == "listed":
+        chosen = shuffled
     else:
         chosen = shuffled[np.unique(truth[shuffled], return_index=True)[1]]
     marked = np.full(len(truth), -1, np.int64)
