@@ -40,8 +40,12 @@ def test_what_a_later_stage_cannot_begin_with_is_said_before_hours_of_training(c
         run(args)
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.timeout(300)  # each stage loads torch anew in a process of its own
-def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
+def test_one_command_trains_all_stages_though_interrupted_and_what_it_writes_loads(tmp_path, monkeypatch):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
         labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=4,
@@ -49,7 +53,13 @@ def test_one_command_trains_all_stages_and_what_it_writes_loads(tmp_path):
         start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), alignment_keep=0.4,
         without=None, learning_rate=None, max_voxels=None,
     )  # fmt: skip
-    assert run(args) == 0
+    with monkeypatch.context() as patch:
+        patch.setitem(run.__globals__, "train_alignment", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(args)
+    backbone = (tmp_path / "backbone.safetensors").read_bytes()
+    assert run(Namespace(**{**vars(args), "resume": True})) == 0
+    assert (tmp_path / "backbone.safetensors").read_bytes() == backbone, "what was made is not made again"
     model, shipped = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu").info
     assert model.info["segmentation"]["steps"] == 4
     assert model.info["grouping"]["superpoints"] > 0

@@ -224,8 +224,9 @@ def _train(commands: Any) -> None:
         commands, "train", ("workshop", "train"),
         "Train weights on simulated scenes. First the network (embeddings), then the constants of clustering by them,\n"
         "then what groups superpoints (instances) and the alignment with language, both on scenes of the next seed.\n\n"
-        "The model card says with which options the shipped weights were trained. The first\n"
-        "stage, which is the long one, goes on with --resume. After another grouping on the same\n"
+        "The model card says with which options the shipped weights were trained. Interrupted, it goes\n"
+        "on with --resume and the same options: in the middle of the first stage, or with the later one\n"
+        "that it was in, for which --cache keeps what was made of scenes. After another grouping on the same\n"
         "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
         "stage mixture goes a part of the way back to the weights that training began with, which\n"
         "often hold for more. The stage bonds teaches finished weights anew how surely voxels belong\n"
@@ -241,7 +242,9 @@ def _train(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", required=True, help="checkpoints, log and weights")
     parser.add_argument("--stage", choices=list(STAGES), default="all", help="default: all")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --output")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what is in --output, made with the same options"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     parser.add_argument(
         "--start", metavar="FILE", help="weights to begin the first stage, bonds, pairs or kinds with, or to mix with"

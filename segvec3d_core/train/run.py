@@ -1,4 +1,8 @@
-"""``segvec3d train``: from a seed to one weight file; the first stage is resumable, the others are short."""
+"""``segvec3d train``: from a seed to one weight file.
+
+An interrupted run goes on with the stage that it was in: the first from its last checkpoint, the others, of which the
+grouping and the alignment take hours, too, from their beginning; with a cache they look at no scene twice.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,8 @@ from .alignment import AlignmentTraining, recalibrate, train_alignment
 from .bonds import train_bonds
 from .grouping import GroupingTraining, train_again, train_grouping
 from .mixture import mix
+from .resume import terms_of, unmade
+from .samples import simulator_version
 from .segmentation import SegmentationTraining, train_segmentation
 from .tuning import embed_scenes, tune_clustering
 from .weak import Supervision
@@ -104,28 +110,41 @@ def run(args: Namespace) -> int:
     Raises:
         ValueError: an unknown kind of ``labels``, or two; an unknown kind of things to train ``without``; the alignment
             before the grouping; calibration of an alignment that reads another network; weights to begin with, or to
-            mix, of another shape; bonds, pairs or kinds of unfinished weights.
+            mix, of another shape; bonds, pairs or kinds of unfinished weights; a run of other terms to go on with.
         FileNotFoundError: a later stage without the first, or no file to begin with.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
     _left_out(args.without)  # said before hours of training
     _check_starts(args)
-    stages = {"segmentation": _segment, "clustering": _cluster, "grouping": _group, "alignment": _align}
-    backbone = Path(args.output) / "backbone.safetensors"
-    for name, stage in stages.items():
-        if args.stage in (name, "all"):
-            stage(args, backbone)
-    alone = {
+    stages = {
+        "segmentation": _segment,
+        "clustering": _cluster,
+        "grouping": _group,
+        "alignment": _align,
         "bonds": _learn_bonds,
         "pairs": _learn_again,
         "kinds": _learn_again,
         "mixture": _mix,
         "calibration": _calibrate,
     }
-    if args.stage in alone:
-        alone[args.stage](args, backbone)
+    backbone = Path(args.output) / "backbone.safetensors"
+    for name in _asked(args, backbone):
+        stages[name](args, backbone)
     return 0
+
+
+def _asked(args: Namespace, backbone: Path) -> list[str]:
+    """The stages to go through, one after the other; an interrupted run has some of them behind it."""
+    if args.stage != "all":
+        return [args.stage]
+    terms = {
+        "segmentation": _segmentation(args).terms(),
+        "clustering": _clustering_terms(args),
+        "grouping": terms_of(_grouping(args)),
+        "alignment": terms_of(_alignment(args)),
+    }
+    return unmade(terms, backbone, Path(args.output) / "segvec3d.safetensors") if args.resume else list(terms)
 
 
 def _common(args: Namespace) -> dict[str, Any]:
@@ -155,11 +174,15 @@ def _supervision(args: Namespace) -> Supervision | None:
     return Supervision("listed")
 
 
-def _segment(args: Namespace, backbone: Path) -> None:
+def _segmentation(args: Namespace) -> SegmentationTraining:
     options = _given(steps=args.steps, scenes=args.scenes, learning_rate=args.learning_rate, max_voxels=args.max_voxels)
     files = _given(start=args.start, frames=args.frames, split=args.split, labelled_points=args.labelled_points)
     paths: dict[str, Any] = {name: Path(file) for name, file in files.items()}
-    plan = SegmentationTraining(Path(args.output), **_common(args), **options, **paths, supervision=_supervision(args))
+    return SegmentationTraining(Path(args.output), **_common(args), **options, **paths, supervision=_supervision(args))
+
+
+def _segment(args: Namespace, backbone: Path) -> None:
+    plan = _segmentation(args)
     labels = args.labels if plan.labelled_points is None else plan.labelled_points.name
     record = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": _machine(), "labels": labels}
     network, story = train_segmentation(plan, NetworkConfig(), args.resume)
@@ -168,34 +191,48 @@ def _segment(args: Namespace, backbone: Path) -> None:
     log.info("backbone written to %s", backbone)
 
 
+def _clustering_terms(args: Namespace) -> dict[str, Any]:
+    """What the outcome of this stage hangs on, as ``terms_of`` tells it of the later ones."""
+    scenes = args.validation_scenes or AlignmentTraining(Path(args.output)).validation_scenes
+    return {"seed": args.seed, "validation_scenes": scenes, "simulator": simulator_version()}
+
+
 def _cluster(args: Namespace, backbone: Path) -> None:
     base, model = load_checkpoint(backbone), SegVec3D.load(backbone, device="cpu")
-    common = _common(args)
-    scenes = args.validation_scenes or AlignmentTraining(Path(args.output)).validation_scenes
-    rows = embed_scenes(model.network, args.seed, scenes, common["cache"])
+    terms = _clustering_terms(args)
+    rows = embed_scenes(model.network, terms["seed"], terms["validation_scenes"], _common(args)["cache"])
     constants, story = tune_clustering(rows, start=model.clustering)
-    model.with_clustering(constants).save(backbone, {**base.record, "clustering": story})
+    model.with_clustering(constants).save(backbone, {**base.record, "clustering": {"terms": terms, **story}})
+
+
+def _grouping(args: Namespace) -> GroupingTraining:
+    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
+    return GroupingTraining(**_unseen(args), **options)
 
 
 def _group(args: Namespace, backbone: Path) -> None:
-    options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps, start=args.grouping_start)
-    plan = GroupingTraining(**_unseen(args), **options)
+    plan = _grouping(args)
     later = ("alignment", "bonds", "pairs", "kinds", "mixture")
     record = {k: v for k, v in load_checkpoint(backbone).record.items() if k not in later}
     model, story = train_grouping(plan, backbone)
-    model.save(backbone, {**record, "grouping": {"commit": _commit(), **story}})
+    model.save(backbone, {**record, "grouping": {"commit": _commit(), "terms": terms_of(plan), **story}})
+
+
+def _alignment(args: Namespace) -> AlignmentTraining:
+    options = _given(
+        scenes=args.alignment_scenes, steps=args.alignment_steps, start=args.alignment_start,
+        keep=args.alignment_keep, without=_left_out(args.without),
+    )  # fmt: skip
+    return AlignmentTraining(Path(args.output), **_unseen(args), **options)
 
 
 def _align(args: Namespace, backbone: Path) -> None:
     base, weights = load_checkpoint(backbone), Path(args.output) / "segvec3d.safetensors"
     if "grouping" not in base.record:
         raise ValueError(f"alignment: {backbone} cannot group yet, run --stage grouping first")
-    options = _given(
-        scenes=args.alignment_scenes, steps=args.alignment_steps, start=args.alignment_start,
-        keep=args.alignment_keep, without=_left_out(args.without),
-    )  # fmt: skip
-    model, story = train_alignment(AlignmentTraining(Path(args.output), **_unseen(args), **options), backbone)
-    model.save(weights, {**base.record, "alignment": {"commit": _commit(), **story}})
+    plan = _alignment(args)
+    model, story = train_alignment(plan, backbone)
+    model.save(weights, {**base.record, "alignment": {"commit": _commit(), "terms": terms_of(plan), **story}})
     log.info("weights written to %s", weights)
 
 

@@ -75,6 +75,16 @@ class SegmentationTraining:
     validate_every: int = 1_000
     validation_scenes: int = 24
 
+    def terms(self) -> dict[str, Any]:
+        """What a resumed run must share with the one that it goes on with."""
+        data = [path.name for path in (self.frames, self.split, self.labelled_points) if path is not None]
+        return {
+            "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "labels": str(self.supervision),
+            "start": None if self.start is None else self.start.name, "frames": " ".join(data) or None,
+            "max_voxels": self.max_voxels, "learning_rate": self.learning_rate, "accumulate": self.accumulate,
+            "as_written": self.as_written, "optimizer": "Muon", "simulator": simulator_version(),
+        }  # fmt: skip
+
 
 def bond_loss(
     network: PointAttention, f: Tensor, example: Example, edges: Tensor, generator: torch.Generator
@@ -205,21 +215,10 @@ class Run:
         self.history.append({"step": self.step, **self.means, **figures})
         return self.history[-1]
 
-    def _terms(self) -> dict[str, Any]:
-        """What a resumed run must share with the one that it goes on with."""
-        plan = self.plan
-        data = [path.name for path in (plan.frames, plan.split, plan.labelled_points) if path is not None]
-        return {
-            "steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "labels": str(plan.supervision),
-            "start": None if plan.start is None else plan.start.name, "frames": " ".join(data) or None,
-            "max_voxels": plan.max_voxels, "learning_rate": plan.learning_rate, "accumulate": plan.accumulate,
-            "as_written": plan.as_written, "optimizer": "Muon", "simulator": simulator_version(),
-        }  # fmt: skip
-
     def save(self, path: Path) -> None:
         """Write a checkpoint; a crash in mid-write leaves the last one intact."""
         values = {
-            "terms": self._terms(),
+            "terms": self.plan.terms(),
             "network": self.network.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "schedules": {name: schedule.state_dict() for name, schedule in self.schedules.items()},
@@ -238,9 +237,9 @@ class Run:
         Raises:
             ValueError: it belongs to a run of other terms.
         """
-        state = torch.load(path, weights_only=True)
-        if state["terms"] != self._terms():
-            raise ValueError(f"resume: {path} belongs to a run of {state['terms']}, got {self._terms()}")
+        state, terms = torch.load(path, weights_only=True), self.plan.terms()
+        if state["terms"] != terms:
+            raise ValueError(f"resume: {path} belongs to a run of {state['terms']}, got {terms}")
         self.network.load_state_dict(state["network"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
@@ -283,7 +282,12 @@ def train_segmentation(
                 run.seconds = time.perf_counter() - started
                 run.save(state)
     record = {"steps": plan.steps, "scenes": plan.scenes, "seed": plan.seed, "max_voxels": plan.max_voxels}
-    told = {"seconds": round(run.seconds), **origin(plan.start, "segmentation"), "history": run.history}
+    told = {
+        "terms": plan.terms(),
+        "seconds": round(run.seconds),
+        **origin(plan.start, "segmentation"),
+        "history": run.history,
+    }
     return run.averaged(), {**record, **told}
 
 
