@@ -17,7 +17,8 @@ class Stages:
     """Stand-ins that learn nothing and tell which of them were called; one of them is interrupted, if any."""
 
     def __init__(self, monkeypatch):
-        self.called, self.interrupted = [], None
+        self.called: list[str] = []
+        self.interrupted: str | None = None
         network = SegVec3D.untrained(0, device="cpu").network
 
         def stage(name, answer):
