@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .asked import Query, Superlative, Thing
-from .query import singular
+from .nouns import singular
 from .relations import DIRECTED, MEASURES, SPREAD, Layout, View, between, precedence
 from .types import Scene
 from .words import COLORS, NO_SURFACE

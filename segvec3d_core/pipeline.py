@@ -25,7 +25,8 @@ from .instances import ScoreModel, Segment, alignment_input, describe_segments, 
 from .kernels import KERNEL_LOCK
 from .matching import answer
 from .network import PointAttention
-from .query import interpret, singular
+from .nouns import singular
+from .query import interpret
 from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder

@@ -15,6 +15,8 @@ from dataclasses import replace
 
 from . import words as w
 from .asked import Query, Relation, Superlative, Thing
+from .negations import negations
+from .nouns import attribute, bare, encoded, generic, plural
 from .questions import asked_for
 
 
@@ -87,7 +89,7 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
         if w.PLACE.match(after):  # "the two on the table"
             return count, True, f"thing {after}"
         noun = _noun(after)
-        if count == 1 or value == "both" or " " not in noun or noun.endswith("s") or _plural(noun):
+        if count == 1 or value == "both" or " " not in noun or noun.endswith("s") or plural(noun):
             return count, True, after  # a 9 volt battery is one
     everything = w.EVERYTHING.match(rest)
     if everything:
@@ -99,34 +101,14 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
         return w.NUMBERS[inner.group(3)], True, inner.group(1) + rest[inner.end() :]
     singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
     head = _noun(rest)
-    plural = _plural(head) or head.split(" ")[0] in w.ALL
-    return (None if plural and not singular else 1), False, rest
+    several = plural(head) or head.split(" ")[0] in w.ALL
+    return (None if several and not singular else 1), False, rest
 
 
 def _noun(text: str) -> str:
     """The words before all details: "the chair with wheels" is one chair."""
     noun, place = w.DETAILS.split(text)[0], _first(text, 0)
     return noun if place is None else noun[: place.start()].strip(" ,")
-
-
-def _plural(noun: str) -> bool:
-    """Whether words name several things."""
-    last = noun.split(" ")[-1]
-    one = last in w.SINGULAR or noun.endswith(w.SINGULAR_S)
-    return last in w.PLURALS or (noun.endswith("s") and not one and noun.isascii())
-
-
-def singular(phrase: str) -> str:
-    """The words for one of them: "red mugs with handles" -> "red mug with handles". What a thing is like is asked of
-    one at a time. What no rule is sure of stays as it is."""
-    noun = w.DETAILS.split(phrase)[0]
-    before, _, word = noun.rpartition(" ")
-    if not _plural(noun) or word in w.NAMED_SO or "'" in word or re.search(r",| (?:and|or) ", phrase):
-        return phrase
-    one = w.IRREGULAR.get(word)
-    if one is None:
-        one = next((end.sub(of_one, word) for end, of_one in w.ENDINGS if end.search(word)), word)
-    return f"{before} {one}".lstrip() + phrase[len(noun) :]
 
 
 # Things ----------------------------------------------------------------------------------------------------------
@@ -137,7 +119,7 @@ def _thing(text: str, depth: int) -> Thing:
     text, denied = _exception(text) if depth == 0 else (text, "")
     if depth == 0:  # not of what is denied: it may lie elsewhere on the same table
         text = w.PART_OF_SUPPORT.sub("on ", text)
-    text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", _bare(text))
+    text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", bare(text))
     head, superlative = _side(text)
     relations: list[Relation] = []
     if depth < w.MAX_DEPTH:
@@ -147,10 +129,10 @@ def _thing(text: str, depth: int) -> Thing:
     if superlative is None:
         head, superlative, relations = _superlative(head, relations)
     _refuse_another_order(head, superlative, relations)
-    head, without = _negations(_bare(head))
+    head, without = negations(bare(head))
     if depth == 0 and not w.DETAILS.search(head.partition(" and ")[0]) and w.SEVERAL_THINGS.match(head):
         raise ValueError('text: expected one kind of thing, got several with "and" between them: ask for one at a time')
-    phrase, *others = map(_words, _alternatives(head))
+    phrase, *others = map(encoded, _alternatives(head))
     if not (head or without or superlative or relations or farther):
         phrase = text
     thing = Thing(phrase, without, (), superlative, tuple(relations), tuple(others))
@@ -168,7 +150,7 @@ def _alternatives(head: str) -> tuple[str, ...]:
     if " or " not in head or w.USE.match(head):
         return (head,)
     said = w.EITHER_OR.split(head.removeprefix("either "))
-    parts = [_bare(part) for part in said]
+    parts = [bare(part) for part in said]
     qualities = [part in w.QUALITIES for part in parts]
     stem, _, last = parts[0].rpartition(" ")
     if all(qualities[1:]) and stem and last in w.QUALITIES:  # "mug that is red or blue"
@@ -177,16 +159,7 @@ def _alternatives(head: str) -> tuple[str, ...]:
     if all(qualities[:-1]) and noun and first in w.QUALITIES:
         return (*(f"{part} {noun}" for part in parts[:-1]), parts[-1])
     apart = all(part.startswith(w.DETERMINERS) for part in said[1:]) or not any(" " in part for part in parts)
-    return tuple(parts) if apart and not any(map(_generic, parts)) else (head,)
-
-
-def _words(head: str) -> str:
-    """What the encoder reads of the words for a thing; "" for any object."""
-    if said := w.SAID_OF_THINGS.match(head):
-        head = f"{head[said.end() :]} thing"
-    elif (said := w.SAID_OF_A_THING.match(head)) and not w.DETAILS.search(said[1]):
-        head = f"{said[2]} {said[1]}"
-    return "" if _generic(head) else w.ONE.sub(" thing", head)
+    return tuple(parts) if apart and not any(map(generic, parts)) else (head,)
 
 
 def _refuse_another_order(head: str, superlative: Superlative | None, relations: list[Relation]) -> None:
@@ -206,7 +179,7 @@ def _exception(text: str) -> tuple[str, str]:
     if not match:
         return text, ""
     meant, denied = match.group(1).strip(" ,") or "thing", match.group(2)
-    if _generic(meant) and (after := w.AFTER_DENIED.search(denied)):  # "not the red mug but the blue one"
+    if generic(meant) and (after := w.AFTER_DENIED.search(denied)):  # "not the red mug but the blue one"
         return denied[after.end() :], denied[: after.start()]
     return meant, denied
 
@@ -217,8 +190,8 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
     if not text:
         return (), ()
     count, said, text = _count(w.WHAT.sub("thing ", text))
-    bare = w.WHICH_IS.sub("", _bare(text))
-    thing = _thing(f"thing {bare}" if w.PLACE.match(bare) else text, depth=1)
+    place = w.WHICH_IS.sub("", bare(text))
+    thing = _thing(f"thing {place}" if w.PLACE.match(place) else text, depth=1)
     if thing.superlative or thing.relations:
         if thing.phrase in w.NUMBERS or thing.phrase.isdigit():
             thing = replace(thing, phrase="")
@@ -231,20 +204,8 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
             return (), (thing,)
         ranks = range(order.rank, order.rank + min(count, w.MOST_DENIED))  # "all but the two biggest"
         return (), tuple(replace(thing, superlative=replace(order, rank=rank)) for rank in ranks)
-    parts = (_attribute(_bare(part)) for part in w.OR.split(text))
-    return tuple(part for part in parts if not _generic(part)), ()
-
-
-def _bare(text: str) -> str:
-    """Without articles and fillers around it."""
-    text = w.FILLER_END.sub("", text.strip(" ,"))
-    article = w.ARTICLE.match(text)
-    return text[article.end() :] if article else text
-
-
-def _generic(head: str) -> bool:
-    """Whether the words say no more than that it is a thing."""
-    return head in w.GENERIC or not head
+    parts = (attribute(bare(part)) for part in w.OR.split(text))
+    return tuple(part for part in parts if not generic(part)), ()
 
 
 def _side(text: str) -> tuple[str, Superlative | None]:
@@ -321,50 +282,6 @@ def _rank(before: str) -> tuple[str, int]:
     return before, 1
 
 
-def _negations(head: str) -> tuple[str, tuple[str, ...]]:
-    """Part "mug that is not red or blue" into what it must and what it must not be."""
-    without: list[str] = []
-    prefix = w.NON.search(head)
-    if prefix:
-        without.append(_attribute(prefix.group(1)))
-        head = (head[: prefix.start()] + head[prefix.end() :]).strip()
-    match = w.NEGATION.search(head)
-    if not match:
-        return head, tuple(without)
-    words, denied = head[: match.start()].strip(" ,"), head[match.end() :].strip(" ,")
-    more, after = "", w.AFTER_DENIED.search(denied)
-    if after:  # "not red and has a handle", "not red but blue"
-        more, denied = denied[after.end() :], denied[: after.start()].strip(" ,")
-    some = _generic(words) or _plural(words) or " any " in words
-    if not denied or (match.group(1) == "but" and not some):  # "the small but heavy box"
-        return head, tuple(without)
-    for part in w.OR.split(denied):
-        part = _bare(part)
-        if match.group(1) in w.LACKS:
-            noun = "thing" if _generic(words) else words
-            told = part.startswith(w.DETERMINERS) or _plural(part)
-            without.append(f"{noun} with {part}" if told else f"{noun} with a {part}")
-        else:
-            without.append(_attribute(part))
-    return _joined(words, more), tuple(text for text in without if text)
-
-
-def _joined(words: str, more: str) -> str:
-    """A thing and what else is said of it, after what it is not."""
-    if w.WITH.match(more):
-        return f"{words} {w.WITH.sub('with ', more)}"
-    more = w.ONE.sub("", _bare(w.IS.sub("", more)))
-    if _generic(words) or not more:
-        return _attribute(more) or words
-    return f"{more} {words}" if more in w.QUALITIES else f"{words} that is {more}"
-
-
-def _attribute(part: str) -> str:
-    """Denied words as a text for the encoder: "red" and "the red one" are "red thing", "banana" stays."""
-    part = w.ONE.sub("", part).strip()
-    return f"{part} thing" if part in w.QUALITIES else part
-
-
 # Relations -------------------------------------------------------------------------------------------------------
 
 
@@ -417,9 +334,9 @@ def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None
         anchor, name = text[match.end() :].strip(" ,"), match.group("name")
         if not anchor or anchor.split()[0] in w.NO_ANCHOR or w.LENGTH.match(anchor):
             continue
-        if w.RELATIONS[name] == "in" and w.COLOR_AT_END.fullmatch(_bare(anchor)):
+        if w.RELATIONS[name] == "in" and w.COLOR_AT_END.fullmatch(bare(anchor)):
             continue  # "the mug in red"
-        if w.RELATIONS[name] == "between" and " and " not in anchor and not _plural(w.DETAILS.split(anchor)[0]):
+        if w.RELATIONS[name] == "between" and " and " not in anchor and not plural(w.DETAILS.split(anchor)[0]):
             continue
         definite = anchor.startswith(w.DETERMINERS) or anchor.split()[0] in w.PRONOUNS
         if name in w.NEEDS_ARTICLE and not definite:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segvec3d_core.query import singular
+from segvec3d_core.nouns import singular
 from segvec3d_core.simulate.vocabulary import NOUNS
 
 
