@@ -98,7 +98,7 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
     rest = rest[article.end() :] if article else rest
     inner = w.INNER_COUNT.match(rest)  # "the biggest two boxes"
     if inner:
-        return w.NUMBERS[inner.group(3)], True, inner.group(1) + rest[inner.end() :]
+        return w.NUMBERS[inner.group(2)], True, inner.group(1) + w.UNNAMED.sub(" thing", rest[inner.end() :])
     singular = article and article.group(0).strip() in ("a", "an", "any", "this", "that")
     head = _noun(rest)
     several = plural(head) or head.split(" ")[0] in w.ALL
@@ -244,7 +244,7 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
     before, rank = _rank(head[: match.start()])
     measure, largest = w.SUPERLATIVES[match.group(1)]
     after = w.OF_THE.sub(" ", head[match.end() :])
-    left = f"{before} {after}".strip()
+    left = f"{before}{after if before else w.UNNAMED.sub(' thing', after)}".strip()
     if not left and not relations and match.group(1) in w.ALSO_NOUNS:
         return head, None, relations
     return left, Superlative(measure, largest, match.group(1), rank), relations

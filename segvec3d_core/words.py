@@ -168,7 +168,10 @@ ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
 SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({any_of(SUPERLATIVES)})(?= |$)(?! than )")
 RANKED_SUPERLATIVE = re.compile(rf"\b({any_of(ORDINALS)})-(?=(?:{any_of(SUPERLATIVES)})\b)")
 """Hyphened: "the second-biggest box"."""
-INNER_COUNT = re.compile(rf"(({any_of(SUPERLATIVES)}) )({any_of(NUMBERS)}) (?=\w)")
+INNER_COUNT = re.compile(rf"({any_of(SUPERLATIVES)}) ({any_of(word for word in NUMBERS if word != 'one')})(?= \w)")
+"""Between a superlative and its noun: "the biggest two boxes"; "the biggest one" is no number."""
+UNNAMED = re.compile(rf"^(?: ones?(?={DETAILS.pattern})|(?= (?:with|without|that|which|made of|in|to|from) ))")
+"""Follows a superlative that has no noun: "the biggest one with a handle", "the closest two to the table"."""
 SIDES = {
     "left": ("left", True, "leftmost"), "right": ("left", False, "rightmost"),
     "top": ("elevation", True, "highest"), "bottom": ("elevation", False, "lowest"),
@@ -179,7 +182,8 @@ SIDES = {
 ORDINAL = re.compile(rf"({any_of(ORDINALS)})(?: (?!(?:aid|birthday|anniversary)\b)|$)")
 
 DISTANCE_AROUND = re.compile(
-    rf"^((?:(?:{any_of(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from ))) (\w.*?) "
+    rf"^((?:(?:{any_of(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from )))"
+    r" (?:(?:one )?of (?:the |these |those )?)?(\w.*?) "
     rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})\b)(?!(?:far |very )?(?:{any_of(SIDES)})\b))"
 )
 """Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
