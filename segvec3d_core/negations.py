@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from . import words as w
 from .nouns import attribute, bare, generic, plural
 
@@ -9,33 +11,42 @@ from .nouns import attribute, bare, generic, plural
 def negations(head: str) -> tuple[str, tuple[str, ...]]:
     """Part "mug that is not red or blue" into what it must and what it must not be."""
     without: list[str] = []
-    prefix = w.NON.search(head)
-    if prefix:
+    if prefix := w.NON.search(head):
         without.append(attribute(prefix.group(1)))
         head = (head[: prefix.start()] + head[prefix.end() :]).strip()
-    match = w.NEGATION.search(head)
-    if not match:
-        return head, tuple(without)
-    words, denied = head[: match.start()].strip(" ,"), head[match.end() :].strip(" ,")
-    more, after = "", w.AFTER_DENIED.search(denied)
-    if after:  # "not red and has a handle", "not red but blue"
-        more, denied = denied[after.end() :], denied[: after.start()].strip(" ,")
-    some = generic(words) or plural(words) or " any " in words
-    if not denied or (match.group(1) == "but" and not some):  # "the small but heavy box"
-        return head, tuple(without)
-    for part in w.OR.split(denied):
-        part = bare(part)
-        if match.group(1) in w.LACKS:
-            noun = "thing" if generic(words) else words
-            told = part.startswith(w.DETERMINERS) or plural(part)
-            without.append(f"{noun} with {part}" if told else f"{noun} with a {part}")
-        else:
-            without.append(attribute(part))
-    return _joined(words, more), tuple(text for text in without if text)
+    while match := _first(head):
+        words, denied = w.AND_END.sub("", head[: match.start()].strip(" ,")), head[match.end() :].strip(" ,")
+        lacks = match.group(1) in w.LACKS
+        more, after = "", w.AFTER_DENIED.search(denied) or (lacks and w.LACKED_AND.search(denied))
+        if after:
+            more, denied = denied[after.end() :], denied[: after.start()]
+        parts = [bare(part) for part in w.OR.split(denied)]
+        without += [_with(part, words) if lacks else attribute(part) for part in parts]
+        head = joined(words, more)
+    return head, tuple(text for text in without if text)
 
 
-def _joined(words: str, more: str) -> str:
-    """A thing and what else is said of it, after what it is not."""
+def _first(head: str) -> re.Match[str] | None:
+    """The first word that denies something, which that in "the small but heavy box" does not."""
+    for match in w.NEGATION.finditer(head):
+        words = head[: match.start()].strip(" ,")
+        some = generic(words) or plural(words) or " any " in words
+        if head[match.end() :].strip(" ,") and (match.group(1) != "but" or some):
+            return match
+    return None
+
+
+def _with(part: str, words: str) -> str:
+    """A thing with a part, as the encoder reads it."""
+    noun = "thing" if generic(words) else words
+    return f"{noun} with {part}" if part.startswith(w.DETERMINERS) or plural(part) else f"{noun} with a {part}"
+
+
+def joined(words: str, more: str) -> str:
+    """A thing and what else is said of it: "mug", "is not red" -> "mug is not red"; "mug", "is red" -> "red mug"."""
+    more = w.WHO.sub("", more)
+    if w.DENIES.match(more):
+        return f"{words} {w.NO.sub('with no ', more)}".lstrip()
     if w.WITH.match(more):
         return f"{words} {w.WITH.sub('with ', more)}"
     more = w.ONE.sub("", bare(w.IS.sub("", more)))

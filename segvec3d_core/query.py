@@ -179,7 +179,7 @@ def _exception(text: str) -> tuple[str, str]:
     if not match:
         return text, ""
     meant, denied = match.group(1).strip(" ,") or "thing", match.group(2)
-    if generic(meant) and (after := w.AFTER_DENIED.search(denied)):  # "not the red mug but the blue one"
+    if generic(meant) and (after := w.INSTEAD.search(denied)):  # "not the red mug but the blue one"
         return denied[after.end() :], denied[: after.start()]
     return meant, denied
 
@@ -192,7 +192,7 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
     count, said, text = _count(w.WHAT.sub("thing ", text))
     place = w.WHICH_IS.sub("", bare(text))
     thing = _thing(f"thing {place}" if w.PLACE.match(place) else text, depth=1)
-    if thing.superlative or thing.relations:
+    if thing.superlative or thing.relations or thing.without:
         if thing.phrase in w.NUMBERS or thing.phrase.isdigit():
             thing = replace(thing, phrase="")
         if not thing.phrase:

@@ -209,18 +209,32 @@ SIDE_OF = re.compile(
 NON = re.compile(r"\bnon[- ](\w+)\b")
 LACKS = ("without", "with no", "has no", "have no", "does not have", "do not have")
 NEGATION = re.compile(
-    rf"(?:^|[ ,])(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?"
-    rf"({any_of(LACKS)}|neither|is not|are not|but not|but|except for|except|other than|not)(?: made of)? "
+    rf"(?:^|(?<=[ ,]))(?:(?:that|which|who) (?:(?:is|are|has|have) )?)?({any_of(LACKS)}|neither|is not|are not"
+    r"|does not|do not|but not|but(?! (?:is|are|has|have|does|do|with|without) )|except for|except|other than|not)"
+    r"(?: made of)? "
 )
-AFTER_DENIED = re.compile(r",? (?:(?:and|but) (?=(?:is|are|has|have|with) )|but (?!not\b))")
-"""Where a negation ends: "not red and has a handle", "not red but blue"."""
+_WHO = r"(?:(?:that|which|who) )?"
+_DENIES = r"(?:is not|are not|does not|do not|has no|have no|with no|without|not|no) "
+AFTER_DENIED = re.compile(
+    rf"(?:,? (?:and|but)|,) (?={_WHO}(?:is|are|has|have|does|do|with|without|not|no) )|,? or (?={_WHO}{_DENIES})"
+    r"|,? but "
+)
+"""Where a negation ends: "not red and has a handle", "not red but blue", "not red and is not blue"."""
+LACKED_AND = re.compile(rf",? and (?={SHADE}$)")
+"""Where one of parts ends, of which no colour is one: "without a handle and red"."""
+INSTEAD = re.compile(r",? but (?!not )")
+"""After what is not meant: "not the red mug but the blue one"."""
+AND_END = re.compile(r",? (?:and|but)$")
+WHO = re.compile(f"^{_WHO}")
+DENIES = re.compile(f"^{_DENIES}")
+NO = re.compile(r"^no ")
 WITH = re.compile(r"^(?:with|has|have) ")
 IS = re.compile(r"^(?:is|are) ")
 MOST_DENIED = 12
 """So many at most are told by their order and not meant: "all but the two biggest"."""
 PARTS = re.compile(rf"(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
 """Between the things of a list: "except the red one and the one on the left"."""
-OR = re.compile(r",? (?:or|nor|and)(?: not| without| with no)? |, ")
+OR = re.compile(r",? (?:or|nor|and) (?!(?:is|are|has|have) )|, ")
 EITHER_OR = re.compile(r",? or |, ")
 
 # Relations -------------------------------------------------------------------------------------------------------

@@ -51,3 +51,46 @@ from segvec3d_core.query import interpret
 )
 def test_negations_are_read(text, understood):
     assert str(interpret(text).thing) == understood
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("the boxes that are not blue and are not red", "'boxes', not 'blue thing', not 'red thing'"),
+        ("the mug that is not red and is not blue", "'mug', not 'red thing', not 'blue thing'"),
+        ("the mug that isn't red and isn't blue", "'mug', not 'red thing', not 'blue thing'"),
+        ("the mug which is not red and which is not blue", "'mug', not 'red thing', not 'blue thing'"),
+        ("the mug that is not red, not blue", "'mug', not 'red thing', not 'blue thing'"),
+        ("not red, not blue", "any object, not 'red thing', not 'blue thing'"),
+        ("the mug that is not red or not blue", "'mug', not 'red thing', not 'blue thing'"),
+        ("the thing that is not a mug and is not a bowl", "any object, not 'mug', not 'bowl'"),
+        ("the mug that is not red and has no handle", "'mug', not 'red thing', not 'mug with a handle'"),
+        ("the mug that is not red and without a handle", "'mug', not 'red thing', not 'mug with a handle'"),
+        ("the mug without a handle and not red", "'mug', not 'mug with a handle', not 'red thing'"),
+        ("the mug that has no handle and no lid", "'mug', not 'mug with a handle', not 'mug with a lid'"),
+        ("a mug that doesn't have a handle or a lid", "'mug', not 'mug with a handle', not 'mug with a lid'"),
+        ("a mug that doesn't have a handle and doesn't fit", "'mug', not 'mug with a handle', not 'fit'"),
+        ("the mug with no handle and red", "'red mug', not 'mug with a handle'"),
+        ("the mug that is not red and that has a handle", "'mug with a handle', not 'red thing'"),
+        ("the mug that is not red and is big and is not blue", "'mug that is big', not 'red thing', not 'blue thing'"),
+        ("the mug that is red but is not big", "'red mug', not 'big'"),
+        ("the small but heavy box that is not red", "'small but heavy box', not 'red thing'"),
+    ],
+)
+def test_one_negation_after_another_denies_too(text, understood):
+    assert str(interpret(text).thing) == understood
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        (
+            "everything except the mug that is red and has a handle",
+            "any object, not 'mug that is red and has a handle'",
+        ),
+        ("everything except mugs that are not red", "any object, not ('mugs', not 'red thing')"),
+        ("all mugs but the ones that are not red", "'mugs', not ('mugs', not 'red thing')"),
+    ],
+)
+def test_what_is_said_of_an_exception_is_said_of_it_alone(text, understood):
+    assert str(interpret(text).thing) == understood
