@@ -52,4 +52,5 @@ def joined(words: str, more: str) -> str:
     more = w.ONE.sub("", bare(w.IS.sub("", more)))
     if generic(words) or not more:
         return attribute(more) or words
-    return f"{more} {words}" if more in w.QUALITIES else f"{words} that is {more}"
+    first = more in w.QUALITIES and w.DETAILS.search(words)  # of the mug, not of its handle
+    return f"{more} {words}" if first else f"{words} that is {more}"

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from . import words as w
 from .asked import Query, Relation, Superlative, Thing
-from .negations import negations
+from .negations import joined, negations
 from .nouns import attribute, bare, encoded, generic, plural
 from .questions import asked_for
 
@@ -217,6 +217,8 @@ def _side(text: str) -> tuple[str, Superlative | None]:
     if counted and w.ANOTHER_RANKED.search(text[: match.start()]):
         return text, None
     head = text[: match.start()] + text[match.end() :]
+    if said := w.AND_SAID.match(head):  # "the mug on the left and not red"
+        head = joined(said.group(1), said.group(2))
     ordinal = match.group(1)
     if ordinal is None and (first := w.ORDINAL.match(head)):
         ordinal, head = first.group(1), w.OF_THE.sub("", head[first.end() :])
@@ -294,7 +296,7 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
     match = _first(text, 0)
     if match is None:
         return text, []
-    head = text[: match.start()].strip(" ,")
+    head = w.AND_END.sub("", text[: match.start()].strip(" ,"))
     _refuse_or(head)
     relations: list[Relation] = []
     while match is not None:
@@ -307,6 +309,8 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
         clause = w.SUPPORT_CLAUSE.match(anchor)
         if clause:
             anchor, head = clause.group(1), head + clause.group(2)
+        elif said := w.AND_SAID.match(anchor):
+            anchor, head = said.group(1), joined(head, said.group(2))
         if negated and name == "farthest from":  # "not far from the laptop"
             name, negated = "next to", False
         relations.append(Relation(name, _anchors(name, anchor, depth), negated))

@@ -76,6 +76,8 @@ def any_of(words: Iterable[str]) -> str:
 
 SHADE = rf"(?:(?:light|dark|bright|pale) )?(?:{any_of(QUALITIES)})"
 """A colour or a material, as a pattern: "red", "light blue", "wooden"."""
+LOOK = rf"(?:(?:light|dark|bright|pale) )?(?:{any_of({*COLORS, 'wooden'} - {'orange'})})"
+"""A colour or a material that names no thing, as paper does."""
 QUOTES = str.maketrans("’", "'", "“”„«»()[]")
 """Apostrophes are made one, and quotation marks and brackets go."""
 MARKS = " ?!.,;:\"'¿¡"
@@ -220,8 +222,8 @@ AFTER_DENIED = re.compile(
     r"|,? but "
 )
 """Where a negation ends: "not red and has a handle", "not red but blue", "not red and is not blue"."""
-LACKED_AND = re.compile(rf",? and (?={SHADE}$)")
-"""Where one of parts ends, of which no colour is one: "without a handle and red"."""
+LACKED_AND = re.compile(rf",? and (?={LOOK}$)")
+"""Where a list of parts ends: "without a handle and red"."""
 INSTEAD = re.compile(r",? but (?!not )")
 """After what is not meant: "not the red mug but the blue one"."""
 AND_END = re.compile(r",? (?:and|but)$")
@@ -312,7 +314,16 @@ RELATION = re.compile(
     rf"(?:^|{_STANDING})(?:(?P<not>not) )?(?:(?:standing|lying|sitting|placed|directly|just) )?"
     rf"(?<![\w'])(?P<name>{any_of(RELATIONS)})(?= )"
 )
-AND_RELATION = re.compile(rf"(?:,| and|, and| but)(?: is| are)? ((?:not )?(?:{any_of(RELATIONS)}) )")
+AND_RELATION = re.compile(
+    r"(?:,|(?:,? and| but)(?: that| which| who)?)(?: is| are| stands?| lies| sits?)? "
+    rf"((?:not )?(?:{any_of(RELATIONS)}) )"
+)
+AND_SAID = re.compile(
+    rf"((?:(?! (?:that|which|who|with|without|not) | (?:{any_of(COLORS)})(?:,? and|,) {LOOK}$).)+?)"
+    rf"(?:,? (?:and|but)|,) ({_WHO}(?:is|are|has|have|does|do|with|without|not|no) .+|{LOOK})$"
+)
+"""What follows an anchor after "and" and is no place, "next to the laptop and not red", unless it goes on with what the
+anchor is said to be itself, "next to the box that is red and has a lid"."""
 _SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{any_of(SUPPORTS + VIEWER)})"
 PART_OF_SUPPORT = re.compile(
     rf"(?<!not )\b(?:in the (?:very )?(?:middle|centre|center)|on the (?:edge|corner|end|side|surface|top)) "

@@ -248,6 +248,37 @@ def test_what_follows_an_anchor_belongs_to_it_and_what_follows_and_or_a_table_to
 @pytest.mark.parametrize(
     ("text", "understood"),
     [
+        ("the mug on the table and not red", "'mug', not 'red thing', on 'table'"),
+        ("the mug left of the laptop and not red", "'mug', not 'red thing', left of 'laptop'"),
+        ("the mug next to the laptop and red", "'red mug', next to 'laptop'"),
+        ("the mug next to the laptop and has no handle", "'mug', not 'mug with a handle', next to 'laptop'"),
+        ("the mug that is not red and is on the table", "'mug', not 'red thing', on 'table'"),
+        ("the mug that is red and on the table", "'red mug', on 'table'"),
+        ("the mug that is not on the table and is red", "'red mug', not on 'table'"),
+        ("the mug that is on the box and that is next to the laptop", "'mug', on 'box', next to 'laptop'"),
+        ("the mug on the box next to the laptop and red", "'red mug', on ('box', next to 'laptop')"),
+        ("the mug next to the laptop and not red and on the box", "'mug', not 'red thing', next to 'laptop', on 'box'"),
+        ("the ball between the mug and the bowl and red", "'red ball', between 'mug' and 'bowl'"),
+        (
+            "the second mug left of the bowl and red",
+            "'red mug', left of 'bowl', number 2 of the nearest to 'bowl' of these",
+        ),
+        ("the mug on the left and red", "'red mug', leftmost of these"),
+        ("the mug on the left and has a handle", "'mug with a handle', leftmost of these"),
+        ("the mug next to the red and blue box", "'mug', next to 'red and blue box'"),
+        ("the mug next to the box that is red and blue", "'mug', next to 'box that is red and blue'"),
+        ("the mug next to the box that is red and has a lid", "'mug', next to 'box that is red and has a lid'"),
+        ("the mug next to the box in the red and blue bag", "'mug', next to ('box', in 'red and blue bag')"),
+        ("the pad next to the pen and paper", "'pad', next to 'pen and paper'"),
+    ],
+)
+def test_what_the_thing_is_like_is_not_said_of_the_anchor_before_and(text, understood):
+    assert str(interpret(text).thing) == understood
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
         ("the mug or the cup", "'mug' or 'cup'"),
         ("either a mug or a cup", "'mug' or 'cup'"),
         ("mug, cup or glass", "'mug' or 'cup' or 'glass'"),
