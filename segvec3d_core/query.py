@@ -28,8 +28,8 @@ def interpret(text: str) -> Query:
 
     Raises:
         ValueError: an empty text, one that orders things in two ways or by what no cloud shows, one that asks for two
-            kinds of things with "and", with "or" between places, by a size in numbers, or for no thing but what it is
-            like; TypeError: not a string.
+            kinds of things with "and", with "or" between places, by a size in numbers, for several on a side without
+            how many, or for no thing but what it is like; TypeError: not a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
@@ -40,7 +40,7 @@ def interpret(text: str) -> Query:
     _refuse_unread(rest)
     rest = _in_order(w.WHAT.sub("everything ", rest))
     count, said, rest = _count(rest)
-    thing = _thing(rest, depth=0)
+    thing = _thing(rest, 0, _several(count, said, rest))
     if not said and thing.superlative is not None:
         count = 1  # "the biggest boxes" without a number is the biggest one
     return Query(text, thing, count)
@@ -105,6 +105,11 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
     return (None if several and not singular else 1), False, rest
 
 
+def _several(count: int | None, said: bool, rest: str) -> bool:
+    """Whether more than one thing is asked for, and not how many; "the keys" may be one."""
+    return count is None and (said or _noun(rest).rpartition(" ")[2] not in w.NAMED_SO)
+
+
 def _noun(text: str) -> str:
     """The words before all details: "the chair with wheels" is one chair."""
     noun, place = w.DETAILS.split(text)[0], _first(text, 0)
@@ -114,8 +119,8 @@ def _noun(text: str) -> str:
 # Things ----------------------------------------------------------------------------------------------------------
 
 
-def _thing(text: str, depth: int) -> Thing:
-    """Read a noun phrase with all that hangs on it."""
+def _thing(text: str, depth: int, several: bool = False) -> Thing:
+    """Read a noun phrase with all that hangs on it; ``several``: nobody says how many of it."""
     text, denied = _exception(text) if depth == 0 else (text, "")
     if depth == 0:  # not of what is denied: it may lie elsewhere on the same table
         text = w.PART_OF_SUPPORT.sub("on ", text)
@@ -124,6 +129,8 @@ def _thing(text: str, depth: int) -> Thing:
     relations: list[Relation] = []
     if depth < w.MAX_DEPTH:
         head, relations = _relations(head, depth)
+    if several and (superlative is not None or any(map(_beside_who_asks, relations))):
+        raise ValueError('text: expected how many stand on that side, as in "the two boxes on the left"')
     farther = [order for r in relations if r.negated and (order := _order(r))]
     relations = [r for r in relations if not (r.negated and _order(r))]
     if superlative is None:
@@ -191,7 +198,8 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
         return (), ()
     count, said, text = _count(w.WHAT.sub("thing ", text))
     place = w.WHICH_IS.sub("", bare(text))
-    thing = _thing(f"thing {place}" if w.PLACE.match(place) else text, depth=1)
+    several = _several(count, said, text)
+    thing = _thing(f"thing {place}" if w.PLACE.match(place) else text, 1, several)
     if thing.superlative or thing.relations or thing.without:
         if thing.phrase in w.NUMBERS or thing.phrase.isdigit():
             thing = replace(thing, phrase="")
@@ -266,7 +274,7 @@ def _order(relation: Relation) -> Superlative | None:
     """The order that a relation tells, negated or not: "nearest to the mug", and what stands so to the viewer, "next
     to me"."""
     anchor, far = relation.anchors[0], relation.name == "farthest from"
-    if anchor.phrase in w.SPEAKERS and relation.name in ("left of", "right of"):
+    if _beside_who_asks(relation):
         return Superlative(*w.SIDES[relation.name.split()[0]])
     near = relation.name == "next to" and anchor.phrase in w.PRONOUNS
     near = near or (relation.name == "in front of" and anchor.phrase in w.VIEWER)
@@ -274,6 +282,10 @@ def _order(relation: Relation) -> Superlative | None:
         return None
     seen_from = None if anchor.phrase in w.VIEWER else anchor
     return Superlative("distance", far, "farthest" if far else "nearest", anchor=seen_from)
+
+
+def _beside_who_asks(relation: Relation) -> bool:
+    return relation.name in ("left of", "right of") and relation.anchors[0].phrase in w.SPEAKERS
 
 
 def _rank(before: str) -> tuple[str, int]:
