@@ -66,6 +66,7 @@ def _refuse_unread(rest: str) -> None:
 
 def _in_order(text: str) -> str:
     """The same with what English moves around where the grammar looks for it."""
+    text = w.THOSE.sub("the things", text)
     text = w.AWAY.sub(r"\1", w.SIDE_OF_SUPPORT.sub(r"on \2 on the \1", w.LEFT_THERE.sub("", text)))
     text = w.SIDE_OF.sub(r"\2 of \1", _farthest_side(w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
     text = w.TWO_RELATIONS.sub(r"\1 \3 and \2 \3", w.COMPARED.sub(r"\2 \1 than ", text))

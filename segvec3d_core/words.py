@@ -360,6 +360,11 @@ PLACE = re.compile(
     rf"(?:not )?(?:(?:{any_of(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )
 """What stands where a thing is left out: "the one on the table"."""
+THOSE = re.compile(
+    rf"\b(?:those|these)(?= (?:(?:with|without|that|which|who|made of|in {SHADE})\b"
+    rf"|(?:(?:standing|lying|sitting) )?{PLACE.pattern}))"
+)
+"""Stands for things: "those on the table"."""
 EXCEPT = re.compile(
     r"^(.*?)(?:^|,? )(?:except for|except|other than|but not|but(?= (?:the|an?|my|this|that) )|(?:that (?:is|are) )?not"
     rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{any_of(SIDES)})(?: |$))) (.+)$"
