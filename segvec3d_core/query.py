@@ -66,7 +66,7 @@ def _refuse_unread(rest: str) -> None:
 
 def _in_order(text: str) -> str:
     """The same with what English moves around where the grammar looks for it."""
-    text = w.THOSE.sub("the things", text)
+    text = w.COUNTED.sub(r"\1 things", w.THOSE.sub("the things", text))
     text = w.AWAY.sub(r"\1", w.SIDE_OF_SUPPORT.sub(r"on \2 on the \1", w.LEFT_THERE.sub("", text)))
     text = w.SIDE_OF.sub(r"\2 of \1", _farthest_side(w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
     text = w.TWO_RELATIONS.sub(r"\1 \3 and \2 \3", w.COMPARED.sub(r"\2 \1 than ", text))
@@ -82,11 +82,12 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
     few = w.FEW_FROM_A_SIDE.match(rest)
     if few:
         return w.NUMBERS[few.group(2)], True, f"{few.group(1)} {rest[few.end() :]}"
-    number = w.COUNT.match(rest)
+    counted = w.ALL_COUNTED.sub("", rest, count=1)
+    number = w.COUNT.match(counted)
     if number:
         value = number.group(1)
         count = w.NUMBERS.get(value) or max(1, int(value) if value.isdigit() else 1)
-        after = rest[number.end() :]
+        after = counted[number.end() :]
         if w.PLACE.match(after):  # "the two on the table"
             return count, True, f"thing {after}"
         noun = _noun(after)

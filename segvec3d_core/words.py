@@ -95,6 +95,13 @@ COUNT = re.compile(
     rf"(?:(?:the|any|these|those|my) )?(\d{{1,3}}|{any_of(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? "
     rf"(?!(?:{_NO_COUNT}) )(?=\w)"
 )
+_NUMBER = rf"(?:\d{{1,3}}|{any_of(word for word in NUMBERS if word != 'one')})"
+ALL_COUNTED = re.compile(rf"(?:all|each)(?: of)?(?: (?:the|my|these|those))? (?={_NUMBER} \w)")
+"""Before a number: "all three boxes"."""
+COUNTED = re.compile(
+    rf"^(?!\d+$)((?:all(?: of)? )?(?:(?:the|my|these|those) )?{_NUMBER})(?=$| (?:with|without|that|which) )"
+)
+"""Numbers things without a word for them: "all three", "the two with handles"."""
 SINGULAR_S = (
     "ss", "us", "is", "gas", "canvas", "atlas", "lens", "glasses", "goggles", "binoculars", "scissors", "pliers",
     "tongs", "cutters", "clippers", "calipers", "headphones", "tweezers", "trousers", "jeans",
