@@ -29,7 +29,7 @@ def interpret(text: str) -> Query:
     Raises:
         ValueError: an empty text, one that orders things in two ways or by what no cloud shows, one that asks for two
             kinds of things with "and", with "or" between places, by a size in numbers, for several on a side without
-            how many, or for no thing but what it is like; TypeError: not a string.
+            how many, for the second from nowhere, or for no thing but what it is like; TypeError: not a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
@@ -138,6 +138,7 @@ def _thing(text: str, depth: int, several: bool = False) -> Thing:
     if superlative is None:
         head, superlative, relations = _superlative(head, relations)
     _refuse_another_order(head, superlative, relations)
+    _refuse_uncounted(head, depth)
     head, without = negations(bare(head))
     if depth == 0 and not w.DETAILS.search(head.partition(" and ")[0]) and w.SEVERAL_THINGS.match(head):
         raise ValueError('text: expected one kind of thing, got several with "and" between them: ask for one at a time')
@@ -180,6 +181,13 @@ def _refuse_another_order(head: str, superlative: Superlative | None, relations:
         second = match.group(1)
     if second is not None:
         raise ValueError(f"text: expected things in one order, got two: {superlative.word} and {second}")
+
+
+def _refuse_uncounted(head: str, depth: int) -> None:
+    """Raise ValueError where an ordinal counts from nowhere; an anchor such as the second shelf may be named so."""
+    ordinal = w.ORDINAL.match(head)
+    if ordinal and not (depth and _noun(head[ordinal.end() :]) in w.SUPPORTS):
+        raise ValueError(f'text: expected from where to count, as in "the second box from the left", got {head!r}')
 
 
 def _exception(text: str) -> tuple[str, str]:

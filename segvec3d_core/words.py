@@ -188,7 +188,9 @@ SIDES = {
     "center": ("centrality", False, "most central"), "front": ("distance", False, "nearest"),
     "back": ("distance", True, "farthest"),
 }  # fmt: skip
-ORDINAL = re.compile(rf"({any_of(ORDINALS)})(?: (?!(?:aid|birthday|anniversary)\b)|$)")
+ORDINAL = re.compile(
+    rf"({any_of(ORDINALS)})(?: (?!(?:aid|birthday|anniversary|hand|edition|class|prize|generation|century)\b)|$)"
+)
 
 DISTANCE_AROUND = re.compile(
     rf"^((?:(?:{any_of(ORDINALS)}) )?(?:(?:nearest|closest)(?= .* to )|(?:farthest|furthest)(?= .* from )))"

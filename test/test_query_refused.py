@@ -79,3 +79,13 @@ def test_a_query_that_is_no_text_is_refused(text):
 def test_several_on_a_side_are_refused_without_how_many(text):
     with pytest.raises(ValueError, match='text: expected how many stand on that side, as in "the two boxes'):
         interpret(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["the second box", "a third one", "the 2nd red box on the table", "the first two boxes", "the second of the boxes",
+     "second", "the second shelf", "the mug next to the second box", "all boxes except the second"],
+)  # fmt: skip
+def test_an_ordinal_that_counts_from_nowhere_is_refused(text):
+    with pytest.raises(ValueError, match='text: expected from where to count, as in "the second box from'):
+        interpret(text)
