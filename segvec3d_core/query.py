@@ -259,11 +259,12 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
             head, rank = head[ordinal.end() :], w.ORDINALS[ordinal.group(1)]
         return head, replace(order, rank=rank), relations[:at] + relations[at + 1 :]
     match = w.SUPERLATIVE.search(head)
-    if not match:
+    if not match or w.OF_A_PART.search(head, 0, match.start()):
         return *_counted_from(head, relations), relations
     before, rank = _rank(head[: match.start()])
     measure, largest = w.SUPERLATIVES[match.group(1)]
     after = w.OF_THE.sub(" ", head[match.end() :])
+    before = w.FILLER_END.sub("", before.strip())
     left = f"{before}{after if before else w.UNNAMED.sub(' thing', after)}".strip()
     if not left and not relations and match.group(1) in w.ALSO_NOUNS:
         return head, None, relations

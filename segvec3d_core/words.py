@@ -175,6 +175,8 @@ SUPERLATIVES: dict[str, tuple[str, bool]] = {
 """Word -> what is compared, and whether the most of it is meant. Of comparatives the extreme is taken, too."""
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
 SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({any_of(SUPERLATIVES)})(?= |$)(?! than )")
+OF_A_PART = re.compile(r" (?:with|without|has|have|holding|containing|of|for) (?!.*\b(?:that|which|is|are) )")
+"""Before a superlative of what a thing has: "the box with the smallest" label."""
 RANKED_SUPERLATIVE = re.compile(rf"\b({any_of(ORDINALS)})-(?=(?:{any_of(SUPERLATIVES)})\b)")
 """Hyphened: "the second-biggest box"."""
 INNER_COUNT = re.compile(rf"({any_of(SUPERLATIVES)}) ({any_of(word for word in NUMBERS if word != 'one')})(?= \w)")
@@ -357,7 +359,7 @@ COLOR_AT_END = re.compile(
 )
 SIDE = re.compile(
     rf"(?: ({any_of(ORDINALS)}))? (?:on|to|at|in|from) (?:the|my|your|our) (?:far |very )?({any_of(SIDES)})"
-    rf"(?:[ -]hand)?(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|{any_of(RELATIONS)}) )"
+    rf"(?:[ -]hand)?(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|with|without|{any_of(RELATIONS)}) )"
 )
 ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
 """Ends in an anchor that a side tells: "next to the one on the left"."""

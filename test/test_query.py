@@ -122,6 +122,9 @@ from segvec3d_core.relations import MEASURES, RELATIONS
         ("the biggest two with handles", "thing with handles", 2),
         ("the closest two to the table", "", 2),
         ("the mug with a lid that is red", "mug with a lid that is red", 1),
+        ("the thing with the biggest handle", "thing with the biggest handle", 1),
+        ("the box on the table with the smallest label", "box with the smallest label", 1),
+        ("a picture of the tallest tower", "picture of the tallest tower", 1),
     ],
 )
 def test_politeness_articles_and_numbers_are_read(text, phrase, count):
@@ -161,6 +164,9 @@ def test_politeness_articles_and_numbers_are_read(text, phrase, count):
         ("the tallest object on the shelf", "any object, on 'shelf', tallest of these"),
         ("what is the biggest box?", "'box', biggest of these"),
         ("which mug is the biggest?", "'mug', biggest of these"),
+        ("the mug that is the biggest with a handle", "'mug with a handle', biggest of these"),
+        ("the mug with a handle that is the biggest", "'mug with a handle', biggest of these"),
+        ("the mug on the left with a handle", "'mug with a handle', leftmost of these"),
         ("the cup that is the closest to me", "'cup', nearest of these"),
         ("the cup closest to me on the table", "'cup', on 'table', nearest of these"),
         ("the box closest to the robot that is not red", "'box', not 'red thing', nearest of these"),
@@ -387,7 +393,7 @@ def test_any_words_are_read_without_an_empty_phrase_for_the_encoder(text):
         return
     assert query == interpret(text)
     assert query.count is None or query.count >= 1
-    assert all(phrase.strip() for phrase in phrases(query.thing))
+    assert all(phrase.strip() and "  " not in phrase for phrase in phrases(query.thing))
     assert set(names(query.thing)) <= {*RELATIONS, "between"}
 
 
