@@ -47,6 +47,8 @@ USE = re.compile(r"^(?:what|which(?: one)?) (?:can|could|should) (?:i|we|you|one
 IS_SO = re.compile(rf"^(?:is|are) ((?:the|my|this|that) \w.*?) (?={SHADE}$)")
 """Asks of a thing what it is like: "is the mug red?"."""
 IS_WHERE = re.compile(r"^(?:is|are) (?=(?:the|my|an?|any) \w)")
+FORBIDDEN = re.compile(r"^(?:you )?(?:(?:do|must|should|may) not|dont|never) (?!(?:i|we|you)\b)(?=\w)")
+"""Orders what not to do: "don't take the box"."""
 LIKE_WHAT = re.compile(
     r"^(?:(?:what|which) (colou?r|size|shape|material|weight|height)s? (?:is|are|does|do|has|have)"
     r"|how (big|large|tall|high|wide|long|far|heavy|thick|deep)(?: away)? (?:is|are)|what is \w.* (made of)$) ?"
@@ -61,10 +63,12 @@ def asked_for(words: str) -> str:
         words: in lower case, one blank between two.
 
     Raises:
-        ValueError: it asks for no thing.
+        ValueError: it asks for no thing, or forbids what to do with one.
     """
     words = NOT_SHORT.sub(r"\1 not", IS_SHORT.sub(r"\1 is", words))
     rest = POLITE.sub("", POLITE_END.sub("", words) + " ").strip() or words
+    if FORBIDDEN.match(rest):
+        raise ValueError(f"text: expected a thing to look for, got {rest!r}, which says what not to do")
     if like := LIKE_WHAT.match(rest):
         said = next(filter(None, like.groups()))
         raise ValueError(f"text: expected a thing to look for, got {rest!r}, which asks for something else ({said})")

@@ -63,6 +63,10 @@ def test_a_question_of_a_place_asks_for_all_that_is_there(text, relation, anchor
         ),
         ("how far is the door?", r"expected a thing to look for, .* something else \(far\)"),
         ("what is the mug made of?", r"expected a thing to look for, .* something else \(made of\)"),
+        ("don't take the box", "expected a thing to look for, got 'do not take the box', which says what not to do"),
+        ("robot, please do not touch the mug", "expected a thing to look for, .* which says what not to do"),
+        ("never touch the mug", "expected a thing to look for, .* which says what not to do"),
+        ("you must not move the mug", "expected a thing to look for, .* which says what not to do"),
     ],
 )
 def test_a_question_for_no_thing_is_refused(text, reason):
