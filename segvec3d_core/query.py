@@ -18,6 +18,7 @@ from .asked import Query, Relation, Superlative, Thing
 from .negations import joined, negations
 from .nouns import attribute, bare, encoded, generic, plural
 from .questions import asked_for
+from .text import MAX_CHARACTERS
 
 
 def interpret(text: str) -> Query:
@@ -27,12 +28,15 @@ def interpret(text: str) -> Query:
     does not understand, in any alphabet, goes to the encoder as it is and asks for one.
 
     Raises:
-        ValueError: an empty text, one that orders things in two ways or by what no cloud shows, one that asks for two
-            kinds of things with "and", with "or" between places, by a size in numbers, for several on a side without
-            how many, for the second from nowhere, or for no thing but what it is like; TypeError: not a string.
+        ValueError: an empty or overlong text, one that orders things in two ways or by what no cloud shows, one that
+            asks for two kinds of things with "and", with "or" between places, by a size in numbers, for several on a
+            side without how many, for the second from nowhere, or for no thing but what it is like, or forbids;
+            TypeError: not a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"text: expected at most {MAX_CHARACTERS} characters, got {len(text)}")
     words = " ".join(text.lower().translate(w.QUOTES).split()).strip(w.MARKS)
     if not words:
         raise ValueError("text: expected words, got an empty string")

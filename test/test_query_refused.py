@@ -1,14 +1,25 @@
 """What cannot be answered as it was asked is refused, with the reason."""
 
+from time import perf_counter
+
 import pytest
 
 from segvec3d_core.query import interpret
+from segvec3d_core.text import MAX_CHARACTERS
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", " ?! "])
 def test_an_empty_query_is_refused(text):
     with pytest.raises(ValueError, match="text: expected words, got an empty string"):
         interpret(text)
+
+
+def test_an_overlong_query_is_refused_before_it_is_read():
+    interpret(("something to in the mug " * 100)[:MAX_CHARACTERS])
+    began = perf_counter()
+    with pytest.raises(ValueError, match="text: expected at most 2000 characters, got 240000"):
+        interpret("something to in the mug " * 10_000)
+    assert perf_counter() - began < 1
 
 
 @pytest.mark.parametrize(
