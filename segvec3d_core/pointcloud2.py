@@ -1,32 +1,55 @@
-"""The memory layout of sensor_msgs/PointCloud2, decoded with numpy alone.
+"""The memory layout of sensor_msgs/PointCloud2, decoded and encoded with numpy alone.
 
 A PointCloud2 is a table of bytes: ``height`` rows of ``row_step`` bytes, each with ``width`` points of ``point_step``
 bytes, in which named fields lie at any offset, in any order, with any padding, in either byte order. The ROS node
-and the bag reader both decode with this module; it knows nothing of ROS.
+and the bag reader both decode with this module, and the node encodes with it; it knows nothing of ROS.
 """
 
 from __future__ import annotations
 
+import array
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segvec3d_core.types import Camera, Float32, PointCloud, from_body
+from segvec3d_core.types import Camera, Float32, PointCloud, Scene, from_body
 
 _DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """sensor_msgs/PointField's numbers for its types, INT8 to FLOAT64."""
 
 
-class PointField(Protocol):
-    """What a sensor_msgs/PointField has, from whichever library the message came."""
+POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
+LABELLED = np.dtype([*POINT.descr, ("label", "<u4"), ("probability", "<f4")])
+"""What PCL's PointXYZRGBL reads, and the probability beside it."""
+
+NO_COLOR = 0x808080
+"""Grey, for the points of a cloud without colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a sensor_msgs/PointField has."""
 
     name: str
     offset: int
     datatype: int
-    count: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What a sensor_msgs/PointCloud2 has but for its header, with ``height`` rows of ``width`` points."""
+
+    fields: tuple[Field, ...]
+    data: array.array[int]
+    width: int
+    height: int
+    point_step: int
+    row_step: int
+    is_bigendian: bool = False
 
 
 def decode(
@@ -81,7 +104,7 @@ def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool 
     its origin as the viewpoint.
 
     Args:
-        message: a sensor_msgs/PointCloud2.
+        message: a sensor_msgs/PointCloud2, or an ``Encoded``.
         up: (3,) direction against gravity in the message's frame, or None.
         from_sensor: whether the frame is the sensor's own, so that its origin is the viewpoint of any cloud.
 
@@ -105,6 +128,52 @@ def with_camera(cloud: PointCloud, width: int, height: int) -> PointCloud:
     if height > 1 and (camera := fit_camera(from_body(cloud.points), width, height)) is not None:
         return replace(cloud, body_camera=camera, viewpoint=origin)
     return cloud
+
+
+def encode(points: Float32, colors: NDArray[np.uint8] | None, width: int | None = None, height: int = 1) -> Encoded:
+    """(N, 3) points as x y z rgb; ``width`` * ``height`` must be N, one row by default."""
+    table = _filled(np.empty(len(points), POINT), points, colors)
+    return _encoded(table, len(points) if width is None else width, height)
+
+
+def encode_labelled(cloud: PointCloud, scene: Scene, ids: NDArray[np.uint32], width: int, height: int) -> Encoded:
+    """A cloud with the id and the score of each point's instance, both 0 where there is none: x y z rgb label
+    probability.
+
+    Args:
+        ids: (K,) of the scene's objects; width, height: as in ``encode``.
+    """
+    table = _filled(np.empty(len(cloud), LABELLED), cloud.points, cloud.colors)
+    # The last entry answers for -1, the points of no instance.
+    scores = np.array([thing.score for thing in scene.objects] + [0], np.float32)
+    table["label"] = np.append(ids, np.uint32(0))[scene.labels]
+    table["probability"] = scores[scene.labels]
+    return _encoded(table, width, height)
+
+
+def _filled(table: NDArray[Any], points: Float32, colors: NDArray[np.uint8] | None) -> NDArray[Any]:
+    for axis, name in enumerate("xyz"):
+        table[name] = points[:, axis]
+    if colors is None:
+        table["rgb"] = NO_COLOR
+    else:
+        channels = colors.astype(np.uint32)
+        table["rgb"] = channels[:, 0] << 16 | channels[:, 1] << 8 | channels[:, 2]
+    return table
+
+
+def _encoded(table: NDArray[Any], width: int, height: int) -> Encoded:
+    assert table.dtype.fields is not None
+    numbers = {kind: number for number, kind in _DATATYPES.items()}
+    fields = tuple(
+        # Packed colour is announced as float32, as PCL and RViz write it.
+        Field(name, offset, numbers["f4" if name == "rgb" else dtype.str[1:]])
+        for name, (dtype, offset, *_) in table.dtype.fields.items()
+    )
+    data = array.array("B")
+    data.frombytes(table.tobytes() if table.size == 0 else table.view(np.uint8).data)  # bytes would be 7 times slower
+    step = table.dtype.itemsize
+    return Encoded(fields, data, width, height, step, step * width)
 
 
 def _formats(by_name: dict[str, Any], names: Iterable[str], allowed: tuple[str, ...], big: bool) -> dict[str, str]:

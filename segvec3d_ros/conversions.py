@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +16,10 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 
 from segvec3d_core.object_map import MapSnapshot
+from segvec3d_core.pointcloud2 import Encoded, encode, encode_labelled
 from segvec3d_core.types import Box, Float32, PointCloud, Scene, SceneObject
 from segvec3d_interfaces.msg import Instance, InstanceArray
 from segvec3d_ros.tracking import Track
-
-_POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
-_LABELLED = np.dtype([*_POINT.descr, ("label", "<u4"), ("probability", "<f4")])
-"""What PCL's PointXYZRGBL reads, and the probability beside it."""
-
-_NO_COLOR = 0x808080
-"""Grey, for the points of a cloud without colours."""
 
 _NO_INSTANCE = (60, 60, 60)
 """Dark grey, for the points of no instance where instances are told apart by colour."""
@@ -81,19 +74,13 @@ def cloud_message(
     points: Float32, colors: NDArray[np.uint8] | None, header: Header, width: int | None = None, height: int = 1
 ) -> PointCloud2:
     """An x y z rgb cloud of (N, 3) points; ``width`` * ``height`` must be N, one row by default."""
-    table = _fill(np.empty(len(points), _POINT), points, colors)
-    return _message(table, header, len(points) if width is None else width, height)
+    return _message(encode(points, colors, width, height), header)
 
 
 def labelled_cloud(result: Result) -> PointCloud2:
     """The cloud as it came, with the id and the score of each point's instance: x y z rgb label probability."""
-    table = _fill(np.empty(len(result.cloud), _LABELLED), result.cloud.points, result.cloud.colors)
-    # The last entry answers for -1, the points of no instance.
-    ids = np.array([track.id for track in result.tracks] + [0], np.uint32)
-    scores = np.array([thing.score for thing in result.scene.objects] + [0], np.float32)
-    table["label"] = ids[result.scene.labels]
-    table["probability"] = scores[result.scene.labels]
-    return _message(table, result.header, result.width, result.height)
+    ids = np.array([track.id for track in result.tracks], np.uint32)
+    return _message(encode_labelled(result.cloud, result.scene, ids, result.width, result.height), result.header)
 
 
 def colored_cloud(result: Result) -> PointCloud2:
@@ -108,42 +95,17 @@ def palette_color(identity: int) -> NDArray[np.uint8]:
     return rgb.astype(np.uint8)
 
 
-def _fill(table: NDArray[Any], points: Float32, colors: NDArray[np.uint8] | None) -> NDArray[Any]:
-    for axis, name in enumerate("xyz"):
-        table[name] = points[:, axis]
-    if colors is None:
-        table["rgb"] = _NO_COLOR
-    else:
-        channels = colors.astype(np.uint32)
-        table["rgb"] = channels[:, 0] << 16 | channels[:, 1] << 8 | channels[:, 2]
-    return table
-
-
-def _message(table: NDArray[Any], header: Header, width: int, height: int) -> PointCloud2:
-    assert table.dtype.fields is not None
-    kinds = {"f": PointField.FLOAT32, "u": PointField.UINT32}
-    fields = [
-        # Packed colour is announced as float32, as PCL and RViz write it.
-        PointField(
-            name=name,
-            offset=offset,
-            datatype=PointField.FLOAT32 if name == "rgb" else kinds[dtype.kind],
-            count=1,
-        )
-        for name, (dtype, offset, *_) in table.dtype.fields.items()
-    ]
-    data = array.array("B")
-    data.frombytes(table.tobytes() if table.size == 0 else table.view(np.uint8).data)  # bytes would be 7 times slower
-    step = table.dtype.itemsize
+def _message(encoded: Encoded, header: Header) -> PointCloud2:
+    fields = [PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in encoded.fields]
     return PointCloud2(
         header=header,
-        height=height,
-        width=width,
+        height=encoded.height,
+        width=encoded.width,
         fields=fields,
-        is_bigendian=False,
-        point_step=step,
-        row_step=step * width,
-        data=data,
+        is_bigendian=encoded.is_bigendian,
+        point_step=encoded.point_step,
+        row_step=encoded.row_step,
+        data=encoded.data,
         is_dense=False,
     )
 

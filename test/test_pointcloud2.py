@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clouds import some_cloud
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from malformed_clouds import MALFORMED, Field, attributes
 
-from segvec3d_core.pointcloud2 import decode, fit_camera
-from segvec3d_core.types import Camera, PointCloud
+from segvec3d_core import pointcloud2
+from segvec3d_core.pointcloud2 import cloud_of_message, decode, encode_labelled, fit_camera
+from segvec3d_core.types import Box, Camera, PointCloud, Scene, SceneObject
 
 TYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
 
@@ -125,6 +127,27 @@ def test_a_malformed_cloud_ends_in_one_clear_line(changes: dict[str, Any], error
     with pytest.raises(ValueError, match="cloud: ") as refused:
         decode(**attributes(**changes))
     assert str(refused.value) == f"cloud: {error}"
+
+
+@pytest.mark.parametrize("colors", [True, False])
+@pytest.mark.parametrize("count", [0, 6])
+def test_what_was_encoded_decodes_to_the_same_points(count: int, colors: bool) -> None:
+    cloud = some_cloud(count, colors=colors)
+    again = cloud_of_message(pointcloud2.encode(cloud.points, cloud.colors, count // 2, 2))
+    np.testing.assert_array_equal(again.points, cloud.points)
+    if count:
+        np.testing.assert_array_equal(again.colors, cloud.colors if colors else np.full((count, 3), 0x80))
+
+
+def test_a_labelled_cloud_tells_the_id_and_the_score_of_each_points_instance() -> None:
+    cloud, box = some_cloud(4), Box(np.zeros(3, np.float32), np.eye(3, dtype=np.float32), np.ones(3, np.float32))
+    things = tuple(SceneObject("object", s, box, box.center, np.ones(1, np.float32), None, 1) for s in (0.5, 0.25))
+    scene = Scene(np.array([1, -1, 0, 1], np.int32), things)
+    message = encode_labelled(cloud, scene, np.array([7, 9], np.uint32), 4, 1)
+    table = np.frombuffer(message.data, pointcloud2.LABELLED)
+    assert table["label"].tolist() == [9, 0, 7, 9]
+    assert table["probability"].tolist() == [0.25, 0, 0.5, 0.25]
+    np.testing.assert_array_equal(cloud_of_message(message).points, cloud.points)
 
 
 def test_the_camera_of_an_organised_cloud_is_found_in_spite_of_holes_and_noise() -> None:
