@@ -165,25 +165,25 @@ class MapTracker:
 
     def save(self, path: str) -> str:
         """Write the map; returns what to tell. Raises OSError, and ValueError for a file whose map this one is not."""
-        file = Path(path).expanduser()
+        file = map_path(path)
         with self._lock:  # the map must not begin anew between the question and the copy
-            if file.resolve() in self._guarded:
-                raise ValueError(f"{path}: {self._guarded[file.resolve()]}; clear the map first, or save elsewhere")
+            if file in self._guarded:
+                raise ValueError(f"{file}: {self._guarded[file]}; clear the map first, or save elsewhere")
             saved = self.map.to_save()
         storage.write(file, saved)
-        return f"{len(saved.entries)} objects in {path}"
+        return f"{len(saved.entries)} objects in {file}"
 
     def load(self, path: str) -> str:
         """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""
-        file = Path(path).expanduser()
+        file = map_path(path)
         with self._lock:
             if file.exists():
-                self._guarded[file.resolve()] = "what it holds could not be loaded"
+                self._guarded[file] = "what it holds could not be loaded"
             count = self.map.load(file, self._settings.frame or None)
             self._timeline.forget()
             self._guarded.clear()
-            self._loaded, self.trouble = file.resolve(), ""
-        return f"{count} objects from {path}"
+            self._loaded, self.trouble = file, ""
+        return f"{count} objects from {file}"
 
     def facts(self) -> Mapping[str, str]:
         """For the diagnostics."""
@@ -219,6 +219,11 @@ class MapTracker:
                     raise ValueError(f"no transform from {where}: {error.condition}: {error}") from None
             time.sleep(POLL)
             self._require_wanted(resets)
+
+
+def map_path(path: str) -> Path:
+    """Where a map's file lies, in full: nobody knows in which folder ``ros2 launch`` has started the node."""
+    return Path(path).expanduser().resolve()
 
 
 def map_settings(values: Mapping[str, Any]) -> MapSettings:

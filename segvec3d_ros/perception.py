@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from segvec3d_core.types import Matches, PointCloud
 from segvec3d_core.units import unit_doubt
 from segvec3d_ros.conversions import Result, names_of, nanoseconds, time_message
 from segvec3d_ros.diagnostics import StageClock, short
-from segvec3d_ros.mapping import MapTracker, map_settings
+from segvec3d_ros.mapping import MapTracker, map_path, map_settings
 from segvec3d_ros.model import Loaded, Model, Namer, release_memory
 from segvec3d_ros.timeline import Timeline, Verdict
 from segvec3d_ros.tracking import FrameTracker, Tracker
@@ -130,11 +129,11 @@ class Perception:
         if not path or len(self.map.map):
             return
         try:
-            if Path(path).expanduser().exists():
+            if (file := map_path(path)).exists():
                 self._node.get_logger().info(self.map.load(path))
                 self._stands = True
             else:
-                self._node.get_logger().info(f"{path}: no such file yet: the map begins empty")
+                self._node.get_logger().info(f"{file}: no such file yet: the map begins empty")
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, as in ~nobody/map.npz
             self.map.trouble = f"cannot load the map: {error}"
             self._node.get_logger().error(self.map.trouble)

@@ -133,7 +133,7 @@ def test_a_saved_map_outlives_the_node(tmp_path: Path) -> None:
     with mapping_robot(map_file=path) as robot:
         look(robot, 1.0, 1.5)
         saved = robot.call(MapFile, "save_map")
-        assert (saved.success, saved.message) == (True, f"3 objects in {path}")
+        assert (saved.success, saved.message) == (True, f"3 objects in {Path(path).resolve()}")
         ids = {thing.id for thing in robot.call(ListObjects, "list_objects").objects.instances}
     with mapping_robot(map_file=path) as robot:
         listed = robot.call(ListObjects, "list_objects")
@@ -141,6 +141,16 @@ def test_a_saved_map_outlives_the_node(tmp_path: Path) -> None:
         look(robot, 50.0, cloud=NOTHING)
         found = robot.call(FindObject, "find_object", query="mug")
         assert (found.status, found.matches[0].instance.state) == (FindObject.Response.SUCCESS, Instance.REMEMBERED)
+
+
+def test_a_reply_tells_where_a_relative_path_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path.resolve() / "kitchen.npz"
+    tracker = MapTracker(StandInTransforms(), MapSettings("", 0.1, MapConfig()), lambda line: None)
+    assert tracker.save("kitchen.npz") == f"0 objects in {file}"
+    assert tracker.load("kitchen.npz") == f"0 objects from {file}"
+    with pytest.raises(FileNotFoundError, match=str(tmp_path.resolve())):
+        tracker.load("attic.npz")
 
 
 def test_what_cannot_be_saved_or_loaded_is_told_in_a_line(tmp_path: Path) -> None:
