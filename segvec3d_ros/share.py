@@ -67,7 +67,7 @@ def large_messages() -> dict[str, str]:
     if name is None:
         logging.getLogger(__name__).warning(
             "%s has %.0f MB free, too little for Fast DDS to share whole clouds: they may get lost between processes. "
-            "Give a container --shm-size=256m, or this host's /dev/shm",
+            "Give a container --shm-size=512m, or this host's /dev/shm",
             SHARED_MEMORY, free / 1e6,
         )  # fmt: skip
         return {}
