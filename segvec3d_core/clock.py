@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -13,10 +13,13 @@ class Clock:
 
     Args:
         before: seconds of earlier stages.
+        wait: called before every look at the time, so that what a stage has left to a GPU is not the next one's:
+            ``torch.cuda.synchronize``. None waits for nothing.
     """
 
-    def __init__(self, before: dict[str, float] | None = None) -> None:
+    def __init__(self, before: dict[str, float] | None = None, wait: Callable[[], object] | None = None) -> None:
         self.seconds = dict(before or {})
+        self._wait = wait
         self._within = [0.0]
 
     @contextmanager
@@ -24,10 +27,15 @@ class Clock:
         """Take the time of what is done under this."""
         self.seconds.setdefault(stage, 0.0)
         self._within.append(0.0)
-        start = time.perf_counter()
+        start = self._now()
         try:
             yield
         finally:
-            took = time.perf_counter() - start
+            took = self._now() - start
             self.seconds[stage] += took - self._within.pop()
             self._within[-1] += took
+
+    def _now(self) -> float:
+        if self._wait is not None:
+            self._wait()
+        return time.perf_counter()

@@ -185,23 +185,25 @@ class SegVec3D:
 
     # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
 
-    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
+    def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None, clock: Clock | None = None) -> Scene:
         """Part a cloud into instances: voxelise, connect, attend, embed, cluster, describe.
 
         Args:
             cloud: N points; a cloud with neither ``up`` nor ``viewpoint`` is taken as a z-up scan.
             config: range, size and score limits, voxel size, clustering method.
+            clock: takes the time of the stages; None for one that does not wait for a GPU in between.
 
         Returns:
             a scene with one label per point; an empty one when no point is usable.
         """
-        config = config or SegmentationConfig()
-        return self.group(self.embed(cloud, config), config)
+        config, clock = config or SegmentationConfig(), clock or Clock()
+        return self.group(self.embed(cloud, config, clock), config, clock=clock)
 
-    def embed(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Embedded:
+    def embed(
+        self, cloud: PointCloud, config: SegmentationConfig | None = None, clock: Clock | None = None
+    ) -> Embedded:
         """The first half of ``segment``, up to the embeddings: voxelise, connect, attend, embed."""
-        config = config or SegmentationConfig()
-        clock = Clock()
+        config, clock = config or SegmentationConfig(), clock or Clock()
         up = cloud.up
         if up is None and cloud.viewpoint is None:
             up = np.array([0, 0, 1], np.float32)
@@ -257,14 +259,16 @@ class SegVec3D:
         embedded: Embedded,
         config: SegmentationConfig | None = None,
         clustering: ClusteringConfig | None = None,
+        clock: Clock | None = None,
     ) -> Scene:
         """The second half of ``segment``, from the embeddings on: cluster, describe.
 
         Args:
             embedded: from ``embed``; config: limits and clustering method.
             clustering: other constants than the model's own.
+            clock: that of ``embed``, to go on with; None for a new one.
         """
-        config, clock = config or SegmentationConfig(), Clock(embedded.seconds)
+        config, clock = config or SegmentationConfig(), clock or Clock(embedded.seconds)
         grid, voxels = embedded.grid, embedded.voxels
         if voxels is None:
             return Scene(np.full(len(embedded.cloud), -1, np.int32), (), clock.seconds)

@@ -21,8 +21,11 @@ from .kernels import bfloat16
 from .kernels.attention import EDGE_DIM, HEAD_DIM
 from .network import PointAttention
 from .pipeline import SegVec3D
+from .pointcloud2 import LABELLED, POINT
 from .types import PointCloud
 
+FROM_MESSAGE, TO_MESSAGE = "from PointCloud2", "to PointCloud2"
+"""What a node does before the stages of ``Scene.timings`` and after: ``cloud_of_message``, ``encode_labelled``."""
 COPIED = 64 << 20
 """Numbers of four bytes that are copied to see how fast memory is: more than caches hold."""
 SIDE = 2048
@@ -78,9 +81,9 @@ def _fastest(work: Callable[[], object], device: torch.device) -> float:
 
 @torch.inference_mode()
 def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dict[str, Need]:
-    """What each stage of ``SegVec3D.segment`` needs for a cloud, by the names of ``Scene.timings``; {} for a cloud
-    without usable points. Stages that are not here touch little more than a list of instances; of a GPU only those are
-    here that run on it."""
+    """What each stage needs for a cloud: those of ``Scene.timings``, by their names there, and the conversions before
+    and after; {} for a cloud without usable points. Stages that are not here touch little more than a list of
+    instances; of a GPU only those are here that run on it."""
     embedded = model.embed(cloud, config)
     voxels, grid = embedded.voxels, embedded.grid
     if voxels is None:
@@ -97,11 +100,13 @@ def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dic
             "network": _together(_network_needs(model.network, hierarchy)),
         }
     return {
+        FROM_MESSAGE: Need(len(cloud) * POINT.itemsize + _size_of(cloud.points, cloud.colors)),
         "voxels": Need(_size_of(cloud.points, cloud.colors) + of_grid),
         **_graph_needs(hierarchy),
         **_network_needs(model.network, hierarchy),
         "clustering": Need(to_cluster + _size_of(grid.centroids)),
         "labels": Need(_size_of(cloud.points, grid.inverse, scene.labels, voxels.neighbors, grid.centroids)),
+        TO_MESSAGE: Need(_size_of(cloud.points, cloud.colors, scene.labels) + len(cloud) * LABELLED.itemsize),
     }
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numba
 import numpy as np
 import pytest
+import torch
 from threadpoolctl import threadpool_limits
 
-from segvec3d_core.cli import compare, main
+from segvec3d_core.cli import bench, compare, main
 from segvec3d_core.config import ClusteringMethod, SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
 from segvec3d_core.datasets.scans import ScanFolder
@@ -126,12 +128,16 @@ def test_bench_tells_the_stages_and_the_machine(
     report = tmp_path / "bench.json"
     assert main(["bench", str(frames), "--model", str(weights), "--runs", "2", "--json", str(report)]) == 0
     text = capsys.readouterr().out
-    for word in ("cores", "torch", "GB/s", "p95", "least", "network", "a new question", "plane removal + DBSCAN"):
-        assert word in text
+    words = ("cores", "torch", "GB/s", "p95", "least", "from PointCloud2", "network", "to PointCloud2",
+             "a new question", "the same again", "plane removal + DBSCAN")  # fmt: skip
+    places = [text.index(word) for word in words]
+    assert places == sorted(places), "rows come in the order of the work"
     values = json.loads(report.read_text())
     assert values["roof"]["bytes_per_second"] > 0
     assert 0 < values["floor"]["network level 1"]
     assert set(values["questions"]) == {"a new question", "the same again"}
+    assert set(values["conversions"]) == {"from PointCloud2", "to PointCloud2"}
+    assert all(0 < values["floor"][name] for name in values["conversions"])
     assert 0 < values["total"]["p50"] <= values["total"]["p95"]
     assert sum(stage["p50"] for stage in values["stages"].values()) < 2 * values["total"]["p95"]
 
@@ -147,6 +153,22 @@ def test_bench_measures_frames_and_scans_of_the_sizes_asked_for(
     assert all(0 < row["total"]["p50"] and 0 < row["peak_memory"] for row in sets)
     assert "64 x 48" in text
     assert "peak memory" in text
+
+
+def test_bench_waits_for_a_gpu_after_each_stage_but_not_in_the_total(
+    frames: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a model that says that it runs on a GPU, but does not."""
+    model, clouds = SegVec3D.load(weights, "cpu"), [FrameFolder(frames)[0].cloud()]
+    claimed = Mock(device=torch.device("cuda", 0), segment=Mock(wraps=model.segment), find=model.find)
+    monkeypatch.setattr("torch.cuda.synchronize", synchronize := Mock())
+    stages, _ = bench._measure_stages(claimed, clouds, 2, SegmentationConfig())
+    assert [len(call.args) for call in claimed.segment.call_args_list] == [2, 2, 3, 2, 3], "every other one has a clock"
+    assert synchronize.call_count >= 2 * 2 * len(stages)
+    synchronize.assert_called_with(claimed.device)
+    synchronize.reset_mock()
+    assert set(bench._measure_stages(model, clouds, 1, SegmentationConfig())[0]) == set(stages)
+    synchronize.assert_not_called()
 
 
 def test_bench_limits_the_threads_of_torch_and_of_the_kernels(

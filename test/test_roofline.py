@@ -1,6 +1,7 @@
 """What takes how long, and what it would take at least."""
 
 import time
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from segvec3d_core import PointCloud, SegVec3D
 from segvec3d_core.clock import Clock
 from segvec3d_core.config import SegmentationConfig
-from segvec3d_core.roofline import Need, Roof, needs
+from segvec3d_core.roofline import FROM_MESSAGE, TO_MESSAGE, Need, Roof, needs
 from segvec3d_core.simulate import simulate_frame
 
 
@@ -36,6 +37,38 @@ def test_a_stage_within_another_is_not_counted_twice():
     assert clock.seconds["inner"] >= 0.04
     assert 0.01 <= clock.seconds["outer"] <= took - 0.04
     assert 1.05 <= sum(clock.seconds.values()) <= 1 + took
+
+
+def test_what_a_stage_leaves_to_a_gpu_is_not_the_next_stages(monkeypatch):
+    """A stand-in for a GPU: it takes orders at once, and time passes where somebody waits for them."""
+    now, ordered = [0.0], list[float]()
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    def wait() -> None:
+        now[0] += sum(ordered)
+        ordered.clear()
+
+    def work(clock: Clock) -> dict[str, float]:
+        with clock("outer"):
+            ordered.append(2.0)
+            with clock("inner"):
+                ordered.append(4.0)
+        with clock("later"):
+            wait()
+        return clock.seconds
+
+    assert work(Clock(wait=wait)) == {"outer": 2.0, "inner": 4.0, "later": 0.0}
+    assert work(Clock()) == {"outer": 0.0, "inner": 0.0, "later": 6.0}
+
+
+def test_a_gpu_is_waited_for_where_the_clock_says_so_and_nowhere_else(model, cloud, monkeypatch):
+    monkeypatch.setattr("torch.cuda.synchronize", synchronize := Mock())
+    plain = model.segment(cloud)
+    synchronize.assert_not_called()
+    waited = model.segment(cloud, clock=Clock(wait=torch.cuda.synchronize))
+    assert list(waited.timings) == list(plain.timings)
+    assert synchronize.call_count >= 2 * len(waited.timings)
+    np.testing.assert_array_equal(waited.labels, plain.labels)
 
 
 def test_stages_of_a_cloud_add_up_to_the_whole(model, cloud):
@@ -68,7 +101,7 @@ def test_needs_grow_with_the_cloud_and_belong_to_its_stages(model, cloud):
     half = cloud.points[:, 0] < np.nanmedian(cloud.points[:, 0])
     assert cloud.colors is not None
     part = needs(model, PointCloud(cloud.points[half], cloud.colors[half], viewpoint=cloud.viewpoint), config)
-    assert set(all_of_it) <= set(scene.timings)
+    assert set(all_of_it) <= {FROM_MESSAGE, *scene.timings, TO_MESSAGE}
     assert all(0 < part[stage].bytes < need.bytes for stage, need in all_of_it.items())
     assert all_of_it["voxels"].bytes > cloud.points.nbytes
 

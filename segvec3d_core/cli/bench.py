@@ -1,4 +1,5 @@
-"""``segvec3d bench``: how long it takes from raw points to labels and boxes, beside what one would do without it."""
+"""``segvec3d bench``: how long it takes from a message of raw points to one of labelled ones and to answers, stage by
+stage, beside what one would do without it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import dataclasses
 import itertools
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,20 @@ import torch
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, peak_memory, progress
 from segvec3d_core.cli.compare import BASELINE
+from segvec3d_core.clock import Clock
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
 from segvec3d_core.evaluate import Segmenter, Timing
 from segvec3d_core.io import read_cloud, write_json
 from segvec3d_core.pipeline import SegVec3D
-from segvec3d_core.roofline import Roof, needs
+from segvec3d_core.pointcloud2 import cloud_of_message, encode, encode_labelled
+from segvec3d_core.roofline import FROM_MESSAGE, TO_MESSAGE, Roof, needs
 from segvec3d_core.threads import use_threads
 from segvec3d_core.types import PointCloud, Scene
+
+NEW_QUESTION, SAME_QUESTION = "a new question", "the same again"
+BESIDE = {"conversions": (FROM_MESSAGE, TO_MESSAGE), "questions": (NEW_QUESTION, SAME_QUESTION)}
+"""Rows that are no part of ``SegVec3D.segment``, and so not of the total, as JSON groups them."""
 
 COLORS = ("red", "green", "blue", "white", "black", "yellow", "brown", "orange", "pink", "grey")
 NOUNS = ("mug", "box", "bottle", "can", "bowl", "book", "ball", "lamp", "knife", "plate", "shoe", "vase")
@@ -76,14 +84,15 @@ def _row(
     clouds: list[PointCloud],
 ) -> dict[str, Any]:
     """Measure on some clouds, print it, and return the values for the JSON."""
-    stages, total, points = _measure(model, clouds, args.runs, config)
-    questions = _measure_questions(model, model.segment(clouds[0], config), itertools.islice(asked, args.runs))
+    stages, total = _measure_stages(model, clouds, args.runs, config)
+    stages |= _measure_questions(model, model.segment(clouds[0], config), itertools.islice(asked, args.runs))
     floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
     floor = {stage: 1e3 * float(np.mean([f[stage] for f in floors if f])) for stage in next(filter(None, floors), {})}
     memory = peak_memory()  # before the baseline takes its own
     gpu_memory = torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else None
-    baseline = _measure(PlaneDbscan(), clouds, args.runs, config)[1]
+    baseline = _measure(PlaneDbscan(), clouds, args.runs, config)
     if args.json != "-":
+        points = f"{min(map(len, clouds)):,} to {max(map(len, clouds)):,} points"
         print(f"{name}: {len(clouds)} clouds, {args.runs} runs, {points}")
         print(f"{'milliseconds':24} {'p50':>8} {'p95':>8} {'least':>8}")
         for stage, timing in stages.items():
@@ -91,15 +100,14 @@ def _row(
             print(f"  {stage:22} {timing.p50:8.1f} {timing.p95:8.1f} {least}".rstrip())
         for method, timing in ((f"SegVec3D ({model.device})", total), (BASELINE, baseline)):
             print(f"{method:24} {timing.p50:8.1f} {timing.p95:8.1f}")
-        for question, timing in questions.items():
-            print(f"{question:24} {timing.p50:8.1f} {timing.p95:8.1f}")
         print(f"SegVec3D takes {total.p50 / baseline.p50:.2f} times as long (p50)")
         on_gpu = "" if gpu_memory is None else f", of the GPU's {gpu_memory / 2**20:.0f} MiB"
         print(f"peak memory of the process so far: {memory / 2**20:.0f} MiB{on_gpu}", flush=True)
+    told = {stage: dataclasses.asdict(timing) for stage, timing in stages.items()}
+    beside = {group: {name: told.pop(name) for name in names} for group, names in BESIDE.items()}
     return {
         "name": name, "clouds": len(clouds), "points": [len(cloud) for cloud in clouds],
-        "stages": {stage: dataclasses.asdict(timing) for stage, timing in stages.items()},
-        "floor": floor, "questions": {question: dataclasses.asdict(timing) for question, timing in questions.items()},
+        "stages": told, "floor": floor, **beside,
         "total": dataclasses.asdict(total), BASELINE: dataclasses.asdict(baseline), "peak_memory": memory,
         "peak_gpu_memory": gpu_memory,
     }  # fmt: skip
@@ -147,35 +155,78 @@ def _simulated_scan(count: int) -> PointCloud:
     return PointCloud(points, None if scan.colors is None else scan.colors[rows], up=scan.up)
 
 
-def _measure(
-    method: Segmenter, clouds: list[PointCloud], runs: int, config: SegmentationConfig
-) -> tuple[dict[str, Timing], Timing, str]:
-    """Per stage and in total over ``runs`` runs, round and round through the clouds; every cloud once beforehand."""
+def _measure(method: Segmenter, clouds: list[PointCloud], runs: int, config: SegmentationConfig) -> Timing:
+    """Over ``runs`` runs, round and round through the clouds; every cloud once beforehand."""
     for cloud in clouds:
         method.segment(cloud, config)
+    seconds: list[float] = []
+    for run in progress(range(runs), "measuring"):
+        start = time.perf_counter()
+        method.segment(clouds[run % len(clouds)], config)
+        seconds.append(time.perf_counter() - start)
+    return Timing.of(seconds)
+
+
+def _measure_stages(
+    model: SegVec3D, clouds: list[PointCloud], runs: int, config: SegmentationConfig
+) -> tuple[dict[str, Timing], Timing]:
+    """The same of the model, per stage from message to message, and in total of ``segment``, which waits for no GPU in
+    between: a GPU's stages are waited for in a run of their own."""
+    for cloud in clouds:
+        model.segment(cloud, config)
+    wait = _waiting(model.device)
     totals: list[float] = []
     stages: dict[str, list[float]] = {}
     for run in progress(range(runs), "measuring"):
+        cloud, clock = clouds[run % len(clouds)], Clock(wait=wait)
+        _convert(cloud, clock)
         start = time.perf_counter()
-        scene = method.segment(clouds[run % len(clouds)], config)
+        scene = model.segment(cloud, config)
         totals.append(time.perf_counter() - start)
-        for name, seconds in scene.timings.items():
-            stages.setdefault(name, []).append(seconds)
-    points = f"{min(map(len, clouds)):,} to {max(map(len, clouds)):,} points"
-    return {name: Timing.of(seconds) for name, seconds in stages.items()}, Timing.of(totals), points
-
-
-def phrases() -> Iterator[str]:
-    """Questions in words that were not read before."""
-    return (f"the {color} {noun} {n}" for n in itertools.count(1) for color, noun in itertools.product(COLORS, NOUNS))
+        if wait is None:
+            clock.seconds |= scene.timings
+        else:
+            model.segment(cloud, config, clock)
+        _convert_back(cloud, scene, clock)
+        for stage, seconds in clock.seconds.items():
+            stages.setdefault(stage, []).append(seconds)
+    return {stage: Timing.of(seconds) for stage, seconds in stages.items()}, Timing.of(totals)
 
 
 def _measure_questions(model: SegVec3D, scene: Scene, asked: Iterator[str]) -> dict[str, Timing]:
     """Of questions about a scene: in words that were not read before, and the same again."""
-    times: dict[str, list[float]] = {"a new question": [], "the same again": []}
+    times: dict[str, list[float]] = {NEW_QUESTION: [], SAME_QUESTION: []}
     for phrase in asked:
         for seconds in times.values():
             start = time.perf_counter()
             model.find(scene, phrase)
             seconds.append(time.perf_counter() - start)
     return {name: Timing.of(seconds) for name, seconds in times.items()}
+
+
+def _waiting(device: torch.device) -> Callable[[], object] | None:
+    """What waits until a device has done what it was given; None for a CPU, which has."""
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
+
+
+def _convert(cloud: PointCloud, clock: Clock) -> None:
+    """Take the time of decoding the message of a cloud, whose camera is told by its points alone."""
+    message = encode(cloud.points, cloud.colors, *_organised(cloud))
+    with clock(FROM_MESSAGE):
+        cloud_of_message(message)
+
+
+def _convert_back(cloud: PointCloud, scene: Scene, clock: Clock) -> None:
+    ids = np.arange(1, len(scene) + 1, dtype=np.uint32)
+    with clock(TO_MESSAGE):
+        encode_labelled(cloud, scene, ids, *_organised(cloud))
+
+
+def _organised(cloud: PointCloud) -> tuple[int, int]:
+    """Width and height of its image, or of one row."""
+    return (len(cloud), 1) if cloud.camera is None else (cloud.camera.width, cloud.camera.height)
+
+
+def phrases() -> Iterator[str]:
+    """Questions in words that were not read before."""
+    return (f"the {color} {noun} {n}" for n in itertools.count(1) for color, noun in itertools.product(COLORS, NOUNS))
