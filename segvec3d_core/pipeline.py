@@ -19,6 +19,7 @@ from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoin
 from .clock import Clock
 from .clustering import ClusteringConfig, cluster
 from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
+from .device import device_of
 from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
 from .hierarchy import Hierarchy, build_hierarchy
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
@@ -78,7 +79,7 @@ class SegVec3D:
         info: dict[str, Any] | None = None,
         grouping: SuperpointNetwork | None = None,
     ) -> None:
-        self.device = _device(device)
+        self.device = device_of(device)
         self._warned = False  # of a cloud that may be no scan
         self.network = network.to(self.device).eval()
         self.grouping = (grouping or _ungrouped(network.config)).cpu().eval()
@@ -95,13 +96,31 @@ class SegVec3D:
 
         Args:
             path: a weight file, or None for the weights that come with the package.
-            device: "auto" (a GPU if there is one), "cpu" or "cuda".
+            device: "auto" (a GPU if there is one and a small cloud can be parted on it), "cpu" or "cuda".
 
         Raises:
             FileNotFoundError: no such file.
             ValueError: a damaged or foreign file, or an unknown or missing device.
         """
-        file = shipped_path() if path is None else Path(path)
+        file, place = shipped_path() if path is None else Path(path), device_of(device)
+        model = cls._read(file)
+        if place.type == "cpu":
+            return model
+        try:
+            model.network.to(place)
+            model.device = place
+            if device == "auto":
+                model._rehearse()
+        except Exception as error:  # whatever a driver or a compiler makes of it
+            if device != "auto":
+                raise
+            log.warning("the GPU is left alone, SegVec3D fails on it: %s: %s", type(error).__name__, error)
+            return cls._read(file)
+        return model
+
+    @classmethod
+    def _read(cls, file: Path) -> SegVec3D:
+        """Trained weights on the CPU."""
         checkpoint = load_checkpoint(file)
         try:
             network = PointAttention(NetworkConfig.from_dict(checkpoint.config["network"]))
@@ -115,7 +134,7 @@ class SegVec3D:
             checkpoint.fill("grouping", grouping)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
-        model = cls(network, alignment, clustering, score, threshold, device, grouping=grouping)
+        model = cls(network, alignment, clustering, score, threshold, "cpu", grouping=grouping)
         about = {"weights": file.name, "fingerprint": fingerprint(file), "parameters": model.parameter_count()}
         model.info = about | checkpoint.record
         return model
@@ -177,11 +196,14 @@ class SegVec3D:
 
     def warm_up(self) -> None:
         """Compile kernels and load the sentence encoder, so that the first cloud and query do not wait."""
+        self.similarities(self._rehearse(), ["a thing"])
+
+    def _rehearse(self) -> Scene:
+        """Part a small cloud, by every kernel."""
         depth = np.full((40, 40), 1.0, np.float32)
         depth[:, 30:] = [1.1, 1.3, 1.5, 1.7, 1.9, *[2.0] * 5]  # a blurred edge, too
         color = np.zeros((40, 40, 3), np.uint8)
-        scene = self.segment(PointCloud.from_depth(depth, Camera(40, 40, 100.0, 100.0, 19.5, 19.5), color))
-        self.similarities(scene, ["a thing"])
+        return self.segment(PointCloud.from_depth(depth, Camera(40, 40, 100.0, 100.0, 19.5, 19.5), color))
 
     # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
 
@@ -403,27 +425,3 @@ def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding))
-
-
-def _device(name: str | torch.device) -> torch.device:
-    """The device, a GPU by its number, for which GPU is the current one each thread tells for itself."""
-    if name == "auto":
-        return _device("cuda") if torch.cuda.is_available() and _computes() else torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}") from None
-    if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device: {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here")
-    return torch.device("cuda", torch.cuda.current_device()) if str(device) == "cuda" else device
-
-
-def _computes() -> bool:
-    """Whether torch has kernels for the GPU that it sees."""
-    try:
-        return bool((torch.zeros(1, device="cuda") + 1).item())
-    except RuntimeError as error:
-        log.warning("the GPU is left alone, torch cannot compute on it: %s", error)
-        return False

@@ -3,19 +3,22 @@
 import threading
 import warnings
 from copy import deepcopy
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
-from segvec3d_core import PointCloud, SegVec3D, voxels
+from segvec3d_core import PointCloud, SegVec3D, pipeline, voxels
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
 from segvec3d_core.instances import STRAY_POINTS
 from segvec3d_core.kernels.ramps import pixels_beside
 from segvec3d_core.metrics import score_frame
+from segvec3d_core.network import PointAttention
 from segvec3d_core.simulate import simulate_frame
+from segvec3d_core.superpoints import EmbeddedVoxels
 from segvec3d_core.types import BODY_AXES, OPTICAL_AXES
 
 
@@ -367,3 +370,31 @@ def test_after_a_warm_up_questions_do_not_wait_for_the_sentence_encoder(monkeypa
 def test_an_unknown_device_is_refused():
     with pytest.raises(ValueError, match="device: expected auto, cpu or cuda, got 'tpu'"):
         SegVec3D.load(device="tpu")
+
+
+@pytest.mark.parametrize("fails", ["to move there", "to compute there"])
+def test_a_gpu_that_fails_is_left_alone_unless_it_was_asked_for(fails, monkeypatch, caplog):
+    """By a stand-in: a GPU that torch believes in."""
+    embed, asked = SegVec3D.embed_voxels, torch.device("cuda", 0)
+
+    def move(network: PointAttention, device: torch.device) -> PointAttention:
+        if device.type == "cuda" and fails == "to move there":
+            raise RuntimeError("no memory")
+        return network
+
+    def compute(model: SegVec3D, *given: Any) -> EmbeddedVoxels:
+        if model.device.type == "cuda":
+            raise RuntimeError("no kernel image")
+        return embed(model, *given)
+
+    monkeypatch.setattr(PointAttention, "to", move)
+    monkeypatch.setattr(SegVec3D, "embed_voxels", compute)
+    monkeypatch.setattr(pipeline, "device_of", lambda name: torch.device("cpu") if name == "cpu" else asked)
+    model = SegVec3D.load()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "the GPU is left alone, SegVec3D fails on it: RuntimeError: no" in record.getMessage()
+    assert str(model.device) == "cpu"
+    model._rehearse()
+    with pytest.raises(RuntimeError, match=r"no memory|no kernel image"):
+        SegVec3D.load(device="cuda").warm_up()
