@@ -127,6 +127,8 @@ class SegVec3DNode(LifecycleNode):
 
     def _load_everything(self, path: str | None, device: str) -> Model:
         """In the loading thread: the model, and what the first cloud would wait for."""
+        what = f"loading the model {path or '(shipped)'} on {device}"
+        self.get_logger().info(f"{what}; a first start compiles kernels, for a minute or two")
         model = self._load_model(path, device)
         if self._values["object_map"]:
             warm_up()

@@ -146,7 +146,8 @@ def test_a_node_that_is_interrupted_in_mid_cloud_is_gone_within_three_seconds(
 
 def test_a_node_that_is_interrupted_while_it_loads_is_gone_within_three_seconds(start: Any) -> None:
     running = start(loading=60.0)
-    until(lambda: running.said("loading"), "loading to begin", 2 * WAIT)
+    until(lambda: running.said("loading\n"), "loading to begin", 2 * WAIT)
+    assert running.said("a first start compiles kernels, for a minute or two")
     assert running.end(signal.SIGINT) < 3.0
     assert running.process.returncode == 0
     assert_quiet(running)
