@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -13,7 +14,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from segvec3d_core.cli import bench, compare, main
+from segvec3d_core.cli import bench, compare, main, start
 from segvec3d_core.config import ClusteringMethod, SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
 from segvec3d_core.datasets.scans import ScanFolder
@@ -184,6 +185,35 @@ def test_bench_limits_the_threads_of_torch_and_of_the_kernels(
         assert limits == {"numba": 1, "torch": 1}
         assert main([*command, "--threads", str(most + 1)]) == 0
         assert limits == {"numba": most, "torch": most + 1}, "numba refuses more than it has"
+
+
+def test_bench_tells_how_long_new_processes_take(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "start.json"
+    took = [9.0, 0.1, 0.2, 9.0, 2.0, 3.0, 9.0, 4.0, 6.0]  # the first of each kind is no figure
+    monkeypatch.setattr(start, "_until_answer", Mock(side_effect=[(seconds, 2 * seconds) for seconds in took]))
+    command = ["bench", "--start", "2", "--model", str(weights), "--device", "cpu"]
+    assert main([*command, "--json", str(report)]) == 0
+    assert re.search(r"a question +5\.00 +4\.00 +6\.00 +10\.00\n", capsys.readouterr().out)
+    values = json.loads(report.read_text())
+    assert [row["p50"] for row in values["seconds"].values()] == pytest.approx([0.15, 2.5, 5.0])
+    assert (values["device"], values["runs"]) == ("cpu", 2)
+
+
+@pytest.mark.timeout(300)
+def test_a_new_process_answers_and_one_that_cannot_is_no_figure(weights: Path) -> None:
+    with start._commands(str(weights), "cpu") as commands:
+        *_, question = commands.values()
+        assert all(seconds > 0 for seconds in start._until_answer(question))
+    with pytest.raises(OSError, match="--start: a new process ended with exit code 1"):
+        start._until_answer(question)  # its frame is gone
+
+
+@pytest.mark.parametrize("told", [["frames"], ["--runs", "3"], ["--scans", "5000"], ["--max-voxels", "9000"]])
+def test_a_measurement_of_new_processes_takes_no_clouds(told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *told, "--start"]) == 2
+    assert f"{told[0] if told[0] != 'frames' else 'PATH'}: --start takes none" in capsys.readouterr().err
 
 
 def test_eval_of_validation_scenes_tells_of_both_editions(

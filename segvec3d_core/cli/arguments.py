@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn, get_args
 
-from segvec3d_core.cli.modes import EVALUATIONS, SIMULATIONS, STAGES, Mode, note_defaults
+from segvec3d_core.cli.modes import BENCHMARKS, EVALUATIONS, SIMULATIONS, STAGES, Mode, note_defaults
 from segvec3d_core.config import ClusteringMethod
 
 INPUTS = """INPUT is a .ply, .pcd, .npz (points, colors) or .xyz file, a 16-bit depth .png (with --camera, or in a frame
@@ -334,7 +334,7 @@ def _bench(commands: Any) -> None:
         "bench",
         ("bench", "bench"),
         "Measure the time from raw points to labels and boxes, stage by stage, beside plane removal + DBSCAN.",
-        "  segvec3d bench\n  segvec3d bench frames --runs 50 --threads 2\n"
+        "  segvec3d bench\n  segvec3d bench frames --runs 50 --threads 2\n  segvec3d bench --start\n"
         "  segvec3d bench --sizes 320x240 640x480 1280x720 --scans 50000 200000 1000000 10000000 --runs 5",
     )
     parser.add_argument(
@@ -344,8 +344,13 @@ def _bench(commands: Any) -> None:
     parser.add_argument("--sizes", nargs="+", metavar="WxH", help="simulated frames of these sizes, in pixels")
     parser.add_argument("--scans", nargs="+", type=int, metavar="N", help="a simulated room with so many points")
     parser.add_argument("--threads", type=int, metavar="N", help="threads to compute with (default: one for each core)")
+    parser.add_argument(
+        "--start", type=int, nargs="?", const=5, metavar="N",
+        help="instead, how long new processes take to their first answer, N of each kind (default: 5)",
+    )  # fmt: skip
     _add_json(parser)
     _add_model(parser)
+    note_defaults(parser, BENCHMARKS)
 
 
 def _info(commands: Any) -> None:

@@ -18,6 +18,7 @@ import torch
 from segvec3d_core.baselines import PlaneDbscan
 from segvec3d_core.cli.common import at_least, configuration, load_model, machine, machine_line, peak_memory, progress
 from segvec3d_core.cli.compare import BASELINE
+from segvec3d_core.cli.start import bench_start
 from segvec3d_core.clock import Clock
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
@@ -38,7 +39,10 @@ NOUNS = ("mug", "box", "bottle", "can", "bowl", "book", "ball", "lamp", "knife",
 
 
 def bench(args: Namespace) -> int:
-    """Measure milliseconds per stage on frames and scans, after a warm-up, beside the baseline in the same run."""
+    """Measure milliseconds per stage on frames and scans, after a warm-up, beside the baseline in the same run; or how
+    long new processes take to answer."""
+    if args.start is not None:
+        return bench_start(args)
     at_least("--runs", args.runs, 1)
     if args.threads is not None:
         use_threads(at_least("--threads", args.threads, 1))

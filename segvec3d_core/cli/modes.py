@@ -29,6 +29,14 @@ SIMULATIONS: Modes = {
     "test": ("--test", ["output", "preview", "limit", "workers", "shapes"]),
     "fetch": ("--fetch-shapes without --test", ["shapes"]),
 }
+_SEGMENTATION = ["clustering", "voxel_size", "max_voxels", "max_range", "min_score"]
+BENCHMARKS: Modes = {
+    "clouds": (
+        "a measurement without --start",
+        ["path", "runs", "sizes", "scans", "threads", *_SEGMENTATION],
+    ),
+    "start": ("--start", ["start"]),
+}
 _FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels", "split", "labelled_points"]
 _GROUPING = ["grouping_scenes", "grouping_steps", "grouping_start"]
 _AGAIN = ["learning_rate", "start", "grouping_scenes", "grouping_steps"]
@@ -45,7 +53,7 @@ STAGES: Modes = {
     "calibration": ("--stage calibration", []),
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),
 }
-"""The same of ``simulate`` and of the stages of ``train``."""
+"""The same of ``simulate``, ``bench`` and of the stages of ``train``."""
 
 
 class Mode(argparse.Action):
@@ -76,6 +84,8 @@ def _modes(args: argparse.Namespace) -> tuple[Modes, Any]:
         return EVALUATIONS, args.run
     if args.run == ("workshop", "simulate"):
         return SIMULATIONS, "test" if args.test is not None else "fetch" if args.fetch_shapes else "frames"
+    if args.run == ("bench", "bench"):
+        return BENCHMARKS, "clouds" if args.start is None else "start"
     if args.run == ("workshop", "train"):
         return STAGES, args.stage
     return {}, None
