@@ -8,12 +8,16 @@ scan, a tile or two, and one label for each point.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +28,7 @@ from .config import SegmentationConfig
 from .geometry import oriented_box
 from .metrics import contingency
 from .pipeline import SegVec3D
+from .threads import use_threads
 from .types import Box, Float32, PointCloud, Scene, SceneObject
 from .voxels import usable
 
@@ -100,6 +105,7 @@ def segment_tiles(
     submit: Submit | None = None,
     ahead: int = 4,
     watch: Callable[[Iterable[Any], str, int], Iterable[Any]] | None = None,
+    device: str = "auto",
 ) -> Scene:
     """Part a scan of any size into instances.
 
@@ -109,9 +115,10 @@ def segment_tiles(
             none) and have colours either all or none. Where the sensor stood is not used.
         tiling, config: how to cut, and limits as for ``SegVec3D.segment``.
         scratch: folder for the points meanwhile, some 45 bytes each; None for the system's.
-        submit: has tiles segmented by others, ``ahead`` at a time (``ray_submit``, or an executor's ``submit``); None
-            does one after the other here.
+        submit: has tiles segmented by others, ``ahead`` at a time (``process_submit``, ``ray_submit``, or an executor's
+            ``submit``); None does one after the other here.
         watch: wraps the tiles, to show progress: called with them, "tiles" and their number.
+        device: on which a weight file's network runs, as in ``SegVec3D.load``.
 
     Returns:
         a scene with one label per point, in the order of the chunks. An instance of several parts is described,
@@ -127,7 +134,8 @@ def segment_tiles(
         for chunk in chunks:
             cut.add(chunk)
         done_cutting = time.perf_counter()
-        work = partial(_segment_tile, model, config, tiling, cut.up, bool(cut.colored))
+        loaded = model if isinstance(model, SegVec3D) else (str(model), device)
+        work = partial(_segment_tile, loaded, config, tiling, cut.up, bool(cut.colored))
         keys = sorted(cut.keys)
         tasks = ((key, cut.records(key)) for key in keys)
         results = map(work, tasks) if submit is None else _in_order(partial(submit, work), tasks, ahead)
@@ -143,6 +151,15 @@ def segment_tiles(
         "stitching": time.perf_counter() - done_segmenting,
     }
     return replace(scene, timings=times)
+
+
+@contextmanager
+def process_submit(workers: int) -> Iterator[Submit]:
+    """Have tiles segmented by so many processes of this machine, which share its cores; each loads the weights."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    # Spawned: a fork would inherit the threads of torch and of the kernels in whatever state they are.
+    with ProcessPoolExecutor(workers, get_context("spawn"), use_threads, (threads,)) as pool:
+        yield pool.submit
 
 
 def ray_submit(address: str | None = None) -> Submit:
@@ -255,18 +272,18 @@ class _Cut:
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: str) -> SegVec3D:
-    return SegVec3D.load(path)
+def _loaded(path: str, device: str) -> SegVec3D:
+    return SegVec3D.load(path, device)
 
 
 def _segment_tile(
-    model: SegVec3D | str | Path, config: SegmentationConfig, tiling: Tiling, up: Float32, colored: bool,
+    model: SegVec3D | tuple[str, str], config: SegmentationConfig, tiling: Tiling, up: Float32, colored: bool,
     task: tuple[Key, NDArray[Any]],
 ) -> tuple[Key, NDArray[np.int32], list[Part]]:  # fmt: skip
     """A tile's label for each of its points, and its instances."""
     key, records = task
-    if not isinstance(model, SegVec3D):
-        model = _loaded(str(model))
+    if isinstance(model, tuple):
+        model = _loaded(*model)
     points = np.ascontiguousarray(records["point"])
     colors = np.ascontiguousarray(records["color"]) if colored else None
     # How large a thing is shows once its parts are joined.

@@ -8,6 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from PIL import Image
 from segvec3d_core.cli import main
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.datasets.frames import FrameFolder
+from segvec3d_core.tiles import Submit
 
 COMMANDS = ("segment", "find", "eval", "train", "ablate", "simulate", "bench", "demo", "info", "node")
 
@@ -245,6 +249,32 @@ def test_a_scan_in_pieces_is_segmented_in_tiles(
         assert main(find) == 0
         assert '"the mug": 1 found' in capsys.readouterr().out
     assert "picture: cannot be drawn" in error_of(capsys, *find[:3], str(pieces), *find[4:], "--picture", "a.png")
+
+
+def test_workers_share_the_tiles_and_change_nothing(
+    frames: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By threads in place of processes."""
+    asked: list[int] = []
+
+    @contextmanager
+    def threads(workers: int) -> Iterator[Submit]:
+        asked.append(workers)
+        with ThreadPoolExecutor(workers) as pool:
+            yield pool.submit
+
+    monkeypatch.setattr("segvec3d_core.cli.objects.process_submit", threads)
+    cloud = str(frames / "depth/f0.png")
+    tiles = ["segment", "--model", str(weights), "--up", "0", "-1", "0", "--json", "-", "--output", str(tmp_path)]
+    found = []
+    for workers in ("1", "2"):
+        assert main([*tiles, "--tiles", "1", "--workers", workers, "--", cloud]) == 0
+        found.append(json.loads(capsys.readouterr().out)["objects"])
+    assert asked == [2]
+    assert found[0] == found[1]
+    assert len(found[0]) > 0
+    assert "workers: they share tiles" in error_of(capsys, *tiles, "--workers", "2", "--", cloud)
+    assert "--workers: expected at least 1" in error_of(capsys, *tiles, "--tiles", "--workers", "0", "--", cloud)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.metrics import adjusted_rand_index, contingency
 from segvec3d_core.simulate import first_edition, simulate_scan
-from segvec3d_core.tiles import Tiling, ray_submit, segment_tiles
+from segvec3d_core.tiles import Tiling, process_submit, ray_submit, segment_tiles
 from segvec3d_core.types import Kind, Scene, SceneObject
 
 
@@ -46,7 +46,7 @@ class Blocks:
 @pytest.fixture
 def blocks(monkeypatch: pytest.MonkeyPatch) -> tuple[PointCloud, NDArray[np.uint8]]:
     """A floor of 12 x 12 m and nine boxes on it, some across the borders of tiles and their corners."""
-    monkeypatch.setattr("segvec3d_core.tiles._loaded", lambda path: Blocks())
+    monkeypatch.setattr("segvec3d_core.tiles._loaded", lambda path, device: Blocks())
     rng = np.random.default_rng(0)
     points, values = [rng.uniform([-6, -6, 0], [6, 6, 0.01], (60_000, 3))], [np.zeros(60_000, np.uint8)]
     for k, (x, y) in enumerate([(0, 0), (3.9, 1), (-4.1, -3.9), (2, 2), (-2, 3), (1, -4), (5, 5), (-5, 0.1), (0.1, 5)]):
@@ -89,6 +89,15 @@ def test_others_may_do_the_work_and_the_direction_up_is_the_scans(blocks):
     assert adjusted_rand_index(scene.labels, value) == 1
     assert scene.up == pytest.approx([0, 1, 0])
     assert sorted(o.point_count for o in scene.objects) == sorted(o.point_count for o in plain.objects)
+
+
+@pytest.mark.timeout(300)
+def test_processes_may_do_the_work(room):
+    cloud, _ = room
+    here = segment_tiles(shipped_path(), [cloud], device="cpu")
+    with process_submit(2) as submit:
+        there = segment_tiles(shipped_path(), [cloud], submit=submit, device="cpu")
+    np.testing.assert_array_equal(here.labels, there.labels)
 
 
 def test_a_ray_cluster_may_do_the_work(room):

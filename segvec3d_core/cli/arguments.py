@@ -82,6 +82,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         "--tiles", type=float, nargs="?", const=4.0, metavar="M",
         help="a scan of any size, in tiles of so many metres (default: 4); INPUT may be a folder of clouds, its pieces",
     )  # fmt: skip
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share tiles (default: 1)")
 
 
 def _segment(commands: Any) -> None:
@@ -91,7 +92,7 @@ def _segment(commands: Any) -> None:
         '  segvec3d segment office.ply --query "the chair"\n'
         "  segvec3d segment frames/depth/0.png --output out\n"
         "  segvec3d segment depth.png --color color.png --camera camera.json\n"
-        "  segvec3d segment building.ply --tiles\n"
+        "  segvec3d segment building.ply --tiles --workers 4\n"
         "  segvec3d segment drive.mcap --topic /camera/points --index 5 --json -",
     )  # fmt: skip
     _add_input(parser)

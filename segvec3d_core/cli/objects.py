@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from segvec3d_core.cli.common import configuration, load_model, progress
+from segvec3d_core.checkpoint import shipped_path
+from segvec3d_core.cli.common import at_least, configuration, load_model, progress
 from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.io import (
     cloud_files,
@@ -24,7 +25,7 @@ from segvec3d_core.io import (
     write_scene_json,
 )
 from segvec3d_core.pipeline import SegVec3D
-from segvec3d_core.tiles import MARGIN, Tiling, segment_tiles
+from segvec3d_core.tiles import MARGIN, Tiling, process_submit, segment_tiles
 from segvec3d_core.types import Matches, PointCloud, Scene
 from segvec3d_core.view import save_picture
 
@@ -70,9 +71,15 @@ def _refuse_early(args: Namespace, model: SegVec3D) -> None:
 
 
 def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) -> Scene:
-    """What ``--tiles`` asks for."""
-    tiling = Tiling(args.tiles, min(MARGIN, args.tiles / 2))
-    return segment_tiles(model, chunks, tiling, configuration(args), watch=progress)
+    """What ``--tiles`` asks for, by ``--workers`` where there are several."""
+    tiling, config = Tiling(args.tiles, min(MARGIN, args.tiles / 2)), configuration(args)
+    if args.workers == 1:
+        return segment_tiles(model, chunks, tiling, config, watch=progress)
+    with process_submit(args.workers) as submit:
+        return segment_tiles(
+            args.model or shipped_path(), chunks, tiling, config, submit=submit, ahead=2 * args.workers,
+            watch=progress, device=str(model.device),
+        )  # fmt: skip
 
 
 def _refuse_to_replace(args: Namespace, written: Iterable[Path]) -> None:
@@ -94,8 +101,11 @@ def _lies_in_pieces(args: Namespace) -> bool:
     """Whether the input is a scan that lies in several files.
 
     Raises:
-        ValueError: with ``--tiles``, what has no effect then: a scan of any size has many viewpoints.
+        ValueError: with ``--tiles``, what has no effect then: a scan of any size has many viewpoints; or ``--workers``
+            without it.
     """
+    if at_least("--workers", args.workers, 1) > 1 and args.tiles is None:
+        raise ValueError("workers: they share tiles, expected --tiles")
     if args.tiles is not None and not args.tiles >= SMALLEST_TILE:
         raise ValueError(f"tiles: expected at least {SMALLEST_TILE} m, got {args.tiles}")
     pieces = args.tiles is not None and is_cloud_folder(args.input)
