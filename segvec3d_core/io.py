@@ -31,6 +31,7 @@ __all__ = [
     "read_labelled_scan",
     "scene_to_dict",
     "write_cloud",
+    "write_labels",
     "write_scene_json",
 ]
 
@@ -314,6 +315,12 @@ def _read_scan(path: Path, scale: float) -> PointCloud:
     if scan.is_mesh:
         _warn_if_sparse(path, cloud.points)
     return with_camera(cloud, scan.width, scan.height)
+
+
+def write_labels(path: str | Path, labels: NDArray[np.int32]) -> None:
+    """Write (N,) labels as .npy, one for each row of the cloud as it came: pixel by pixel of an image."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, labels)
 
 
 def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:

@@ -156,6 +156,9 @@ def test_segment_writes_a_picture_json_and_the_labelled_cloud(
     assert {item["label"] for item in values["objects"]} <= {"mug", "box", "other"}
     assert Image.open(tmp_path / "f0.png").size > (192, 72)
     assert len(read_cloud(tmp_path / "f0_labelled.ply")) == 6912
+    labels = np.load(tmp_path / "f0_labels.npy")
+    assert (labels.dtype, len(labels)) == (np.int32, 6912)
+    assert np.bincount(labels + 1)[1:].tolist() == [item["points"] for item in values["objects"]]
     assert main(["segment", *arguments, "--json", "-"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["objects"] == values["objects"], "the same input and weights, another output"

@@ -88,7 +88,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 def _segment(commands: Any) -> None:
     parser = _command(
         commands, "segment", ("objects", "segment"),
-        f"Part a cloud into instances. Writes a picture, JSON and the labelled cloud.\n\n{INPUTS}",
+        f"Part a cloud into instances. Writes a picture, JSON, the labelled cloud without points that were not seen,\n"
+        f"and the label of every row of the input (.npy: k of the JSON's objects[k], or -1).\n\n{INPUTS}",
         '  segvec3d segment office.ply --query "the chair"\n'
         "  segvec3d segment frames/depth/0.png --output out\n"
         "  segvec3d segment depth.png --color color.png --camera camera.json\n"

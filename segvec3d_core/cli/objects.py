@@ -22,6 +22,7 @@ from segvec3d_core.io import (
     scene_to_dict,
     write_cloud,
     write_json,
+    write_labels,
     write_scene_json,
 )
 from segvec3d_core.pipeline import SegVec3D
@@ -193,12 +194,12 @@ def _tell(args: Namespace, scene: Scene, said: _Said, written: list[Path]) -> in
 
 
 def segment(args: Namespace) -> int:
-    """Part a cloud into instances; print them and write picture, JSON and labelled cloud."""
+    """Part a cloud into instances; print them and write picture, JSON, labelled cloud and labels."""
     if _lies_in_pieces(args):
         return _segment_folder(args)
     labels = _vocabulary(args.labels)
     base = Path(args.output) / (Path(args.input).resolve().stem + (f"_{args.index}" if args.index else ""))
-    written = [base.with_name(base.name + suffix) for suffix in (".png", ".json", "_labelled.ply")]
+    written = [base.with_name(base.name + end) for end in (".png", ".json", "_labelled.ply", "_labels.npy")]
     _refuse_to_replace(args, written)
     model, cloud, scene = _segmented(args)
     said = _said(args, model, scene, labels)
@@ -206,6 +207,7 @@ def segment(args: Namespace) -> int:
     save_picture(written[0], cloud, scene, said.names, said.matches, title)
     write_json(written[1], said.result)
     write_cloud(written[2], cloud, scene.labels)
+    write_labels(written[3], scene.labels)
     return _tell(args, scene, said, written)
 
 
