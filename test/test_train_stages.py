@@ -44,7 +44,7 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.timeout(300)  # each stage loads torch anew in a process of its own
+@pytest.mark.timeout(600)  # each stage loads torch anew in a process of its own
 def test_one_command_trains_all_stages_though_interrupted_and_what_it_writes_loads(tmp_path, monkeypatch):
     args = Namespace(
         output=str(tmp_path), cache=None, scenes=2, steps=4, seed=3, workers=0, threads=1, resume=False, stage="all",
