@@ -20,7 +20,7 @@ def negations(head: str) -> tuple[str, tuple[str, ...]]:
         more, after = "", w.AFTER_DENIED.search(denied) or (lacks and w.LACKED_AND.search(denied))
         if after:
             more, denied = denied[after.end() :], denied[: after.start()]
-        parts = [bare(part) for part in w.OR.split(denied)]
+        parts = [part for part in map(bare, w.OR.split(denied)) if part]
         without += [_with(part, words) if lacks else attribute(part) for part in parts]
         head = joined(words, more)
     return head, tuple(text for text in without if text)
@@ -48,7 +48,7 @@ def joined(words: str, more: str) -> str:
     if w.DENIES.match(more):
         return f"{words} {w.NO.sub('with no ', more)}".lstrip()
     if w.WITH.match(more):
-        return f"{words} {w.WITH.sub('with ', more)}"
+        return f"{words} {w.WITH.sub('with ', more)}".lstrip()
     more = w.ONE.sub("", bare(w.IS.sub("", more)))
     if generic(words) or not more:
         return attribute(more) or words

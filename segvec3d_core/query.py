@@ -37,7 +37,7 @@ def interpret(text: str) -> Query:
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"text: expected at most {MAX_CHARACTERS} characters, got {len(text)}")
-    words = " ".join(text.lower().translate(w.QUOTES).split()).strip(w.MARKS)
+    words = " ".join(text.lower().translate(w.QUOTES).split()).replace(" ,", ",").strip(w.MARKS)
     if not words:
         raise ValueError("text: expected words, got an empty string")
     rest = asked_for(words)

@@ -121,7 +121,7 @@ DETAILS = re.compile(
     r"|right|to|for|from|that|which|and|is|are|made|standing|lying|farthest|furthest|at|by|except|but|other than"
     r"|\w+er than)\b"
 )
-ONE = re.compile(r"\b ?ones?$")
+ONE = re.compile(r"(?:^| )ones?$")
 OF_THE = re.compile(rf"^ ?(?:one )?of (?:all |these |those )?(?:the )?(?:(?:{any_of(NUMBERS)}) (?=\w))?")
 SAID_OF_THINGS = re.compile(
     r"^(?:(?:(?:everything|anything|something|things?|objects?|items?|ones?) )?(?:(?:that|which) )?(?:is|are)"

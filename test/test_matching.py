@@ -92,6 +92,8 @@ def ask(text: str, where: Scene | None = None, view: View | None = None) -> list
         ("the bottle between the red mug and the blue mug", "bottle"),
         ("the mug that is not red", "blue mug"),
         ("the mug not on the table", "red mug"),
+        ("the mug left of the small box and not red", "blue mug"),
+        ("the box that is not big and is not small", "tall box"),
         ("the box taller than the bottle", "tall box"),
         ("the mug on the box left of the laptop", "red mug"),
     ],
