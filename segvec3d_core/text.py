@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .sentences import SentenceModel
 from .threads import single_thread
 
 TEXT_DIM = 384
@@ -55,19 +55,14 @@ class TextEncoder:
     def __init__(self, remembered: int = CACHED_TEXTS, device: str = "cpu") -> None:
         self._remembered = remembered
         self._device = device
-        self._model: Any = None
+        self._model: SentenceModel | None = None
         self._lock = Lock()
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
-    def _load(self) -> Any:
+    def _load(self) -> SentenceModel:
         if self._model is None:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging as transformers_logging
-
-            with contextlib.suppress(AttributeError):
-                transformers_logging.disable_progress_bar()
-            self._model = SentenceTransformer(str(model_path()), device=self._device, local_files_only=True)
+            self._model = SentenceModel(model_path(), self._device)
         return self._model
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -89,10 +84,8 @@ class TextEncoder:
             new = list(dict.fromkeys(t for t in texts if t not in self._cache))
             if new:
                 with single_thread() if len(new) <= FEW_TEXTS else contextlib.nullcontext():
-                    vectors = self._load().encode(
-                        new, batch_size=256, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
-                    )
-                self._cache.update(zip(new, vectors.astype(np.float32), strict=True))
+                    vectors = self._load().encode(new).numpy()
+                self._cache.update(zip(new, vectors, strict=True))
             for text in texts:
                 self._cache.move_to_end(text)
             out = np.stack([self._cache[t] for t in texts]) if len(texts) else np.zeros((0, TEXT_DIM), np.float32)

@@ -145,4 +145,4 @@ print("loaded:", *sys.modules)
     assert done.returncode == 0, done.stderr
     usage, _, loaded = done.stdout.rpartition("loaded:")
     assert "segment" in usage
-    assert not {"torch", "open3d", "sklearn", "numba", "sentence_transformers"} & set(loaded.split())
+    assert not {"torch", "open3d", "sklearn", "numba", "tokenizers"} & set(loaded.split())

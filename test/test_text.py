@@ -20,6 +20,21 @@ def test_vectors_have_unit_length_and_like_means_near(encoder):
     assert t[0] @ t[1] > t[0] @ t[2]
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("the red mug", (-0.053733, 0.068273, -0.078404, 0.095279, 0.011505, 0.048227)),
+        ("Something to drink from, please!", (-0.089066, 0.006792, 0.023827, 0.040170, 0.006453, 0.009100)),
+        ("élan vital 漢字 ☕", (-0.034922, 0.072898, -0.035895, -0.019414, 0.029469, -0.010428)),
+        (" ".join(["word"] * 399), (-0.008124, -0.095586, -0.038673, 0.049662, -0.043794, 0.023720)),
+    ],
+)
+def test_vectors_are_those_of_sentence_transformers(encoder, text, numbers):
+    """Version 6.2.0; of the last one only 256 tokens are read."""
+    company = encoder.encode([text, "a mug", "there is a laptop on the table"])
+    np.testing.assert_allclose(company[0, :6], numbers, atol=1e-5)
+
+
 def test_the_same_text_gives_the_same_vector_alone_or_in_company(encoder):
     alone = TextEncoder().encode(["the red mug"])
     company = encoder.encode(["a very much longer sentence than the other one", "the red mug"])

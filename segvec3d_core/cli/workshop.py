@@ -13,7 +13,7 @@ import numpy as np
 from segvec3d_core.cli.common import at_least, load_model, machine, progress
 from segvec3d_core.io import write_json
 
-_LIBRARIES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "open3d-cpu", "sentence-transformers", "rosbags")
+_LIBRARIES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "open3d-cpu", "tokenizers", "rosbags")
 
 
 def train(args: Namespace) -> int:
