@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,12 +79,17 @@ def test_waiting_for_a_node_that_stays_inactive_ends() -> None:
 # --- the node as a process ---------------------------------------------------------------------------------------
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """The node's executable with ROS arguments."""
-    return subprocess.Popen(
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The node's executable with ROS arguments; killed in the end, or it would answer other tests."""
+    with subprocess.Popen(
         [sys.executable, str(ROOT / "scripts" / "segvec3d_node"), "--ros-args", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ, PYTHONUNBUFFERED="1"),
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -94,21 +100,22 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     ],
 )
 def test_a_refused_parameter_ends_the_process_with_one_line(parameter: str, words: str) -> None:
-    process = start("-p", parameter)
-    output = process.communicate(timeout=60)[0]
+    with started("-p", parameter) as process:
+        output = process.communicate(timeout=60)[0]
     assert process.returncode == 2
     assert words in output
     assert output.count("\n") == 1
 
 
 def test_an_interrupted_process_ends_cleanly_even_when_interrupted_twice() -> None:
-    process = start("-p", "model:=/nowhere.safetensors", "-p", "max_rnage:=1.0")
-    assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(2)]
-    assert any("unknown parameter max_rnage" in line for line in lines), lines
-    assert any("cannot load the model /nowhere.safetensors" in line for line in lines), lines
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=30)[0]
+    with started("-p", "model:=/nowhere.safetensors", "-p", "max_rnage:=1.0") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert any("unknown parameter max_rnage" in line for line in lines), lines
+        assert any("loading the model /nowhere.safetensors" in line for line in lines), lines
+        assert any("cannot load the model /nowhere.safetensors" in line for line in lines), lines
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=30)[0]
     assert (process.returncode, output) == (0, "")

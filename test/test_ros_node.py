@@ -272,13 +272,13 @@ def test_a_degenerate_cloud_is_an_ordinary_one(points: np.ndarray) -> None:
 def test_a_malformed_cloud_is_lost_with_one_line_and_the_next_one_is_not(changes: dict[str, Any], error: str) -> None:
     with active_robot() as made:
         made.publish(malformed_message(1, changes))
-        until(lambda: made.log[2:], "a line about it")
+        until(lambda: made.log[3:], "a line about it")
         answer = made.call(FindObject, "find_object", query="mug")
         assert answer.status == FindObject.Response.NO_DATA
         assert error in answer.message
         made.show(stamp=2)
         assert made.node._health.failed == 1
-        assert made.log[2:] == [f"cloud lost: cloud: {error}"]
+        assert made.log[3:] == [f"cloud lost: cloud: {error}"]
 
 
 def test_a_driver_that_sends_millimetres_is_told_of_once_until_the_node_is_activated_anew() -> None:
