@@ -42,12 +42,21 @@ def interpret(text: str) -> Query:
         raise ValueError("text: expected words, got an empty string")
     rest = asked_for(words)
     _refuse_unread(rest)
-    rest = _in_order(w.WHAT.sub("everything ", rest))
+    rest = _in_order(_what(rest))
     count, said, rest = _count(rest)
     thing = _thing(rest, 0, _several(count, said, rest))
     if not said and thing.superlative is not None:
         count = 1  # "the biggest boxes" without a number is the biggest one
     return Query(text, thing, count)
+
+
+def _what(rest: str) -> str:
+    """A question for what is at a place, as words: what is on a table is all of it, what is on the left the first."""
+    place = w.WHAT.sub("", rest)
+    if place == rest:
+        return rest
+    head, side = _side(f"thing {place}")
+    return f"thing {place}" if side is not None and head.strip() == "thing" else f"everything {place}"
 
 
 def _refuse_unread(rest: str) -> None:

@@ -86,7 +86,9 @@ MARKS = " ?!.,;:\"'¿¡"
 # Around the thing ------------------------------------------------------------------------------------------------
 
 WHICH_IS = re.compile(r"^(?:that|which) (?:is|are) ")
-WHAT = re.compile(r"^(?:what is|whatever is|what stands|what lies|what sits) (?=\w)")
+WHAT = re.compile(
+    r"^(?:what is|whatever is|what stands|what lies|what sits|what (?:do|can) (?:you|we|i) (?:see|have)) (?=\w)"
+)
 ARTICLE = re.compile(r"(?:the|an?|any|some|my|this|that|these|those) (?=\w)")
 EVERYTHING = re.compile(r"(?:all|every|each|several|(?:an? |the )?few)(?: of)?(?: the)? (?=\w)")
 _NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|(?:on|in)(?! (?:the|an?|my) )|of"
