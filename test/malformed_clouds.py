@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from segvec3d_core.pointcloud2 import Field
+
 INT8, INT32, FLOAT32, UNKNOWN = 1, 5, 7, 99
 """Numbers of types in a sensor_msgs/PointField."""
-
-
-@dataclass
-class Field:
-    """As sensor_msgs/PointField."""
-
-    name: str
-    offset: int
-    datatype: int
-    count: int = 1
 
 
 def attributes(**changes: Any) -> dict[str, Any]:

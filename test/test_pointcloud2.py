@@ -10,10 +10,10 @@ import pytest
 from clouds import some_cloud
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from malformed_clouds import MALFORMED, Field, attributes
+from malformed_clouds import MALFORMED, attributes
 
 from segvec3d_core import pointcloud2
-from segvec3d_core.pointcloud2 import cloud_of_message, decode, encode_labelled, fit_camera
+from segvec3d_core.pointcloud2 import Field, cloud_of_message, decode, encode_labelled, fit_camera
 from segvec3d_core.types import Box, Camera, PointCloud, Scene, SceneObject
 
 TYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
