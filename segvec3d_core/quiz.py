@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,12 @@ _SIMILAR_COLORS = (
 def alike(color: str, other: str) -> bool:
     """Whether two people might call one thing by these two colours."""
     return color == other or any({color, other} <= set(group.split()) for group in _SIMILAR_COLORS)
+
+
+def held_out_pair(color: str, name: str) -> bool:
+    """Whether ``segvec3d train --without-pairs`` never shows things of this kind in this colour: one pair in five,
+    by a checksum of the words."""
+    return zlib.crc32(f"{color} {name}".encode()) % 5 == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,13 @@ class Question:
 
     Attributes:
         kind: one of ``KINDS``; text: the words; right: indices of the things that are right answers, none if absent.
+        held_out: colour and kind are a ``held_out_pair``.
     """
 
     kind: str
     text: str
     right: frozenset[int]
+    held_out: bool = False
 
 
 class Quiz:
@@ -115,10 +124,10 @@ class Quiz:
     def _pick(self, words: Sequence[str]) -> str:
         return words[int(self.rng.integers(len(words)))]
 
-    def _ask(self, kind: str, text: str, right: frozenset[int]) -> Iterator[Question]:
+    def _ask(self, kind: str, text: str, right: frozenset[int], held_out: bool = False) -> Iterator[Question]:
         """The question, unless anything would be right, or nothing that can be seen."""
         if right and len(right) < len(self.things) and right & set(self.seen):
-            yield Question(kind, text, right)
+            yield Question(kind, text, right, held_out)
 
     def _names(self) -> Iterator[Question]:
         for thing in (self.things[k] for k in self.seen if self.things[k].name != "thing"):
@@ -133,8 +142,8 @@ class Quiz:
     def _looks(self) -> Iterator[Question]:
         for thing in (self.things[k] for k in self.seen):
             yield from self._ask("colour", f"the {thing.color} thing", self._which("thing", thing.color))
-            both = self._which(thing.name, thing.color)
-            yield from self._ask("colour + category", f"the {thing.color} {thing.name}", both)
+            both, unseen = self._which(thing.name, thing.color), held_out_pair(thing.color, thing.name)
+            yield from self._ask("colour + category", f"the {thing.color} {thing.name}", both, unseen)
             made = self._which(thing.name, material=thing.material)
             yield from self._ask("material", f"the {thing.name} made of {thing.material}", made)
 
@@ -291,6 +300,13 @@ def ask(
         best = bool(len(found)) and bool(right[found[0].index])
         outcomes.append(Outcome(question, places[0] if places else 0, bool(len(found)), best))
     return outcomes
+
+
+def pair_scores(outcomes: Sequence[Outcome]) -> tuple[HitRate, HitRate]:
+    """R@1 of questions by colour and category, for the pairs that may have been held out and for the others."""
+    asked = [o for o in outcomes if o.question.kind == "colour + category"]
+    held_out, others = ([o.rank == 1 for o in asked if o.question.held_out is which] for which in (True, False))
+    return HitRate(sum(held_out), len(held_out)), HitRate(sum(others), len(others))
 
 
 def summarize(outcomes: Sequence[Outcome]) -> dict[str, KindScore]:

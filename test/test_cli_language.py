@@ -21,6 +21,10 @@ def test_simulated_tables_are_asked_about_and_the_same_figures_are_printed_and_w
         line = next(line for line in printed.splitlines() if line.startswith(f"{name} ".ljust(19)))
         share = kind["refused"] if name in ABSENT else kind["r_at_1"]
         assert f"{100 * share:.1f}" in line
+    pairs = result["colour_category_pairs"]
+    assert not pairs["never_seen"]
+    assert pairs["held_out"]["asked"] + pairs["others"]["asked"] == result["kinds"]["colour + category"]["asked"]
+    assert f"may have seen together: {100 * pairs['held_out']['r_at_1']:.1f} of {pairs['held_out']['asked']}" in printed
     asked = [q for q in result["questions"] if q["kind"] == "category"]
     assert result["kinds"]["category"]["r_at_1"] == pytest.approx(sum(q["rank"] == 1 for q in asked) / len(asked))
 

@@ -5,7 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from segvec3d_core.quiz import ABSENT, KINDS, Known, Outcome, Question, Quiz, alike, ask, hits, summarize
+from segvec3d_core.cli.simulated import nouns
+from segvec3d_core.quiz import (
+    ABSENT,
+    KINDS,
+    Known,
+    Outcome,
+    Question,
+    Quiz,
+    alike,
+    ask,
+    held_out_pair,
+    hits,
+    pair_scores,
+    summarize,
+)
 from segvec3d_core.types import Box, Match, Matches, Scene, SceneObject
 
 UP = np.array([0, 0, 1], np.float32)
@@ -129,3 +143,20 @@ def test_what_is_never_found_has_no_rank():
 @pytest.mark.parametrize(("a", "b", "same"), [("red", "red", True), ("silver", "grey", True), ("red", "blue", False)])
 def test_colours_that_people_mix_up_are_alike(a, b, same):
     assert alike(a, b) == alike(b, a) == same
+
+
+def test_one_pair_of_colour_and_kind_in_five_may_be_held_out_and_is_scored_by_itself():
+    pairs = [(color, noun) for color in ("red", "blue", "green", "white", "black") for noun in nouns()]
+    assert 0.17 < np.mean([held_out_pair(*pair) for pair in pairs]) < 0.23
+    quiz = Quiz(THINGS, TRUTH, ["banana"], np.random.default_rng(0))
+    both = [q for q in quiz.questions() if q.kind == "colour + category"]
+    assert {q.text: q.held_out for q in both} == {
+        f"the {thing.color} {thing.name}": held_out_pair(thing.color, thing.name) for thing in THINGS
+    }
+    outcomes = [
+        Outcome(Question("colour + category", "the red mug", frozenset({0}), held_out), rank, True, rank == 1)
+        for held_out, rank in ((True, 1), (True, 2), (False, 1))
+    ]
+    outcomes.append(Outcome(Question("colour", "the red thing", frozenset({0})), 2, True, False))
+    held_out, others = pair_scores(outcomes)
+    assert (held_out.hits, held_out.total, others.hits, others.total) == (1, 2, 1, 1)

@@ -10,11 +10,12 @@ from training_scene import SMALL, generator
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment, AlignmentConfig
 from segvec3d_core.network import PointAttention
+from segvec3d_core.quiz import held_out_pair
 from segvec3d_core.text import TextEncoder
-from segvec3d_core.train import describing, grouping, pool
+from segvec3d_core.train import alignment, describing, grouping, pool
 from segvec3d_core.train.alignment import AlignmentTraining
 from segvec3d_core.train.calibration import ask
-from segvec3d_core.train.captions import Caption, Captions, Described, Facts
+from segvec3d_core.train.captions import COLOR_WORDS, Caption, Captions, Described, Facts
 from segvec3d_core.train.describing import Described3D
 from segvec3d_core.train.lesson import Lesson, open_info_nce
 
@@ -37,6 +38,23 @@ def test_captions_are_true_and_near_misses_are_false_of_their_object():
     assert sum(things[0].fits(captions.every[i]) for i in missed) < 150  # a name drawn at random may be its own
     said = [captions.every[i] for i in asked]
     assert all(c.noun.removeprefix("something") in c.text for c in said if c.noun is not None)
+
+
+def test_without_pairs_neither_a_thing_nor_a_caption_brings_them_together(tmp_path):
+    things = [Described.of({**kind, "color": color}) for kind in (MUG, BOX) for color in ("red", "blue", "green")]
+    said = {(c.noun, c.color) for c in Captions(things, np.random.default_rng(0)).every}
+    kept = {(c.noun, c.color) for c in Captions(things, np.random.default_rng(0), without_pairs=True).every}
+    kinds = {"mug": "mug", "coffee mug": "mug", "box": "box", "package": "box"}
+    gone = {(word, color) for word, color in said if word in kinds and color and held_out_pair(color, kinds[word])}
+    assert gone
+    assert said - kept == gone
+    nothing = torch.zeros(0)
+    for without_pairs in (False, True):
+        plan = AlignmentTraining(tmp_path, without=("box",), without_pairs=without_pairs)
+        for kind, color in ((kind, color) for kind in (MUG, BOX) for color in COLOR_WORDS):
+            row = Described3D(nothing, nothing, nothing, nothing, {**kind, "color": color}, 0)
+            left_out = kind is BOX or (without_pairs and held_out_pair(color, "mug"))
+            assert alignment._left_out(row, plan) == left_out
 
 
 def test_facts_say_for_a_batch_what_each_object_says_alone():

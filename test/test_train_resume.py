@@ -64,7 +64,7 @@ def args(tmp_path):
         "grouping_start alignment_scenes alignment_steps alignment_start alignment_keep validation_scenes without"
     )
     told = {"output": str(tmp_path), "stage": "all", "resume": True, "labels": "full", "seed": 3}
-    return Namespace(**dict.fromkeys(nothing.split()), **told, workers=0, threads=1)
+    return Namespace(**dict.fromkeys(nothing.split()), **told, without_pairs=False, workers=0, threads=1)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -51,7 +51,7 @@ def test_one_command_trains_all_stages_though_interrupted_and_what_it_writes_loa
         labels="full", grouping_scenes=3, grouping_steps=4, alignment_scenes=4, alignment_steps=5, validation_scenes=4,
         frames=None, split=None, labelled_points=None,
         start=shipped_path(), grouping_start=shipped_path(), alignment_start=shipped_path(), alignment_keep=0.4,
-        without=None, learning_rate=None, max_voxels=None,
+        without=None, without_pairs=False, learning_rate=None, max_voxels=None,
     )  # fmt: skip
     with monkeypatch.context() as patch:
         patch.setitem(run.__globals__, "train_alignment", interrupt)
@@ -101,7 +101,7 @@ def test_pairs_or_kinds_are_learned_anew_and_nothing_else(stage, tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, seed=5, workers=0, threads=1, stage=stage, start=shipped_path(),
         grouping_scenes=3, grouping_steps=4, grouping_start=None, alignment_start=None, alignment_keep=None,
-        validation_scenes=None, without=None, learning_rate=None,
+        validation_scenes=None, without=None, without_pairs=False, learning_rate=None,
     )  # fmt: skip
     assert run(args) == 0
     taught, before = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu")
@@ -128,7 +128,7 @@ def test_bonds_are_learned_anew_and_nothing_else(tmp_path):
     args = Namespace(
         output=str(tmp_path), cache=None, seed=5, workers=0, threads=1, stage="bonds", start=shipped_path(), scenes=2,
         steps=4, max_voxels=6_000, grouping_start=None, alignment_start=None, alignment_keep=None,
-        validation_scenes=None, without=None, learning_rate=None,
+        validation_scenes=None, without=None, without_pairs=False, learning_rate=None,
     )  # fmt: skip
     assert run(args) == 0
     taught, before = SegVec3D.load(tmp_path / "segvec3d.safetensors", device="cpu"), SegVec3D.load(device="cpu")
@@ -199,8 +199,8 @@ def test_the_alignment_waits_for_the_grouping(tmp_path):
     save_checkpoint(replace(load_checkpoint(shipped_path()), record={}), tmp_path / "backbone.safetensors")
     args = Namespace(
         output=str(tmp_path), cache=None, seed=0, workers=0, threads=1, stage="alignment", validation_scenes=None,
-        without=None, alignment_scenes=1, alignment_steps=1, grouping_start=None, alignment_start=None,
-        alignment_keep=None,
+        without=None, without_pairs=False, alignment_scenes=1, alignment_steps=1, grouping_start=None,
+        alignment_start=None, alignment_keep=None,
     )  # fmt: skip
     with pytest.raises(ValueError, match="cannot group yet, run --stage grouping first"):
         run(args)

@@ -219,6 +219,11 @@ def _add_later_stages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without", metavar="NOUNS", help="categories that the alignment never sees, by commas: hammer,teapot"
     )
+    parser.add_argument(
+        "--without-pairs", action="store_true",
+        help="let the alignment never see one pair of colour and category in five; eval --language tells what they "
+        "then are worth",
+    )  # fmt: skip
 
 
 def _train(commands: Any) -> None:

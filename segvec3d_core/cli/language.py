@@ -23,7 +23,7 @@ from segvec3d_core.datasets.scanobjectnn import scanobjectnn
 from segvec3d_core.io import write_json
 from segvec3d_core.metrics import HitRate
 from segvec3d_core.pipeline import SegVec3D
-from segvec3d_core.quiz import ABSENT, Outcome, Quiz, ask, summarize
+from segvec3d_core.quiz import ABSENT, Outcome, Quiz, ask, pair_scores, summarize
 from segvec3d_core.types import Scene, SceneObject
 from segvec3d_core.zeroshot import class_vectors, classify
 
@@ -64,6 +64,7 @@ def _evaluate(args: Namespace) -> int:
         print(machine_line())
         print(f"{count} simulated tables, {len(names)} categories, {len(outcomes)} questions, percent")
         _print(outcomes)
+        _print_pairs(outcomes, _never_saw_pairs(model))
         print(
             f"a new query over {CROWD} objects takes {1e3 * new:.1f} ms, a repeated one {1e3 * again:.2f} ms (medians)"
         )
@@ -72,6 +73,7 @@ def _evaluate(args: Namespace) -> int:
         print(f"written: {', '.join(map(str, written))}", file=sys.stderr if args.json == "-" else sys.stdout)
     if args.json is not None:
         result = _as_dict(outcomes, count, sorted(names)) | {"query_seconds": {"new": new, "repeated": again}}
+        result |= {"colour_category_pairs": _pairs(outcomes, _never_saw_pairs(model))}
         write_json(args.json, result | {"machine": machine(), "model": model.info})
     return 0
 
@@ -117,6 +119,27 @@ def _print(outcomes: Sequence[Outcome]) -> None:
         "at the default threshold (found; R@1 so: with it); in view: an instance overlaps a right thing (R@1 of: "
         "of these)"
     )
+
+
+def _never_saw_pairs(model: SegVec3D) -> bool:
+    """Whether the weights were trained ``--without-pairs``."""
+    return bool(model.info.get("alignment", {}).get("without_pairs", False))
+
+
+def _print_pairs(outcomes: Sequence[Outcome], unseen: bool) -> None:
+    texts = []
+    for rate in pair_scores(outcomes):
+        low, high = rate.interval()
+        texts.append(f"{100 * rate.rate:.1f} of {rate.total} ({100 * low:.1f}-{100 * high:.1f})")
+    story = "never saw" if unseen else "may have seen"
+    print(f"R@1 of colour + category, pairs that this alignment {story} together: {texts[0]}; other pairs: {texts[1]}")
+
+
+def _pairs(outcomes: Sequence[Outcome], unseen: bool) -> dict[str, Any]:
+    """The same as JSON."""
+    scores = zip(("held_out", "others"), pair_scores(outcomes), strict=True)
+    rates = {name: {"asked": r.total, "r_at_1": known(r.rate), "interval": r.interval()} for name, r in scores}
+    return {"never_seen": unseen, **rates}
 
 
 def _refused(answered: Any) -> float:

@@ -40,7 +40,7 @@ BENCHMARKS: Modes = {
 _FIRST = ["resume", "start", "frames", "scenes", "steps", "max_voxels", "labels", "split", "labelled_points"]
 _GROUPING = ["grouping_scenes", "grouping_steps", "grouping_start"]
 _AGAIN = ["learning_rate", "start", "grouping_scenes", "grouping_steps"]
-_ALIGNMENT = ["alignment_scenes", "alignment_steps", "alignment_start", "alignment_keep", "without"]
+_ALIGNMENT = ["alignment_scenes", "alignment_steps", "alignment_start", "alignment_keep", "without", "without_pairs"]
 STAGES: Modes = {
     "segmentation": ("--stage segmentation", ["learning_rate", *_FIRST]),
     "clustering": ("--stage clustering", []),

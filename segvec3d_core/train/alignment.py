@@ -13,6 +13,7 @@ import torch
 from ..alignment import Alignment, AlignmentConfig
 from ..checkpoint import load_checkpoint
 from ..pipeline import SegVec3D
+from ..quiz import held_out_pair
 from ..text import TextEncoder
 from .calibration import calibrate, fit_score
 from .captions import Described
@@ -34,6 +35,8 @@ class AlignmentTraining:
         workers: processes that run the backbone, see ``look_at_scenes``.
         looks, paper: form of the alignment, see ``AlignmentConfig``.
         without: categories that are left out, to see how they are named by weights that never saw one.
+        without_pairs: leave out every ``held_out_pair`` of a colour and a kind, things and captions, to see how it is
+            found by weights that never saw the two together.
         start: weights whose alignment to begin with instead of random ones, or None.
         keep: share of these that the learned ones are mixed with in the end: new scenes are learned, and less of what
             the earlier ones taught is lost (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
@@ -51,13 +54,17 @@ class AlignmentTraining:
     looks: int = AlignmentConfig().looks
     paper: bool = False
     without: tuple[str, ...] = ()
+    without_pairs: bool = False
     start: Path | str | None = None
     keep: float = 0.0
 
 
-def _left_out(row: Described3D, nouns: tuple[str, ...]) -> bool:
-    """Whether a thing may be called by one of the nouns: who never saw a clock saw no alarm clock, either."""
-    return not Described.of(row.info).truths[0].isdisjoint(nouns)
+def _left_out(row: Described3D, plan: AlignmentTraining) -> bool:
+    """Whether a thing may be called by one of the nouns that are left out, for who never saw a clock saw no alarm
+    clock, either; or is a pair that is."""
+    thing = Described.of(row.info)
+    pair = plan.without_pairs and held_out_pair(thing.color, thing.own[0])
+    return pair or not thing.truths[0].isdisjoint(plan.without)
 
 
 def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
@@ -75,7 +82,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
     scenes = describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "describing scenes")
-    rows = [row for scene in scenes for row in scene.instances if not _left_out(row, plan.without)]
+    rows = [row for scene in scenes for row in scene.instances if not _left_out(row, plan)]
     text = TextEncoder(remembered=200_000)  # all captions there are: each is encoded once
     lesson = Lesson(rows, text, plan)
     history = lesson.learn()
@@ -85,6 +92,7 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
         "scenes": plan.scenes,
         "instances": len(rows),
         "without": list(plan.without),
+        "without_pairs": plan.without_pairs,
         "kinds": len({row.info["category"] for row in rows}),
         "captions": len(lesson.captions.every),
         "steps": plan.steps,

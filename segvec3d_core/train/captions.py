@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..quiz import alike
+from ..quiz import alike, held_out_pair
 from ..simulate.vocabulary import NOUNS
 
 COLOR_WORDS: dict[str, tuple[str, ...]] = {
@@ -121,12 +121,13 @@ class Captions:
 
     Args:
         things: what is to be described; rng: draws the phrasings.
+        without_pairs: leave out what names a ``held_out_pair`` of a colour and a kind.
 
     Attributes:
         every: the captions.
     """
 
-    def __init__(self, things: Sequence[Described], rng: Generator) -> None:
+    def __init__(self, things: Sequence[Described], rng: Generator, without_pairs: bool = False) -> None:
         names = {thing.own[0] for thing in things} - set(ANYTHING)
         nouns = sorted({word for thing in things for word in (*thing.own, *thing.wider)} - set(ANYTHING))
         shapes: dict[str, set[str]] = {}
@@ -143,6 +144,10 @@ class Captions:
             for said in (material, *others):
                 forms = ("something made of {1}", "a thing of {1}", "{1}")
                 found |= {Caption(form.format("", said), None, None, material): None for form in forms}
+        if without_pairs:
+            kinds = {thing.own for thing in things}
+            unsaid = {(w, c) for own in kinds for c in COLOR_WORDS if held_out_pair(c, own[0]) for w in own}
+            found = {caption: None for caption in found if (caption.noun, caption.color) not in unsaid}
         self.every = tuple(found)
         self._of: dict[tuple[str | None, ...], list[int]] = {}
         for i, caption in enumerate(self.every):

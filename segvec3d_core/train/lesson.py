@@ -98,7 +98,7 @@ class Lesson:
         self.plan, self.bank = plan, Bank(rows)
         self.truth = [Described.of(row.info) for row in rows]
         self.rng = np.random.default_rng([plan.seed, 3])
-        self.captions = Captions(self.truth, self.rng)
+        self.captions = Captions(self.truth, self.rng, plan.without_pairs)
 
         def similarity(nouns: list[str]) -> NDArray[np.float32]:
             t = text.encode(nouns)

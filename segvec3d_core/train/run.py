@@ -101,8 +101,8 @@ def run(args: Namespace) -> int:
     Args:
         args: output, cache, start, frames, split, labelled_points, scenes, steps, learning_rate, max_voxels, seed,
             workers, threads, resume, stage, labels, keep, grouping_scenes, grouping_steps, grouping_start,
-            alignment_scenes, alignment_steps, alignment_start, alignment_keep, validation_scenes, without; None stands
-            for the default.
+            alignment_scenes, alignment_steps, alignment_start, alignment_keep, validation_scenes, without,
+            without_pairs; None stands for the default.
 
     Returns:
         0; the weights then lie at ``output/segvec3d.safetensors``.
@@ -221,7 +221,7 @@ def _group(args: Namespace, backbone: Path) -> None:
 def _alignment(args: Namespace) -> AlignmentTraining:
     options = _given(
         scenes=args.alignment_scenes, steps=args.alignment_steps, start=args.alignment_start,
-        keep=args.alignment_keep, without=_left_out(args.without),
+        keep=args.alignment_keep, without=_left_out(args.without), without_pairs=args.without_pairs,
     )  # fmt: skip
     return AlignmentTraining(Path(args.output), **_unseen(args), **options)
 
