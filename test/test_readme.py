@@ -1,4 +1,4 @@
-"""What the README promises is so."""
+"""What the README and the pages that it leads to promise is so."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+ROBOT = (ROOT / "docs/robot.md").read_text()
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "segvec3d_core/models/README.md",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+]
 
 
 def blocks(language: str) -> list[str]:
@@ -33,23 +40,48 @@ def test_every_command_of_the_readme_exists():
         assert end.value.code == 0
 
 
-def test_every_file_and_heading_that_the_readme_links_to_exists():
-    links = re.findall(r"\]\(([^)#]+)(#[^)]*)?\)", README)
-    assert links
+def slugs(page: Path) -> set[str]:
+    """The anchors of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_and_heading_that_a_page_links_to_exists(page):
+    here = ROOT / page
+    links = re.findall(r"\]\(([^)#\s]*)(#[^)\s]*)?\)", here.read_text())
+    assert links or page != "README.md"
     for path, heading in links:
-        assert (ROOT / path).is_file(), path
-        if heading:
-            headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.M)
-            slugs = {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
-            assert heading[1:] in slugs
+        if path.startswith("https://"):
+            continue
+        target = here.parent / path if path else here
+        assert target.is_file(), path
+        assert not heading or heading[1:] in slugs(target), path + heading
 
 
-def table(header: str) -> dict[str, list[str]]:
+def test_the_figures_of_the_readme_are_those_of_the_results():
+    section = README.split("## How good is it?")[1].split("\n## ")[0]
+    figures = re.findall(r"\d+\.\d+", section)
+    known = set(re.findall(r"\d+\.\d+", (ROOT / "docs/results.md").read_text()))
+    assert len(figures) > 10
+    assert set(figures) <= known
+
+
+def table(header: str, page: str) -> dict[str, list[str]]:
     """Rows of the table below a header cell: first cell without its backticks -> other cells."""
-    rows = re.search(rf"^\| {header} \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, re.M)
+    rows = re.search(rf"^\| {header} \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.M)
     assert rows, header
     cells = [[c.strip() for c in row.strip("|").split(" | ")] for row in rows.group(1).splitlines()]
     return {re.findall(r"`([^`]+)`", c[0])[0]: c[1:] for c in cells}
+
+
+def test_the_parameters_of_the_readme_are_rows_of_the_full_table():
+    every = table("parameter", ROBOT)
+    some = table("parameter", README)
+    assert list(some) == [name for name in every if name in some]
+    for name, cells in some.items():
+        assert cells == every[name], name
 
 
 def shown(value: object) -> str:
@@ -63,11 +95,15 @@ def test_the_tables_name_the_parameters_topics_and_services_of_the_node():
     pytest.importorskip("rclpy", reason="needs rclpy: pip install '.[ros]'; the tables are text without it")
     from segvec3d_ros.parameters import SPECS
 
-    rows = table("parameter")
+    rows = table("parameter", ROBOT)
     assert list(rows) == list(SPECS)
     for name, spec in SPECS.items():
         assert rows[name][1].rstrip(" |") == spec.description, name
         assert rows[name][0] == shown(spec.value), name
+    (fixed,) = re.findall(r"^- Fixed once the node is up: (.*)\.$", ROBOT, re.M)
+    assert re.findall(r"`(\w+)`", fixed) == [name for name, spec in SPECS.items() if spec.read_only]
+    (unconfigured,) = re.findall(r"^- Changed only while .*unconfigured.*: (.*)\.$", ROBOT, re.M)
+    assert re.findall(r"`(\w+)`", unconfigured) == [name for name, spec in SPECS.items() if spec.unconfigured]
     source = "".join(path.read_text() for path in (ROOT / "segvec3d_ros").glob("*.py"))
-    for name in [*table("topic"), *table("service")]:
+    for name in [*table("topic", README), *table("service", README)]:
         assert f'"{name}"' in source, name
