@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,8 +42,10 @@ def test_the_node_is_measured_over_dds() -> None:
     assert 0 < p50 <= p95
 
 
-def test_a_building_is_measured() -> None:
-    said = lines("benchmark/building.py", "--points", "30000", "60000")
+def test_a_building_is_measured_and_drawn(tmp_path: Path) -> None:
+    said = lines("benchmark/building.py", "--points", "30000", "60000", "--plot", str(tmp_path / "plot.png"))
     rows = [line.split() for line in said if line.split()[0] in ("30,000", "60,000")]
     assert len(rows) == 2
     assert all(int(instances) > 0 and float(seconds) > 0 for _, _, instances, seconds, *_ in rows)
+    with Image.open(tmp_path / "plot.png") as drawn:
+        assert len(np.unique(np.asarray(drawn.convert("RGB")).reshape(-1, 3), axis=0)) > 4
