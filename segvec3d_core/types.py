@@ -7,6 +7,7 @@ alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
@@ -249,6 +250,49 @@ class SceneObject:
     point_count: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """The superpoints from which the instances of a cloud were joined, and how surely they belong together.
+
+    Attributes:
+        voxels: (N,) int64 voxel of each of the N points, -1 for none.
+        of_voxel: (V,) int64 superpoint of each of the V voxels, -1 for none.
+        pairs: (P, 2) int64 superpoints that were compared; logits: (P,) that both are of one instance; weights: (P,)
+            how much each pair counts.
+    """
+
+    voxels: NDArray[np.int64]
+    of_voxel: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    logits: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    def bond(
+        self, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]], scales: tuple[float, float]
+    ) -> float:
+        """How surely two parts of one instance belong together: mean logit of the pairs between their superpoints.
+
+        Args:
+            first, second: (A,) and (B,) points that show either part; scales: how much one point of each stands for,
+                by which a superpoint that shows both goes to the part of which it shows more.
+
+        Returns:
+            infinite where no pair tells: both parts are one superpoint, or others join them.
+        """
+        shares = np.zeros((2, int(self.of_voxel.max(initial=-1)) + 2))
+        for share, points, scale in zip(shares, (first, second), scales, strict=True):
+            voxels = self.voxels[points]
+            np.add.at(share, self.of_voxel[voxels[voxels >= 0]], scale)
+        shares[:, -1] = 0  # of voxels that are of no superpoint
+        mine = shares[0] > shares[1]
+        theirs = (shares[1] > 0) & ~mine
+        a, b = self.pairs.T
+        between = (mine[a] & theirs[b]) | (theirs[a] & mine[b])
+        if not between.any():
+            return math.inf
+        return float(np.average(self.logits[between], weights=self.weights[between]))
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Scene:
     """What ``SegVec3D.segment`` found in a cloud.
@@ -263,6 +307,7 @@ class Scene:
             of" is then as seen on the way from the viewpoint to the objects.
         affinity: (K, K) float32, 0 to 1: how likely two instances are one after all, 0 for those that do not meet; None
             where nobody told: other methods of clustering, tiles, a map.
+        pieces: what the instances were joined from; None likewise.
     """
 
     labels: NDArray[np.int32]
@@ -272,6 +317,7 @@ class Scene:
     up: Float32 | None = None
     camera_axes: Float32 | None = None
     affinity: Float32 | None = None
+    pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
         labels = _array("labels", self.labels, np.int32, (None,))
@@ -283,6 +329,8 @@ class Scene:
             object.__setattr__(self, "affinity", _array("affinity", self.affinity, np.float32, shape))
             if not ((self.affinity >= 0) & (self.affinity <= 1)).all():
                 raise ValueError("affinity: expected 0 to 1 throughout")
+        if self.pieces is not None and len(self.pieces.voxels) != len(labels):
+            raise ValueError(f"pieces: expected voxels of {len(labels)} points, got {len(self.pieces.voxels)}")
 
     def __len__(self) -> int:
         return len(self.objects)
