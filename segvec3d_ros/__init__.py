@@ -1,1 +1,1 @@
-"""The ROS 2 face of SegVec3D: callbacks convert, call the core once, publish."""
+"""ROS 2 interface of SegVec3D: each callback converts messages, calls the core once and publishes."""

@@ -1,4 +1,4 @@
-"""A synchronous client of the node, for scripts and the demo: call ``find_object``, collect topics."""
+"""Synchronous client of the node, for scripts and the demo: calls ``find_object`` and collects topics."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from segvec3d_ros.side_node import spin_forever
 T = TypeVar("T")
 
 RESEND = 3.0
-"""Seconds beyond the node's own waiting after which a request is sent again; asking twice does no harm."""
+"""Seconds without an answer, beyond the request's own timeout, before a request is resent; requests are idempotent."""
 
 
 class Collector(Generic[T]):
-    """The messages of one topic, in the order in which they came.
+    """Messages of one topic, in order of arrival.
+
+    Args:
+        keep: number of latest messages to keep, None for all.
 
     Attributes:
-        messages: all of them so far; grows while the client lives.
+        messages: those kept so far.
+        count: number received so far, including those no longer kept.
     """
 
     def __init__(self, keep: int | None) -> None:
@@ -38,7 +42,7 @@ class Collector(Generic[T]):
         self._condition = threading.Condition()
 
     def add(self, message: T) -> None:
-        """Take one more; called in the client's thread."""
+        """Append a message; called in the client's thread."""
         with self._condition:
             self.count += 1
             self.messages.append(message)
@@ -47,17 +51,17 @@ class Collector(Generic[T]):
             self._condition.notify_all()
 
     def wait(self, count: int = 1, timeout: float = 10.0) -> bool:
-        """Wait until ``count`` messages have come in all; False after ``timeout`` seconds."""
+        """Wait until ``count`` messages have been received in total; False after ``timeout`` seconds."""
         with self._condition:
             return self._condition.wait_for(lambda: self.count >= count, timeout)
 
 
 class Client:
-    """Talks to a running node. Use it as a context manager; it brings its own ROS context and thread.
+    """Client of a running node, used as a context manager. It spins in a thread of its own.
 
     Args:
         node: fully qualified name of the node.
-        context: a ROS context to use, None for one of its own.
+        context: ROS context to use; None creates one and shuts it down on close.
     """
 
     def __init__(self, node: str = "/segvec3d", context: Context | None = None) -> None:
@@ -82,7 +86,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End the thread and leave the graph."""
+        """Stop the thread and destroy the ROS node."""
         self._executor.shutdown()
         self._thread.join(timeout=5.0)
         self.node.destroy_node()
@@ -90,7 +94,7 @@ class Client:
             rclpy.try_shutdown(context=self._context)
 
     def wait_until_active(self, timeout: float = 60.0) -> bool:
-        """Wait until the node is up and takes clouds; False after ``timeout`` seconds."""
+        """Wait until the node is active; False after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
@@ -105,16 +109,16 @@ class Client:
     def find_object(
         self, query: str, *, timeout: float = 0.0, wait: float = 30.0, **fields: Any
     ) -> FindObject.Response:
-        """Ask for an object.
+        """Call ``find_object``.
 
         Args:
-            query: what to look for.
+            query: text to search for.
             timeout: how long the node may wait for a cloud, seconds.
-            wait: how long this call waits for the node's answer beyond that, seconds.
-            fields: further fields of the request: top_k, min_similarity, target_frame, not_before, return_clouds, ...
+            wait: how much longer than ``timeout`` this call waits for the response, seconds.
+            fields: other request fields: top_k, min_similarity, target_frame, not_before, return_clouds, ...
 
         Raises:
-            TimeoutError: no such service, or no answer in time.
+            TimeoutError: the service is not available, or did not respond in time.
         """
         nanoseconds = round(timeout * 1e9)
         limit = Duration(sec=nanoseconds // 1_000_000_000, nanosec=nanoseconds % 1_000_000_000)
@@ -123,17 +127,23 @@ class Client:
         return answer
 
     def set_vocabulary(self, labels: Sequence[str], wait: float = 30.0) -> SetVocabulary.Response:
-        """Replace the words that instances are labelled with; raises TimeoutError without an answer in time."""
+        """Replace the vocabulary that instances are labelled with.
+
+        Raises:
+            TimeoutError: no response within ``wait`` seconds.
+        """
         request = SetVocabulary.Request(labels=list(labels))
         answer: SetVocabulary.Response = self._call(SetVocabulary, "set_vocabulary", request, wait)
         return answer
 
     def collect(self, kind: type[T], topic: str, qos: QoSProfile | int = 10, keep: int | None = None) -> Collector[T]:
-        """Collect the messages of a topic from now on.
+        """Subscribe to a topic and collect its messages.
 
         Args:
-            kind: message type; topic: a name below the node's own such as "objects", or an absolute one.
-            qos: profile or depth of the subscription; keep: how many of the latest messages to keep, None for all.
+            kind: message type.
+            topic: name relative to the node, such as "objects" or "~/objects", or an absolute name.
+            qos: QoS profile of the subscription, or its depth.
+            keep: number of latest messages to keep, None for all.
         """
         collector: Collector[T] = Collector(keep)
         name = topic if topic.startswith("/") else f"{self.node_name}/{topic.removeprefix('~/')}"
@@ -152,8 +162,8 @@ class Client:
         answered = threading.Event()
         asked: list[Any] = []
         while not answered.is_set() and (not asked or time.monotonic() < deadline):
-            # The answer to the very first request is lost when the node has not yet discovered this client: ask again,
-            # and take whichever answer comes; one that takes longer than the patience may be the first.
+            # The response to the first request is lost if the node has not yet discovered this client, so resend, and
+            # take whichever response arrives. A slow one may still belong to an earlier request.
             asked.append(client.call_async(request))
             asked[-1].add_done_callback(lambda _: answered.set())
             answered.wait(min(patience, max(0.0, deadline - time.monotonic())))

@@ -1,4 +1,4 @@
-"""Messages <-> the core's values. Everything that knows a message's fields lies here."""
+"""Conversion between ROS messages and the core's types. All code that depends on message fields is here."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from segvec3d_interfaces.msg import Instance, InstanceArray
 from segvec3d_ros.tracking import Track
 
 _NO_INSTANCE = (60, 60, 60)
-"""Dark grey, for the points of no instance where instances are told apart by colour."""
+"""RGB of points that belong to no instance, in the coloured cloud: dark grey."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one cloud gave, or what the map holds after it, kept until the next has been worked on.
+    """Result for one cloud, or the contents of the map after it; kept until the next cloud has been processed.
 
     Attributes:
-        header: the cloud's own; of a map, with the map's frame.
-        width, height: the cloud's organisation; width * height points.
-        cloud, scene: what went into the core and what came out; a map's cloud has no points, but ``up``.
-        names: (label, similarity) of each object; "" where no word fits.
+        header: of the cloud; for a map, with the map's frame.
+        width, height: layout of the cloud, which has width * height points.
+        cloud, scene: input and output of the core; for a map, the cloud has no points, only ``up``.
+        names: (label, similarity) of each object; label "" where no word of the vocabulary fits.
         tracks: identity of each object.
-        snapshot: of the map, where this is what it holds.
+        snapshot: of the map; None for the result of a single cloud.
     """
 
     header: Header
@@ -48,7 +48,7 @@ class Result:
     snapshot: MapSnapshot | None = None
 
     def points_of(self, k: int) -> tuple[Float32, NDArray[np.uint8] | None]:
-        """(n, 3) float32 points of object ``k``, metres, and (n, 3) uint8 colours, None where unknown."""
+        """(n, 3) float32 points of object ``k``, metres, and their (n, 3) uint8 RGB colours, None if unknown."""
         if self.snapshot is not None:
             return self.snapshot.points_of(k)
         mine = self.scene.labels == k
@@ -61,36 +61,36 @@ class Result:
 
 
 def nanoseconds(time: Any) -> int:
-    """A builtin_interfaces Time or Duration in nanoseconds."""
+    """Convert a builtin_interfaces Time or Duration to nanoseconds."""
     return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
 def time_message(stamp: int) -> Time:
-    """Nanoseconds as a builtin_interfaces/Time."""
+    """Convert nanoseconds to a builtin_interfaces/Time."""
     return Time(sec=stamp // 1_000_000_000, nanosec=stamp % 1_000_000_000)
 
 
 def cloud_message(
     points: Float32, colors: NDArray[np.uint8] | None, header: Header, width: int | None = None, height: int = 1
 ) -> PointCloud2:
-    """An x y z rgb cloud of (N, 3) points; ``width`` * ``height`` must be N, one row by default."""
+    """Make an x y z rgb PointCloud2 from (N, 3) points; ``width`` * ``height`` must be N, one row by default."""
     return _message(encode(points, colors, width, height), header)
 
 
 def labelled_cloud(result: Result) -> PointCloud2:
-    """The cloud as it came, with the id and the score of each point's instance: x y z rgb label probability."""
+    """The input cloud with the id and score of each point's instance: fields x y z rgb label probability."""
     ids = np.array([track.id for track in result.tracks], np.uint32)
     return _message(encode_labelled(result.cloud, result.scene, ids, result.width, result.height), result.header)
 
 
 def colored_cloud(result: Result) -> PointCloud2:
-    """The cloud for the eye: each point in the colour of its instance's marker, dark grey where there is none."""
+    """The cloud for display: each point in the colour of its instance's marker, dark grey without an instance."""
     palette = np.array([*(palette_color(track.id) for track in result.tracks), _NO_INSTANCE], np.uint8)
     return cloud_message(result.cloud.points, palette[result.scene.labels], result.header, result.width, result.height)
 
 
 def palette_color(identity: int) -> NDArray[np.uint8]:
-    """(3,) RGB, a bright colour for an id: steps of the golden ratio around the hue keep neighbours apart."""
+    """(3,) uint8 RGB, a bright colour for an id. Golden-ratio steps in hue keep consecutive ids distinguishable."""
     rgb = np.array(colorsys.hsv_to_rgb(identity * 0.618033988749895 % 1.0, 0.75, 1.0)) * 255
     return rgb.astype(np.uint8)
 
@@ -111,17 +111,17 @@ def _message(encoded: Encoded, header: Header) -> PointCloud2:
 
 
 def point(p: Float32) -> Point:
-    """(3,) metres as a geometry_msgs/Point."""
+    """Convert (3,) metres to a geometry_msgs/Point."""
     return Point(x=float(p[0]), y=float(p[1]), z=float(p[2]))
 
 
 def vector(p: Float32) -> Vector3:
-    """(3,) metres as a geometry_msgs/Vector3."""
+    """Convert (3,) metres to a geometry_msgs/Vector3."""
     return Vector3(x=float(p[0]), y=float(p[1]), z=float(p[2]))
 
 
 def poses(boxes: Sequence[Box]) -> list[Pose]:
-    """Centre and axes of each box."""
+    """Pose of each box: its centre, and the orientation of its axes."""
     if not boxes:
         return []
     rotations = Rotation.from_matrix(np.stack([box.rotation for box in boxes]).astype(np.float64)).as_quat().tolist()
@@ -132,7 +132,7 @@ def poses(boxes: Sequence[Box]) -> list[Pose]:
 
 
 def color_message(color: NDArray[np.uint8] | None) -> ColorRGBA:
-    """(3,) uint8 RGB as a std_msgs/ColorRGBA; transparent when unknown."""
+    """Convert (3,) uint8 RGB to a std_msgs/ColorRGBA; None becomes transparent grey."""
     if color is None:
         return ColorRGBA(r=0.5, g=0.5, b=0.5, a=0.0)
     r, g, b = (int(c) / 255.0 for c in color)
@@ -140,7 +140,7 @@ def color_message(color: NDArray[np.uint8] | None) -> ColorRGBA:
 
 
 def instance(thing: SceneObject, name: tuple[str, float], track: Track, where: Pose) -> Instance:
-    """One object as a segvec3d_interfaces/Instance; ``where`` is its box's pose."""
+    """Convert one object to a segvec3d_interfaces/Instance; ``where`` is the pose of its box."""
     return Instance(
         id=track.id,
         kind=Instance.SURFACE if thing.kind == "surface" else Instance.OBJECT,
@@ -159,19 +159,20 @@ def instance(thing: SceneObject, name: tuple[str, float], track: Track, where: P
 
 
 def instance_array(result: Result) -> InstanceArray:
-    """All objects of a cloud."""
+    """Convert all objects of a result, with its header."""
     things = result.scene.objects
     rows = zip(things, result.names, result.tracks, poses([thing.box for thing in things]), strict=True)
     return InstanceArray(header=result.header, instances=[instance(*row) for row in rows])
 
 
 def detection_array(instances: InstanceArray, vision_msgs: Any) -> Any:
-    """The objects that are seen now as a vision_msgs/Detection3DArray, which has no place to say of what is remembered
-    that it is, nor of a wall that it is a surface.
+    """Convert the visible objects to a vision_msgs/Detection3DArray.
+
+    Remembered objects and surfaces are left out, because the message has no field to mark them as such.
 
     Args:
-        instances: what ``instance_array`` made.
-        vision_msgs: the module ``vision_msgs.msg``, which not every machine has.
+        instances: from ``instance_array``.
+        vision_msgs: the module ``vision_msgs.msg``, which is not installed everywhere.
     """
     detections = []
     for thing in instances.instances:
@@ -190,5 +191,5 @@ def detection_array(instances: InstanceArray, vision_msgs: Any) -> Any:
 
 
 def names_of(named: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    """What ``SegVec3D.name`` says, in the messages' terms: "" instead of "other"."""
+    """Output of ``SegVec3D.name`` as the messages have it: label "" instead of "other"."""
     return tuple(("" if label == "other" else label, similarity) for label, similarity in named)

@@ -1,11 +1,10 @@
-"""The main job, live and from end to end: a camera's clouds become objects that a text finds.
+"""Live end-to-end demo: a camera publishes clouds, the node segments them, a client searches them by text.
 
-    python -m segvec3d_ros.demo                    the camera is the project's simulator
-    python -m segvec3d_ros.demo frames/            a frame folder, or a rosbag2, or a scan
+    python -m segvec3d_ros.demo                    simulated camera
+    python -m segvec3d_ros.demo frames/            frame folder, rosbag2 or scan
 
-A camera process publishes clouds over DDS, the node runs as a process of its own, and this process is the client that
-a planner would be. It prints what the node answers, counts the clouds, and draws one of them. ``--help`` tells the exit
-codes.
+Camera and node run in processes of their own and communicate over DDS; this process is the client, as a planner would
+be. It prints the node's answers, counts the clouds and draws one of them. ``--help`` lists the exit codes.
 """
 
 from __future__ import annotations
@@ -37,33 +36,33 @@ if TYPE_CHECKING:
     from segvec3d_ros.client import Client, Collector
 
 START_LIMIT = 300.0
-"""Seconds that the node may take until it is ready: torch is imported, and at the first start kernels are compiled."""
+"""Longest time until the node is ready, seconds: it imports torch and, at its first start, compiles kernels."""
 
 FIRST_LIMIT = 20.0
-"""Seconds that the camera and the node's first clouds may take."""
+"""Longest time until the first instances arrive, seconds."""
 
 LIMIT = 10.0
-"""Seconds that a cloud or an answer may take."""
+"""Longest wait for the instances of a cloud or for a response, seconds."""
 
 CLOUD_LIMIT = 2.0
-"""Seconds that a labelled cloud may take. The node keeps only the latest, so a busy machine may miss one."""
+"""Longest wait for a labelled cloud, seconds. Its publisher keeps only the latest, so a busy machine may miss one."""
 
 ABSENT = "the bicycle"
-"""Something that no table has on it: the right answer is that it is not there."""
+"""Query for something that is on no table: the right answer is NO_MATCH."""
 
 ANY_SCENE = ("the largest object", "the box", "the chair", "the table")
-"""What to ask about a scene of which nothing is known; of another one as many things that are in it."""
+"""Queries for a scene without ground truth. With ground truth, as many of its objects are queried instead."""
 
 SOURCED = ("RMW_IMPLEMENTATION", "ROS_DISCOVERY_SERVER", "ROS_STATIC_PEERS", "ROS_SUPER_CLIENT", "ROS_LOCALHOST_ONLY")
-"""What the shell of a robot may have set for its own graph, and what would lead the demo out of its own."""
+"""Environment variables that a robot's shell may have set, and that would connect the demo to the robot's graph."""
 
 LOOKS = 12
-"""Clouds in which the demo looks for another thing to ask for."""
+"""Number of clouds in which the demo looks for objects that it has not yet queried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the client hears of the node: instances, labelled clouds, health."""
+    """What the client receives from the node: instances, labelled clouds, diagnostics."""
 
     objects: Collector[Any]
     clouds: Collector[Any]
@@ -72,15 +71,15 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a text.
+    """The node's answer to a text query.
 
     Attributes:
-        text: what was asked.
+        text: the query.
         response: of ``find_object``.
         seconds: between request and response.
-        objects, cloud: the node's instances and labelled cloud of the stamp that was searched; the cloud is None where
-            it was missed.
-        judgement: whether that is right, as far as anybody knows.
+        objects, cloud: the node's instances and labelled cloud at the stamp that was searched; the cloud is None if it
+            was missed.
+        judgement: comparison with the ground truth, as far as there is any.
     """
 
     text: str
@@ -92,7 +91,7 @@ class Answer:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; ``argv`` are the arguments after the program's name. Returns its exit code."""
+    """Run the demo with the command-line arguments ``argv``; returns the exit code."""
     arguments = _parser().parse_args(argv)
     if arguments.input is not None and not Path(arguments.input).exists():
         print(f"demo: {arguments.input}: no such file or folder", file=sys.stderr)
@@ -107,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (FileNotFoundError, ValueError) as error:
             print(f"demo: {error}", file=sys.stderr)
             return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminated demo stops its processes too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM also stops the child processes
     try:
         _run(arguments)
     except PartFailed as failure:
@@ -120,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    """The story, from top to bottom."""
+    """Start node and camera, ask the questions, check the results. Raises PartFailed if anything went wrong."""
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     isolate(arguments.domain)
@@ -171,7 +170,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def isolate(domain: int | None) -> None:
-    """Keep this process and its children to this machine and to a ROS domain of their own."""
+    """Restrict this process and its children to this machine and to a ROS domain of their own."""
     chosen = 1 + os.getpid() % 100 if domain is None else domain
     for name in (*SOURCED, *FASTDDS_VARIABLES, TRANSPORTS):
         os.environ.pop(name, None)
@@ -181,29 +180,29 @@ def isolate(domain: int | None) -> None:
 
 
 def _node_options(arguments: argparse.Namespace) -> list[str]:
-    # With the default depth of 1, a cloud that comes while the machine is busy takes the place of the one before it
-    # within the middleware, unseen; the demo wants to know which clouds were lost on the way.
-    # Each frame of a folder is another scene: there is nothing to remember.
+    # With the default depth of 1, a cloud that arrives while the machine is busy replaces its predecessor inside the
+    # middleware, where nobody counts it; the demo has to tell these from clouds that were lost in transport.
+    # The frames of a folder may show different scenes, so there is no map to build.
     options = ["--ros-args", "-p", "qos_overrides./points.subscription.depth:=5", "-p", "object_map:=false"]
     return options if arguments.model is None else [*options, "-p", f"model:={arguments.model}"]
 
 
 def _camera_options(arguments: argparse.Namespace) -> list[str]:
-    """For the player: it waits for the node, then publishes the input over and over until the count is full."""
+    """Arguments of the player: wait for the node, then publish the input in a loop until ``--count`` is reached."""
     options = {"topic": "points", "rate": arguments.rate, "count": arguments.count, "wait": START_LIMIT + LIMIT}
     return ["--loop", *(text for name, value in options.items() for text in (f"--{name}", str(value)))]
 
 
 def simulate(folder: Path, frames: int = 8, seed: int = 19) -> int:
-    """Fill ``folder`` with frames of one table, seen by a camera that swings around it; returns how many.
+    """Replace ``folder`` by a frame folder of one table, seen by a camera that swings around it; returns ``frames``.
 
-    Drawn beforehand, because drawing a frame keeps a core busy for as long as the camera's period.
+    Rendered beforehand, because rendering a frame keeps a core busy for as long as the camera's period.
     """
     from segvec3d_core.datasets.frames import write_frame
     from segvec3d_ros.player import simulated_frames
 
     shutil.rmtree(folder, ignore_errors=True)
-    # After the last frame the camera is back where it began, so that the sequence can be repeated.
+    # After the last frame the camera is back at its start, so that the sequence can be looped.
     phases = (2 * np.pi * number / frames for number in range(frames))
     for number, frame in enumerate(simulated_frames(seed, phases)):
         write_frame(folder, frame.to_frame(f"{number:03d}", min_pixels=200))
@@ -211,7 +210,7 @@ def simulate(folder: Path, frames: int = 8, seed: int = 19) -> int:
 
 
 def _connect(stack: ExitStack) -> tuple[Client, Heard]:
-    """The client that a planner would be, and what it listens to."""
+    """Create the client and subscribe to the node's topics."""
     from diagnostic_msgs.msg import DiagnosticArray
     from sensor_msgs.msg import PointCloud2
 
@@ -225,10 +224,10 @@ def _connect(stack: ExitStack) -> tuple[Client, Heard]:
 
 
 def wait_until_active(client: Client, parts: Parts) -> None:
-    """Wait until the node answers anything but INACTIVE.
+    """Wait until the node answers with another status than INACTIVE.
 
     Raises:
-        PartFailed: it does not within ``START_LIMIT``, or it has tried to load the model in vain.
+        PartFailed: it does not within ``START_LIMIT``, or it failed to load the model.
     """
     from segvec3d_interfaces.srv import FindObject
     from segvec3d_ros.finder import LOADING
@@ -239,11 +238,11 @@ def wait_until_active(client: Client, parts: Parts) -> None:
         parts.check()
         try:
             answer = client.find_object("anything", wait=1.0)
-        except TimeoutError:  # it is still starting
+        except TimeoutError:  # the node is still starting
             continue
         if answer.status != FindObject.Response.INACTIVE:
             return
-        # A node that has done with loading and stays inactive could not load its model.
+        # A node that is no longer loading and stays inactive failed to load its model.
         inactive_since = None if LOADING in answer.message else inactive_since or time.monotonic()
         if inactive_since is not None and time.monotonic() - inactive_since > 3.0:
             raise parts.failure("node", "stays inactive")
@@ -252,10 +251,10 @@ def wait_until_active(client: Client, parts: Parts) -> None:
 
 
 def tally(camera: Part, arguments: argparse.Namespace, heard: Heard, parts: Parts) -> tuple[Tally, str]:
-    """What became of the clouds, and in words how long one took.
+    """Count what happened to the clouds; also returns a text with the mean time per cloud.
 
     Raises:
-        PartFailed: the camera published fewer than it was asked for, or the node reports no health.
+        PartFailed: the camera published fewer clouds than requested, or the node sends no diagnostics.
     """
     done = re.search(r"^published (\d+) clouds", camera.log.read_text(), re.MULTILINE)
     published = int(done[1]) if done else 0
@@ -274,7 +273,7 @@ def tally(camera: Part, arguments: argparse.Namespace, heard: Heard, parts: Part
 
 
 def questions(source: Path, camera: Part, heard: Heard, parts: Parts) -> Iterator[str]:
-    """Texts to ask for, one per new cloud: things that are on show, where that is known, and one that is not there."""
+    """Queries, one per new cloud: objects known to be in view, without ground truth ``ANY_SCENE``; then ``ABSENT``."""
     asked: list[str] = []
     for _ in range(LOOKS):
         parts.wait(partial(_has_news, heard, heard.objects.count, camera), LIMIT, "instances of the next cloud")
@@ -289,10 +288,10 @@ def questions(source: Path, camera: Part, heard: Heard, parts: Parts) -> Iterato
 
 
 def ask(client: Client, text: str, source: Path, camera: Part, heard: Heard, parts: Parts) -> Answer:
-    """Ask the node for a text.
+    """Call ``find_object`` for a text, and compare the answer with the ground truth.
 
     Raises:
-        PartFailed: no answer in time, or one that is neither SUCCESS nor NO_MATCH.
+        PartFailed: no response in time, or one that is neither SUCCESS nor NO_MATCH.
     """
     from segvec3d_interfaces.srv import FindObject
     from segvec3d_ros.picture import ids_of
@@ -316,7 +315,7 @@ def ask(client: Client, text: str, source: Path, camera: Part, heard: Heard, par
 
 
 def _has_news(heard: Heard, count: int, camera: Part) -> bool:
-    """Whether more than ``count`` messages of instances have come, or none will come any more."""
+    """Whether more than ``count`` messages of instances have arrived, or the camera has ended."""
     return heard.objects.count > count or camera.process.poll() is not None
 
 
@@ -329,7 +328,7 @@ def _with_stamp(collector: Collector[Any], stamp: Any) -> Any | None:
 
 
 def _frame_of(source: Path, camera: Part, stamp: Any) -> Frame | None:
-    """The recorded frame that the camera published with this stamp, as its log says; None for other inputs."""
+    """The recorded frame that the camera published with this stamp, according to its log; None for other inputs."""
     folder = _frame_folder(source)
     if folder is None:
         return None
@@ -345,7 +344,7 @@ def _frame_folder(source: Path) -> FrameFolder | None:
 
 
 def _largest_first(frame: Frame) -> list[str]:
-    """The names of a frame's objects, those seen in most pixels first."""
+    """Names of a frame's objects, by decreasing number of visible pixels."""
     if frame.label is None:
         return list(frame.names.values())
     pixels = np.bincount(frame.label.ravel(), minlength=max(frame.names, default=0) + 1)
@@ -353,10 +352,10 @@ def _largest_first(frame: Frame) -> list[str]:
 
 
 def draw(answers: Sequence[Answer], path: Path) -> Path:
-    """Draw the cloud of the surest answer; returns the path.
+    """Draw the cloud of the answer with the highest similarity; returns the path.
 
     Raises:
-        PartFailed: no labelled cloud has come.
+        PartFailed: no labelled cloud has arrived.
     """
     from segvec3d_ros.picture import save_answer
 
@@ -374,7 +373,7 @@ _HEADER = (
 
 
 def _row(answer: Answer) -> str:
-    """One line of the table."""
+    """Format a row of the table."""
     end = f"{1000 * answer.seconds:5.0f}  {answer.judgement.words}"
     if not answer.response.matches:
         return f"{answer.text:<24}{'-':>3}  {'not found':<63}{end}"
@@ -387,7 +386,7 @@ def _row(answer: Answer) -> str:
 
 
 def _inventory(message: Any) -> str:
-    """What a message of instances holds, in words."""
+    """Number of instances in a message, and their labels."""
     labels = sorted({thing.label for thing in message.instances if thing.label})
     return f"{len(message.instances)} ({', '.join(labels) or 'none of them named'})"
 

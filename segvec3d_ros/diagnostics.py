@@ -1,4 +1,4 @@
-"""The node's health on /diagnostics: rate, latency per stage, dropped clouds, device, model."""
+"""The node's status on /diagnostics: rate, latency per stage, dropped clouds, device, model."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 WINDOW = 30
-"""Clouds that a mean is taken over."""
+"""Number of latest clouds that rate and latencies are averaged over."""
 
 SILENCE = 5.0
 """Seconds without a cloud after which the input counts as silent."""
 
 STAGES = ("convert", "segment", "track", "name", "publish")
-"""What a cloud goes through; the core adds the stages of its own."""
+"""Stages of processing a cloud in the node; the core's own stages are reported in addition."""
 
 
 @dataclass(slots=True)
 class Health:
-    """What happened to the latest clouds. Written by the worker, read by the diagnostics timer.
+    """Statistics of the latest clouds. Written by the worker, read by the diagnostics timer; thread-safe.
 
     Attributes:
-        failed: clouds that ended in an error, since construction.
-        last_error: the latest cloud's error, "" when it went well.
-        clock: seconds, monotonic.
+        failed: number of clouds that ended in an error since construction.
+        last_error: error of the latest cloud, "" if it succeeded.
+        clock: returns monotonic time, seconds.
     """
 
     failed: int = 0
@@ -42,14 +42,14 @@ class Health:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> None:
-        """Clouds are taken anew: what became of earlier ones says nothing of these."""
+        """Reset rate, latencies and last error on activation; ``failed`` is kept."""
         with self._lock:
             self._finished.clear()
             self._timings.clear()
             self._ended, self.last_error = None, ""
 
     def done(self, timings: Mapping[str, float]) -> None:
-        """A cloud went well; ``timings`` are seconds per stage."""
+        """Record a cloud that was processed; ``timings`` are seconds per stage."""
         with self._lock:
             self._ended = self.clock()
             self._finished.append(self._ended)
@@ -57,21 +57,21 @@ class Health:
             self.last_error = ""
 
     def lost(self, reason: str) -> None:
-        """A cloud ended in an error."""
+        """Record a cloud that ended in an error."""
         with self._lock:
             self._ended = self.clock()
             self.failed += 1
             self.last_error = reason
 
     def rate(self) -> float:
-        """Clouds worked on per second, over the window and up to now; 0 when there are not two of them."""
+        """Processed clouds per second, over the window and up to now; 0 for fewer than two clouds."""
         with self._lock:
             times = list(self._finished)
         if len(times) < 2:
             return 0.0
         span = times[-1] - times[0]
         waiting = self.clock() - times[-1]
-        # Silence longer than the usual gap counts, so that the rate falls once the clouds stop.
+        # A pause of more than twice the mean interval is included, so that the rate falls once clouds stop arriving.
         return (
             (len(times) - 1) / max(span, 1e-9)
             if waiting <= 2 * span / (len(times) - 1)
@@ -79,12 +79,12 @@ class Health:
         )
 
     def silent_for(self) -> float | None:
-        """Seconds since the latest cloud was worked on, whether it went well or was lost; None before the first."""
+        """Seconds since the latest cloud was finished, successfully or not; None before the first."""
         with self._lock:
             return None if self._ended is None else self.clock() - self._ended
 
     def latencies(self) -> dict[str, float]:
-        """Mean seconds per stage over the window, stages in the order in which they ran."""
+        """Mean seconds per stage over the window, in the order in which the stages ran."""
         with self._lock:
             rows = list(self._timings)
         stages = list(dict.fromkeys(stage for row in rows for stage in row))
@@ -95,28 +95,31 @@ class Health:
 
 
 class StageClock:
-    """Adds the seconds since the last lap to a stage's."""
+    """Stopwatch that accumulates seconds per stage in ``timings``."""
 
     def __init__(self) -> None:
         self.timings: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """What was done since the last lap was ``stage``."""
+        """Add the time since the previous lap to ``stage``."""
         now = time.perf_counter()
         self.timings[stage], self._last = self.timings.get(stage, 0.0) + now - self._last, now
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the node adds to ``Health`` for one diagnostic message.
+    """State of the node that a diagnostic message contains in addition to ``Health``.
 
     Attributes:
-        state: lifecycle state in words; failure: why the latest transition failed, "" where none did.
-        problem: what keeps clouds from arriving, "" for nothing; concern: what else should be known, though all works.
+        state: lifecycle state.
+        problem: why no clouds arrive, "" if nothing is wrong.
         facts: further values: topic, device, model, ...
-        received, dropped: clouds that came in, and those that a later one replaced.
-        working: seconds that the cloud in work has taken so far, 0 for none.
+        received: clouds received.
+        dropped: clouds never finished: replaced by a newer one, or discarded because the node stopped.
+        working: seconds since processing of the current cloud began, 0 if there is none.
+        failure: why the latest transition failed, "" if it did not.
+        concern: warning to report although clouds are being processed, "" for none.
     """
 
     state: str
@@ -130,7 +133,7 @@ class Snapshot:
 
 
 def diagnostic_array(name: str, health: Health, snapshot: Snapshot, stamp: Time) -> DiagnosticArray:
-    """One /diagnostics message about the node called ``name``."""
+    """Make the /diagnostics message of the node called ``name``."""
     level, message = _judge(health, snapshot)
     values = {
         "state": snapshot.state,
@@ -175,5 +178,5 @@ def _judge(health: Health, snapshot: Snapshot) -> tuple[bytes, str]:
 
 
 def short(info: dict[str, Any]) -> dict[str, str]:
-    """What fits into a line of diagnostics of what is told of a model: its training's history, for one, does not."""
+    """Scalar entries of a model's ``info``, for diagnostics; nested ones, such as the training history, are omitted."""
     return {f"model {key}": str(value) for key, value in info.items() if isinstance(value, (str, int, float))}

@@ -1,4 +1,4 @@
-"""The service ``~/find_object``: every status of its definition, each with a sentence that says why."""
+"""Implementation of the service ``~/find_object``. Every response has a status and a message that explains it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from segvec3d_ros.perception import Perception
 from segvec3d_ros.transforms import TransformError, Transforms, transform_box, transform_points
 
 LOADING = "is loading its model"
-"""In the message of INACTIVE as long as the node will be active by itself."""
+"""Part of the message of INACTIVE while the node loads its model."""
 
 UPRIGHT = 0.5
-"""Cosine of the steepest slope, 60 degrees, on which a frame of reference may stand."""
+"""Smallest cosine between up and the z axis of a reference frame: a tilt of at most 60 degrees."""
 
 OLD = 5.0
-"""Seconds since the latest cloud's result from which an answer says so."""
+"""Age of the latest result, seconds, beyond which a response mentions it."""
 
 POLL = 0.02
-"""Seconds between two looks for a fresher cloud or transform."""
+"""Polling interval when waiting for a newer cloud or for a transform, seconds."""
 
 
 class Refusal(Exception):
-    """A request that ends in another status than SUCCESS."""
+    """Ends a request with a status other than SUCCESS, and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -48,32 +48,32 @@ class Refusal(Exception):
 
 
 class Status(Protocol):
-    """What the finder needs of the node."""
+    """The part of the node that the finder uses."""
 
     @property
     def active(self) -> bool:
-        """Whether clouds are taken."""
+        """Whether the node is active."""
         ...
 
     def why_inactive(self) -> str:
-        """What to do where ``active`` is False."""
+        """Why the node is not active, and what to do about it."""
         ...
 
     def why_no_data(self) -> str:
-        """What keeps clouds from arriving."""
+        """Why no clouds arrive or are processed, "" if nothing is wrong."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Answers FindObject requests. Waiting is asynchronous: other services are answered meanwhile.
+    """Answers FindObject requests. Waiting is asynchronous, so that other services are answered meanwhile.
 
     Attributes:
-        node: makes the timers that waiting needs.
-        status: whether it takes clouds, and why not.
-        perception: what is known of them.
+        node: creates the timers for waiting, and logs errors.
+        status: lifecycle state and input problems of the node.
+        perception: results to search.
         transforms: TF.
-        tf_timeout: longest wait for a transform, seconds.
+        tf_timeout: returns the longest wait for a transform, seconds.
     """
 
     node: Node
@@ -83,7 +83,7 @@ class Finder:
     tf_timeout: Callable[[], float]
 
     async def answer(self, request: FindObject.Request, response: FindObject.Response) -> FindObject.Response:
-        """Fill ``response``; nothing escapes but the answer."""
+        """Fill and return ``response``. Exceptions become statuses: ERROR for an unexpected one."""
         try:
             await self._answer(request, response)
         except Refusal as refusal:
@@ -152,7 +152,7 @@ class Finder:
             self._require_active()
 
     def _how_old(self) -> str:
-        """That clouds have not come for a while, and why."""
+        """Text that says how old the result is and why; "" if it is at most ``OLD`` seconds old."""
         age, none = self.perception.age, self.perception.result is None
         if not none and age <= OLD:
             return ""
@@ -168,9 +168,13 @@ class Finder:
         return f"the latest cloud is {late:.3f} s older than not_before{': ' + problem if problem else ''}"
 
     async def _lookup(self, frame: str, result: Result, deadline: float) -> tuple[NDArray[np.float64], int]:
-        """T_frame_cloud at the cloud's stamp, and that stamp; it may be on its way, so wait until the deadline.
+        """T_frame_cloud at the result's stamp, waited for until ``deadline`` (monotonic), and that stamp, nanoseconds.
 
-        Of a map, which stands still, TF may have forgotten the time of the latest cloud: the latest transform, then.
+        A map does not move with the sensor, so if TF no longer covers the stamp of the map's latest cloud, the latest
+        transform is used, and its stamp returned.
+
+        Raises:
+            Refusal: TRANSFORM_FAILED.
         """
         source = result.header.frame_id
         if frame == source:
@@ -191,9 +195,9 @@ class Finder:
             await self._pause(min(POLL, left))
 
     async def _pause(self, seconds: float) -> None:
-        """Let the executor do other things for a while. In real time: simulated time may stand still."""
+        """Yield to the executor for some seconds of real time; simulated time may be paused."""
         passed: Future[None] = Future()
-        # A group of its own: a group never lets go of what it has held, and would grow with every pause.
+        # A new callback group each time: a group never removes its entities, so a shared one would grow without bound.
         timer = self.node.create_timer(
             seconds, lambda: passed.set_result(None), ReentrantCallbackGroup(), Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -204,10 +208,10 @@ class Finder:
 
 
 def validate(request: FindObject.Request) -> None:
-    """Refuse what makes no sense.
+    """Check the fields of a request.
 
     Raises:
-        Refusal: INVALID_REQUEST, with the field, what was expected and what came.
+        Refusal: INVALID_REQUEST, with the field, the expected and the actual value.
     """
     problem = ""
     if not request.query.strip():
@@ -225,7 +229,14 @@ def validate(request: FindObject.Request) -> None:
 def object_match(
     match: Match, result: Result, T: NDArray[np.float64] | None, header: Header, with_cloud: bool
 ) -> ObjectMatch:
-    """A match as a message, taken through ``T`` (T_target_cloud, None for the cloud's own frame)."""
+    """Convert a match to a message, transformed by ``T`` (T_target_cloud, None for the result's own frame).
+
+    Args:
+        match, result: what was found, and the result that was searched.
+        T: (4, 4) or None.
+        header: of the response, used for the points.
+        with_cloud: whether to include the points.
+    """
     k = match.index
     thing = result.scene.objects[k] if T is None else _moved(result.scene.objects[k], T)
     answer: Any = ObjectMatch(
@@ -239,7 +250,11 @@ def object_match(
 
 
 def _require_upright(view: View, frame: str, result: Result) -> None:
-    """Refuse a frame of reference that lies on its side: left and right of it would be something else."""
+    """Refuse a reference frame whose z axis does not point up: its left and right would not be horizontal.
+
+    Raises:
+        Refusal: INVALID_REQUEST.
+    """
     up = result.scene.up
     if up is not None and view.up @ up < UPRIGHT:
         raise Refusal(
@@ -250,18 +265,18 @@ def _require_upright(view: View, frame: str, result: Result) -> None:
 
 
 def _as_of(stamp: int, result: Result) -> Result:
-    """What a map holds, at a later time than that of its latest cloud: nothing in it is seen then."""
+    """The map's result at ``stamp``, nanoseconds, later than its latest cloud: every object counts as remembered."""
     header = Header(stamp=time_message(stamp), frame_id=result.header.frame_id)
     return replace(result, header=header, tracks=tuple(replace(track, visible=False) for track in result.tracks))
 
 
 def _remembered(matches: Matches, result: Result) -> str:
-    """How many of the matches are not in view, and since when."""
+    """Text with the number of matches that are not in view, and the longest time for which one was not seen."""
     unseen = [track for match in matches if not (track := result.tracks[match.index]).visible]
     if not unseen:
         return ""
     age = max((result.stamp - track.last_seen) / 1e9 for track in unseen)
-    since = f", not seen for up to {age:.1f} s" if age >= 0 else ""  # a loaded map tells of another day
+    since = f", not seen for up to {age:.1f} s" if age >= 0 else ""  # stamps of a loaded map may be of another clock
     return f"; {len(unseen)} remembered{since}"
 
 

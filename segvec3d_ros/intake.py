@@ -1,4 +1,4 @@
-"""The clouds' way in: a thread of its own, and eyes for what keeps clouds from arriving."""
+"""Subscription to the input clouds in a thread of its own, and diagnosis of why no clouds arrive."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from segvec3d_ros.side_node import SideNode
 CLOUD_TYPE = "sensor_msgs/msg/PointCloud2"
 
 UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"
-"""What the middleware says as long as it knows a publisher but not its node."""
+"""Node name that rcl reports for a publisher whose node has not been discovered yet."""
 
 PATIENCE = 3.0
-"""Seconds without a cloud before it is told why."""
+"""Seconds without a cloud before the reason is reported."""
 
 DEPTH_IMAGE_HINT = "; for depth images run depth_image_proc's point_cloud_xyzrgb_node and pass its cloud"
 
 
 class Intake:
-    """Subscribes to the clouds on a helper node that a thread of its own spins.
+    """Subscribes to the clouds on a helper node that is spun in a thread of its own.
 
-    Taking a 10 MB message holds an executor for milliseconds; in one executor with the services, both suffer.
+    Taking a 10 MB message blocks an executor for milliseconds; sharing one with the services would slow down both.
 
     Args:
-        owner: the node in whose name this happens: its namespace, its context, its log.
+        owner: node whose namespace, context and logger are used.
         topic: fully resolved name.
+        qos: profile of the subscription.
         on_cloud: called in the intake's thread with each message; must return at once.
     """
 
@@ -42,11 +43,11 @@ class Intake:
         self._on_cloud = on_cloud
         self._subscription: Subscription[PointCloud2] | None = None
         self._warned: set[str] = set()
-        self._opened, self._heard = 0.0, False  # monotonic seconds; whether anything came since
+        self._opened, self._heard = 0.0, False  # monotonic seconds; whether anything has arrived since
         self._side = SideNode(owner, "intake")
 
     def open(self) -> None:
-        """Subscribe. rclpy's own event handler notes incompatible publishers in the log; ``problem`` names them."""
+        """Subscribe. rclpy's own event handler logs that a publisher is incompatible; ``problem`` says which one."""
         self._warned.clear()
         self._opened, self._heard = time.monotonic(), False
         self._subscription = self._side.node.create_subscription(PointCloud2, self.topic, self._take, self._qos)
@@ -62,20 +63,20 @@ class Intake:
         self._on_cloud(message)
 
     def destroy(self) -> None:
-        """Unsubscribe and end the thread."""
+        """Unsubscribe, stop the thread and destroy the helper node."""
         self.close()
         self._side.destroy()
 
     def problem(self) -> str:
-        """What keeps clouds from arriving, as the graph shows it: no publisher, only ones that do not fit, or one that
-        fits and is not heard.
+        """Why no clouds arrive, according to the ROS graph: no publisher, only incompatible ones, or a compatible one
+        of which nothing is received; "" if nothing is wrong.
 
-        A publisher of another type or of incompatible QoS is also warned of by name, once.
+        Also warns once about each publisher with another type or incompatible QoS, by node name.
         """
         publishers = self._owner.get_publishers_info_by_topic(self.topic)
         misfits = {id(publisher): self._misfit(publisher) for publisher in publishers}
         for publisher in publishers:
-            # A node's name comes a moment after its publishers; until then the next look will tell.
+            # A node's name is discovered a moment after its publishers; the next call will have it.
             if misfits[id(publisher)] and publisher.node_name != UNKNOWN_NODE:
                 self._warn_once(misfits[id(publisher)])
         if not publishers:
@@ -83,7 +84,7 @@ class Intake:
         return self._unheard() if "" in misfits.values() else next(iter(misfits.values()))
 
     def _unheard(self) -> str:
-        """What may be wrong where a publisher fits, and nothing has ever come."""
+        """What may be wrong if a publisher is compatible but nothing has arrived within ``PATIENCE`` of subscribing."""
         if self._subscription is None or self._heard or time.monotonic() - self._opened <= PATIENCE:
             return ""
         return (
@@ -92,11 +93,11 @@ class Intake:
         )
 
     def warn_of_silence(self, problem: str) -> None:
-        """Say once in the log that no cloud arrives, and why."""
+        """Log once that no clouds arrive, and why."""
         self._warn_once(f"no clouds: {problem}")
 
     def _misfit(self, publisher: Any) -> str:
-        """Why clouds of this publisher cannot arrive, "" when they can."""
+        """Why clouds of this publisher cannot be received, "" if they can."""
         unknown = publisher.node_name == UNKNOWN_NODE
         node = "a node yet unknown" if unknown else f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
         if publisher.topic_type != CLOUD_TYPE:

@@ -1,4 +1,4 @@
-"""A node process from its arguments to its end: what is wrong is said in one line, and an interrupt ends it at once."""
+"""Lifetime of the node's process: errors in its arguments are reported in one line, signals end it promptly."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from segvec3d_ros.node import SegVec3DNode
 
 STOP_LIMIT = 1.0
-"""Longest wait for the callback that runs when the node ends, seconds."""
+"""Longest wait for a running callback when the node ends, seconds."""
 
 
 def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
-    """Run a node until the process is interrupted or ROS is shut down.
+    """Run a node until SIGINT, SIGTERM or a shutdown of ROS.
 
-    rclpy's own handlers would take ROS down before the node can take its markers down, so they are left out.
+    rclpy's own signal handlers are not installed: they would shut ROS down before the node can delete its markers.
 
     Args:
-        make: makes the node, once ROS is up.
+        make: creates the node, once ROS is initialised.
         arguments: ROS arguments, without the program's name.
 
     Returns:
-        0, or 2 when an argument or a parameter is refused, after one line on standard error.
+        0, or 2 if an argument or a parameter is refused, after one line on standard error.
     """
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,7 +52,7 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
         return _refuse(str(error))
     logging.getLogger("segvec3d_core").addHandler(_RosLog(node))
     if not _spin_until(ended, node) or node.busy:
-        # Work in native code that nobody waits for: tearing the interpreter down around it may crash.
+        # A thread is still running native code: finalising the interpreter meanwhile may crash.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -61,8 +61,11 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
 
 
 def _spin_until(ended: threading.Event, node: SegVec3DNode) -> bool:
-    """Spin in a thread, so that this one, which Python hands signals to, can wait for them; then end the node. Returns
-    whether that thread has ended, too."""
+    """Spin in another thread, wait in this one, which receives the signals, for ``ended``, then shut the node down.
+
+    Returns:
+        whether the spinning thread has ended.
+    """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
 
@@ -76,7 +79,7 @@ def _spin_until(ended: threading.Event, node: SegVec3DNode) -> bool:
     executor.shutdown()
     thread.join(STOP_LIMIT)
     try:
-        # A callback that still runs may be a transition; a second one at the same time would spoil it.
+        # A callback that is still running may be a transition, which a concurrent one would corrupt.
         if not thread.is_alive() and node.context.ok() and not node.finalized:
             node.trigger_shutdown()
     finally:
@@ -86,7 +89,7 @@ def _spin_until(ended: threading.Event, node: SegVec3DNode) -> bool:
 
 
 def _init(arguments: Sequence[str]) -> None:
-    """rclpy.init, whose complaint comes as an exception and not in the log as well."""
+    """Call rclpy.init; errors are raised as exceptions, and not logged in addition."""
     set_logger_level("rcl", LoggingSeverity.FATAL)
     try:
         rclpy.init(args=list(arguments), signal_handler_options=SignalHandlerOptions.NO)
@@ -95,7 +98,7 @@ def _init(arguments: Sequence[str]) -> None:
 
 
 def _stray(arguments: Sequence[str]) -> Iterator[str]:
-    """The arguments that are not between --ros-args and --: ROS would leave them to the program, which has none."""
+    """Arguments outside of --ros-args ... --. ROS leaves these to the program, which takes none."""
     inside = False
     for argument in arguments:
         if argument == "--ros-args":
@@ -107,14 +110,14 @@ def _stray(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _refuse(reason: str) -> int:
-    reason = re.sub(r", at \S+:\d+", "", reason)  # places in rcl's own sources
+    reason = re.sub(r", at \S+:\d+", "", reason)  # locations in rcl's source code
     reason = reason.removeprefix("failed to initialize rcl: ")
     print(f"segvec3d: {' '.join(reason.split())}", file=sys.stderr)
     return 2
 
 
 class _RosLog(logging.Handler):
-    """Forwards the core's log to ROS's."""
+    """Forwards the core's log messages to the ROS logger."""
 
     def __init__(self, node: SegVec3DNode) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The services of the map: list, save, load and clear it."""
+"""The services of the object map: list, save, load and clear."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ NO_MAP = "there is no map: the parameter object_map is false"
 
 
 class Status(Protocol):
-    """What the services need of the node."""
+    """The part of the node that the services use."""
 
     def why_inactive(self) -> str:
-        """What to do so that there is a model."""
+        """Why the node is not active, and what to do about it."""
         ...
 
 
 class MapServices:
-    """Answers them; whatever goes wrong is an answer, too.
+    """Creates and answers the services. Errors are reported in the response, and logged.
 
     Args:
-        node: on which they are offered. status: why it has no model. perception: what has the map.
-        path: the parameter ``map_file``. changed: called when the map has become another one.
+        node: to create the services on.
+        status: tells why the node is not active.
+        perception: owner of the map.
+        path: returns the parameter ``map_file``.
+        changed: called after the map was loaded or cleared.
+        group: callback group of the services.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The map of objects as the node keeps it: poses from TF, time that may jump, what is known as a result to publish."""
+"""The node's object map: takes poses from TF, handles jumps in time, and returns its contents as a ``Result``."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from segvec3d_ros.tracking import Track
 from segvec3d_ros.transforms import TransformError, Transforms
 
 POLL = 0.01
-"""Seconds between two looks for a transform that is on its way."""
+"""Polling interval when waiting for a transform, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapSettings:
-    """What the parameters say of the map.
+    """Settings of the map, from the node's parameters.
 
     Attributes:
-        frame: in which the map lies; "" for the clouds' own, as of a camera that does not move.
+        frame: the map's frame; "" for the frame of the clouds, which assumes a stationary camera.
         tf_timeout: longest wait for a transform, seconds.
         config: of the core's map.
     """
@@ -41,16 +41,21 @@ class MapSettings:
 
 
 class MapTracker:
-    """Gives instances the identity that they have in a map over time.
+    """A ``Tracker`` that gives instances their identity in a map over time. Thread-safe.
 
     Args:
-        transforms: TF. log: called with a line for the person at the robot. next_id: of the first new object.
+        transforms: TF.
+        settings: frame, timeout and configuration of the map.
+        log: called with a line of text for the user.
+        next_id: id of the first new object.
 
     Attributes:
-        map: the core's map. gaps: clouds that found no transform. late: clouds that came after a later one.
-        odd: clouds of another time or frame that the next one did not confirm, or has yet to.
-        jumps: how often time was set back, which begins the map anew.
-        trouble: what a person should know of the map's file until it is settled, "" for nothing.
+        map: the core's map.
+        gaps: number of clouds without a transform.
+        late: number of clouds older than one already in the map.
+        odd: number of clouds with an outlying stamp or frame, not (or not yet) confirmed by the next cloud.
+        jumps: how often time was set back, which resets the map.
+        trouble: unresolved problem with the map file, for the diagnostics; "" for none.
     """
 
     def __init__(
@@ -65,11 +70,13 @@ class MapTracker:
         self.trouble = ""
         self._timeline, self._resets = Timeline(), 0
         self._loaded: Path | None = None
-        self._guarded: dict[Path, str] = {}  # files that shall not be lost to an emptier map, and why they would be
+        self._guarded: dict[Path, str] = {}  # files that ``save`` must not replace by an emptier map -> reason
 
     def embedded_by(self, info: Mapping[str, Any]) -> None:
-        """Note which weights embed what comes: those of a model's ``info``. A map of other ones cannot be loaded, and
-        one that was loaded before is forgotten."""
+        """Set the weights that new embeddings come from, as given in a model's ``info``.
+
+        Embeddings of different weights cannot be compared: a map made with others is cleared, and refused by ``load``.
+        """
         weights = str(info.get("fingerprint") or info.get("weights", ""))
         with self._lock:
             if self.map.made_with not in ("", weights):
@@ -78,7 +85,7 @@ class MapTracker:
             self.map.weights = weights
 
     def configure(self, settings: MapSettings) -> bool:
-        """Go on with other settings; another frame begins anew. Returns whether it did."""
+        """Change the settings. Another frame resets the map; returns whether it did."""
         with self._lock:
             moved = settings.frame != self._settings.frame
             if moved:
@@ -88,15 +95,15 @@ class MapTracker:
         return moved
 
     def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
-        """Join a cloud to the map: one track per object of ``scene``; see ``Tracker``.
+        """Integrate a cloud into the map; returns one track per object of ``scene``, see ``Tracker``.
 
         Raises:
-            ValueError: no transform at that stamp within ``tf_timeout``, or a cloud that came late; the map is then
-                what it was.
+            ValueError: no transform at that stamp within ``tf_timeout``, a late cloud or one with an unconfirmed
+                outlying stamp or frame, or the map was reset meanwhile. The cloud is then not in the map.
         """
         target, resets = self._settings.frame, self._resets
         T = self._pose(target, frame, stamp, resets)
-        with self._lock:  # a pose in one frame must not meet a map in another
+        with self._lock:  # the pose and the map must be in the same frame
             if self._settings.frame != target:
                 raise ValueError(f"map_frame was changed from {target!r} while the cloud was in work")
             self._require_wanted(resets)
@@ -110,8 +117,11 @@ class MapTracker:
             raise ValueError("the map was cleared while the cloud waited for its transform, or the node deactivated")
 
     def _require_time(self, frame: str, stamp: int) -> None:
-        """Begin anew where frame or time have jumped; refuse a cloud that came late, and one that is alone in saying
-        so, which shall not cost the map."""
+        """Reset the map if frame or time have jumped. A single outlying cloud does not reset it, but is refused.
+
+        Raises:
+            ValueError: the cloud is late, or its jump is not confirmed by a second cloud.
+        """
         latest, moved = self.map.stamp_ns, not self._settings.frame and frame != self.map.frame
         if moved and latest is None and not len(self.map):
             self.map.frame, moved = frame, False
@@ -137,11 +147,11 @@ class MapTracker:
 
     @property
     def next_id(self) -> int:
-        """See ``Tracker``."""
+        """Id of the next new object."""
         return self.map.next_id
 
     def reset(self) -> None:
-        """Forget everything; ids go on counting."""
+        """Clear the map; ids continue, so that no id is reused. Files may be saved over again."""
         with self._lock:
             self.map.clear()
             self.give_up()
@@ -150,12 +160,12 @@ class MapTracker:
             self._loaded, self.trouble = None, ""
 
     def give_up(self) -> None:
-        """The cloud that waits for its transform is no longer wanted: it does not enter the map."""
+        """Discard a cloud that is waiting for its transform: it does not enter the map."""
         with self._lock:
             self._resets += 1
 
     def known(self, header: Header) -> Result:
-        """Everything in the map at the time of ``header``, without names."""
+        """All objects of the map as a result with the stamp of ``header``; names are not filled in."""
         with self._lock:
             snapshot, frame = self.map.snapshot(), self.map.frame
         cloud = PointCloud(np.empty((0, 3), np.float32), up=snapshot.up)
@@ -164,9 +174,14 @@ class MapTracker:
         return Result(placed, 0, 1, cloud, snapshot.scene(), (), tracks, snapshot)
 
     def save(self, path: str) -> str:
-        """Write the map; returns what to tell. Raises OSError, and ValueError for a file whose map this one is not."""
+        """Write the map to a file; returns a message.
+
+        Raises:
+            OSError: the file cannot be written.
+            ValueError: the file holds a map that could not be loaded, or that was loaded before the map was reset.
+        """
         file = map_path(path)
-        with self._lock:  # the map must not begin anew between the question and the copy
+        with self._lock:  # the map must not be reset between the check and the copy
             if file in self._guarded:
                 raise ValueError(f"{file}: {self._guarded[file]}; clear the map first, or save elsewhere")
             saved = self.map.to_save()
@@ -174,7 +189,12 @@ class MapTracker:
         return f"{len(saved.entries)} objects in {file}"
 
     def load(self, path: str) -> str:
-        """Replace the map by a saved one; returns what to tell. Raises OSError and ValueError."""
+        """Replace the map by a saved one; returns a message.
+
+        Raises:
+            OSError, ValueError: as ``ObjectMap.load``. The map is unchanged, and an existing file protected from
+                ``save``.
+        """
         file = map_path(path)
         with self._lock:
             if file.exists():
@@ -186,7 +206,7 @@ class MapTracker:
         return f"{count} objects from {file}"
 
     def facts(self) -> Mapping[str, str]:
-        """For the diagnostics."""
+        """Values for the diagnostics."""
         return {
             "map objects": str(len(self.map)),
             "map frame": self.map.frame,
@@ -205,7 +225,11 @@ class MapTracker:
         self.map.clear()
 
     def _pose(self, target: str, frame: str, stamp: int, resets: int) -> NDArray[np.float64]:
-        """T_target_cloud at the stamp; a transform may be on its way, so wait for it."""
+        """(4, 4) T_target_cloud at the stamp, waited for up to ``tf_timeout``.
+
+        Raises:
+            ValueError: no transform, or the cloud was discarded meanwhile.
+        """
         if not target or frame == target:
             return np.eye(4)
         deadline = time.monotonic() + self._settings.tf_timeout
@@ -222,10 +246,10 @@ class MapTracker:
 
 
 def map_path(path: str) -> Path:
-    """Where a map's file lies, in full: nobody knows in which folder ``ros2 launch`` has started the node."""
+    """Absolute path of a map file, for messages: the working directory of a launched node is not obvious."""
     return Path(path).expanduser().resolve()
 
 
 def map_settings(values: Mapping[str, Any]) -> MapSettings:
-    """The map's settings from the node's parameters."""
+    """Make the settings of the map from the node's parameters."""
     return MapSettings(values["map_frame"], float(values["tf_timeout"]), map_config(values))

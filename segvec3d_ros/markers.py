@@ -1,4 +1,4 @@
-"""Boxes and labels for RViz: stable ids, deleted one by one, readable from the default view."""
+"""Markers for RViz: boxes and labels with stable ids, deleted individually, labels readable from the default view."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from segvec3d_core.types import Float32
 from segvec3d_ros.conversions import Result, color_message, palette_color, point, poses
 
 BOXES, LABELS = "boxes", "labels"
-"""The two namespaces; a marker's id is its instance's."""
+"""Marker namespaces; a marker has the id of its instance."""
 
 FAINT = 0.35
-"""Opacity of what is remembered, not seen."""
+"""Opacity of remembered objects."""
 
 _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
-"""The 12 edges of a box between corners numbered by the signs of their axes."""
+"""The 12 edges of a box, as pairs of corners; bit 2, 1 or 0 of a corner's number is its side along x, y or z."""
 
 
 class MarkerBoard:
-    """Turns results into markers and remembers which ones are up, so that each can be taken down."""
+    """Converts results to markers, and keeps track of those shown, so that each can be deleted."""
 
     def __init__(self) -> None:
         self._shown: set[int] = set()
         self._header = Header()
 
     def update(self, result: Result) -> MarkerArray:
-        """Add or move the markers of ``result``, delete those of instances that have gone."""
+        """Markers that add or move those of ``result``, and delete those of instances no longer in it."""
         ids = {track.id for track in result.tracks}
         gone = [_deletion(result.header, kind, i) for i in sorted(self._shown - ids) for kind in (BOXES, LABELS)]
         self._shown, self._header = ids, result.header
@@ -37,7 +37,7 @@ class MarkerBoard:
         return MarkerArray(markers=gone + shown)
 
     def clear(self) -> MarkerArray:
-        """Delete every marker that is up."""
+        """Markers that delete all those shown."""
         gone = [_deletion(self._header, kind, i) for i in sorted(self._shown) for kind in (BOXES, LABELS)]
         self._shown = set()
         return MarkerArray(markers=gone)
@@ -66,7 +66,7 @@ def _markers(result: Result, k: int, place: Pose) -> tuple[Marker, Marker]:
     text.text = f"{label} {similarity:.2f}" if label else f"{thing.kind} {identity}"
     if not track.visible:
         age = (result.stamp - track.last_seen) / 1e9
-        text.text += f", {age:.0f} s ago" if age >= 0 else ", remembered"  # a loaded map tells of another clock
+        text.text += f", {age:.0f} s ago" if age >= 0 else ", remembered"  # stamps of a loaded map: another clock
     text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=color.a)
     return outline, text
 
@@ -81,7 +81,7 @@ def _outline(size: Float32) -> list[Point]:
 
 
 def _up(result: Result) -> Float32:
-    """Where a label stands above its box: against gravity where known, else up in the image or along z."""
+    """(3,) direction from a box to its label: against gravity if known, else up in the image, else z."""
     if result.cloud.up is not None:
         return result.cloud.up
     axes = result.cloud.camera_axes

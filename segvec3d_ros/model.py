@@ -1,4 +1,4 @@
-"""What the node needs of the core's model, and how it is loaded, read its words and freed."""
+"""The part of the core's model that the node uses: loading in the background, naming objects, freeing memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from segvec3d_core.relations import View
 from segvec3d_core.types import Matches, PointCloud, Scene
 
 WORDS_AT_A_TIME = 8
-"""Words that the sentence encoder reads before a query gets its turn: 0.1 to 0.2 s on one core."""
+"""Words encoded in one batch, between which queries are answered: 0.1 to 0.2 s on one core."""
 
 TURN = 0.005
-"""Seconds in which a waiting query takes its turn: whoever gives up a lock and asks for it at once mostly gets it."""
+"""Pause between batches, seconds, in which a waiting query gets the lock: locks are not fair, and a thread that
+releases one and requests it again at once usually gets it."""
 
 
 class Model(Protocol):
-    """``segvec3d_core.SegVec3D``, as far as the node uses it; ``find`` and ``name`` from any thread."""
+    """``segvec3d_core.SegVec3D``, as far as the node uses it; ``find`` and ``name`` are called from any thread."""
 
     @property
     def device(self) -> Any:
@@ -35,31 +36,32 @@ class Model(Protocol):
 
     @property
     def info(self) -> dict[str, Any]:
-        """What is known of the weights."""
+        """Metadata of the weights."""
         ...
 
     def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
-        """Find the instances of a cloud."""
+        """Segment a cloud into instances."""
         ...
 
     def find(
         self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None,
         view: View | None = None,
     ) -> Matches:  # fmt: skip
-        """The objects that a text describes; ``view`` says whose left and right is meant."""
+        """The objects that match a text; ``view`` defines left, right, front and back."""
         ...
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
-        """The best of ``labels`` for each object."""
+        """(label, similarity) of the best of ``labels`` for each object."""
         ...
 
     def warm_up(self) -> None:
-        """Load and compile everything that the first cloud and the first query would wait for."""
+        """Load and compile everything that would otherwise delay the first cloud or the first query."""
         ...
 
 
 def load_segvec3d(path: str | None, device: str) -> Model:
-    """``SegVec3D.load``; imported here, because torch takes seconds and a machine without it should say so late."""
+    """``SegVec3D.load``, with a late import: torch takes seconds to import, and may be missing, which is then a failure
+    to load the model."""
     from segvec3d_core.pipeline import SegVec3D
 
     model: Model = SegVec3D.load(Path(path) if path else None, device)
@@ -67,10 +69,10 @@ def load_segvec3d(path: str | None, device: str) -> Model:
 
 
 class Namer:
-    """Names objects. New words are read a few at a time, so that queries are answered in between.
+    """Names objects. New words are encoded a few at a time, so that queries are answered in between.
 
-    The sentence encoder takes one list of texts after the other; a new vocabulary in one list would hold up every query
-    for as long as it takes to read, and with them every other service.
+    The sentence encoder processes one list of texts at a time. A new vocabulary in a single list would block every
+    query, and with it every other service, until all of it is encoded.
     """
 
     def __init__(self, model: Model) -> None:
@@ -78,11 +80,11 @@ class Namer:
         self._known: frozenset[str] = frozenset()
 
     def knows(self, words: Sequence[str]) -> bool:
-        """Whether all of the words have been read."""
+        """Whether all of the words have been encoded."""
         return self._known.issuperset(words)
 
     def read(self, words: Sequence[str]) -> None:
-        """Let the sentence encoder read the words that it does not know yet."""
+        """Encode the words that have not been encoded yet."""
         nothing = Scene(np.empty(0, np.int32))
         new = [word for word in words if word not in self._known]
         for k in range(0, len(new), WORDS_AT_A_TIME):
@@ -91,27 +93,27 @@ class Namer:
         self._known = frozenset(words)
 
     def name(self, scene: Scene, words: Sequence[str]) -> list[tuple[str, float]]:
-        """The best of ``words`` for each object."""
+        """(label, similarity) of the best of ``words`` for each object."""
         self.read(words)
         return self._model.name(scene, words)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that is ready for its first cloud, and what names its objects."""
+    """A model that is ready for its first cloud, with its ``Namer``."""
 
     model: Model
     namer: Namer
 
 
 class Loading:
-    """A model on its way, in a thread of its own: torch alone takes seconds to import.
+    """Loads a model in a thread of its own, because importing torch alone takes seconds.
 
     Args:
-        load: called with ``path`` and ``device``.
-        path, device: of the weights, as the parameters ``model`` and ``device`` say.
-        words: the vocabulary, read now rather than while the first cloud waits.
-        done: called in that thread when the model has come or failed.
+        load: called with ``path`` (None if empty) and ``device``.
+        path, device: the parameters ``model`` and ``device``.
+        words: the vocabulary, encoded now so that the first cloud does not wait for it.
+        done: called in that thread when the model is loaded or has failed to load.
     """
 
     def __init__(
@@ -126,22 +128,22 @@ class Loading:
         self._load, self._words, self._done = load, list(words), done
         self._future: Future[Loaded] = Future()
         self._begun, self._ended = time.monotonic(), 0.0
-        # A daemon: an interrupted node does not wait for it.
+        # A daemon thread, so that an interrupted process does not wait for it.
         self._thread = threading.Thread(target=self._run, name="segvec3d model", daemon=True)
         self._thread.start()
 
     @property
     def seconds(self) -> float:
-        """How long loading took, or has taken so far."""
+        """Seconds that loading took, or has taken so far."""
         return (self._ended or time.monotonic()) - self._begun
 
     @property
     def busy(self) -> bool:
-        """Whether the model has neither come nor failed."""
+        """Whether the model is still loading."""
         return not self._future.done()
 
     def result(self) -> Loaded:
-        """The model, waited for; raises what loading raised."""
+        """Wait for the model and return it; raises the exception that loading raised."""
         return self._future.result()
 
     def _run(self) -> None:
@@ -159,8 +161,8 @@ class Loading:
 
 
 def release_memory() -> None:
-    """Give back what a model that nobody refers to any more has held, on the GPU too."""
+    """Free the memory of a model that is no longer referenced, including the GPU's."""
     gc.collect()
     cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
-    if hasattr(cuda, "is_initialized") and cuda.is_initialized():  # it has not where torch is still being imported
+    if hasattr(cuda, "is_initialized") and cuda.is_initialized():  # no such attribute while torch is being imported
         cuda.empty_cache()

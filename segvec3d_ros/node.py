@@ -1,10 +1,9 @@
-"""The managed node ``segvec3d``: clouds in, objects out, asked for in words.
+"""The lifecycle node ``segvec3d``: segments clouds into objects, and finds them by text.
 
-Its life, its parameters and its health stand here; what it makes of clouds, and knows of them, in ``perception``.
+This module has its lifecycle, parameters and diagnostics; ``perception`` processes clouds and keeps the results.
 
-Three threads: the executor that spins the node answers services and parameters; the intake takes clouds; the worker
-computes on the latest one. A fourth loads the model at start, so that services answer meanwhile; tf2, where it is
-installed, is heard by a fifth.
+Threads: the node's executor answers services and parameter changes, the intake receives clouds, the worker processes
+the latest one. Another loads the model, so that services answer meanwhile; one more receives TF, if tf2 is installed.
 """
 
 from __future__ import annotations
@@ -44,23 +43,23 @@ from segvec3d_ros.transforms import Transforms, make_transforms
 from segvec3d_ros.worker import LatestWorker
 
 STOP_LIMIT = 1.0
-"""Longest wait for the cloud in work when the node is deactivated or ends, seconds; its result is not published."""
+"""Longest wait for the current cloud when the node is deactivated or ends, seconds; its result is not published."""
 
 
 class SegVec3DNode(LifecycleNode):
-    """Configure loads the model, activate subscribes, deactivate stops work and keeps the model, cleanup frees it.
+    """Configure loads the model, activate subscribes, deactivate stops work but keeps the model, cleanup frees it.
 
-    Services exist from construction and answer INACTIVE until there is something to answer.
+    Services exist from construction; ``find_object`` answers INACTIVE until the node is active.
 
     Args:
         load_model: called with the parameters ``model`` (None: the shipped weights) and ``device``.
-        transforms: TF; None takes tf2_ros where it is installed.
-        tracker: gives instances their identity; None takes a map, or where the parameter ``object_map`` is false
-            matches them to the cloud before.
+        transforms: TF; None uses tf2_ros if it is installed.
+        tracker: gives instances their identity; None uses a map, or matches consecutive clouds if the parameter
+            ``object_map`` is false.
         kwargs: of ``rclpy.node.Node``: context, namespace, parameter_overrides, cli_args, ...
 
     Attributes:
-        perception: what it makes of clouds, and knows of them.
+        perception: processes clouds and keeps the results.
 
     Raises:
         ValueError, InvalidParameterTypeException, InvalidParameterValueException: a parameter override is refused.
@@ -114,7 +113,7 @@ class SegVec3DNode(LifecycleNode):
         return str(self._values["map_file"])
 
     def _create_timers(self) -> None:
-        # Real time: simulated time may not have begun.
+        # Real time, because simulated time may not have started.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._report, clock=steady)
@@ -126,7 +125,7 @@ class SegVec3DNode(LifecycleNode):
         return Loading(self._load_everything, values["model"], values["device"], values["vocabulary"], done)
 
     def _load_everything(self, path: str | None, device: str) -> Model:
-        """In the loading thread: the model, and what the first cloud would wait for."""
+        """Load the model, and compile the map's kernels if there is a map; runs in the loading thread."""
         what = f"loading the model {path or '(shipped)'} on {device}"
         self.get_logger().info(f"{what}; a first start compiles kernels, for a minute or two")
         model = self._load_model(path, device)
@@ -135,12 +134,12 @@ class SegVec3DNode(LifecycleNode):
         return model
 
     def _announce(self) -> None:
-        """In the loading thread: have the executor go on with ``_start``."""
-        with contextlib.suppress(InvalidHandle):  # the node has gone meanwhile
+        """Have the executor call ``_start``; runs in the loading thread."""
+        with contextlib.suppress(InvalidHandle):  # the node was destroyed meanwhile
             self._loaded.trigger()
 
     def _start(self) -> None:
-        # Somebody else may have configured it or shut it down while the model was loading.
+        # The node may have been configured or shut down from outside while the model was loading.
         if (
             self._loading is not None
             and not self._finalized
@@ -149,9 +148,9 @@ class SegVec3DNode(LifecycleNode):
             self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Take the model that was loaded at start, or load it now, which holds up services until it is there.
+        """Take the model that was loaded at start, or load it now, which blocks services until it is loaded.
 
-        A missing or broken weight file fails with one line, and can be retried.
+        A missing or damaged weight file fails the transition with one line in the log, and can be retried.
         """
         path, device = self._values["model"], self._values["device"]
         loading = self._loading
@@ -169,10 +168,10 @@ class SegVec3DNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Take clouds."""
+        """Subscribe to the clouds and start the worker."""
         try:
             self._intake.open()
-        except Exception as error:  # rclpy would swallow it
+        except Exception as error:  # rclpy would discard it
             return self._failed(f"cannot subscribe to {self._intake.topic}: {error}")
         self._failure = ""
         done = super().on_activate(state)
@@ -184,12 +183,12 @@ class SegVec3DNode(LifecycleNode):
         return done
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Take no more clouds, drop the result of the one in work, take the markers down; the model stays."""
+        """Unsubscribe, drop the result of the current cloud and delete the markers; the model and the map are kept."""
         self._halt()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free the model."""
+        """Free the model and clear the map."""
         self._failure = ""
         self.perception.free()
         return super().on_cleanup(state)
@@ -203,14 +202,14 @@ class SegVec3DNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """After a failed transition: back to unconfigured, so that it can be tried again."""
+        """After an exception in a transition: return to unconfigured, so that it can be retried."""
         self._failed("a transition ended in an unexpected error")
         self._halt()
         self.perception.free()
         return TransitionCallbackReturn.SUCCESS
 
     def _failed(self, reason: str) -> TransitionCallbackReturn:
-        """For the log, and for the diagnostics until the next transition goes well."""
+        """Log the reason, and keep it for the diagnostics until a transition succeeds."""
         self._failure = reason
         self.get_logger().error(reason)
         return TransitionCallbackReturn.FAILURE
@@ -221,14 +220,14 @@ class SegVec3DNode(LifecycleNode):
         self.perception.give_up()
         if not self._worker.stop(STOP_LIMIT):
             self.get_logger().warning(f"a cloud is in work for more than {STOP_LIMIT:g} s: its result will be dropped")
-        self.perception.halt()  # what is still being delivered brings no marker back
+        self.perception.halt()  # a result that is still being published must not add markers again
         if self.context.ok():
             self._outputs.clear()
 
     def destroy_node(self) -> None:
-        """End the threads, then the node."""
+        """Stop the threads, then destroy the node."""
         self._active = False
-        if self._complete:  # not after a refused parameter, nor a second time when the context goes down
+        if self._complete:  # not after a refused parameter, nor again when the context shuts down
             self._complete = False
             self._intake.destroy()
             self._transforms.close()
@@ -237,18 +236,18 @@ class SegVec3DNode(LifecycleNode):
 
     @property
     def busy(self) -> bool:
-        """Whether a thread is still at work that nobody waits for any more: on a stopped cloud, or loading a model."""
+        """Whether an abandoned thread is still running: processing a cloud after a stop, or loading a model."""
         return self._worker.busy or (self._loading is not None and self._loading.busy)
 
     @property
     def finalized(self) -> bool:
-        """Whether it has been shut down, which cannot be done twice."""
+        """Whether the node has been shut down, which cannot be repeated."""
         return self._finalized
 
     # --- clouds ------------------------------------------------------------------------------------------------
 
     def _deliver(self, work: tuple[Result, StageClock]) -> None:
-        """What the worker does with a result that is still wanted: track, name, keep, publish."""
+        """Track, name, keep and publish a result; called by the worker unless it was stopped."""
         untracked, clock = work
         if not self.context.ok():
             return
@@ -262,7 +261,7 @@ class SegVec3DNode(LifecycleNode):
         self._health.done(clock.timings)
 
     def _on_lost(self, error: Exception) -> None:
-        if not self.context.ok():  # ROS went down under the cloud: no news
+        if not self.context.ok():  # a consequence of the shutdown, not worth reporting
             return
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         self._health.lost(reason)
@@ -272,11 +271,11 @@ class SegVec3DNode(LifecycleNode):
 
     @property
     def active(self) -> bool:
-        """Whether clouds are taken."""
+        """Whether the node is active."""
         return self._active
 
     def why_inactive(self) -> str:
-        """What to do so that requests are answered."""
+        """Why the node is not active, and what to do about it."""
         name = self.get_fully_qualified_name()
         if self._finalized:
             return f"{name} was shut down for good: start it anew"
@@ -285,7 +284,7 @@ class SegVec3DNode(LifecycleNode):
         return f"{name} is not active: ros2 lifecycle set {name} configure, then activate"
 
     def why_no_data(self) -> str:
-        """What keeps clouds from arriving, as far as the graph shows it."""
+        """Why no clouds arrive according to the ROS graph, else the error of the latest cloud, else ""."""
         return self._intake.problem() or (self._health.last_error and f"the latest cloud: {self._health.last_error}")
 
     def _set_vocabulary(
@@ -314,7 +313,7 @@ class SegVec3DNode(LifecycleNode):
             self._show_map()
 
     def _show_map(self) -> None:
-        """Publish the map as it is now: it became another one, and the next cloud may be long in coming."""
+        """Publish the map after it was loaded, cleared or moved to another frame; the next cloud may take a while."""
         if self._active and (known := self.perception.known()) is not None:
             stamp = known.header.stamp if known.stamp else self.get_clock().now().to_msg()
             self._outputs.show(replace(known, header=Header(stamp=stamp, frame_id=known.header.frame_id)))
@@ -350,10 +349,10 @@ class SegVec3DNode(LifecycleNode):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the node until it is interrupted; ``argv`` are ROS arguments, by default the process's own.
+    """Run the node until it is interrupted; ``argv`` are ROS arguments, by default those of the process.
 
     Returns:
-        0, or 2 when an argument or a parameter is refused.
+        0, or 2 if an argument or a parameter is refused.
     """
     use_large_messages()
     return run_node(lambda: SegVec3DNode(load_segvec3d), sys.argv[1:] if argv is None else argv)

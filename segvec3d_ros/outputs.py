@@ -1,4 +1,4 @@
-"""What the node publishes of each cloud. Nothing is built that nobody listens to."""
+"""The node's publishers. A message is only built if its topic has subscribers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from segvec3d_ros.conversions import Result, colored_cloud, detection_array, ins
 from segvec3d_ros.markers import MarkerBoard
 
 QOS = QoSProfile(depth=5)
-"""Reliable, so that it reaches both kinds of subscribers, RViz's default among them."""
+"""Reliable, which is compatible with reliable and best-effort subscribers; RViz subscribes as reliable by default."""
 
 CLOUD_QOS = QoSProfile(depth=1)
-"""The same for 7 MB messages, of which only the latest is of use."""
+"""The same for clouds of 7 MB, of which only the latest is useful."""
 
 
 LAST_WORD = Duration(seconds=0.3)
-"""Longest wait until those who show markers know that they are gone."""
+"""Longest wait for the deletion of markers to be acknowledged."""
 
 
 class Outputs:
@@ -48,17 +48,23 @@ class Outputs:
             self._detections = self._publisher(self._vision_msgs.Detection3DArray, "~/detections", QOS)
 
     def publish(self, result: Result, known: Result, wanted: Callable[[], bool]) -> None:
-        """Publish one cloud's result, and what is known after it, to whoever listens, if that is still so."""
+        """Publish the result of a cloud.
+
+        Args:
+            result: of the cloud.
+            known: all objects known after it, from the map if there is one.
+            wanted: whether ``known`` is still current; otherwise only the clouds are published.
+        """
         if self._instances.get_subscription_count():
             self._instances.publish(labelled_cloud(result))
         if self._colored.get_subscription_count():
             self._colored.publish(colored_cloud(result))
-        with self._lock:  # what is known may have become another thing meanwhile, and been shown
+        with self._lock:  # the map may have been replaced, and ``show`` called, meanwhile
             if wanted():
                 self._show(known)
 
     def show(self, known: Result) -> None:
-        """Publish what is known, without a cloud."""
+        """Publish the known objects without a cloud."""
         with self._lock:
             self._show(known)
 
@@ -76,7 +82,7 @@ class Outputs:
             self._detections.publish(detection_array(array, self._vision_msgs))
 
     def clear(self) -> None:
-        """Take down all markers, and see to it that this arrives: it may be the node's last word."""
+        """Delete all markers, and wait until this has arrived: the node may be about to end."""
         with self._lock:
             markers = self._board.clear()
         if markers.markers:

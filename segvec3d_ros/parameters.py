@@ -1,4 +1,4 @@
-"""The node's parameters: declared with descriptions and ranges, refused with reasons. Defaults come from the core."""
+"""The node's parameters, with descriptions and ranges; bad values are refused with a reason. Defaults: the core's."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from segvec3d_core.object_map import MapConfig
 from segvec3d_core.text import MAX_CHARACTERS, TEMPLATES
 
 MAX_WORD = MAX_CHARACTERS - max(len(template.format("")) for template in TEMPLATES)
-"""Longest word of the vocabulary, characters: what the core's sentence encoder takes, in its phrasings."""
+"""Longest word of the vocabulary, characters: the limit of the core's sentence encoder, less its longest template."""
 
 MAX_WORDS = 1000
-"""Largest vocabulary."""
+"""Largest number of words in the vocabulary."""
 
 FOREIGN_OVERRIDES = ("/clock", "/tf", "/tf_static", "/parameter_events", "/rosout")
 """Topics whose ``qos_overrides`` belong to ROS, not to this node."""
@@ -33,10 +33,10 @@ class Spec:
 
     Attributes:
         value: default, which also gives the type.
-        description: what it changes, for ``ros2 param describe``.
-        low, high: bounds of a number, both or none.
-        read_only: fixed once the node is up.
-        unconfigured: changes only while no model is loaded.
+        description: text for ``ros2 param describe``.
+        low, high: inclusive bounds of a number; both or neither.
+        read_only: cannot be changed after the node has started.
+        unconfigured: can only be changed while no model is loaded.
     """
 
     value: Any
@@ -47,7 +47,7 @@ class Spec:
     unconfigured: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
-        """The message that ROS keeps beside the value."""
+        """Convert to the ROS message."""
         result = ParameterDescriptor(description=self.description, read_only=self.read_only)
         if self.low is not None and self.high is not None:
             if isinstance(self.value, int):
@@ -90,7 +90,7 @@ _MAP_TEXTS: Mapping[str, tuple[str, float, float]] = {
     "max_correction": ("Clouds are moved onto the map by at most this, m; 0 takes poses as they are.", 0.0, 1.0),
     "max_objects": ("Objects that the map holds at most; those unseen for longest go first.", 1, 100_000),
 }
-"""Parameters of the map: description and bounds; names and defaults are the core's."""
+"""Parameters of the map: description and bounds. Names and defaults are those of ``MapConfig``."""
 
 SPECS: Mapping[str, Spec] = {
     "autostart": Spec(True, "Configure and activate at start; false: wait for a lifecycle manager.", read_only=True),
@@ -171,7 +171,7 @@ _PAIRS = (("min_range", "max_range"), ("crop_min", "crop_max"), ("min_object_siz
 
 
 def declare(node: Node) -> None:
-    """Declare every parameter of ``SPECS`` with the overrides that the node was started with.
+    """Declare every parameter of ``SPECS``, and check the overrides that the node was started with.
 
     Raises:
         ValueError: an override is refused; the message says which and why. Wrong types raise rclpy's own errors.
@@ -184,12 +184,12 @@ def declare(node: Node) -> None:
 
 
 def values(node: Node) -> dict[str, Any]:
-    """The present value of every parameter of ``SPECS``."""
+    """Current value of every parameter of ``SPECS``."""
     return {name: node.get_parameter(name).value for name in SPECS}
 
 
 def refusal(values: Mapping[str, Any]) -> str:
-    """Why this set of values cannot be used, or "" when it can."""
+    """Why this set of values is invalid, "" if it is valid."""
     for name, value in values.items():
         numbers = [value] if isinstance(value, (str, int, float)) else value
         if any(isinstance(number, float) and math.isnan(number) for number in numbers):
@@ -227,7 +227,7 @@ def _vocabulary_refusal(words: Sequence[str]) -> str:
 
 
 def segmentation_config(values: Mapping[str, Any]) -> SegmentationConfig:
-    """The core's configuration from the node's parameters, whose names are the same."""
+    """Make the core's segmentation configuration from the node's parameters, which have the same names."""
     chosen = {field.name: values[field.name] for field in fields(SegmentationConfig)}
     chosen["voxel_size"] = chosen["voxel_size"] or None
     for name in ("crop_min", "crop_max"):
@@ -236,19 +236,19 @@ def segmentation_config(values: Mapping[str, Any]) -> SegmentationConfig:
 
 
 def map_config(values: Mapping[str, Any]) -> MapConfig:
-    """The core's configuration of the map. A camera that stands still needs no correction of its pose."""
+    """Make the core's map configuration. Without ``map_frame`` the camera is stationary, and its pose not corrected."""
     chosen = {name: values[name] for name in _MAP_TEXTS}
     return MapConfig(**chosen, correct_pose=bool(values["map_frame"]) and values["max_correction"] > 0)
 
 
 def input_qos(node: Node, topic: str) -> QoSProfile:
-    """Declare ``qos_overrides.TOPIC.subscription.*`` under ROS's usual names, and return the profile to use.
+    """Declare the standard ROS parameters ``qos_overrides.TOPIC.subscription.*``, and return the resulting profile.
 
-    They stand on the node itself, while the subscription belongs to a helper node with its own thread. The default
-    is what cameras send: best effort, and only the latest.
+    They are declared on the node itself, although the subscription belongs to a helper node with its own thread. The
+    default is that of sensor data: best effort, depth 1.
 
     Raises:
-        ValueError: an override that is no such policy.
+        ValueError: an override is not the name of a policy.
     """
     choices: dict[str, tuple[Any, dict[str, Any]]] = {
         "reliability": ("best_effort", _kinds(ReliabilityPolicy)),
@@ -278,7 +278,7 @@ def _declare_once(node: Node, name: str, spec: Spec) -> Any:
 
 
 def unknown_overrides(node: Node) -> list[str]:
-    """Names of the overrides that no parameter of the node took, typing errors mostly: rclpy says nothing of them."""
-    given: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})  # rclpy has no public way to read them
+    """Names of overrides that match no parameter of the node, usually misspelt: rclpy ignores them silently."""
+    given: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})  # rclpy has no public accessor
     foreign = tuple(f"qos_overrides.{topic}." for topic in FOREIGN_OVERRIDES)
     return sorted(name for name in given if not node.has_parameter(name) and not name.startswith(foreign))

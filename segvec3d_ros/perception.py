@@ -1,7 +1,7 @@
-"""What the node makes of clouds, and what it knows of them: a result of each, named, and a map over time.
+"""Processes the clouds and keeps the results: that of the latest cloud, with names, and a map over time.
 
 ``work`` and ``keep`` run in the worker's thread, everything else in the executor's. They share the latest ``Result``,
-which never changes once it is made.
+which is immutable.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from segvec3d_ros.tracking import FrameTracker, Tracker
 from segvec3d_ros.transforms import Transforms, up_in
 
 NO_CAMERA = "none: no camera at the origin of the clouds' frame explains them"
-"""The map then sees nothing to be gone."""
+"""Text for such clouds. The map then cannot detect that an object has been removed."""
 
 TELLING = 500
-"""Fewer points do not tell what took a cloud, nor its unit: a lens may be covered."""
+"""Fewest finite points from which camera and unit are determined; with fewer, the lens may be covered."""
 
 
 class Perception:
-    """Converts a cloud, has the core find objects in it, tracks, names and keeps them, and searches what is kept.
+    """Converts clouds, segments them with the core, tracks, names and keeps the objects, and searches them.
 
     Args:
-        node: for its log.
+        node: for its logger.
         transforms: TF.
         values, config: see ``configure``.
-        tracker: gives instances their identity; None takes a map, or where the parameter ``object_map`` is false
-            matches them to the cloud before.
+        tracker: gives instances their identity; None uses a map, or matches consecutive clouds if the parameter
+            ``object_map`` is false.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Perception:
         self._tracker: Tracker = FrameTracker() if tracker is None else tracker
         self._given_tracker = tracker is not None
         self._timeline = Timeline()
-        self._stamp: int | None = None  # of the latest cloud that was believed
-        self._camera = "unknown"  # that took the latest cloud
-        self._unit: str | None = None  # why the first cloud since the node is active seems not to be in metres
+        self._stamp: int | None = None  # of the latest accepted cloud, nanoseconds
+        self._camera = "unknown"  # description of the camera of the latest cloud
+        self._unit: str | None = None  # why the first cloud since activation seems not to be in metres; None: no cloud
         self._result: Result | None = None
-        self._kept = 0.0  # when the latest result came, monotonic seconds
-        self._stands = False  # whether a map that is there answers where there is no result
-        self._seen = False  # whether a cloud came since the node is active
-        self._forgotten = 0  # how often the map became another one than the clouds had made
+        self._kept = 0.0  # time of the latest result, monotonic seconds
+        self._stands = False  # whether queries may be answered from the map while there is no result
+        self._seen = False  # whether a cloud has been processed since activation
+        self._forgotten = 0  # how often the result was discarded because the map was replaced
         self._result_lock = threading.Lock()
         self.configure(values, config)
         self._choose_tracker()
@@ -77,8 +77,15 @@ class Perception:
     # --- set up, and taken down --------------------------------------------------------------------------------
 
     def configure(self, values: dict[str, Any], config: SegmentationConfig) -> bool:
-        """Take parameters, ``parameters.values``, and what the core is told by them; also while clouds come. Returns
-        whether the map began anew in another frame."""
+        """Apply parameters, also while clouds are being processed.
+
+        Args:
+            values: from ``parameters.values``.
+            config: the core's configuration made of them.
+
+        Returns:
+            whether the map was reset because its frame changed.
+        """
         self._config = config
         self._values = values
         moved = self.map is not None and self.map.configure(map_settings(values))
@@ -87,34 +94,34 @@ class Perception:
         return moved
 
     def equip(self, loaded: Loaded) -> None:
-        """Take the model, and begin with the map that was saved, where the parameter ``map_file`` names one."""
+        """Set the model, and load the file named by the parameter ``map_file`` if there is one and the map is empty."""
         self._model, self._namer = loaded.model, loaded.namer
         self._choose_tracker()
         self._load_map(loaded.model.info)
 
     def give_up(self) -> None:
-        """Let a cloud that waits for its transform wait no longer."""
+        """Discard a cloud that is waiting for its transform."""
         if self.map is not None:
             self.map.give_up()
 
     def halt(self) -> None:
-        """Once the worker was stopped: what it found is no answer any more. A map stays."""
-        with self._result_lock:  # what is being delivered looks there once more whether it is wanted
+        """Discard the latest result, after the worker was stopped. A map is kept, and answers queries."""
+        with self._result_lock:  # ``keep`` checks under this lock whether its result is still wanted
             self._result, self._stands, self._seen, self._unit = None, True, False, None
         if self.map is None:
             self._tracker.reset()
 
     def free(self) -> None:
-        """Forget model and objects."""
+        """Release the model and forget all objects."""
         self._tracker.reset()
         self._model = self._namer = None
         release_memory()
 
     def _choose_tracker(self) -> None:
-        """A map, or what matches one cloud to the next, as the parameter ``object_map`` says."""
+        """Use a map, or a tracker from cloud to cloud, according to the parameter ``object_map``."""
         if self._given_tracker or self._values["object_map"] == (self.map is not None):
             return
-        then = self._tracker.next_id  # an id never names another thing
+        then = self._tracker.next_id  # ids are never reused
         if self._values["object_map"]:
             warn = self._node.get_logger().warning
             self._tracker = MapTracker(self._transforms, map_settings(self._values), lambda line: warn(line), then)
@@ -134,17 +141,18 @@ class Perception:
                 self._stands = True
             else:
                 self._node.get_logger().info(f"{file}: no such file yet: the map begins empty")
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, as in ~nobody/map.npz
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: unknown home directory, ~nobody/map.npz
             self.map.trouble = f"cannot load the map: {error}"
             self._node.get_logger().error(self.map.trouble)
 
     # --- clouds, in the worker's thread ------------------------------------------------------------------------
 
     def work(self, message: PointCloud2) -> tuple[Result, StageClock]:
-        """One cloud: convert, call the core. The result has neither tracks nor names yet.
+        """Convert and segment a cloud. The result has neither tracks nor names yet.
 
         Raises:
-            ValueError: the cloud is refused, or is left out for its stamp.
+            ValueError: the cloud is malformed, or refused because of its stamp.
+            RuntimeError: the model has been freed.
         """
         model, namer = self._model, self._namer
         if model is None or namer is None:
@@ -154,7 +162,7 @@ class Perception:
         stamp, frame = nanoseconds(message.header.stamp), message.header.frame_id
         level = values["gravity_frames"]
         cloud = cloud_of_message(message, from_sensor=frame not in level)
-        self._follow_time(stamp)  # of a cloud that cannot be read no stamp is believed
+        self._follow_time(stamp)  # after the conversion: the stamp of a malformed cloud is ignored
         cloud = replace(cloud, up=up_in(frame, stamp, level, self._transforms))
         if np.isfinite(cloud.points[:, 2]).sum() >= TELLING:
             self._note_camera(cloud)
@@ -163,29 +171,35 @@ class Perception:
         scene = model.segment(cloud, config)
         clock.timings.update(scene.timings)
         clock.lap("segment")
-        namer.read(values["vocabulary"])  # new words take long, and belong here
+        namer.read(values["vocabulary"])  # new words take long; the result of ``work`` can still be dropped
         clock.lap("name")
         return Result(message.header, message.width, message.height, cloud, scene, (), ()), clock
 
     def keep(self, untracked: Result, clock: StageClock, wanted: Callable[[], bool]) -> tuple[Result, Result] | None:
-        """Track and name what ``work`` found, and keep it for questions.
+        """Track and name the objects that ``work`` found, and keep the result for queries.
 
         Args:
-            untracked, clock: of ``work``. wanted: whether the work has not been stopped meanwhile.
+            untracked, clock: from ``work``.
+            wanted: whether the worker has not been stopped meanwhile.
 
         Returns:
-            the cloud's own result and what is known with it, the map's where there is one; None where it is not wanted.
+            the result of the cloud, without names, and the named result for queries, which is the map's if there is
+            one; None if the worker was stopped or the map replaced meanwhile.
+
+        Raises:
+            ValueError: the tracker refused the cloud.
+            RuntimeError: the model has been freed.
         """
         forgotten = self._forgotten
         tracks = self._tracker.update(untracked.scene, untracked.cloud, untracked.stamp, untracked.header.frame_id)
         clock.lap("track")
-        if not wanted():  # stopped while it waited for a transform
+        if not wanted():  # stopped while waiting for a transform
             return None
         result = replace(untracked, tracks=tracks)
         known = self._named(result if self.map is None else self.map.known(result.header))
         clock.lap("name")
         with self._result_lock:
-            if forgotten != self._forgotten or not wanted():  # the map is another one by now
+            if forgotten != self._forgotten or not wanted():  # the map has been replaced meanwhile
                 return None
             self._result, self._stands, self._seen, self._kept = known, False, True, time.monotonic()
         return result, known
@@ -197,7 +211,7 @@ class Perception:
             self._node.get_logger().warning(f"camera: {NO_CAMERA}: {lacks}", once=True)
 
     def _note_unit(self, cloud: PointCloud) -> None:
-        """Once while the node is active: a driver does not change its unit."""
+        """Check the unit once per activation, as a driver does not change it."""
         if self._unit is not None:
             return
         self._unit = ""
@@ -206,10 +220,10 @@ class Perception:
             self._node.get_logger().warning(self._unit)
 
     def _follow_time(self, stamp: int) -> None:
-        """Forget transforms and results of another time, once two clouds in a row say that it was set back.
+        """Clear transforms and results once two clouds in a row confirm that time was set back.
 
         Raises:
-            ValueError: the cloud came late or is alone in what it says, and there is no map, which tells the same.
+            ValueError: the cloud is late or its jump is unconfirmed. Not raised with a map, which refuses it itself.
         """
         verdict = self._timeline.judge(self._stamp, stamp)
         if verdict in (Verdict.LATE, Verdict.ODD):
@@ -230,42 +244,43 @@ class Perception:
 
     @property
     def configured(self) -> bool:
-        """Whether there is a model."""
+        """Whether a model is loaded."""
         return self._model is not None
 
     @property
     def result(self) -> Result | None:
-        """The latest cloud's result, None before the first."""
+        """Result for queries after the latest cloud; None before the first and after it was discarded."""
         return self._result
 
     @property
     def age(self) -> float:
-        """Seconds since the latest result came."""
+        """Seconds since the latest result."""
         return time.monotonic() - self._kept
 
     @property
     def since(self) -> str:
-        """Since when no cloud has come, where there is no result."""
+        """The event since which there has been no cloud, if there is no result."""
         return "the map became another or time was set back" if self._seen else "the node is active"
 
     @property
     def map(self) -> MapTracker | None:
-        """The map over time, None where there is none."""
+        """The map over time, None without one."""
         return self._tracker if isinstance(self._tracker, MapTracker) else None
 
     @property
     def kept(self) -> bool:
-        """Whether there is a map that answers until the next result: it was loaded, or the node was deactivated."""
+        """Whether a non-empty map answers queries until the next result: it was loaded, or the node was deactivated."""
         return self.map is not None and len(self.map.map) > 0 and self._stands
 
     def known(self) -> Result | None:
-        """What the map holds now, named; at the stamp of the latest cloud. None where there is no model to name it."""
+        """The latest result, else the contents of the map at the stamp of its latest cloud; with names. None if there
+        is no result and no map or model."""
         if (result := self._result) is not None:
             return result
         if self.map is None or (namer := self._namer) is None:
             return None
         known = self.map.known(Header(stamp=time_message(self.map.map.stamp_ns or 0)))
-        # New words take long, and would hold up services: until the worker has read them things have no names.
+        # Encoding new words takes long and would block services: objects have no names until the worker has done it.
         if not namer.knows(self._values["vocabulary"]):
             return replace(known, names=(("", 0.0),) * len(known.scene))
         return self._named(known)
@@ -273,26 +288,26 @@ class Perception:
     def find(
         self, result: Result, query: str, top_k: int | None, min_similarity: float | None, view: View | None
     ) -> Matches:
-        """Search a result for what a text describes; directions are those of ``view``, None for the camera's."""
+        """Search a result for the objects that match a text; directions refer to ``view``, None for the camera's."""
         if (model := self._model) is None:
             raise RuntimeError("the model was freed during the request")
         return model.find(result.scene, query, top_k, min_similarity, view)
 
     def forget_result(self, loaded: bool = False) -> None:
-        """Wait for the next cloud before anything is found, unless the map was ``loaded`` just now; what comes of the
-        one in work is not kept."""
+        """Discard the result, and that of the cloud being processed. Queries are answered from the next cloud on, or
+        from the map at once if it was ``loaded``."""
         with self._result_lock:
             self._forgotten += 1
             self._result, self._stands = None, loaded
 
     @property
     def concern(self) -> str:
-        """What should be known though clouds are worked on, "" for nothing."""
+        """Warnings to report although clouds are being processed, "" for none."""
         trouble = "" if self.map is None else self.map.trouble
         return "; ".join(told for told in (self._unit, trouble) if told)
 
     def facts(self) -> dict[str, str]:
-        """For the diagnostics."""
+        """Values for the diagnostics."""
         model, result = self._model, self._result
         info = {} if model is None else short(model.info)
         return {
@@ -307,7 +322,7 @@ class Perception:
 
 
 def _camera_of(cloud: PointCloud) -> str:
-    """What saw a cloud, in words for the diagnostics."""
+    """Description of the camera of a cloud, for the diagnostics."""
     if (camera := cloud.any_camera) is not None:
         along = ", along x" if cloud.camera is None else ""
         return f"{camera.width} x {camera.height}, focal lengths {camera.fx:.0f} and {camera.fy:.0f} pixels{along}"

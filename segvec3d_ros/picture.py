@@ -1,4 +1,4 @@
-"""Pictures of what the node published: from its messages back to the core's values."""
+"""Draws what the node published, by converting its messages back to the core's types."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from segvec3d_interfaces.srv import FindObject
 
 
 def save_answer(path: Path, cloud: PointCloud2, objects: InstanceArray, text: str, answer: FindObject.Response) -> None:
-    """Draw a cloud with its instances, their boxes, and what ``find_object`` found for a text.
+    """Draw a cloud with its instances, their boxes, and the matches of ``find_object`` for a text.
 
     Args:
         path: of the picture.
-        cloud: labelled, as the node publishes it.
+        cloud: labelled cloud, as published by the node.
         objects: the instances of the same stamp.
-        text: what was asked for.
-        answer: the node's, of the same stamp and in the cloud's frame.
+        text: the query.
+        answer: response of the same stamp, in the cloud's frame.
     """
     points, scene, names, order = scene_of(cloud, objects)
     found = [
@@ -37,10 +37,10 @@ def save_answer(path: Path, cloud: PointCloud2, objects: InstanceArray, text: st
 def scene_of(
     cloud: PointCloud2, objects: InstanceArray
 ) -> tuple[PointCloud, Scene, list[tuple[str, float]], dict[int, int]]:
-    """A labelled cloud and its instances, back from the messages.
+    """Convert a labelled cloud and its instances back to the core's types.
 
     Returns:
-        the cloud, the scene, (label, similarity) of each object, and the index of each instance id.
+        the cloud, the scene, (label, similarity) of each object, and the object index of each instance id.
     """
     order = {thing.id: k for k, thing in enumerate(objects.instances)}
     labels = np.full(cloud.width * cloud.height, -1, np.int32)
@@ -67,7 +67,7 @@ def _scene_object(thing: Instance) -> SceneObject:
 
 
 def ids_of(cloud: PointCloud2) -> NDArray[np.uint32]:
-    """(N,) instance id of each point of a labelled cloud, 0 for none."""
+    """(N,) uint32 instance id of each point of a labelled cloud, 0 for none. A view of the message's data."""
     offset = next(field.offset for field in cloud.fields if field.name == "label")
     count = cloud.width * cloud.height
     return np.ndarray((count,), "<u4", buffer=memoryview(cloud.data), offset=offset, strides=(cloud.point_step,))

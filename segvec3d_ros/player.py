@@ -28,18 +28,19 @@ if TYPE_CHECKING:
 
 OPTICAL_FRAME = "camera_depth_optical_frame"
 SCAN_FRAME = "map"
-"""Scans are z-up, as the node takes a cloud in this frame to be."""
+"""Frame of scans, which are z-up: one of the node's default ``gravity_frames``."""
 
 LINGER = 0.5
-"""Seconds that the process stays after its last cloud, so that the middleware delivers it."""
+"""Seconds that the process stays alive after its last cloud, so that the middleware delivers it."""
 
 
 SETTLE = 0.5
-"""Seconds from the discovery of a subscriber to the first cloud: the subscriber has to discover this process too."""
+"""Delay from the discovery of a subscriber to the first cloud, seconds: the subscriber must discover this process too.
+"""
 
 CARRIED = {"fastdds.xml": 1_000_000, "fastdds_small.xml": 320_000}
-"""Points of the largest cloud that is published whole, by the profile of Fast DDS: 16 bytes each, and 24 when the node
-labels it, so that in both directions one can be written into its 64 or 16 MB of shared memory while another is read."""
+"""Points of the largest cloud that is published without thinning, by Fast DDS profile. A point has 16 bytes, 24 in the
+labelled cloud, so that 64 or 16 MB of shared memory hold two clouds of either kind: one being written, one read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Shot:
     """One cloud to publish.
 
     Attributes:
-        name: what it is, for the log.
-        cloud: organised where it has a camera, in either frame.
-        frame: coordinate frame.
+        name: for the log.
+        cloud: organised if it has a camera, in the optical or the body frame.
+        frame: name of the coordinate frame.
     """
 
     name: str
@@ -58,16 +59,16 @@ class Shot:
 
 
 def shots(source: str | None, seed: int = 0, topic: str | None = None) -> Iterator[Shot]:
-    """The clouds of a source, in order.
+    """Iterate over the clouds of a source, in order.
 
     Args:
-        source: a frame folder, a bag, a scan or depth image that ``read_cloud`` knows; None for the simulator, which
+        source: frame folder, bag, or scan or depth image that ``read_cloud`` supports; None for the simulator, which
             never ends.
         seed: of the simulator.
         topic: PointCloud2 topic of a bag, None for the first.
 
     Raises:
-        FileNotFoundError, ValueError: with a clear line, when the first cloud is asked for.
+        FileNotFoundError, ValueError: when iteration starts, with a one-line message.
     """
     from segvec3d_core.bags import is_bag, iter_bag_clouds
     from segvec3d_core.datasets.frames import FrameFolder
@@ -89,13 +90,13 @@ def shots(source: str | None, seed: int = 0, topic: str | None = None) -> Iterat
 
 
 def simulated_shots(seed: int) -> Iterator[Shot]:
-    """The simulator's frames, without end."""
+    """Frames of the simulator, endlessly."""
     for number, frame in enumerate(simulated_frames(seed, (0.1 * number for number in count_from(0)))):
         yield Shot(f"simulated {number}", frame.cloud(), OPTICAL_FRAME)
 
 
 def simulated_frames(seed: int, phases: Iterable[float]) -> Iterator[SimulatedFrame]:
-    """A table with known things on it, seen by a Kinect that swings around it, at ``phases`` of its swing, radians."""
+    """Render a table with labelled objects, seen by a Kinect swinging around it; ``phases`` of the swing in radians."""
     from segvec3d_core.simulate import look_at, render, sample_scene
 
     rng = np.random.default_rng(seed)
@@ -109,7 +110,10 @@ def simulated_frames(seed: int, phases: Iterable[float]) -> Iterator[SimulatedFr
 
 
 def thinned(shot: Shot, limit: int) -> tuple[Shot, int]:
-    """A shot of at most ``limit`` points, and the step: every so-manyth point of it, or of its rows and columns."""
+    """Subsample a shot to at most ``limit`` points; also returns the step.
+
+    Every step-th point is kept, of an organised cloud every step-th row and column, with the intrinsics adapted.
+    """
     cloud, camera = shot.cloud, shot.cloud.any_camera
     if len(cloud) <= limit:
         return shot, 1
@@ -133,7 +137,7 @@ def thinned(shot: Shot, limit: int) -> tuple[Shot, int]:
 def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: int | None, quiet: bool = False) -> int:
     """Publish clouds at ``rate`` Hz, stamped with the time of publishing; returns how many.
 
-    The next cloud is read and converted while the present one's time runs; one that comes late is published late.
+    The next cloud is read and converted while waiting for its turn; a cloud not ready in time is published late.
     """
     from std_msgs.msg import Header
 
@@ -167,7 +171,7 @@ def play(node: Any, publisher: Any, clouds: Iterator[Shot], rate: float, count: 
 
 
 def carried() -> int:
-    """Points of the largest cloud that shared memory carries; of a profile of the user's own as of the larger one."""
+    """Points of the largest cloud that fits the shared memory, assuming the larger profile if the user has another."""
     named = {Path(os.environ.get(name, "")).name for name in FASTDDS_VARIABLES}
     return next((points for profile, points in CARRIED.items() if profile in named), max(CARRIED.values()))
 
@@ -181,7 +185,11 @@ def _thinning(whole: Shot, shot: Shot, step: int, limit: int) -> str:
 
 
 def looped(source: str | None, seed: int, topic: str | None, loop: bool) -> Iterator[Shot]:
-    """The clouds of a source, again and again when asked to; an input of one cloud is read once."""
+    """Iterate over the clouds of a source, with ``loop`` endlessly; a source of a single cloud is read only once.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``shots``, and ValueError for a source without clouds.
+    """
     while True:
         published, shot = 0, None
         for shot in shots(source, seed, topic):
@@ -219,12 +227,12 @@ def _positive(text: str) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the camera; ``argv`` are the arguments after the program's name.
+    """Run the camera with the command-line arguments ``argv``.
 
     Returns:
-        0; 1 when no subscriber came in time; 2 for bad input.
+        0; 1 if no subscriber was found in time; 2 for bad input.
     """
-    use_large_messages()  # before rclpy: it counts at the publisher of the clouds
+    use_large_messages()  # before rclpy: the publisher of the clouds needs it
     import rclpy
     from rclpy.node import Node
     from rclpy.utilities import remove_ros_args

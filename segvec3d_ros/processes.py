@@ -1,4 +1,4 @@
-"""Child processes that must not die unnoticed, and that never outlive their parent's work."""
+"""Child processes that are monitored while they run, and stopped when the parent is done."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from types import TracebackType
 from typing import Self
 
 POLL = 0.02
-"""Seconds between two looks at what is waited for."""
+"""Polling interval when waiting, seconds."""
 
 PATIENCE = 5.0
-"""Seconds that a process has to end after a signal, before a harder one follows."""
+"""Seconds that a process has to end after a signal, before the next stronger signal."""
 
 LAST_LINES = 8
-"""Lines of a process's log that a failure shows."""
+"""Number of lines of a process's log shown with a failure."""
 
 
 class PartFailed(Exception):
-    """A part did not do its work; the message says which, how, and what its log says."""
+    """A part failed; the message names it, the reason, and the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Part:
     """A running child process.
 
     Attributes:
-        name: what it is called in messages.
-        process: with a process group of its own.
-        log: where its output goes.
-        ends: whether it ends by itself when its work is done.
+        name: for messages.
+        process: leader of a process group of its own.
+        log: file with its output.
+        ends: whether it is expected to end by itself, with exit code 0.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Part:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self.process.pid
 
 
 @dataclass(slots=True)
 class Parts:
-    """Starts Python modules as processes; as a context manager it stops them all, whatever happens.
+    """Starts Python modules as processes. As a context manager, stops all of them on exit.
 
-    Args:
+    Attributes:
         logs: existing folder for NAME.log of each process.
     """
 
@@ -61,13 +61,13 @@ class Parts:
     _parts: dict[str, Part] = field(default_factory=dict)
 
     def start(self, name: str, module: str, *arguments: str, ends: bool = False) -> Part:
-        """Run ``python -m module arguments`` as the part called ``name``; see ``Part`` for ``ends``."""
+        """Start ``python -m module arguments`` as a part; see ``Part`` for ``name`` and ``ends``."""
         log = self.logs / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,  # a group of its own: whatever it starts ends with it
+                start_new_session=True,  # a process group of its own, so that its children can be signalled as well
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         part = Part(name, process, log, ends)
@@ -75,23 +75,27 @@ class Parts:
         return part
 
     def check(self) -> None:
-        """Raise PartFailed where a part has ended that should not have, or with an error."""
+        """Raise PartFailed if a part has ended with an error, or has ended although it should not."""
         for part in self._parts.values():
             code = part.process.poll()
             if code is not None and (code != 0 or not part.ends):
                 raise self.failure(part.name, _ending(code))
 
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        """Wait until ``condition`` holds while all parts live.
+        """Wait until ``condition`` holds; ``what`` names it in the error.
 
         Raises:
-            PartFailed: it does not within ``seconds``, or a part died meanwhile.
+            PartFailed: it does not hold within ``seconds``, or a part failed meanwhile.
         """
         if not self.wait_briefly(condition, seconds):
             raise PartFailed(f"{what}: not within {seconds:g} s\n{self._last_lines()}")
 
     def wait_briefly(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """The same for something that may stay away: whether ``condition`` held in time."""
+        """Wait until ``condition`` holds; returns False after ``seconds``.
+
+        Raises:
+            PartFailed: a part failed meanwhile.
+        """
         deadline = time.monotonic() + seconds
         while not condition():
             self.check()
@@ -101,7 +105,7 @@ class Parts:
         return True
 
     def failure(self, name: str, reason: str) -> PartFailed:
-        """An exception that says what is wrong with a part, and its log's last lines."""
+        """Make the exception for a failed part, with the last lines of its log."""
         return PartFailed(f"{name}: {reason}\n{self._last_lines(name)}")
 
     def __enter__(self) -> Self:
@@ -131,6 +135,6 @@ def _ending(code: int) -> str:
 
 
 def _signal_group(part: Part, number: signal.Signals) -> None:
-    """Signal a part and whatever it has started."""
+    """Send a signal to a running part and its children."""
     if part.process.poll() is None:
         os.killpg(part.process.pid, number)

@@ -1,4 +1,4 @@
-"""Files that the package ships beside its code: configuration, launch file, RViz set-up."""
+"""Finds files shipped beside the code (configuration, launch file, RViz set-up), and sets up Fast DDS with them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import sys
 from pathlib import Path
 
 FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-"""What names the profile: the first for Fast DDS 3 (Kilted and later), the second for Fast DDS 2 (Jazzy). Kilted still
-reads the second, with a warning."""
+"""Environment variables that name a profile: the first for Fast DDS 3 (Kilted and later), the second for Fast DDS 2
+(Jazzy). Kilted still reads the second, with a warning."""
 
 TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
-"""Chooses transports without a profile: LARGE_DATA, UDPv4, ..."""
+"""Environment variable that selects transports without a profile: LARGE_DATA, UDPv4, ..."""
 
 SHARED_MEMORY = "/dev/shm"
-"""Where Linux keeps shared memory."""
+"""Linux's shared-memory file system."""
 
 PROFILES = {"fastdds.xml": 220e6, "fastdds_small.xml": 20e6}
-"""Shipped profiles, the better one first, and the least free bytes of ``SHARED_MEMORY`` with which each is taken: room
-for three processes of the first: a camera, the node and a client."""
+"""Shipped profiles in order of preference, and the free bytes of ``SHARED_MEMORY`` that each requires. The first has
+room for three processes: a camera, the node and a client."""
 
 
 def share_file(relative: str) -> Path:
     """Path of a shipped file such as ``config/fastdds.xml``.
 
-    It lies beside the package in a checkout or an editable install, else in ``share/segvec3d`` of the prefix that the
+    It is beside the package in a checkout or an editable install, else in ``share/segvec3d`` of the prefix that the
     package is installed in (a robot's workspace, a virtual environment).
 
     Raises:
@@ -43,10 +43,10 @@ def share_file(relative: str) -> Path:
 
 
 def use_large_messages() -> Path | None:
-    """Let this process and its children publish whole clouds with Fast DDS: call it before ``rclpy.init``.
+    """Set the environment of ``large_messages`` for this process and its children; call it before ``rclpy.init``.
 
     Returns:
-        the shipped profile that is in force now; None where ``large_messages`` sets none.
+        the shipped profile now in use; None if ``large_messages`` sets none.
     """
     chosen = large_messages()
     os.environ.update(chosen)
@@ -54,11 +54,11 @@ def use_large_messages() -> Path | None:
 
 
 def large_messages() -> dict[str, str]:
-    """Environment variables with which a process publishes whole clouds with Fast DDS.
+    """Environment variables for publishing large clouds with Fast DDS.
 
-    The default shared-memory segment of 512 kB loses every best-effort message that does not fit into it. A profile or
-    transports that the user has chosen are left alone: nothing is set then. Where shared memory has no room for a
-    larger segment, either, the log says so: Fast DDS would then do without shared memory.
+    With its default shared-memory segment of 512 kB, best-effort messages that do not fit into it are lost. The result
+    is empty if the user has chosen a profile or transports. It is also empty, with a warning in the log, if there is no
+    room for a larger segment, because Fast DDS would then not use shared memory at all.
     """
     if any(os.environ.get(name) for name in (*FASTDDS_VARIABLES, TRANSPORTS)):
         return {}
@@ -73,7 +73,7 @@ def large_messages() -> dict[str, str]:
         return {}
     try:
         profile = str(share_file(f"config/{name}"))
-    except FileNotFoundError as error:  # as in a package that somebody has put together by hand: no reason to stop
+    except FileNotFoundError as error:  # an incomplete, hand-made installation: no reason to stop
         logging.getLogger(__name__).warning("%s: clouds may get lost between processes", error)
         return {}
     jazzy = os.environ.get("ROS_DISTRO") == "jazzy"
@@ -81,7 +81,7 @@ def large_messages() -> dict[str, str]:
 
 
 def _free_shared_memory() -> float:
-    """Bytes; infinite where the system has shared memory in another place."""
+    """Free bytes of ``SHARED_MEMORY``; infinite if the system has no such file system."""
     try:
         found = os.statvfs(SHARED_MEMORY)
     except OSError:

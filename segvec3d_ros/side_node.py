@@ -1,4 +1,4 @@
-"""A helper node in a thread of its own: what it listens to does not wait for what the main node is busy with."""
+"""A helper node in a thread of its own, whose subscriptions do not wait for callbacks of the main node."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rclpy.node import Node
 
 
 class SideNode:
-    """A node that a thread of its own spins. Its name begins with an underscore, which ROS tools hide.
+    """A node that is spun in a thread of its own. Its name begins with an underscore, so that ROS tools hide it.
 
     Args:
-        owner: the node in whose name this happens: its namespace, its context, its log.
-        purpose: one word for its name and its thread's.
-        topics: absolute names of topics that it takes under the names that its owner was told to take them under.
+        owner: node whose namespace, context and logger are used.
+        purpose: one word, for the names of the node and of its thread.
+        topics: absolute topic names that are remapped as they are for the owner.
 
     Attributes:
-        node: on which to subscribe.
+        node: the node to subscribe on.
     """
 
     def __init__(self, owner: Node, purpose: str, topics: Sequence[str] = ()) -> None:
@@ -29,7 +29,7 @@ class SideNode:
             namespace=owner.get_namespace(),
             context=owner.context,
             cli_args=["--ros-args", *(word for rule in rules for word in ("-r", rule))] if rules else None,
-            use_global_arguments=False,  # a remapped node name would name this one too
+            use_global_arguments=False,  # a remapping of the node name would apply to this node too
             start_parameter_services=False,
             enable_rosout=False,
         )
@@ -39,7 +39,7 @@ class SideNode:
         self._thread.start()
 
     def destroy(self) -> None:
-        """End the thread, then the node."""
+        """Stop the thread, then destroy the node."""
         self._executor.shutdown()
         self._thread.join(timeout=5.0)
         self.node.destroy_node()
@@ -49,7 +49,7 @@ class SideNode:
 
 
 def spin_forever(executor: SingleThreadedExecutor, node: Node) -> None:
-    """Spin until shutdown; a callback that raises is reported and costs itself, not the node."""
+    """Spin until shutdown. Exceptions in callbacks are logged to ``node``, and spinning continues."""
     while node.context.ok():
         try:
             executor.spin()

@@ -1,4 +1,4 @@
-"""Whether clouds follow one another in time: what came late, and what is of another time."""
+"""Detects late clouds and jumps in time from the clouds' stamps."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import time
 from enum import Enum
 
 JUMP = 1.0
-"""A cloud that is older than the latest by less than this, seconds, came late; by more, time was set back."""
+"""Seconds. A cloud older than the latest by at most this is late; by more, time was set back."""
 
 AHEAD = 60.0
-"""A cloud that is newer than the latest by this and the time that has passed, seconds, is of another time."""
+"""Seconds. A cloud newer than the latest by more than this plus the elapsed real time has jumped ahead."""
 
 
 class Verdict(Enum):
-    """What a cloud's stamp says: it follows the latest, came late, is of another time or frame but alone in that, is
-    the second in a row that says so, or follows the one before the latest, which was alone in being ahead."""
+    """Judgement of a cloud's stamp and frame.
+
+    FOLLOWS: it follows the latest cloud. LATE: slightly older than the latest. ODD: a jump in time or frame that no
+    second cloud has confirmed. ELSEWHERE: a jump confirmed by two clouds in a row. RETURNS: it follows the cloud before
+    the latest, whose stamp was ahead of both.
+    """
 
     FOLLOWS = 0
     LATE = 1
@@ -24,23 +28,24 @@ class Verdict(Enum):
 
 
 class Timeline:
-    """Judges stamps. Of another time two clouds in a row are believed: one alone is a driver's glitch."""
+    """Judges stamps. A jump counts only once two clouds in a row confirm it; a single one is a glitch of the driver."""
 
     def __init__(self) -> None:
-        self._arrived = time.monotonic()  # the latest cloud that was believed
-        self._odd: tuple[str, int] | None = None  # frame and stamp of the cloud before, where they were odd
-        self._leapt: tuple[int, float] | None = None  # stamp and arrival of the one before the latest, if that leapt
+        self._arrived = time.monotonic()  # arrival of the latest accepted cloud
+        self._odd: tuple[str, int] | None = None  # frame and stamp of the previous cloud, if it was odd
+        self._leapt: tuple[int, float] | None = None  # stamp and arrival before the latest cloud, if that leapt ahead
 
     def forget(self) -> None:
-        """A second cloud of another time is then the first."""
+        """Forget earlier odd clouds: the next one counts as the first."""
         self._odd = self._leapt = None
 
     def judge(self, latest: int | None, stamp: int, frame: str = "", moved: bool = False) -> Verdict:
         """Judge a cloud.
 
         Args:
-            latest: stamp of the latest cloud that was believed, nanoseconds, None where there is none.
-            stamp, frame: of this one. moved: whether the frame is another one than it was.
+            latest: stamp of the latest accepted cloud, nanoseconds, None if there is none.
+            stamp, frame: of this cloud.
+            moved: whether its frame differs from the previous one.
         """
         now = time.monotonic()
         ahead = 0.0 if latest is None else (stamp - latest) / 1e9

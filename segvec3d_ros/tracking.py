@@ -1,4 +1,4 @@
-"""Which instance of this cloud is which instance of the one before."""
+"""Tracking of instances from one cloud to the next."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from scipy.sparse import csr_matrix
 from segvec3d_core.types import PointCloud, Scene
 
 VOXEL = 0.03
-"""Edge of the voxels in which instances overlap, metres: above a depth camera's noise, below a mug."""
+"""Edge of the voxels for computing overlap, metres: larger than a depth camera's noise, smaller than a mug."""
 
 MIN_OVERLAP = 0.2
-"""Least intersection over union of an instance with its predecessor."""
+"""Smallest intersection over union with which an instance is matched to a previous one."""
 
 MAX_POINTS = 60_000
-"""Labelled points that are looked at; more would only cost time."""
+"""Largest number of labelled points used; more would only cost time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Track:
     """The identity of one instance over time.
 
     Attributes:
-        id: from 1 upwards, never used again.
+        id: from 1 upwards, never reused.
         first_seen, last_seen: stamps of the first and the latest cloud that showed it, nanoseconds.
-        visible: whether the latest cloud of all showed it; else it is remembered.
+        visible: whether the latest cloud showed it; otherwise it is remembered.
     """
 
     id: int
@@ -42,29 +42,29 @@ class Tracker(Protocol):
     """Gives instances an identity: from cloud to cloud (``FrameTracker``) or in a map (``mapping.MapTracker``).
 
     Attributes:
-        next_id: of the next new instance, for who goes on in its place.
+        next_id: id of the next new instance, at which a tracker that replaces this one continues.
     """
 
     @property
     def next_id(self) -> int: ...
 
     def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
-        """One track per object of ``scene``, in its order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
+        """One track per object of ``scene``, in the same order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
         ...
 
     def reset(self) -> None:
-        """Forget what was seen; ids go on counting."""
+        """Forget all instances; ids continue, so that none is reused."""
         ...
 
 
 class FrameTracker:
-    """Matches the instances of a cloud to those of the cloud before by the space that they share.
+    """Matches the instances of a cloud to those of the previous cloud by their overlap in space.
 
-    Instances are matched one to one so that the sum of overlaps is largest. Another frame, or a stamp that goes back
-    (a bag that starts again), begins anew.
+    The matching is one to one and maximises the sum of overlaps. Another frame, or a stamp that goes back (as when a
+    bag is replayed), resets the tracker.
 
     Args:
-        next_id: of the first new instance.
+        next_id: id of the first new instance.
     """
 
     def __init__(self, next_id: int = 1) -> None:
@@ -72,7 +72,7 @@ class FrameTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was seen; ids go on counting, so that no old id names a new thing."""
+        """Forget all instances; ids continue, so that none is reused."""
         self._tracks: tuple[Track, ...] = ()
         self._voxels = np.empty(0, np.int64)
         self._owners = np.empty(0, np.int32)
@@ -80,7 +80,7 @@ class FrameTracker:
         self._stamp = 0
 
     def update(self, scene: Scene, cloud: PointCloud, stamp: int, frame: str) -> tuple[Track, ...]:
-        """One track per object of ``scene``, in its order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
+        """One track per object of ``scene``, in the same order; ``stamp`` in nanoseconds, ``frame`` the cloud's."""
         if frame != self._frame or stamp < self._stamp:
             self.reset()
         voxels, owners = _occupancy(scene, cloud)
@@ -100,7 +100,7 @@ class FrameTracker:
 
 
 def _occupancy(scene: Scene, cloud: PointCloud) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The distinct pairs of (hash of a voxel, instance that has points in it)."""
+    """Distinct pairs of a voxel's hash, (P,) int64, and an instance with points in that voxel, (P,) int32."""
     index = np.flatnonzero(scene.labels >= 0)
     index = index[:: max(1, -(-len(index) // MAX_POINTS))]
     coords = np.floor(cloud.points[index].astype(np.float64) / VOXEL).astype(np.int64)
@@ -120,7 +120,7 @@ def _overlap(
     owners_b: NDArray[np.int32],
     count_b: int,
 ) -> NDArray[np.float64]:
-    """(A, B) intersection over union of every pair of instances, in voxels."""
+    """(A, B) intersection over union of every pair of instances, counted in voxels."""
     if count_a == 0 or count_b == 0:
         return np.zeros((count_a, count_b))
     _, column = np.unique(np.concatenate([voxels_a, voxels_b]), return_inverse=True)
@@ -133,6 +133,6 @@ def _overlap(
 
 
 def _match(overlap: NDArray[np.float64]) -> dict[int, int]:
-    """The row of each column in the best one-to-one assignment; pairs of too little overlap are left out."""
+    """Best one-to-one assignment, as column -> row; pairs with an overlap below ``MIN_OVERLAP`` are left out."""
     rows, columns = linear_sum_assignment(overlap, maximize=True)
     return {int(b): int(a) for a, b in zip(rows, columns, strict=True) if overlap[a, b] >= MIN_OVERLAP}

@@ -1,4 +1,4 @@
-"""TF behind one small interface: a 4 x 4 matrix, or an error that names its condition."""
+"""Interface to TF: a lookup returns a 4 x 4 matrix, or raises an error with its condition."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Condition = Literal["unavailable", "lookup", "connectivity", "extrapolation", "t
 
 
 class TransformError(Exception):
-    """A transform that cannot be had.
+    """A transform is not available.
 
     Attributes:
-        condition: "unavailable": there is no tf2 here; "lookup": TF has never heard of a frame; "connectivity": two
-            trees without a link; "extrapolation": no data at that time (yet); "timeout": TF gave up waiting.
+        condition: "unavailable": tf2 is not installed; "lookup": unknown frame; "connectivity": the frames are in
+            separate trees; "extrapolation": no data for that time (yet); "timeout": TF gave up waiting.
     """
 
     def __init__(self, condition: Condition, message: str) -> None:
@@ -30,12 +30,12 @@ class TransformError(Exception):
 
     @property
     def may_pass(self) -> bool:
-        """Whether waiting can help: everything but an absent tf2."""
+        """Whether waiting can help: in every condition except a missing tf2."""
         return self.condition != "unavailable"
 
 
 class Transforms(Protocol):
-    """Where transforms come from. ``lookup`` never waits; its callers decide how long they do."""
+    """Source of transforms. ``lookup`` never waits; callers poll it for as long as they choose."""
 
     def lookup(self, target: str, source: str, stamp: int | None) -> NDArray[np.float64]:
         """T_target_source, (4, 4), at ``stamp`` (nanoseconds; None: the latest): p_target = T_target_source @ p_source.
@@ -46,7 +46,7 @@ class Transforms(Protocol):
         ...
 
     def latest(self, target: str, source: str) -> tuple[NDArray[np.float64], int]:
-        """T_target_source at the latest time for which it is known, and that time, nanoseconds; 0 for always.
+        """T_target_source at the latest time for which it is known, and that time, nanoseconds; 0 if it is static.
 
         Raises:
             TransformError: with its condition.
@@ -54,16 +54,16 @@ class Transforms(Protocol):
         ...
 
     def clear(self) -> None:
-        """Forget what was heard of times to come: time was set back."""
+        """Discard received transforms, after time was set back."""
         ...
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop receiving transforms."""
         ...
 
 
 class NoTransforms:
-    """Stands in where tf2_ros is not installed: knows no transform and says what to install."""
+    """Used where tf2_ros is not installed: every lookup fails with a message that says what to install."""
 
     def lookup(self, target: str, source: str, stamp: int | None) -> NDArray[np.float64]:
         """Raise TransformError("unavailable")."""
@@ -76,17 +76,17 @@ class NoTransforms:
         return self.lookup(target, source, None), 0
 
     def clear(self) -> None:
-        """Nothing was heard."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing was listened to."""
+        """Do nothing."""
 
 
 class Tf2Transforms:
-    """tf2_ros: a buffer, and a listener that fills it from /tf and /tf_static.
+    """Transforms from tf2_ros: a buffer, and a listener that fills it from /tf and /tf_static.
 
-    The listener has a node and a thread of its own: a service of the main node that takes its time, as saving a large
-    map does, would keep transforms from arriving.
+    The listener has a node and a thread of its own, because a slow service of the main node, such as saving a large
+    map, would delay transforms.
 
     Raises:
         ImportError: tf2_ros is not installed.
@@ -101,11 +101,11 @@ class Tf2Transforms:
         self._listener = tf2_ros.TransformListener(self._buffer, self._side.node)
 
     def clear(self) -> None:
-        """Forget all but static transforms: tf2 refuses those that are older than what it holds by 10 s."""
+        """Discard all but static transforms: tf2 ignores new ones more than 10 s older than those in the buffer."""
         self._buffer.clear()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop receiving transforms."""
         self._side.destroy()
 
     def lookup(self, target: str, source: str, stamp: int | None) -> NDArray[np.float64]:
@@ -136,7 +136,7 @@ class Tf2Transforms:
 
 
 def make_transforms(node: Any) -> Transforms:
-    """TF through tf2_ros where it is installed, else the stand-in that says what to install."""
+    """Transforms from tf2_ros if it is installed, else ``NoTransforms``."""
     try:
         return Tf2Transforms(node)
     except ImportError:
@@ -144,7 +144,7 @@ def make_transforms(node: Any) -> Transforms:
 
 
 def matrix(transform: Any) -> NDArray[np.float64]:
-    """The (4, 4) matrix of a geometry_msgs/Transform."""
+    """Convert a geometry_msgs/Transform to a (4, 4) matrix."""
     t, q = transform.translation, transform.rotation
     result = np.eye(4)
     result[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
@@ -153,22 +153,22 @@ def matrix(transform: Any) -> NDArray[np.float64]:
 
 
 def transform_points(T: NDArray[np.float64], points: Float32) -> Float32:
-    """(N, 3) points taken through ``T``, computed in float64: a map's coordinates may be large."""
+    """(N, 3) points transformed by (4, 4) ``T``, computed in float64 because a map's coordinates may be large."""
     return (points.astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
 
 
 def transform_box(T: NDArray[np.float64], box: Box) -> Box:
-    """A box taken through ``T``; its size stays."""
+    """A box transformed by the rigid (4, 4) ``T``; its size is unchanged."""
     center = transform_points(T, box.center[None])[0]
     return Box(center, (T[:3, :3] @ box.rotation).astype(np.float32), box.size)
 
 
 def up_in(frame: str, stamp: int, gravity_frames: Sequence[str], transforms: Transforms) -> Float32 | None:
-    """The direction against gravity in ``frame``, from the first of ``gravity_frames`` that TF connects to it.
+    """(3,) unit vector against gravity in ``frame``, from the first of ``gravity_frames`` that TF connects to it.
 
-    The frames' z axes point up (REP-103). At the stamp itself where TF has it, else the latest: a live cloud is
-    mostly a few milliseconds younger than the newest transform, and gravity does not turn that fast. None where no
-    frame is connected.
+    The z axes of these frames point up (REP-103). Uses the transform at ``stamp`` if TF has it, else the latest: a live
+    cloud is usually a few milliseconds newer than the latest transform, and its tilt changes little in that time. None
+    if no frame is connected.
     """
     if frame in gravity_frames:
         return np.array([0, 0, 1], np.float32)

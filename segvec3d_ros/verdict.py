@@ -1,4 +1,4 @@
-"""Whether the demo did its main job: what is known to be right, counted honestly. Knows nothing of ROS."""
+"""Evaluation of the demo: compares its answers with the ground truth and counts clouds. Independent of ROS."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What became of the camera's clouds.
+    """What happened to the camera's clouds.
 
     Attributes:
-        published: by the camera; received: by the node; processed: answered with instances.
-        overtaken: dropped by the node for a newer one; failed: ended in an error.
+        published: by the camera.
+        received: by the node.
+        processed: their instances were published.
+        overtaken: dropped by the node for a newer one.
+        failed: ended in an error.
     """
 
     published: int
@@ -30,7 +33,7 @@ class Tally:
 
     @property
     def lost(self) -> int:
-        """Clouds that the middleware lost between camera and node."""
+        """Number of clouds that the middleware lost between camera and node."""
         return self.published - self.received
 
     def __str__(self) -> str:
@@ -40,7 +43,7 @@ class Tally:
         )
 
     def problem(self) -> str:
-        """What is wrong with that, "" for nothing: a slow machine may overtake clouds, but none may get lost."""
+        """Why the demo failed, "" if it did not: on a slow machine clouds may be overtaken, but none may be lost."""
         if self.lost > 0:
             return f"{self.lost} of {self.published} clouds lost in transport"
         if self.failed > 0:
@@ -50,12 +53,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An answer beside the truth.
+    """An answer compared with the ground truth.
 
     Attributes:
-        asked: the text; found: whether the node found something for it.
-        present: whether the thing asked for is in view; right: whether the answer is right. None where nobody knows.
-        words: the same in a word or two, "" where nobody knows.
+        asked: the query.
+        found: whether the node found something.
+        present: whether the queried object is in view; None if unknown.
+        right: whether the answer is right; None if unknown.
+        words: the result as text, "" if unknown.
     """
 
     asked: str
@@ -66,13 +71,13 @@ class Judgement:
 
 
 def judge(asked: str, found: int | None, ids: NDArray[np.uint32] | None, frame: Frame | None) -> Judgement:
-    """Compare an answer with a frame's own labels.
+    """Compare an answer with the labels of a frame.
 
     Args:
-        asked: the text, "the mug".
-        found: id of the best match, None without one.
-        ids: (N,) instance id of each point of the cloud; None where it was missed.
-        frame: what the camera published; None for an input without truth.
+        asked: the query, such as "the mug".
+        found: id of the best match, None if there is none.
+        ids: (N,) instance id of each point of the cloud; None if the cloud was missed.
+        frame: the frame that the camera published; None for an input without ground truth.
     """
     if frame is None or not frame.names:
         return Judgement(asked, found is not None)
@@ -89,7 +94,7 @@ def judge(asked: str, found: int | None, ids: NDArray[np.uint32] | None, frame: 
 
 
 def summary(judgements: Sequence[Judgement]) -> str:
-    """How many answers are right, as far as that is known."""
+    """Text with the number of right answers, as far as there is ground truth."""
     known = [j for j in judgements if j.right is not None]
     if not known:
         return (
@@ -99,9 +104,9 @@ def summary(judgements: Sequence[Judgement]) -> str:
 
 
 def problem(judgements: Sequence[Judgement]) -> str:
-    """What is wrong with the answers, "" for nothing: of the things in view at least one has to be found.
+    """Why the demo failed, "" if it did not: at least one of the queried objects in view must be found.
 
-    Something absent that was found is wrong, but no failure: every threshold lets such a thing pass now and then.
+    Finding an absent object is wrong, but no failure: any threshold lets one pass occasionally.
     """
     present = [j for j in judgements if j.present]
     if not present or any(j.found and j.right is not False for j in present):

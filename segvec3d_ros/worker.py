@@ -1,4 +1,4 @@
-"""One thread with one slot: the latest item wins, what it replaces is counted."""
+"""A worker thread with a single slot: the latest item wins, replaced items are counted."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ R = TypeVar("R")
 
 
 class LatestWorker(Generic[T, R]):
-    """Works on the latest submitted item, one at a time, in a thread of its own.
+    """Processes the latest submitted item, one at a time, in a thread of its own.
 
-    A queue would hand over ever older clouds once the work is slower than the camera; one slot never does.
+    With a queue, clouds would grow ever older if processing is slower than the camera; with a single slot they do not.
 
     Args:
-        work: item -> result; may take long, and has no effect but its result: one that comes after ``stop`` is thrown
-            away.
-        deliver: called with each result; where it waits for something, it looks at ``wanted`` afterwards.
-        on_error: called with an exception of either, unless ``stop`` was called meanwhile; the worker goes on.
-        name: of the thread; niceness: by how much it, and the threads that its work starts, give way to all others.
+        work: item -> result; may take long. It should have no side effects, as its result is discarded after ``stop``.
+        deliver: called with each result; should check ``wanted`` after waiting for anything.
+        on_error: called with an exception of ``work`` or ``deliver``, unless ``stop`` was called; the worker continues.
+        name: of the thread.
+        niceness: increment to the nice value of the thread, and of threads that it starts (Linux only).
 
     Attributes:
-        received, processed, dropped: items submitted; worked on, with a result or an error; and replaced before their
-            turn or stopped.
+        received: number of items submitted.
+        processed: number of items completed, with a result or an error.
+        dropped: number of items replaced before their turn, or discarded because the worker was stopped.
     """
 
     def __init__(
@@ -53,31 +54,32 @@ class LatestWorker(Generic[T, R]):
 
     @property
     def busy(self) -> bool:
-        """Whether work that ``stop`` did not wait for is still going on."""
+        """Whether work that ``stop`` did not wait for is still running."""
         self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
         return bool(self._abandoned)
 
     @property
     def working_for(self) -> float:
-        """Seconds since the item in work was begun; 0 where there is none."""
+        """Seconds since processing of the current item began; 0 if there is none."""
         begun = self._begun
         return 0.0 if begun is None else time.monotonic() - begun
 
     @property
     def wanted(self) -> bool:
-        """In ``deliver``: whether nobody has called ``stop`` meanwhile."""
+        """For ``deliver``: whether ``stop`` has not been called meanwhile."""
         return self._thread is threading.current_thread()
 
     def start(self) -> None:
-        """Start the thread; nothing happens when it runs already."""
+        """Start the thread, unless it is running already."""
         with self._condition:
             if self._thread is None:
-                # A daemon: work that hangs must not keep the process.
+                # A daemon thread, so that work that hangs does not keep the process alive.
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
     def submit(self, item: T) -> None:
-        """Put ``item`` into the slot and return at once; an item still waiting there is dropped."""
+        """Put ``item`` into the slot and return at once; an item still waiting there is dropped. Without a running
+        thread, ``item`` itself is dropped."""
         with self._condition:
             self.received += 1
             if self._thread is None:
@@ -89,14 +91,14 @@ class LatestWorker(Generic[T, R]):
             self._condition.notify_all()
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Drop the waiting item and the result of the one in work, and end the thread.
+        """Drop the waiting item and the result of the current one, and end the thread.
 
         Args:
-            timeout: longest wait for the item in work, seconds; None for as long as it takes.
+            timeout: longest wait for the current item, seconds; None for as long as it takes.
 
         Returns:
-            False when the work went on beyond the timeout. Its result is thrown away when it comes, and ``start`` does
-            not wait for it.
+            False if the work is still running after the timeout. Its result will be discarded, and ``start`` does not
+            wait for it.
         """
         with self._condition:
             thread, self._thread, self._begun = self._thread, None, None
@@ -112,7 +114,7 @@ class LatestWorker(Generic[T, R]):
 
     def _run(self) -> None:
         me = threading.current_thread()
-        if sys.platform == "linux":  # elsewhere the whole process would give way
+        if sys.platform == "linux":  # elsewhere this would change the priority of the whole process
             own = threading.get_native_id()
             os.setpriority(os.PRIO_PROCESS, own, min(os.getpriority(os.PRIO_PROCESS, own) + self._niceness, 19))
         while True:
