@@ -24,16 +24,16 @@ from segvec3d_core.simulate import first_edition, simulate_scan
 from segvec3d_core.tiles import segment_tiles
 
 ROOM = 1_500_000
-"""Points of a room."""
+"""Number of points of a room."""
 SPACING = 8.0
-"""Metres from room to room."""
+"""Distance between the origins of neighbouring rooms, metres."""
 SIDE, MARGIN = 320, 64
-"""Pixels of a panel of the plot, and around it."""
+"""Size of a panel of the plot and of its margins, pixels."""
 INK, GREY, LINE, PAPER = (32, 36, 42), (190, 194, 200), (66, 122, 182), (255, 255, 255)
 
 
 def building(count: int, rooms: Sequence[PointCloud]) -> Iterator[PointCloud]:
-    """A building of ``count`` points, room by room."""
+    """Generate a building of ``count`` points, room by room."""
     side = int(np.ceil(np.sqrt(-(-count // ROOM))))
     for number, first in enumerate(range(0, count, ROOM)):
         rng, room = np.random.default_rng(number), rooms[number % len(rooms)]

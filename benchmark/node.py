@@ -1,11 +1,11 @@
-"""Measure the node over DDS: from the publishing of a cloud to the arrival of its instances, while services are called.
+"""Measure the node over DDS: latency from publishing a cloud to receiving its instances, while services are called.
 
     python benchmark/node.py                                5, 15 and 30 Hz for 20 seconds each
-    python benchmark/node.py --rates 30 --seconds 3600      a soak: does memory grow, does latency drift?
+    python benchmark/node.py --rates 30 --seconds 3600      soak test: does memory grow, does latency drift?
     python benchmark/node.py --frames ../frames
 
-Clouds of 640 x 480 points are made before and published by this process. What it costs to publish them is part of what
-the machine does meanwhile, and of the latency.
+Clouds of 640 x 480 points are prepared beforehand and published by this process. The cost of publishing them loads the
+machine, and is included in the latency.
 """
 
 from __future__ import annotations
@@ -30,21 +30,24 @@ from segvec3d_ros.player import OPTICAL_FRAME, shots
 from segvec3d_ros.processes import Part, Parts
 
 SETTLE = 2.0
-"""Seconds between rates, and for the node's health, told once a second, to be heard."""
+"""Pause before and after measuring a rate, seconds, so that diagnostics, published once a second, are up to date."""
 ASK = 0.25
-"""Seconds between two questions; every other one is of words that the node has not read before."""
+"""Seconds between two queries; every other one has a text that the node has not encoded before."""
 
 
 @dataclass(slots=True)
 class Round:
-    """What was seen at one rate.
+    """Measurements at one rate.
 
     Attributes:
-        published, received, dropped: clouds sent, that came to the node, and that a newer one replaced there.
-        latencies: seconds from publishing until the instances were here, of each cloud that was processed, in order.
-        processor: cores that the node kept busy; memory: MB that it held at the begin and at the end.
-        new, repeated: seconds that questions took.
-        stages: milliseconds that the node spends on each of its stages, mean of the latest clouds.
+        published: clouds sent.
+        received: clouds received by the node.
+        dropped: clouds that a newer one replaced in the node.
+        latencies: seconds from publishing to receiving the instances, of each processed cloud, in order.
+        processor: mean number of cores that the node kept busy.
+        memory: resident memory of the node at the start and at the end, MB.
+        new, repeated: seconds until the response to queries with a new text, and to the same again.
+        stages: milliseconds of each stage of the node, mean of the latest clouds.
     """
 
     published: int = 0
@@ -59,7 +62,7 @@ class Round:
 
 
 def messages(folder: Path) -> list[Any]:
-    """The clouds of a frame folder, as messages without a stamp."""
+    """Convert the clouds of a frame folder to messages without a stamp."""
     from std_msgs.msg import Header
 
     from segvec3d_ros.conversions import cloud_message
@@ -73,14 +76,14 @@ def messages(folder: Path) -> list[Any]:
 
 
 def usage(part: Part) -> tuple[float, float]:
-    """Processor seconds of a part so far, and the MB that it holds."""
+    """CPU seconds of a part so far, and its resident memory, MB (2**20 bytes)."""
     values = Path(f"/proc/{part.pid}/stat").read_text().rsplit(")", 1)[1].split()
     pages = int(Path(f"/proc/{part.pid}/statm").read_text().split()[1])
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
 def health(collector: Any) -> dict[str, str]:
-    """What the node tells of itself on /diagnostics."""
+    """Latest values that the node published on /diagnostics; raises RuntimeError if there are none."""
     for message in reversed(collector.messages):
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
@@ -90,7 +93,7 @@ def health(collector: Any) -> dict[str, str]:
 
 
 def asking(stop: threading.Event, asked: Iterator[str], result: Round) -> None:
-    """Ask for things until told to stop."""
+    """Call ``find_object`` until ``stop`` is set, and add the response times to ``result``."""
     from segvec3d_ros.client import Client
 
     with Client() as client:
@@ -105,7 +108,7 @@ def asking(stop: threading.Event, asked: Iterator[str], result: Round) -> None:
 
 def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: float, seconds: float,
             asked: Iterator[str]) -> Round:  # fmt: skip
-    """Publish at ``rate`` Hz for some seconds and watch."""
+    """Publish clouds at ``rate`` Hz for some seconds, and measure the node meanwhile."""
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import PointCloud2
 
@@ -147,7 +150,7 @@ def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: fl
 
 
 def line(rate: float, result: Round) -> str:
-    """A row of the table."""
+    """Format a row of the table."""
     p50, p95 = 1e3 * np.percentile(result.latencies, [50, 95])
     new, repeated = (1e3 * np.percentile(times, [50, 95]) for times in (result.new, result.repeated))
     return (
@@ -158,7 +161,7 @@ def line(rate: float, result: Round) -> str:
 
 
 def drift(result: Round, parts: int = 6) -> str:
-    """Median latency of each part of a long round."""
+    """Text with the median latency of each of ``parts`` consecutive parts of a run, milliseconds."""
     return " ".join(f"{1e3 * np.median(part):.0f}" for part in np.array_split(result.latencies, parts) if len(part))
 
 

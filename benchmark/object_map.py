@@ -1,11 +1,11 @@
-"""Measure the object map: milliseconds of an update against many objects, and memory over many updates.
+"""Measure the object map: time of an update with many objects, and memory over many updates.
 
     python benchmark/object_map.py
     python benchmark/object_map.py --updates 36000
 
-Boxes stand on a floor in rows; a camera goes along them, its pose off by a centimetre and a degree, and segmentation is
-perfect. The first round, in which the map learns them, is not counted. Processor time is that of the thread alone; what
-the map tells is its snapshot as a scene, which a node takes after every cloud.
+Boxes stand on a floor in rows; a camera moves along them, with pose errors of a centimetre and a degree and perfect
+segmentation. The first three rounds, in which the map is built, are not measured. CPU time is that of the calling
+thread. Taking a snapshot as a scene, as the node does after every cloud, is measured separately.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from segvec3d_core.types import Box, Camera, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 SPACING = 0.5
-"""Metres between boxes."""
+"""Distance between the centres of neighbouring boxes, metres."""
 
 
 def world(count: int) -> SceneModel:
-    """A floor with ``count`` boxes in rows of ten."""
+    """Make a floor with ``count`` boxes in rows of ten."""
     rng, builder = np.random.default_rng(0), Builder()
     paint = material_row(rng, "brown", "beige", "plain", "cardboard", 0.1)[None]
     floor = surface_model("floor", "grey", "wood", box(20, 40, 0.05), paint)
@@ -47,7 +47,7 @@ def world(count: int) -> SceneModel:
 
 
 def looks(scene: SceneModel, count: int, positions: int = 24) -> list[tuple[Scene, PointCloud, View]]:
-    """What a camera sees on its way along the rows, 1.2 m above the floor."""
+    """Render ground-truth scenes, clouds and views of a camera that moves along the rows, 1.2 m above the floor."""
     end = count // 10 * SPACING
     result = []
     for y in np.linspace(-0.5, end - 1.0, positions):
@@ -75,7 +75,7 @@ def looks(scene: SceneModel, count: int, positions: int = 24) -> list[tuple[Scen
 
 
 def pose(view: View, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The camera's pose, told with an error."""
+    """(4, 4) T_map_camera with random errors: 1 cm and 1 degree (root mean square)."""
     T = np.eye(4)
     T[:3, :3] = Rotation.from_rotvec(np.deg2rad(rng.normal(0, 1 / 3**0.5, 3))).as_matrix() @ view.rotation
     T[:3, 3] = view.eye + rng.normal(0, 0.01 / 3**0.5, 3)

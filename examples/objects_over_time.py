@@ -3,7 +3,7 @@
     python examples/objects_over_time.py
     python examples/objects_over_time.py --seconds 20 --find "the bottle" --save objects.npz
 
-The clouds are simulated here. Yours need a pose each, T_map_camera: p_map = T_map_camera @ p_camera.
+The clouds are simulated here. Your own need a camera pose each, T_map_camera: p_map = T_map_camera @ p_camera.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from segvec3d_core.testsets.sequences import SEQUENCES, frames
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Walk around a table, and tell what has been seen."""
+    """Move a camera around a table, and print the objects of the map."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the walk (default: 10)")
     parser.add_argument("--find", default="the box", metavar="TEXT", help='what to look for (default: "the box")')
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = SegVec3D.load()
     objects = ObjectMap()
     for frame in frames(replace(SEQUENCES[4], seconds=args.seconds)):
-        scene = model.segment(frame.cloud)  # what this cloud shows
-        objects.update(scene, frame.cloud, frame.T_map_camera, frame.stamp_ns)  # what is known after it
+        scene = model.segment(frame.cloud)  # the objects of this cloud
+        objects.update(scene, frame.cloud, frame.T_map_camera, frame.stamp_ns)  # integrate them into the map
 
     snapshot = objects.snapshot()
     names = model.name(snapshot.scene(), DEFAULT_VOCABULARY)

@@ -1,11 +1,11 @@
-"""What a manipulation planner does with the node: find a thing in its own frame, and make it an obstacle or a goal.
+"""Client for a manipulation planner: finds an object in the planner's frame, and makes it an obstacle or a goal.
 
     python examples/planner_client.py "the red mug" --frame base_link
     python examples/planner_client.py "the bottles" --frame map --all --wait 5
 
-It waits for a cloud that is not older than the question, gets pose and size in the frame asked for (the node
-transforms them at the cloud's stamp), and turns each match into a moveit_msgs/CollisionObject where MoveIt's messages
-are installed. Exit code 0 with a match, 1 without, 2 when the node cannot answer.
+It waits for a cloud that is not older than the query, gets pose and size in the requested frame (the node transforms
+them at the cloud's stamp), and converts each match to a moveit_msgs/CollisionObject if MoveIt's messages are installed.
+Exit code 0 with a match, 1 without, 2 if the node cannot answer.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ from segvec3d_ros.client import Client
 from segvec3d_ros.conversions import nanoseconds, time_message
 
 OLDEST = 1.0
-"""Seconds since a remembered object was seen, beyond which a planner had better look again before it reaches out."""
+"""Seconds since a remembered object was last seen, beyond which a planner should look again before reaching for it."""
 
 
 def collision_object(match: Any, header: Any, moveit_msgs: Any, shape_msgs: Any) -> Any:
-    """A match as an obstacle: the box of an ``Instance`` has a pose and full edges, as a ``SolidPrimitive`` has.
+    """Convert a match to a collision object. Its box maps directly to a ``SolidPrimitive``: pose and full edge lengths.
 
     Args:
-        match: segvec3d_interfaces/ObjectMatch. header: of the answer.
+        match: segvec3d_interfaces/ObjectMatch.
+        header: of the response.
         moveit_msgs, shape_msgs: the modules ``moveit_msgs.msg`` and ``shape_msgs.msg``.
     """
     size = match.instance.size
     box = shape_msgs.SolidPrimitive(type=shape_msgs.SolidPrimitive.BOX, dimensions=[size.x, size.y, size.z])
     result = moveit_msgs.CollisionObject()
     result.header = header
-    # The same thing keeps its id, so ADD moves the obstacle. What ~/list_objects no longer has is yours to REMOVE:
-    # of two that turned out to be one thing only one id is left.
+    # An object keeps its id, so ADD moves an existing obstacle. The client has to REMOVE objects that are no longer in
+    # ~/list_objects; two objects that were merged keep only one of their ids.
     result.id = f"segvec3d_{match.instance.id}"
     result.pose = match.instance.pose
     result.primitives = [box]
@@ -51,7 +52,7 @@ def collision_object(match: Any, header: Any, moveit_msgs: Any, shape_msgs: Any)
 
 
 def describe(match: Any, header: Any) -> str:
-    """A line for the person who asked."""
+    """Describe a match in one line."""
     thing, p, size = match.instance, match.instance.pose.position, match.instance.size
     age = (nanoseconds(header.stamp) - nanoseconds(thing.last_seen)) / 1e9
     state = "visible" if thing.state == Instance.VISIBLE else f"remembered, unseen for {age:.1f} s"
@@ -64,7 +65,7 @@ def describe(match: Any, header: Any) -> str:
 
 
 def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
-    """Ask, print what was found, and what the planning scene would be told."""
+    """Query the node; print the matches and their collision objects."""
     parser = argparse.ArgumentParser(description="Find a thing and turn it into a collision object.")
     parser.add_argument("query", help='what to find, such as "the red mug"')
     parser.add_argument("--node", default="/segvec3d", help="the node's name (default: /segvec3d)")
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
         messages = None
     for match in answer.matches:
         print(describe(match, answer.header))
-        if messages is not None:  # publish it on /collision_object, or apply it with /apply_planning_scene
+        if messages is not None:  # in a planner: publish it on /collision_object, or call /apply_planning_scene
             print(collision_object(match, answer.header, *messages))
     return 0 if answer.matches else 1
 

@@ -1,7 +1,7 @@
 """The command line: ``segvec3d segment | find | eval | train | ablate | simulate | bench | demo | info | node``.
 
-``arguments`` knows what each takes, ``modes`` which of that belongs together; what a command does stands in a module of
-its own and is imported when it runs, so that ``--help`` answers at once.
+``arguments`` defines the arguments of each command, ``modes`` which of them may be combined. The commands themselves
+are in modules of their own, imported only when they run, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from segvec3d_core.cli.modes import refuse_others
 from segvec3d_core.files import require_writable
 
 PASSED_ON = {"node": "segvec3d_ros.node", "demo": "segvec3d_ros.demo"}
-"""Commands of the ROS package, which read their own arguments. The node's are those of ROS, and have no help."""
+"""Commands of the ROS package, which parse their own arguments. The node takes ROS arguments, and has no help."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: the arguments after the program's name; None for the process's own.
+        argv: command-line arguments without the program's name; None for those of the process.
 
     Returns:
-        0 when done, 1 when ``find`` found nothing, 2 for bad input (after one line on standard error), 130 when
-        interrupted. With SEGVEC3D_DEBUG=1 in the environment an error shows where it came from instead.
+        0 on success, 1 if ``find`` found nothing, 2 for bad input (after one line on standard error), 130 if
+        interrupted. With SEGVEC3D_DEBUG set in the environment, errors are raised with their traceback instead.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("segvec3d: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+    except BrokenPipeError:  # the reader of our output, such as head, has closed it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush is quiet
         return 0
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -60,7 +60,7 @@ def _pass_on(module: str, arguments: list[str]) -> int:
     """Run a command of the ROS package.
 
     Raises:
-        ImportError: no ROS here, with what to install.
+        ImportError: ROS is not installed; the message says what to install.
     """
     try:
         run: Callable[[list[str]], int | None] = import_module(module).main

@@ -11,7 +11,7 @@ from segvec3d_core.cli.common import at_least
 
 
 def ablate(args: Namespace) -> int:
-    """Train and measure rows of the ablation table, or print those that are finished."""
+    """Train and evaluate rows of the ablation table, or print the finished rows."""
     from segvec3d_core.threads import use_threads
     from segvec3d_core.train.ablation import AblationPlan, finished_rows, markdown, run_ablation, select
 

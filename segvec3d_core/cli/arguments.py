@@ -15,14 +15,14 @@ of it. z is up in a scan unless --up says otherwise, as for most phones' scans: 
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Of the whole command line; ``run`` of what it parses names a module beside this one and a function in it."""
+    """Make the parser of the whole command line. ``run`` in its result is (module beside this one, function in it)."""
     parser = _Parser(
         prog="segvec3d",
         description="Object instances from point clouds, findable in words.",
@@ -36,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Any, name: str, run: tuple[str, str], text: str, examples: str) -> argparse.ArgumentParser:
-    """Add a command whose ``run`` names the module beside this one and its function."""
+    """Add a command; ``run`` is (module beside this one, function in it)."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=text.partition(".")[0][:1].lower() + text.partition(".")[0][1:],
@@ -372,7 +372,7 @@ def _info(commands: Any) -> None:
 
 
 def _ros(commands: Any) -> None:
-    """The commands of the ROS package, for the help only: they read their own arguments; the demo has its own help."""
+    """Add the commands of the ROS package to the help; they parse their arguments themselves, the demo also --help."""
     _command(
         commands, "node", ("", ""),
         "Start the ROS 2 node, as ros2 run segvec3d segvec3d_node does. Takes ROS arguments.",

@@ -1,5 +1,5 @@
-"""``segvec3d bench``: how long it takes from a message of raw points to one of labelled ones and to answers, stage by
-stage, beside what one would do without it."""
+"""``segvec3d bench``: time from a message of raw points to one of labelled points, and of queries, by stage, compared
+with plane removal + DBSCAN."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from segvec3d_core.types import PointCloud, Scene
 
 NEW_QUESTION, SAME_QUESTION = "a new question", "the same again"
 BESIDE = {"conversions": (FROM_MESSAGE, TO_MESSAGE), "questions": (NEW_QUESTION, SAME_QUESTION)}
-"""Rows that are no part of ``SegVec3D.segment``, and so not of the total, as JSON groups them."""
+"""Rows that are not part of ``SegVec3D.segment``, and so not of the total, as grouped in the JSON."""
 
 COLORS = ("red", "green", "blue", "white", "black", "yellow", "brown", "orange", "pink", "grey")
 NOUNS = ("mug", "box", "bottle", "can", "bowl", "book", "ball", "lamp", "knife", "plate", "shoe", "vase")
 
 
 def bench(args: Namespace) -> int:
-    """Measure milliseconds per stage on frames and scans, after a warm-up, beside the baseline in the same run; or how
-    long new processes take to answer."""
+    """Measure milliseconds per stage on frames and scans, after a warm-up, and the baseline in the same run; with
+    --start, the time that new processes take to answer."""
     if args.start is not None:
         return bench_start(args)
     at_least("--runs", args.runs, 1)
@@ -50,7 +50,7 @@ def bench(args: Namespace) -> int:
     for points in args.scans or ():
         at_least("--scans", points, 1_000)
     if args.path is not None:
-        read = _clouds(args.path, min(args.runs, 10))  # what is wrong with PATH is said before the model loads
+        read = _clouds(args.path, min(args.runs, 10))  # errors in PATH are reported before the model loads
     model, config = load_model(args), configuration(args)
     model.warm_up()
     roof = Roof.measure(model.device)
@@ -87,7 +87,7 @@ def _row(
     name: str,
     clouds: list[PointCloud],
 ) -> dict[str, Any]:
-    """Measure on some clouds, print it, and return the values for the JSON."""
+    """Measure on some clouds, print the results, and return the values for the JSON."""
     stages, total = _measure_stages(model, clouds, args.runs, config)
     stages |= _measure_questions(model, model.segment(clouds[0], config), itertools.islice(asked, args.runs))
     floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
@@ -118,10 +118,10 @@ def _row(
 
 
 def _image_size(text: str) -> tuple[int, int]:
-    """Width and height of "640x480".
+    """Parse width and height in pixels from a text such as "640x480".
 
     Raises:
-        ValueError: it is not of this form, or too small to draw a scene in.
+        ValueError: the text does not have this form, or the size is too small to render a scene.
     """
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
@@ -130,7 +130,7 @@ def _image_size(text: str) -> tuple[int, int]:
 
 
 def _clouds(path: str, count: int) -> list[PointCloud]:
-    """Clouds to measure on: the first ones of a folder, or a file's."""
+    """Clouds to measure on: the first ``count`` of a frame folder, or the single one of a file."""
     if (Path(path) / "depth").is_dir():
         folder = FrameFolder(path)
         return [folder[index].cloud() for index in range(min(count, len(folder)))]
@@ -148,7 +148,7 @@ def _simulated_frames(count: int, width: int, height: int) -> list[PointCloud]:
 
 
 def _simulated_scan(count: int) -> PointCloud:
-    """A fused scan of one room with so many points: each a point of a simulated one, moved by a few millimetres."""
+    """A fused scan of one room with ``count`` points, drawn from a simulated scan and jittered by a few millimetres."""
     from segvec3d_core.simulate import first_edition, simulate_scan
 
     rng = np.random.default_rng(0)
@@ -160,7 +160,7 @@ def _simulated_scan(count: int) -> PointCloud:
 
 
 def _measure(method: Segmenter, clouds: list[PointCloud], runs: int, config: SegmentationConfig) -> Timing:
-    """Over ``runs`` runs, round and round through the clouds; every cloud once beforehand."""
+    """Time a method over ``runs`` runs that cycle through the clouds, after one warm-up run on each."""
     for cloud in clouds:
         method.segment(cloud, config)
     seconds: list[float] = []
@@ -174,8 +174,10 @@ def _measure(method: Segmenter, clouds: list[PointCloud], runs: int, config: Seg
 def _measure_stages(
     model: SegVec3D, clouds: list[PointCloud], runs: int, config: SegmentationConfig
 ) -> tuple[dict[str, Timing], Timing]:
-    """The same of the model, per stage from message to message, and in total of ``segment``, which waits for no GPU in
-    between: a GPU's stages are waited for in a run of their own."""
+    """Time the model in the same way: each stage from message to message, and ``segment`` in total.
+
+    On a GPU the stages are timed in a separate run that synchronises after each, so that the total is not affected.
+    """
     for cloud in clouds:
         model.segment(cloud, config)
     wait = _waiting(model.device)
@@ -198,7 +200,7 @@ def _measure_stages(
 
 
 def _measure_questions(model: SegVec3D, scene: Scene, asked: Iterator[str]) -> dict[str, Timing]:
-    """Of questions about a scene: in words that were not read before, and the same again."""
+    """Time queries on a scene: with text that was not encoded before, and the same again."""
     times: dict[str, list[float]] = {NEW_QUESTION: [], SAME_QUESTION: []}
     for phrase in asked:
         for seconds in times.values():
@@ -209,12 +211,12 @@ def _measure_questions(model: SegVec3D, scene: Scene, asked: Iterator[str]) -> d
 
 
 def _waiting(device: torch.device) -> Callable[[], object] | None:
-    """What waits until a device has done what it was given; None for a CPU, which has."""
+    """Function that waits until a GPU has finished its work; None for a CPU."""
     return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
 
 
 def _convert(cloud: PointCloud, clock: Clock) -> None:
-    """Take the time of decoding the message of a cloud, whose camera is told by its points alone."""
+    """Time the decoding of a cloud's message; the camera intrinsics have to be recovered from its points."""
     message = encode(cloud.points, cloud.colors, *_organised(cloud))
     with clock(FROM_MESSAGE):
         cloud_of_message(message)
@@ -227,10 +229,10 @@ def _convert_back(cloud: PointCloud, scene: Scene, clock: Clock) -> None:
 
 
 def _organised(cloud: PointCloud) -> tuple[int, int]:
-    """Width and height of its image, or of one row."""
+    """Width and height of the cloud's image; of an unorganised cloud, (N, 1)."""
     return (len(cloud), 1) if cloud.camera is None else (cloud.camera.width, cloud.camera.height)
 
 
 def phrases() -> Iterator[str]:
-    """Questions in words that were not read before."""
+    """Endless queries, each of which differs from all others, so that its text is not cached."""
     return (f"the {color} {noun} {n}" for n in itertools.count(1) for color, noun in itertools.product(COLORS, NOUNS))

@@ -1,4 +1,4 @@
-"""What several commands need: the model and configuration of the arguments, the machine, progress."""
+"""Shared by several commands: model and configuration from the arguments, machine information, progress bars."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ T = TypeVar("T")
 
 
 def load_model(args: Namespace) -> SegVec3D:
-    """The weights that --model and --device ask for."""
+    """Load the model given by --model and --device."""
     return SegVec3D.load(args.model, args.device)
 
 
 def configuration(args: Namespace) -> SegmentationConfig:
-    """The segmentation's defaults with what the arguments change; --max-voxels is the budget of frames and scans.
+    """Default segmentation configuration, changed by the arguments; --max-voxels applies to both frames and scans.
 
     Raises:
-        ValueError: an argument that cannot be, by its name on the command line.
+        ValueError: an invalid argument, by its name on the command line.
     """
     known = {field.name for field in fields(SegmentationConfig)}
     changes = {key: value for key, value in vars(args).items() if key in known and value is not None}
@@ -46,10 +46,10 @@ def configuration(args: Namespace) -> SegmentationConfig:
 
 
 def at_least(name: str, value: int, least: int) -> int:
-    """The value of an argument, checked.
+    """Return the value of the argument ``name``.
 
     Raises:
-        ValueError: it is less.
+        ValueError: it is less than ``least``.
     """
     if value < least:
         raise ValueError(f"{name}: expected at least {least}, got {value}")
@@ -57,14 +57,14 @@ def at_least(name: str, value: int, least: int) -> int:
 
 
 def progress(items: Iterable[T], text: str, total: int | None = None) -> Iterable[T]:
-    """The items, with a progress bar on standard error where that is a terminal."""
+    """Iterate over the items, with a progress bar on standard error if that is a terminal."""
     from tqdm import tqdm
 
     return tqdm(items, desc=text, total=total, disable=None, leave=False)
 
 
 def machine() -> dict[str, Any]:
-    """What the figures of a run depend on."""
+    """Hardware and software that the figures of a run depend on."""
     from ..kernels import bfloat16
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
@@ -82,7 +82,7 @@ def machine() -> dict[str, Any]:
 
 
 def peak_memory() -> int:
-    """Most memory that the process has held so far, bytes."""
+    """Peak resident memory of the process so far, bytes."""
     import resource
     import sys
 
@@ -100,7 +100,7 @@ def _cpu_name() -> str:
 
 
 def machine_line() -> str:
-    """The same in one line, for people."""
+    """Summary of ``machine`` in one line, for display."""
     about = machine()
     gpu = f", {about['gpu']}" if about["gpu"] else ""
     maps = f", on CPU linear maps in bfloat16 ({about['bfloat16']})" if about["bfloat16"] else ""

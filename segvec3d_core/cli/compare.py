@@ -1,4 +1,4 @@
-"""``segvec3d eval`` and ``segvec3d bench``: SegVec3D beside what one would do without it."""
+"""``segvec3d eval`` on labelled data: SegVec3D compared with untrained weights and with plane removal + DBSCAN."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODEL, BASELINE = "SegVec3D", "plane removal + DBSCAN"
 
 
 def evaluate(args: Namespace) -> int:
-    """Score the model and what it is compared with on frames or scans."""
+    """Score the model and the methods for comparison on frames or scans."""
     if not args.path:
         raise ValueError("PATH: expected a frame folder or scans to measure on")
     path = Path(args.path)
@@ -42,10 +42,10 @@ def evaluate(args: Namespace) -> int:
     at_least("--worst", args.worst, 0)
     if args.reliability is not None:
         tell.require_picture(args.reliability)
-    folder = _labelled(path, args.split)  # what is wrong with PATH is said before the model loads
+    folder = _labelled(path, args.split)  # errors in PATH are reported before the model loads
     model, config = load_model(args), configuration(args)
     if isinstance(folder, ScanFolder) and args.min_score is None:
-        config = dataclasses.replace(config, min_score=0)  # AP ranks by score: what is dropped could only be missed
+        config = dataclasses.replace(config, min_score=0)  # AP ranks by score: dropping objects can only lower recall
     methods = _methods(model, config, args.model_only)
     model.warm_up()
     result = _Evaluation(folder, model, config, args).run(methods)
@@ -67,7 +67,11 @@ def evaluate(args: Namespace) -> int:
 
 
 def _labelled(path: Path, split: str | None) -> FrameFolder | ScanFolder:
-    """The frames at a path, or its scans, of a split those alone."""
+    """The frames at a path, or its scans, restricted to a split if given.
+
+    Raises:
+        ValueError: there are neither, or a split was given for frames.
+    """
     if (path / "depth").is_dir():
         if split is not None:
             raise ValueError(f"--split: names scans, got the frames of {path}")
@@ -85,9 +89,10 @@ def _labelled(path: Path, split: str | None) -> FrameFolder | ScanFolder:
 def _methods(
     model: SegVec3D, config: SegmentationConfig, model_only: bool
 ) -> dict[str, tuple[Segmenter, SegmentationConfig]]:
-    """The rows of the table: the model, the same grouped by random embeddings and bonds, with random weights
-    throughout, and the baseline. A random network that joins superpoints would part nothing, so what is random is
-    grouped as the paper groups, by its embeddings."""
+    """The rows of the table: the model, the model with untrained instance heads, an untrained model, and the baseline.
+
+    The untrained ones cluster by embeddings, as in the paper: a random superpoint network would separate nothing.
+    """
     methods: dict[str, tuple[Segmenter, SegmentationConfig]] = {MODEL: (model, config)}
     if not model_only:
         untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
@@ -99,7 +104,7 @@ def _methods(
 
 
 class _Evaluation:
-    """One run of ``segvec3d eval``: what is measured on what, and told as it comes."""
+    """One run of ``segvec3d eval``: data, model and options; results are printed as they become available."""
 
     def __init__(
         self, folder: FrameFolder | ScanFolder, model: SegVec3D, config: SegmentationConfig, args: Namespace
@@ -108,23 +113,23 @@ class _Evaluation:
         self.quiet = args.json == "-"
 
     def say(self, text: str) -> None:
-        """Print a line, unless standard output is the JSON's."""
+        """Print a line, unless the JSON goes to standard output."""
         if not self.quiet:
             print(text, flush=True)
 
     def items(self, text: str) -> Iterator[Frame | Scan]:
-        """The frames or scans, read one after the other."""
+        """Iterate over the frames or scans, up to --limit; each is read when needed."""
         for index in progress(range(min(len(self.folder), self.args.limit or len(self.folder))), text):
             yield self.item(index)
 
     def item(self, index: int) -> Frame | Scan:
-        """A frame or scan, with as many of its points as were asked for, and with its colours or without."""
+        """A frame or scan, thinned by --stride, and with or without colours (--colorless)."""
         item = self.folder[index]
         item = item if self.args.stride == 1 else item.thinned(self.args.stride)
         return item.without_colors() if self.args.colorless else item
 
     def run(self, methods: dict[str, tuple[Segmenter, SegmentationConfig]]) -> dict[str, Any]:
-        """Measure all that was asked for; the values for the JSON."""
+        """Run all requested evaluations; returns the values for the JSON."""
         reports = self._compare(methods)
         result: dict[str, Any] = {"methods": {name: tell.report_values(report) for name, report in reports.items()}}
         if isinstance(self.folder, FrameFolder):
@@ -145,7 +150,7 @@ class _Evaluation:
         return result
 
     def _compare(self, methods: dict[str, tuple[Segmenter, SegmentationConfig]]) -> dict[str, Report]:
-        """The table: a report of each method."""
+        """Evaluate each method and print the table."""
         reports: dict[str, Report] = {}
         for name, (method, config) in methods.items():
             report = reports[name] = evaluate_method(method, self.items(name), config, self.folder.tags)
@@ -171,7 +176,7 @@ class _Evaluation:
         self.say(tell.header(tell.columns_of(report)))
 
     def _retrieve(self, folder: FrameFolder) -> dict[str, Any]:
-        """Ask for objects by their names."""
+        """Evaluate retrieval of objects by their names, coarse (if there are any) and full."""
         kinds = {"coarse names": folder.coarse_names} if folder.coarse_names else {}
         values = {}
         for kind, names in {**kinds, "full names": None}.items():
@@ -183,8 +188,10 @@ class _Evaluation:
         return values
 
     def _draw_worst(self, report: Report) -> None:
-        """Pictures of the worst frames (by overlap F) or scans (by AP50), the worst first by name: what was found,
-        and below it what is true."""
+        """Draw the worst frames (by overlap F) or scans (by AP50): the prediction, and the ground truth below it.
+
+        File names begin with the rank, 01 for the worst.
+        """
         figure = "AP50" if isinstance(self.folder, ScanFolder) else "overlap F"
         folder = Path(self.args.output)
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +209,7 @@ class _Evaluation:
 
 
 def _truth(item: Frame | Scan, cloud: PointCloud) -> Scene:
-    """The true instances as a scene, to be drawn."""
+    """The ground-truth instances as a scene, for drawing."""
     assert item.label is not None  # only what was scored is drawn
     label = np.where(np.isfinite(cloud.points).all(1), item.label.reshape(-1), 0)
     ids = [int(k) for k in np.unique(label) if k > 0 and not (isinstance(item, Frame) and k == IGNORE)]

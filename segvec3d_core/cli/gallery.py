@@ -1,4 +1,4 @@
-"""Pictures of questions that were answered rightly, and of others that were not."""
+"""Pictures of right and wrong answers of ``segvec3d eval --language``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from segvec3d_core.view import contact_sheet, draw_answer
 
 SHOWN = ("category", "use", "colour + category", "size superlative", "relation", "negation", "absent category",
          "absent attribute")  # fmt: skip
-"""Kinds of questions of which there are pictures, one of each."""
+"""Kinds of questions to draw, one picture of each."""
 SIZE = (400, 300)
 QUALITY = 78
 
 
 class Gallery:
-    """Keeps the first right and the first wrong answer of each kind, no two of one kind from the same scene."""
+    """Collects pictures of the first right and the first wrong answer of each kind, at most one of each per scene."""
 
     def __init__(self) -> None:
         self._right: dict[str, Image] = {}
@@ -30,7 +30,7 @@ class Gallery:
         self, find: Callable[..., Matches], cloud: PointCloud, scene: Scene, things: Sequence[Known],
         outcomes: Sequence[Outcome],
     ) -> None:  # fmt: skip
-        """Draw those answers about a scene that show something new: at most one right and one wrong one."""
+        """Draw at most one right and one wrong answer about a scene, of kinds that are still missing."""
         for wall, wanted in ((self._right, True), (self._wrong, False)):
             fresh = [o for o in outcomes if o.question.kind in SHOWN and o.question.kind not in wall]
             fitting = [o for o in fresh if _is_right(o) == wanted]
@@ -41,7 +41,7 @@ class Gallery:
                 wall[outcome.question.kind] = draw_answer(cloud, scene, matches, title, SIZE)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write right.jpg and wrong.jpg, those for which there is anything to show."""
+        """Write right.jpg and wrong.jpg, each only if it has any picture; returns their paths."""
         folder.mkdir(parents=True, exist_ok=True)
         written = []
         for name, wall in (("right", self._right), ("wrong", self._wrong)):
@@ -57,7 +57,7 @@ def _is_right(outcome: Outcome) -> bool:
 
 
 def _verdict(outcome: Outcome, matches: Matches, scene: Scene, things: Sequence[Known]) -> str:
-    """What became of a question, in a few words."""
+    """Short text with the outcome of a question."""
     if not len(matches):
         return "not found" if outcome.question.right else "rightly not found"
     if outcome.right:

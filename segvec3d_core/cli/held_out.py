@@ -1,4 +1,4 @@
-"""``segvec3d eval --held-out``: names for kinds of things of which the alignment has never seen one."""
+"""``segvec3d eval --held-out``: zero-shot naming of categories that alignment training has not seen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.quiz import PIXELS, hits
 
 HELD_OUT = ("hammer", "teapot", "lamp", "shoe", "guitar", "sink", "bicycle", "plant", "toaster", "clock")
-"""The ten names; the simulator makes no bicycle, so that nothing is rightly called so."""
+"""The ten names to choose among. The simulator makes no bicycle, so that name is always wrong."""
 SCENES = 30
-"""Scenes unless told otherwise; each shows one thing of each kind, as far as there is room and the camera sees it."""
+"""Default number of scenes; each has one thing of each kind, as far as there is room."""
 
 
 def evaluate(args: Namespace) -> int:
-    """Let the model choose among ten names for things of these kinds, and print how often it is right."""
+    """Let the model choose among the ten names for things of these kinds, and print its accuracy."""
     with first_edition():
         return _evaluate(args)
 
@@ -60,7 +60,7 @@ def _evaluate(args: Namespace) -> int:
 def _called(
     model: SegVec3D, config: SegmentationConfig, count: int, named: list[str]
 ) -> tuple[list[tuple[str, str]], int]:
-    """What each thing is and what it was called, for the things in view, and how many there were to be seen."""
+    """(true name, predicted name) of each instance that overlaps a visible thing, and the number of visible things."""
     called: list[tuple[str, str]] = []
     shown = 0
     for index in progress(range(count), "scenes"):

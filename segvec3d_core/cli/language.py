@@ -1,4 +1,4 @@
-"""``segvec3d eval --language`` and ``--classify``: what words find, and what shapes are called."""
+"""``segvec3d eval --language`` and ``--classify``: retrieval by text, and zero-shot classification of shapes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from segvec3d_core.types import Scene, SceneObject
 from segvec3d_core.zeroshot import class_vectors, classify
 
 SCENES = 100
-"""Scenes of about 20 objects that are asked about unless told otherwise."""
+"""Default number of scenes, of about 20 objects each."""
 CROWD, TIMED = 50, 30
-"""Objects over which queries are timed, and how many queries."""
+"""Number of objects in the scene on which queries are timed, and number of queries."""
 
 
 def evaluate(args: Namespace) -> int:
-    """Ask the model about simulated scenes that training never saw, and print how it answers by kind of question."""
+    """Query the model on simulated scenes that are not used in training, and print the scores by kind of question."""
     with nullcontext() if args.wide else first_edition():
         return _evaluate(args)
 
@@ -79,8 +79,10 @@ def _evaluate(args: Namespace) -> int:
 
 
 def query_times(model: SegVec3D, objects: Sequence[SceneObject]) -> tuple[float, float]:
-    """Median seconds of a query that was never asked, and of one asked before, over ``CROWD`` of the objects, again
-    and again where there are fewer."""
+    """Median seconds of a new query and of a repeated one, on a scene of ``CROWD`` objects.
+
+    The objects are repeated if there are fewer; without any, the scene is empty.
+    """
     crowd = tuple(itertools.islice(itertools.cycle(objects), CROWD if objects else 0))
     scene = Scene(np.zeros(0, np.int32), crowd, {}, np.zeros(3, np.float32), np.array([0, 0, 1], np.float32))
     texts = [f"the shiny {noun} left of the {other} one" for noun, other in itertools.pairwise(nouns()[: TIMED + 1])]
@@ -136,7 +138,7 @@ def _print_pairs(outcomes: Sequence[Outcome], unseen: bool) -> None:
 
 
 def _pairs(outcomes: Sequence[Outcome], unseen: bool) -> dict[str, Any]:
-    """The same as JSON."""
+    """Recall of colour + category queries for JSON: held-out pairs and others; see ``_never_saw_pairs``."""
     scores = zip(("held_out", "others"), pair_scores(outcomes), strict=True)
     rates = {name: {"asked": r.total, "r_at_1": known(r.rate), "interval": r.interval()} for name, r in scores}
     return {"never_seen": unseen, **rates}
@@ -147,8 +149,10 @@ def _refused(answered: Any) -> float:
 
 
 def _present_absent(outcomes: Sequence[Outcome]) -> tuple[float, float]:
-    """Share of answered questions among those with an answer, and of refused ones among the others, where absent
-    categories and absent attributes weigh alike."""
+    """Share of answered questions among those with an answer, and of refused ones among those without.
+
+    The latter is the mean of absent categories and absent attributes, which thus have equal weight. NaN without any.
+    """
     present = [o.answered for o in outcomes if o.question.kind not in ABSENT]
     absent = [[not o.answered for o in outcomes if o.question.kind == kind] for kind in ABSENT]
     means = [float(np.mean(group)) for group in absent if group]
@@ -156,7 +160,7 @@ def _present_absent(outcomes: Sequence[Outcome]) -> tuple[float, float]:
 
 
 def _as_dict(outcomes: Sequence[Outcome], scenes: int, names: list[str]) -> dict[str, Any]:
-    """The scores as JSON: fractions; None for a median rank of never."""
+    """The scores for JSON, as fractions; the median rank is None if infinite."""
     kinds: dict[str, Any] = {}
     for kind, score in summarize(outcomes).items():
         if kind in ABSENT:
@@ -187,7 +191,7 @@ def _as_dict(outcomes: Sequence[Outcome], scenes: int, names: list[str]) -> dict
 
 
 def classify_shapes(args: Namespace) -> int:
-    """Name the test shapes of ModelNet40 or ScanObjectNN without training on any, and print how often rightly."""
+    """Classify the test shapes of ModelNet40 or ScanObjectNN zero-shot, and print the accuracy."""
     path = Path(args.path)
     if not args.path or not path.exists():
         raise FileNotFoundError(f"{args.path or 'PATH'}: no such file or folder")

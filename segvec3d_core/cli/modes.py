@@ -1,4 +1,4 @@
-"""Commands that do one of several things, and which arguments say something of which: others are refused."""
+"""Modes of commands that have several, and the arguments that apply to each; other arguments are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVALUATIONS: Modes = {
     ("validation", "evaluate"): ("--validation", ["limit", "colorless"]),
     ("language", "classify_shapes"): ("--classify", ["path", "limit"]),
 }
-"""What ``eval`` can do, by its function: how it is asked for, and the arguments that say something of it."""
+"""Modes of ``eval`` by (module, function): how the mode is selected, and the arguments that apply to it."""
 
 SIMULATIONS: Modes = {
     "frames": (
@@ -53,11 +53,11 @@ STAGES: Modes = {
     "calibration": ("--stage calibration", []),
     "all": ("--stage all", ["learning_rate", *_FIRST, *_GROUPING, *_ALIGNMENT]),
 }
-"""The same of ``simulate``, ``bench`` and of the stages of ``train``."""
+"""Stages of ``train``, in the same form; ``SIMULATIONS`` and ``BENCHMARKS`` are those of ``simulate`` and ``bench``."""
 
 
 class Mode(argparse.Action):
-    """Has ``eval`` do another thing than it does by itself; a second such option is refused."""
+    """Option that selects a mode of ``eval``; a second one is refused."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **described: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, **described)
@@ -65,7 +65,11 @@ class Mode(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        """Take this one."""
+        """Select this mode.
+
+        Raises:
+            argparse.ArgumentError: another mode is selected already.
+        """
         chosen = getattr(namespace, self.dest)
         if chosen not in (parser.get_default(self.dest), self.const):
             raise argparse.ArgumentError(self, f"not together with {EVALUATIONS[chosen][0]}")
@@ -73,13 +77,13 @@ class Mode(argparse.Action):
 
 
 def note_defaults(parser: argparse.ArgumentParser, modes: Modes) -> None:
-    """For ``refuse_others``."""
+    """Store the defaults of the modes' arguments, which ``refuse_others`` compares with."""
     names = [name for _, own in modes.values() for name in own]
     parser.set_defaults(defaults={name: parser.get_default(name) for name in names})
 
 
 def _modes(args: argparse.Namespace) -> tuple[Modes, Any]:
-    """What a command can do, and which of it is asked for; nothing where it does but one thing."""
+    """Modes of a command, and the selected one; ({}, None) for a command with a single mode."""
     if args.run in EVALUATIONS:
         return EVALUATIONS, args.run
     if args.run == ("workshop", "simulate"):
@@ -92,7 +96,7 @@ def _modes(args: argparse.Namespace) -> tuple[Modes, Any]:
 
 
 def refuse_others(args: argparse.Namespace) -> None:
-    """Raise ValueError where an argument says something of another thing that the command does than what is asked."""
+    """Raise ValueError if an argument was given that only applies to other modes than the selected one."""
     modes, mode = _modes(args)
     asked, own = modes.get(mode, ("", []))
     for name in sorted({name for _, names in modes.values() for name in names}.difference(own)):

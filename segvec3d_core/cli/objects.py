@@ -35,12 +35,12 @@ log = logging.getLogger(__name__)
 Names = Sequence[tuple[str, float]]
 
 SMALLEST_TILE = 0.5
-"""Metres; smaller tiles would be more work than the scan."""
+"""Smallest tile edge, metres; with smaller tiles, their overhead would exceed the work on the scan."""
 
 
 def _as_told(args: Namespace, cloud: PointCloud, quiet: bool = False) -> PointCloud:
-    """The cloud with what ``--viewpoint`` and ``--up`` say of it. Where nothing tells which way is up, it is z, but for
-    a cloud in a camera's own frame."""
+    """The cloud with ``--viewpoint`` and ``--up`` applied. If up is unknown, it is set to z, with a message unless
+    ``quiet``; not for a cloud in a camera's own frame."""
     told: dict[str, Any] = {
         name: np.array(value, np.float32) for name in ("viewpoint", "up") if (value := getattr(args, name))
     }
@@ -65,14 +65,14 @@ def _segmented(args: Namespace) -> tuple[SegVec3D, PointCloud, Scene]:
 
 
 def _refuse_early(args: Namespace, model: SegVec3D) -> None:
-    """Raise ValueError for a question that no scene could answer, before the work."""
+    """Raise ValueError for an invalid query, before the cloud is segmented."""
     if args.query is not None:
         nothing = Scene(np.empty(0, np.int32))
         model.find(nothing, args.query, getattr(args, "top_k", None), getattr(args, "min_similarity", None))
 
 
 def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) -> Scene:
-    """What ``--tiles`` asks for, by ``--workers`` where there are several."""
+    """Segment in tiles (``--tiles``), in processes if there are several ``--workers``."""
     tiling, config = Tiling(args.tiles, min(MARGIN, args.tiles / 2)), configuration(args)
     if args.workers == 1:
         return segment_tiles(model, chunks, tiling, config, watch=progress)
@@ -84,7 +84,7 @@ def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) ->
 
 
 def _refuse_to_replace(args: Namespace, written: Iterable[Path]) -> None:
-    """Raise ValueError where a result would replace the input, or what lies beside it in a frame folder."""
+    """Raise ValueError if a result would overwrite the input or another file of its frame folder."""
     source = Path(args.input).resolve()
     root, name = (source.parent.parent, source.stem) if source.is_file() else (source, str(args.index or ""))
     read = {source, root / "camera.json", *(Path(file).resolve() for file in (args.color, args.camera) if file)}
@@ -99,11 +99,11 @@ def _refuse_to_replace(args: Namespace, written: Iterable[Path]) -> None:
 
 
 def _lies_in_pieces(args: Namespace) -> bool:
-    """Whether the input is a scan that lies in several files.
+    """Check the arguments of ``--tiles``; returns whether the input is a scan in several files.
 
     Raises:
-        ValueError: with ``--tiles``, what has no effect then: a scan of any size has many viewpoints; or ``--workers``
-            without it.
+        ValueError: ``--workers`` without ``--tiles``, tiles that are too small, or an argument that has no effect with
+            ``--tiles``, such as ``--viewpoint``: a scan of any size has many viewpoints.
     """
     if at_least("--workers", args.workers, 1) > 1 and args.tiles is None:
         raise ValueError("workers: they share tiles, expected --tiles")
@@ -127,7 +127,7 @@ def _of_pieces(args: Namespace, model: SegVec3D, files: Iterable[Path]) -> Scene
 
 
 def _segment_folder(args: Namespace) -> int:
-    """Part a scan that lies in several files; print the instances and write JSON and each file with its labels."""
+    """Segment a scan in several files; print the instances, write JSON and a labelled copy of each file."""
     labels, files = _vocabulary(args.labels), cloud_files(args.input)
     if Path(args.output).resolve() == Path(args.input).resolve():
         raise ValueError("output: expected another folder than that of the pieces, which would be read as more of them")
@@ -149,12 +149,13 @@ def _segment_folder(args: Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What is told of a scene.
+    """Results for a scene.
 
     Attributes:
-        names: label and similarity of each object; matches: the answer to --query, None without one.
-        result: all of it with the scene, as JSON has it.
-        refusal: why this scene cannot answer; what was found of it is kept in any case.
+        names: label and similarity of each object.
+        matches: answer to --query, None without one.
+        result: scene, names and matches as written to JSON.
+        refusal: error if the query cannot be answered for this scene, raised only after the results are written.
     """
 
     names: Names
@@ -175,10 +176,10 @@ def _said(args: Namespace, model: SegVec3D, scene: Scene, labels: Sequence[str])
 
 
 def _tell(args: Namespace, scene: Scene, said: _Said, written: list[Path]) -> int:
-    """Print what was found and written, or JSON alone where that goes to standard output.
+    """Print the results and the files written, or only the JSON if it goes to standard output.
 
     Raises:
-        ValueError: the question was refused.
+        ValueError: the query was refused.
     """
     quiet = args.json == "-"
     if args.json is not None:
@@ -194,7 +195,7 @@ def _tell(args: Namespace, scene: Scene, said: _Said, written: list[Path]) -> in
 
 
 def segment(args: Namespace) -> int:
-    """Part a cloud into instances; print them and write picture, JSON, labelled cloud and labels."""
+    """Segment a cloud into instances; print them and write picture, JSON, labelled cloud and labels."""
     if _lies_in_pieces(args):
         return _segment_folder(args)
     labels = _vocabulary(args.labels)
@@ -212,7 +213,7 @@ def segment(args: Namespace) -> int:
 
 
 def find(args: Namespace) -> int:
-    """Find objects by words; 1 when there are none."""
+    """Find objects by text; returns exit code 1 if there are none."""
     if not args.query.strip():
         raise ValueError("TEXT: expected words, got an empty text")
     cloud: PointCloud | None = None
@@ -245,7 +246,7 @@ def _vocabulary(text: str | None) -> Sequence[str]:
 
 
 def print_scene(scene: Scene, names: Names) -> None:
-    """A table of the instances, and the time that they took."""
+    """Print a table of the instances, and the processing time."""
     milliseconds = 1e3 * sum(scene.timings.values())
     print(f"{len(scene)} instances of {len(scene.labels):,} points in {milliseconds:.0f} ms")
     if len(scene):
@@ -259,7 +260,7 @@ def print_scene(scene: Scene, names: Names) -> None:
 
 
 def print_matches(query: str, matches: Matches, names: Names) -> None:
-    """The answer to a query."""
+    """Print the matches of a query."""
     if not len(matches):
         print(f'"{query}": nothing found ({matches.interpretation})')
         return

@@ -1,4 +1,4 @@
-"""What ``segvec3d eval`` prints and writes of a report: table lines, JSON values, the reliability plot."""
+"""Output of ``segvec3d eval``: table lines, JSON values and the reliability plot of a report."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ FRAME_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ARI", ("adjusted_rand",)),
     ("mIoU", ("surface_miou",)),
 )
-"""Columns of the table of frames: a title, and the figures under it."""
+"""Columns of the table for frames: title and figures."""
 
 SCAN_COLUMNS = (
     ("AP / AP50 / AP25", ("ap", "ap50", "ap25")),
     ("ARI", ("adjusted_rand",)),
     ("mIoU / accuracy", ("surface_miou", "surface_accuracy")),
 )
-"""The same of scans."""
+"""Columns of the table for scans: title and figures."""
 
 TOLD = {
     "overlap_f": "overlap F", "boundary_f": "boundary F", "detected": "F > 0.75", "iou50_f": "IoU > 0.5 F",
     "ap50": "AP50", "ap25": "AP25", "adjusted_rand": "ARI", "surface_miou": "mIoU",
 }  # fmt: skip
-"""Figures whose interval and spread are printed; the JSON has those of all."""
+"""Figures whose interval and spread are printed, with their titles; the JSON has those of all figures."""
 
 _NAME_WIDTH = 30
 
 
 def columns_of(report: Report) -> Sequence[tuple[str, tuple[str, ...]]]:
-    """The columns that a report fills: those of frames or of scans."""
+    """Columns for a report: those of frames or of scans."""
     return FRAME_COLUMNS if "overlap_f" in report.figures else SCAN_COLUMNS
 
 
 def header(columns: Sequence[tuple[str, tuple[str, ...]]]) -> str:
-    """The first line of a table."""
+    """Format the first line of a table."""
     titles = "  ".join(f"{title:>{_width(title, names)}}" for title, names in columns)
     return f"{'':{_NAME_WIDTH}} {titles}  {'ms p50 / p95':>13}"
 
 
 def line(name: str, figures: Mapping[str, Figure], columns: Sequence[tuple[str, tuple[str, ...]]]) -> str:
-    """A line of a table, in percent; a dash for what was not measured."""
+    """Format a line of a table, in percent; a dash for figures that were not measured."""
     cells = (f"{_percents(figures[key].value for key in names):>{_width(title, names)}}" for title, names in columns)
     return f"{name:{_NAME_WIDTH}} {'  '.join(cells)}"
 
 
 def report_lines(name: str, report: Report, parts: bool) -> list[str]:
-    """A method's line with its times, and one for each subset if ``parts``."""
+    """A method's line with its times, followed by one for each subset if ``parts``."""
     columns, timing = columns_of(report), report.timing
     lines = [f"{line(name, report.figures, columns)}  {f'{timing.p50:.0f} / {timing.p95:.0f}':>13}"]
     for title, subset in report.subsets.items() if parts else ():
@@ -76,7 +76,7 @@ def _percents(values: Iterable[float]) -> str:
 
 
 def interval_line(name: str, report: Report) -> str | None:
-    """The 95 % intervals of a method's main figures; None of too few rows."""
+    """Line with the 95 % intervals of a method's main figures; None if there are too few rows."""
     told = [
         f"{title} {100 * figure.low:.1f} to {100 * figure.high:.1f}"
         for key, title in TOLD.items()
@@ -86,7 +86,7 @@ def interval_line(name: str, report: Report) -> str | None:
 
 
 def spread_lines(tried: Sequence[Variation], report: Report) -> list[str]:
-    """Of each main figure the worst and the best that one changed constant brings."""
+    """A line for each main figure: its value, and the worst and best values with one constant changed."""
     lines = []
     for key, title in TOLD.items():
         known = [variation for variation in tried if not math.isnan(variation.figures.get(key, math.nan))]
@@ -103,7 +103,7 @@ def _at(variation: Variation, key: str) -> str:
 
 
 def retrieval_line(kind: str, report: RetrievalReport) -> str:
-    """How often a name finds its object, in a line."""
+    """Line with the share of names that find their object."""
     low, high = report.found.interval()
     return (
         f'"the NAME", {report.found.total} queries by {kind}: {100 * report.found.rate:.1f} % found '
@@ -112,11 +112,11 @@ def retrieval_line(kind: str, report: RetrievalReport) -> str:
     )
 
 
-# JSON: fractions and milliseconds, None for what was not measured ---------------------------------------------------
+# JSON: fractions and milliseconds, None for figures that were not measured ------------------------------------------
 
 
 def report_values(report: Report) -> dict[str, Any]:
-    """A report with every figure, interval, subset and row."""
+    """JSON values of a report: every figure, interval, subset and row."""
     rows = "frames" if "overlap_f" in report.figures else "scans"
     return {
         **figure_values(report.figures),
@@ -129,7 +129,7 @@ def report_values(report: Report) -> dict[str, Any]:
 
 
 def figure_values(figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """Values under ``summary``, 95 % intervals under ``intervals``."""
+    """JSON values of figures: values under ``summary``, 95 % intervals under ``intervals``."""
     return {
         "summary": {name: known(figure.value) for name, figure in figures.items()},
         "intervals": {name: [known(figure.low), known(figure.high)] for name, figure in figures.items()},
@@ -137,7 +137,7 @@ def figure_values(figures: Mapping[str, Figure]) -> dict[str, Any]:
 
 
 def row_values(row: Row) -> dict[str, Any]:
-    """One frame or scan."""
+    """JSON values of one frame or scan."""
     values: dict[str, Any] = {"name": row.name, "tags": dict(row.tags), "adjusted_rand": known(row.adjusted_rand)}
     values |= {"predicted": len(row.instances.scores), "true": len(row.instances.true_sizes)}
     if row.masks is not None:
@@ -148,7 +148,7 @@ def row_values(row: Row) -> dict[str, Any]:
 
 
 def retrieval_values(report: RetrievalReport) -> dict[str, Any]:
-    """How often a name finds its object."""
+    """JSON values of a retrieval report."""
     return {
         "queries": report.found.total,
         "hits": report.found.hits,
@@ -160,7 +160,7 @@ def retrieval_values(report: RetrievalReport) -> dict[str, Any]:
 
 
 def spread_values(tried: Sequence[Variation]) -> list[dict[str, Any]]:
-    """Every variation with all its figures."""
+    """JSON values of every variation, with all its figures."""
     return [
         {
             "constant": variation.constant,
@@ -172,7 +172,7 @@ def spread_values(tried: Sequence[Variation]) -> list[dict[str, Any]]:
 
 
 def reliability_values(plot: Reliability) -> dict[str, Any]:
-    """The bins of a reliability plot and its expected calibration error."""
+    """JSON values of a reliability plot: its bins and expected calibration error."""
     bins = [
         {"from": low, "to": high, "objects": count, "score": known(score), "share": known(share)}
         for low, high, count, score, share in zip(
@@ -184,7 +184,7 @@ def reliability_values(plot: Reliability) -> dict[str, Any]:
 
 
 def known(value: float) -> float | None:
-    """The value, or None for NaN, which JSON has not."""
+    """The value, or None for NaN, which JSON cannot represent."""
     return None if math.isnan(value) else value
 
 
@@ -195,7 +195,7 @@ _SIDE, _MARGIN, _COUNT_HEIGHT = 420, 64, 90
 
 
 def require_picture(path: str | Path) -> None:
-    """Raise ValueError where a picture cannot be written under this name, and OSError where not in this place."""
+    """Raise ValueError if the suffix is not that of a picture format, OSError if the path cannot be written."""
     Image.init()
     if (suffix := Path(path).suffix.lower()) not in Image.EXTENSION:
         raise ValueError(f"{path}: expected the name of a picture, such as .png, got {suffix or 'no suffix'}")
@@ -203,9 +203,9 @@ def require_picture(path: str | Path) -> None:
 
 
 def draw_reliability(plot: Reliability, path: str | Path) -> None:
-    """Draw score against share of objects with IoU > 0.5, the diagonal of a perfect score, and how many there are.
+    """Draw the share of objects with IoU > 0.5 against the score, with the diagonal of perfect calibration.
 
-    The plot is square: bars are the shares, dots sit at the mean scores; below it stand the counts of the bins.
+    Bars are the shares of the bins, dots are at their mean scores; a second plot below shows the number of objects.
     """
     page = Image.new("RGB", (_SIDE + 2 * _MARGIN, _SIDE + _COUNT_HEIGHT + 2 * _MARGIN), _PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)

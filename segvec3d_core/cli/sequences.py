@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from segvec3d_core.testsets.sequences import SequenceFrame, SequenceSpec
 
 TRUE_PIXELS = 40
-"""Fewest pixels that the true segmentation tells of."""
+"""Fewest visible pixels with which a thing is in the ground-truth segmentation."""
 
 HEADER = (
     f"{'':10} {'frames':>6} {'IDF1':>5} {'switches':>8} {'duplicates':>10} {'ghosts':>6} {'again':>11} {'moved':>11} "
@@ -34,14 +34,14 @@ HEADER = (
 
 
 def evaluate(args: Namespace) -> int:
-    """Run the map through the sequences and print a line for each, and one for each layout."""
+    """Run the map on the sequences, and print a line for each sequence and one for each layout."""
     from segvec3d_core.testsets.sequences import SECONDS, SEQUENCES
 
     seconds = SECONDS if args.seconds is None else args.seconds
     if not 1 <= seconds <= SECONDS:
         raise ValueError(f"--seconds: expected 1 to {SECONDS:g}, got {seconds}")
     specs = [replace(spec, seconds=seconds) for spec in SEQUENCES if args.layout in (None, spec.layout)]
-    if args.sequences is not None:  # evenly from all of them, so that both layouts are among a few
+    if args.sequences is not None:  # evenly spaced, so that even a few include both layouts
         count = min(at_least("--sequences", args.sequences, 1), len(specs))
         specs = [specs[round(k * (len(specs) - 1) / max(count - 1, 1))] for k in range(count)]
     at_least("--workers", args.workers, 1)
@@ -70,18 +70,18 @@ def evaluate(args: Namespace) -> int:
 
 
 def _reports(specs: Sequence[SequenceSpec], args: Namespace) -> Iterator[SequenceReport]:
-    """The report of each sequence, in order; several at a time where there are ``--workers``."""
+    """The report of each sequence, in order; computed in parallel if there are several ``--workers``."""
     if args.workers == 1:
         segment, searcher = _segmenter(args)
         yield from (run(spec, segment, searcher) for spec in specs)
         return
-    spawn = get_context("spawn")  # a fork would inherit torch's threads in whatever state they are
+    spawn = get_context("spawn")  # fork is unsafe once torch has started threads
     with ProcessPoolExecutor(args.workers, spawn, _begin_worker, (args,)) as pool:
         yield from progress(pool.map(_run_in_worker, specs), "sequences", len(specs))
 
 
 _worker: tuple[Callable[[SequenceFrame], Scene], Any] | None = None
-"""In a process of ``--workers``: what segments and what searches."""
+"""In a worker process: (segmenter, model for retrieval), see ``_segmenter``."""
 
 
 def _begin_worker(args: Namespace) -> None:
@@ -93,18 +93,23 @@ def _begin_worker(args: Namespace) -> None:
 
 
 def _run_in_worker(spec: SequenceSpec) -> SequenceReport:
-    assert _worker is not None  # the pool has begun it
+    assert _worker is not None  # set by the pool's initializer
     return run(spec, *_worker)
 
 
 def run(spec: SequenceSpec, segment: Callable[[SequenceFrame], Scene], searcher: Any) -> SequenceReport:
-    """One sequence through a new map."""
+    """Run a sequence through a new map.
+
+    Args:
+        spec: the sequence.
+        segment, searcher: see ``_segmenter``.
+    """
     from segvec3d_core.testsets.sequences import frames
 
     objects, scorer = ObjectMap(), SequenceScorer(NEAR[spec.layout], searcher)
     for frame in progress(frames(spec), spec.name, round(spec.seconds * spec.rate)):
         scene = segment(frame)
-        start = time.thread_time()  # not the wall's: what else runs on the machine is not the map's doing
+        start = time.thread_time()  # CPU time, so that other processes on the machine do not count
         objects.update(scene, frame.cloud, frame.T_map_camera, frame.stamp_ns)
         milliseconds = 1e3 * (time.thread_time() - start)
         scorer.add(frame, scene, objects.snapshot(), milliseconds)
@@ -112,7 +117,7 @@ def run(spec: SequenceSpec, segment: Callable[[SequenceFrame], Scene], searcher:
 
 
 def _segmenter(args: Namespace) -> tuple[Callable[[SequenceFrame], Scene], Any]:
-    """What segments, and what searches."""
+    """Function that segments a frame, and the model for retrieval, which is None with --truth."""
     if args.truth:
         return true_scene, None
     model, config = load_model(args), configuration(args)
@@ -121,7 +126,7 @@ def _segmenter(args: Namespace) -> tuple[Callable[[SequenceFrame], Scene], Any]:
 
 
 def true_scene(frame: SequenceFrame) -> Scene:
-    """The frame as a perfect segmentation would see it; things of one name look alike, others do not."""
+    """Ground-truth segmentation of a frame, with random embeddings that are equal for things of the same name."""
     counts = np.bincount(frame.instance[frame.instance >= 0], minlength=len(frame.things))
     shown = [thing for thing in frame.things if counts[thing.identity] >= TRUE_PIXELS]
     number = np.full(len(frame.things) + 1, -1, np.int32)
@@ -141,7 +146,7 @@ def true_scene(frame: SequenceFrame) -> Scene:
 
 
 def values(report: SequenceReport) -> dict[str, Any]:
-    """The figures as JSON: fractions, metres, milliseconds."""
+    """The figures for JSON: fractions, metres, milliseconds."""
     rates = {
         "reidentified": report.returned, "reidentified_after_move": report.moved, "r1_map": report.map_found,
         "r1_frame": report.frame_found, "r1_map_in_view": report.map_found_in_view,
@@ -163,7 +168,7 @@ def values(report: SequenceReport) -> dict[str, Any]:
 
 
 def line(name: str, report: SequenceReport) -> str:
-    """The figures in one line."""
+    """Format the figures as a line of the table, see ``HEADER``."""
 
     def rate(value: Any) -> str:
         return f"{100 * value.rate:.0f} ({value.total})" if value.total else "-"

@@ -1,4 +1,4 @@
-"""Simulated scenes that are asked about, and what is true of them; training draws others."""
+"""Simulated scenes for evaluating queries, with ground truth. Training uses other scenes."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from segvec3d_core.simulate import Entity, SimulatedFrame
 
 LEAST_PIXELS = 20
-"""What shows less of itself is nobody's business."""
+"""Fewest visible pixels with which a thing or a surface counts."""
 SQUARE = 1.5
-"""Edge of the piece of floor on which named things stand, metres."""
+"""Edge of the square of floor on which things are placed, metres."""
 
 
 def first_edition() -> AbstractContextManager[None]:
-    """Within it scenes hold what they did when they were fixed, see ``simulate.first_edition``."""
+    """Context in which scenes are as when the evaluation was fixed, see ``simulate.first_edition``."""
     from segvec3d_core.simulate import first_edition
 
     return first_edition()
 
 
 def nouns() -> list[str]:
-    """Names of what the simulator makes, in the edition at hand."""
+    """Names of the categories that the simulator makes, in the current edition."""
     from segvec3d_core.simulate import families
 
     return sorted({family.category for family in families()} - {"thing"})
 
 
 def table_frame(rng: Generator) -> SimulatedFrame:
-    """A table with about 20 things of any kind, seen from near by."""
+    """Simulate a table with about 20 things of any category, seen from nearby."""
     from segvec3d_core.simulate import simulate_frame
 
     return simulate_frame(rng, "table", objects=20, whole=0)
 
 
 def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> SimulatedFrame:
-    """One thing of each noun, as far as there is room, and some others, on the floor of a room.
+    """Simulate the floor of a room with one thing of each noun in ``named``, as far as there is room, and some others.
 
-    A kind that is rare, or too large for a table, is then seen as often as any other.
+    Categories that are rare or too large for a table are thus as frequent as any other.
     """
     from segvec3d_core import simulate
     from segvec3d_core.simulate.placing import HeightMap, make_body, settle, stable_rotation, yaw
@@ -62,7 +62,7 @@ def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> Simula
         choice = families[among] if among < len(families) else fillers
         model = simulate.make_object(rng, choice[int(rng.integers(len(choice)))])
         for attempt in range(24):
-            # What does not stand, as a hammer does not, lies.
+            # A thing that does not settle upright, such as a hammer, is laid on a facet of its convex hull.
             lying = np.eye(3) if attempt < 12 else stable_rotation(rng, model.mesh)
             body = make_body(model.mesh, yaw(rng.uniform(0, 360)) @ lying, heights.cell)
             x, y = rng.uniform(-SQUARE / 2, SQUARE / 2, 2)
@@ -77,7 +77,10 @@ def floor_frame(rng: Generator, named: Sequence[str], others: int = 5) -> Simula
 
 
 def known_things(frame: SimulatedFrame) -> tuple[PointCloud, list[Known], Scene]:
-    """The cloud, its objects, and a scene whose instances are these objects, then the surfaces."""
+    """The cloud of a frame, its objects, and a scene with the boxes of these objects, followed by the surfaces.
+
+    The scene's point labels are all -1; each object's points are in its ``Known.mask``.
+    """
     cloud, instance = frame.cloud(), frame.instance.reshape(-1)
     seen = np.isfinite(cloud.points).all(1)
     pixels = np.bincount(instance[seen & (instance >= 0)], minlength=len(frame.entities))
@@ -90,7 +93,7 @@ def known_things(frame: SimulatedFrame) -> tuple[PointCloud, list[Known], Scene]
                 continue
             mask = seen & (instance == k)
             points = cloud.points[mask]
-            if kind == "object":  # flying pixels lie beyond the thing
+            if kind == "object":  # discard flying pixels, which lie outside of the thing
                 near = np.linalg.norm(points - entity.center, axis=1) < np.linalg.norm(entity.size) / 2 + 0.01
                 points = points[near] if near.any() else points
             box = oriented_box(points, frame.up)
@@ -103,7 +106,7 @@ def known_things(frame: SimulatedFrame) -> tuple[PointCloud, list[Known], Scene]
 
 
 def surface_names(frame: SimulatedFrame) -> frozenset[str]:
-    """What a person might call the surfaces in view, as a table of which the top alone is seen."""
+    """Names that a person might use for the surfaces in view, such as a table of which only the top is seen."""
     from segvec3d_core.simulate import NOUNS
 
     pixels = np.bincount(frame.instance[frame.instance >= 0], minlength=len(frame.entities))

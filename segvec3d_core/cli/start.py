@@ -1,4 +1,4 @@
-"""``segvec3d bench --start``: how long a new process takes until it answers, once kernels are compiled and cached."""
+"""``segvec3d bench --start``: time from the start of a process to its first answer, with compiled kernels cached."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ if told["query"]:
     model.find(scene, told["query"])
 print(len(scene), flush=True)
 """
-"""What a program does that uses the library once."""
+"""A program that uses the library once: loads the model, segments a frame, and answers a query if one is given."""
 
 QUERY = "the red mug"
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Seconds of new processes.
+    """Times of new processes, seconds.
 
     Attributes:
-        p50, least, most: from the start to the first line that is printed.
-        processor: median of what all cores worked for it, until its end; other work on the machine counts less there.
+        p50, least, most: median, minimum and maximum time from the start to the first line of output.
+        processor: median CPU time on all cores until the end; less affected by other work on the machine.
     """
 
     p50: float
@@ -55,15 +55,15 @@ class Taken:
 
     @classmethod
     def of(cls, runs: Sequence[tuple[float, float]]) -> Taken:
-        """From at least one run."""
+        """Summarise at least one run of (seconds to the first line, CPU seconds)."""
         seconds, processor = zip(*runs, strict=True)
         return cls(statistics.median(seconds), min(seconds), max(seconds), statistics.median(processor))
 
 
 def bench_start(args: Namespace) -> int:
-    """Start new processes, one after the other, and print how long each kind took; one of each goes before."""
+    """Start new processes, one at a time, and print how long each kind takes; the first of each is not counted."""
     at_least("--start", args.start, 1)
-    device = str(load_model(args).device)  # what is wrong with the weights is said here, and once
+    device = str(load_model(args).device)  # errors in the weights are reported here, once
     rows: dict[str, Taken] = {}
     with _commands(args.model, device) as commands:
         for name, command in commands.items():
@@ -84,7 +84,7 @@ def bench_start(args: Namespace) -> int:
 
 @contextmanager
 def _commands(model: str | None, device: str) -> Iterator[dict[str, list[str]]]:
-    """What is started, by the name of its row; a simulated frame of 640 x 480 lies there meanwhile."""
+    """Commands to start, by the name of their row. Within the context, the simulated frame that they read exists."""
     from segvec3d_core.simulate import first_edition, simulate_frame
 
     with first_edition():
@@ -105,10 +105,10 @@ def _commands(model: str | None, device: str) -> Iterator[dict[str, list[str]]]:
 
 
 def _until_answer(command: list[str]) -> tuple[float, float]:
-    """Seconds from the start of a process to its first line, and what processors worked for it.
+    """Seconds from the start of a process to its first line of output, and its CPU seconds until its end.
 
     Raises:
-        OSError: it failed; what it had to say is on standard error.
+        OSError: it failed or printed nothing; its own message is on standard error.
     """
     start, before = time.perf_counter(), _of_children()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -122,7 +122,7 @@ def _until_answer(command: list[str]) -> tuple[float, float]:
 
 
 def _of_children() -> float:
-    """Seconds that processors have worked for processes that this one has started, and that have ended."""
+    """CPU seconds of all child processes that have ended."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,4 +1,4 @@
-"""``segvec3d eval --validation``: weights on scenes as training draws them, by which one chooses between weights."""
+"""``segvec3d eval --validation``: scores on scenes of the training distribution, for choosing between weights."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.io import write_json
 
 SCENES = 100
-"""Scenes unless told otherwise; half of them of the simulator's first edition."""
+"""Default number of scenes; every other one has the placement and sensors, though not the objects and light, of the
+simulator's first edition."""
 
 
 def evaluate(args: Namespace) -> int:
-    """Print what the model makes of validation scenes, for either edition of the simulator and for both."""
+    """Print the model's scores on validation scenes, for each edition of the simulator and for both."""
     from segvec3d_core.text import TextEncoder
     from segvec3d_core.train.tuning import overall
     from segvec3d_core.train.validation import SEED, figures, see_scenes

@@ -23,7 +23,7 @@ def train(args: Namespace) -> int:
     later = (f"{stage}_{count}" for stage in ("grouping", "alignment") for count in ("scenes", "steps"))
     for name in ("steps", "scenes", "max_voxels", *later, "validation_scenes", "threads"):
         if getattr(args, name) is not None:
-            # Of four validation scenes in a row two are chosen on and two measured on.
+            # Of every four validation scenes, two are for tuning constants and two for measuring.
             at_least(f"--{name.replace('_', '-')}", getattr(args, name), 4 if name == "validation_scenes" else 1)
     at_least("--workers", args.workers, 0)
     if args.learning_rate is not None and not 0 < args.learning_rate < 1:
@@ -32,7 +32,7 @@ def train(args: Namespace) -> int:
 
 
 def simulate(args: Namespace) -> int:
-    """Write simulated frames, a contact sheet of them, or both; or a fixed test set."""
+    """Write simulated frames, a contact sheet of them, or both; with --test a fixed test set."""
     if args.fetch_shapes or args.test is not None:
         return _testset(args)
     from segvec3d_core.datasets.frames import write_frame
@@ -48,7 +48,7 @@ def simulate(args: Namespace) -> int:
     width = len(str(args.count - 1))
     shown = []
     for number in progress(range(args.count), "frames"):
-        rng = np.random.default_rng([args.seed, number])  # frame 7 is the same, however many are made
+        rng = np.random.default_rng([args.seed, number])  # so that a frame does not depend on the number of frames
         frame = simulate_frame(rng, args.layout, args.width, args.height, args.sensor, args.objects)
         if args.output is not None:
             write_frame(args.output, frame.to_frame(f"{args.seed}_{number:0{width}d}"))
@@ -64,7 +64,7 @@ def simulate(args: Namespace) -> int:
 
 
 def _testset(args: Namespace) -> int:
-    """Fetch the models of the test sets, write a test set, or both."""
+    """Fetch the object models of the test sets, write a test set, or both."""
     from segvec3d_core.testsets import SCENES, fetch_shapes, preview_set, write_set
 
     at_least("--workers", args.workers, 1)
@@ -84,9 +84,9 @@ def _testset(args: Namespace) -> int:
 
 
 def info(args: Namespace) -> int:
-    """Print what is installed, where it runs and what is known of the weights.
+    """Print versions, machine, device and metadata of the weights.
 
-    Missing default weights are said to be missing; a file that was named must be there.
+    Missing default weights are reported as missing; a file given by --model must exist.
     """
     result: dict[str, Any] = {"version": 1, "machine": machine(), "platform": platform.platform()}
     result["libraries"] = {name: _version(name) for name in _LIBRARIES}
@@ -120,7 +120,7 @@ def _importable(name: str) -> bool:
 
 
 def _print_tree(values: dict[str, Any], indent: int = 0) -> None:
-    """Nested values, a line each."""
+    """Print nested values, one per line, indented."""
     for key, value in values.items():
         if isinstance(value, dict):
             print(f"{' ' * indent}{key}:")
