@@ -12,7 +12,7 @@ PYTHON ?= python3
 INPUT ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-# A sourced ROS installation would put its own rclpy, built for another Python, before the wheels of the environment.
+# The rclpy of a sourced ROS installation, built for another Python, would take precedence over the wheels in .venv.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH
 unexport ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION ROS_PACKAGE_PATH RMW_IMPLEMENTATION
 unexport ROS_DISCOVERY_SERVER ROS_STATIC_PEERS ROS_SUPER_CLIENT ROS_LOCALHOST_ONLY
@@ -20,14 +20,14 @@ unexport ROS_DISCOVERY_SERVER ROS_STATIC_PEERS ROS_SUPER_CLIENT ROS_LOCALHOST_ON
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/setup
-# --no-compile: Python compiles what it imports, pip would compile everything there is.
+# --no-compile: Python compiles modules when they are imported, whereas pip would compile all of them.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-# Also for the isolated environment in which the message package is built: it must match the ROS wheels beside it.
+# Also applies to the isolated build environment of the message package, which must match the installed ROS wheels.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
-# Not among the constraints: torch's own builds for GPUs each want one version of it.
+# Not in constraints.txt, because each GPU build of torch requires a certain version of it.
 TRITON := 3.7.0
 INTERFACES := $(shell find segvec3d_interfaces -type f)
 
@@ -40,7 +40,7 @@ help:
 demo: setup
 	@$(BIN)/python -m segvec3d_ros.demo $(if $(INPUT),"$(INPUT)")
 
-# All three run, whatever the first ones say.
+# Runs ruff, mypy and pytest even if an earlier one fails.
 test: setup $(DONE)/triton
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
 	echo "== pytest"; $(BIN)/python -m pytest -rsfE || failed=1; \
@@ -70,8 +70,8 @@ $(DONE)/venv: | $(DONE)/system
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# With an NVIDIA driver the default build of torch is the right one; elsewhere the CPU build saves gigabytes. pip is first
-# asked for it where it looks anyway.
+# With an NVIDIA driver, install the default build of torch; elsewhere the CPU build, which saves gigabytes, from pip's
+# configured index if it has one, else from TORCH_INDEX.
 $(DONE)/torch: constraints.txt | $(DONE)/venv
 	@echo "[3/5] Installing torch $(TORCH) (200 MB for the CPU, 3 GB with CUDA)"
 	@if nvidia-smi >/dev/null 2>&1; then $(PIP) torch==$(TORCH); \
@@ -88,7 +88,7 @@ $(DONE)/interfaces: $(INTERFACES) | $(DONE)/package
 	@$(PIP) --force-reinstall --no-deps ./segvec3d_interfaces
 	@touch $@
 
-# The tests of the GPU's kernel interpret and compile it without a GPU. Builds of torch for GPUs bring Triton along.
+# The tests of the GPU kernel interpret and compile it with Triton, without a GPU. GPU builds of torch include Triton.
 $(DONE)/triton: | $(DONE)/interfaces
 	@$(BIN)/python -c 'import triton' 2>/dev/null || { echo "[test] Installing triton (200 MB)"; \
 	$(PIP) triton==$(TRITON) || echo "There is no triton for this machine: tests that need it are skipped"; }

@@ -11,7 +11,7 @@ manifest = ElementTree.parse(Path(__file__).parent / "package.xml").getroot()
 
 
 def text(tag: str) -> str:
-    """The manifest's <tag>, which must be there."""
+    """Text of the manifest's <tag>; raises ValueError if it is missing or empty."""
     value = manifest.findtext(tag)
     if not value:
         raise ValueError(f"package.xml: expected <{tag}> with a text")
@@ -30,8 +30,8 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["segvec3d_core", "segvec3d_core.*", "segvec3d_ros", "segvec3d_ros.*"]),
     package_data={"segvec3d_core": ["models/*", "testsets/*.json"]},
-    # Where ros2 run, ros2 launch and rviz2 look on a robot. An editable install drops them; segvec3d_ros.share then
-    # finds them in the checkout.
+    # Installed where ros2 run, ros2 launch and rviz2 look for them on a robot. An editable install drops them;
+    # segvec3d_ros.share then finds them in the checkout.
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -48,7 +48,7 @@ setup(
         "llvmlite>=0.43",
         "numba>=0.60",
         "scikit-learn>=1.4",
-        # A tenth of open3d's size, but for x86-64 Linux only.
+        # A tenth of open3d's size, but only for x86-64 Linux.
         "open3d-cpu>=0.19; platform_machine == 'x86_64' and sys_platform == 'linux'",
         "open3d>=0.19; platform_machine != 'x86_64' or sys_platform != 'linux'",
         "tokenizers>=0.19",
@@ -60,7 +60,7 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        # ROS 2 Kilted for machines without a ROS installation. On a robot these come with the distribution.
+        # ROS 2 Kilted for machines without a ROS installation. On a robot they come with the distribution.
         "ros": [
             "ros-rclpy",
             "ros-rmw-fastrtps-cpp",
@@ -70,11 +70,11 @@ setup(
             "ros-geometry-msgs",
             "ros-lifecycle-msgs",
         ],
-        # Shape sets that are published as HDF5, for eval --classify.
+        # Reads shape data sets in HDF5 format, for eval --classify.
         "hdf5": ["h5py>=3.10"],
-        # Fused attention on an NVIDIA GPU; torch's builds for GPUs mostly bring it along.
+        # Fused attention on an NVIDIA GPU; most GPU builds of torch include it.
         "gpu": ["triton>=3"],
-        # Tiles of large scans spread over machines, see segvec3d_core/tiles.py.
+        # Distributes tiles of large scans over machines, see segvec3d_core/tiles.py.
         "ray": ["ray>=2.9"],
         "test": [
             "h5py>=3.10",

@@ -1,4 +1,4 @@
-"""Starts the node, and on request RViz and the step from depth images to clouds.
+"""Starts the node, and optionally RViz and depth_image_proc, which converts depth images to clouds.
 
     ros2 launch segvec3d segvec3d.launch.py cloud_topic:=/camera/depth/color/points rviz:=true
     ros2 launch segvec3d segvec3d.launch.py --show-args
@@ -17,7 +17,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 SHARE = Path(__file__).parents[1]  # the same layout in a checkout and in an installation
-PUBLISHED = ("instances", "instances_colored", "markers")  # what the RViz set-up shows
+PUBLISHED = ("instances", "instances_colored", "markers")  # topics that the RViz set-up shows
 
 ARGUMENTS = {
     "cloud_topic": ("points", "sensor_msgs/PointCloud2 to segment; with depth_image: where the clouds are put"),
@@ -42,7 +42,7 @@ CHOICES = {"rviz": ["true", "false"], "use_sim_time": ["", "true", "false"], "au
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What ros2 launch runs."""
+    """Entry point of ros2 launch."""
     declared = [
         DeclareLaunchArgument(name, default_value=value, description=text, choices=CHOICES.get(name))
         for name, (value, text) in ARGUMENTS.items()
@@ -51,7 +51,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def actions(context: LaunchContext) -> list:
-    """What to start for the arguments that were given."""
+    """The nodes to start for the given arguments."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     result = [depth_to_clouds(given)] if given["depth_image"] else []
     result.append(segmentation(given))
@@ -61,7 +61,7 @@ def actions(context: LaunchContext) -> list:
 
 
 def segmentation(given: dict[str, str]) -> Node:
-    """The node itself. Arguments that were left empty do not override the parameter file."""
+    """The segmentation node. Empty arguments do not override the parameter file."""
     overrides: dict = {name: given[name] for name in ("model", "device", "map_frame") if given[name]}
     overrides |= {name: given[name] == "true" for name in ("use_sim_time", "autostart") if given[name]}
     logger = ".".join([*given["namespace"].strip("/").split("/"), "segvec3d"]).lstrip(".")
@@ -78,14 +78,18 @@ def segmentation(given: dict[str, str]) -> Node:
 
 
 def depth_to_clouds(given: dict[str, str]) -> Node:
-    """Depth and colour images to clouds."""
+    """The node of depth_image_proc that makes clouds from depth and colour images.
+
+    Raises:
+        RuntimeError: color_image or camera_info is missing.
+    """
     from segvec3d_ros.share import large_messages
 
     missing = [name for name in ("color_image", "camera_info") if not given[name]]
     if missing:
         raise RuntimeError(f"depth_image needs {' and '.join(missing)} as well")
-    # The node listens to the camera_info beside the colour image, whatever that is remapped to; only the full name of
-    # that topic can be remapped in turn.
+    # The node subscribes to the camera_info beside the remapped colour image. To remap that topic in turn, its full
+    # name has to be given.
     color = "/".join(["", *filter(None, [given["namespace"].strip("/"), given["color_image"]])])
     color = given["color_image"] if given["color_image"].startswith("/") else color
     beside = f"{color.rpartition('/')[0]}/camera_info"
@@ -93,7 +97,7 @@ def depth_to_clouds(given: dict[str, str]) -> Node:
         package="depth_image_proc",
         executable="point_cloud_xyzrgb_node",
         namespace=given["namespace"],
-        additional_env=large_messages(),  # as the node does for itself; else Fast DDS loses clouds between processes
+        additional_env=large_messages(),  # the segmentation node does this itself; else Fast DDS loses large clouds
         parameters=clock(given),
         remappings=[
             ("depth_registered/image_rect", given["depth_image"]),
@@ -106,12 +110,12 @@ def depth_to_clouds(given: dict[str, str]) -> Node:
 
 
 def clock(given: dict[str, str]) -> list:
-    """Whose time a node beside the segmentation takes."""
+    """Parameters with use_sim_time for the other nodes; empty if the argument is."""
     return [{"use_sim_time": given["use_sim_time"] == "true"}] if given["use_sim_time"] else []
 
 
 def rviz(given: dict[str, str]) -> Node:
-    """RViz; its file names the topics without a namespace."""
+    """RViz, with topics remapped into the namespace, because its configuration file has none."""
     prefix = f"/{given['namespace'].strip('/')}" if given["namespace"].strip("/") else ""
     return Node(
         package="rviz2",

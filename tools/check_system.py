@@ -1,7 +1,7 @@
-"""Says which system packages SegVec3D still needs, before anything is installed. Runs on the system's own Python.
+"""Reports which system packages SegVec3D still needs, before anything is installed. Runs on the system's own Python.
 
-Without arguments: one clear line and exit code 1 where something is missing. With ``--names``: the missing Debian
-packages on one line, for apt-get, and always exit code 0.
+Without arguments: one line and exit code 1 if something is missing. With ``--names``: the missing Debian packages on
+one line, for apt-get, and always exit code 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# Debian package -> shared library that Open3D loads when it is imported; the kernels use the first, too.
+# Debian package -> shared library that Open3D loads on import; the kernels use the first one as well.
 LIBRARIES = {
     "libgomp1": "libgomp.so.1",
     "libusb-1.0-0": "libusb-1.0.so.0",
@@ -26,7 +26,7 @@ LIBRARIES = {
     "libidn2-0": "libidn2.so.0",
 }
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
-MACHINES = ("x86_64", "AMD64")  # what the ROS wheels of PyPI are built for
+MACHINES = ("x86_64", "AMD64")  # for which there are ROS wheels on PyPI
 
 
 def loads(library: str) -> bool:
@@ -44,11 +44,11 @@ def missing_packages(
     has_command: Callable[[str], bool] = lambda name: shutil.which(name) is not None,
     has_file: Callable[[Path], bool] = Path.exists,
 ) -> list[str]:
-    """Debian packages to install, in a fixed order; the arguments are the questions asked of the machine."""
+    """Debian packages to install, in a fixed order; the arguments query the machine, and can be replaced in tests."""
     missing = [package for package, library in LIBRARIES.items() if not loads(library)]
     if not (has_module("venv") and has_module("ensurepip")):
         missing.append("python3-venv")
-    # The message package is C code compiled on this machine. CMake and Ninja come from PyPI where they are missing.
+    # The message package is C code compiled on this machine. CMake and Ninja come from PyPI if they are missing.
     if not has_command("c++"):
         missing.append("g++")
     if not has_file(Path(sysconfig.get_path("include")) / "Python.h"):
@@ -57,7 +57,7 @@ def missing_packages(
 
 
 def unsuitable(version: Sequence[int], machine: str) -> str:
-    """Why there is no environment for this Python on this machine, "" where there is."""
+    """Why this Python or machine is not supported, "" if it is."""
     found = f"this is Python {version[0]}.{version[1]} on {machine}"
     if tuple(version[:2]) < OLDEST_PYTHON:
         return f"Python {_dotted(OLDEST_PYTHON)} or later is needed, {found}: name another with PYTHON="
@@ -74,7 +74,7 @@ def _dotted(version: Sequence[int]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is missing; 0 = nothing, 1 = something (with ``--names`` always 0)."""
+    """Print what is missing; returns 0 if nothing is, else 1 (with ``--names`` always 0)."""
     missing = missing_packages()
     if "--names" in arguments:
         print(" ".join(missing))

@@ -13,7 +13,7 @@ list(PREPEND CMAKE_PREFIX_PATH "${ros_prefix}")
 set(ENV{AMENT_PREFIX_PATH} "${ros_prefix}")
 set(PYTHON_INSTALL_DIR "${SKBUILD_PLATLIB_DIR}")
 
-# The wheels' exported targets name include directories of the machine that built them, which CMake refuses to use.
+# Targets exported by the wheels have include directories of the machine that built them. CMake rejects them as missing.
 function(drop_missing_include_directories)
   get_directory_property(targets IMPORTED_TARGETS)
   foreach(target IN LISTS targets)
