@@ -13,6 +13,20 @@ folder), a frame folder, or a bag (rosbag2 directory, .mcap, .db3); --index pick
 are metres, of a scan unless --scale says otherwise, as for one in millimetres: --scale 0.001. So is all that is written
 of it. z is up in a scan unless --up says otherwise, as for most phones' scans: --up 0 1 0."""
 
+TRAINING = """\
+Train weights on simulated scenes. First the network (embeddings), then the constants of clustering by them,
+then what groups superpoints (instances) and the alignment with language, both on scenes of the next seed.
+
+The model card says with which options the shipped weights were trained. Interrupted, it goes
+on with --resume and the same options: in the middle of the first stage, or with the later one
+that it was in, for which --cache keeps what was made of scenes. After another grouping on the same
+network, calibration fits the threshold and the scores again and keeps the alignment. The
+stage mixture goes a part of the way back to the weights that training began with, which
+often hold for more. The stage bonds teaches finished weights anew how surely voxels belong
+together, by their colours, too; the stage pairs more of what belongs together, piece by
+piece; the stage kinds anew what is a surface and what an object, and nothing else;
+scores read that: where they should follow, calibrate."""
+
 
 class _Parser(argparse.ArgumentParser):
     """Reports errors in one line."""
@@ -205,6 +219,21 @@ def _eval(commands: Any) -> None:
     note_defaults(parser, EVALUATIONS)
 
 
+def _add_first_stage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
+    parser.add_argument("--split", metavar="FILE", help="of --frames only the ScanNet scenes that it names, one a line")
+    parser.add_argument(
+        "--labelled-points", metavar="FILE",
+        help="of their labels only those of these points, a list of the limited-annotation benchmark",
+    )  # fmt: skip
+    parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage or the bonds")
+    parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage or the bonds see")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="R", help="peak in the stage that --stage names, else in the first"
+    )
+    parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of these two, at most")
+
+
 def _add_later_stages(parser: argparse.ArgumentParser) -> None:
     for stage in ("grouping", "alignment"):
         parser.add_argument(f"--{stage}-scenes", type=int, metavar="N", help=f"scenes of the {stage} stage")
@@ -228,18 +257,7 @@ def _add_later_stages(parser: argparse.ArgumentParser) -> None:
 
 def _train(commands: Any) -> None:
     parser = _command(
-        commands, "train", ("workshop", "train"),
-        "Train weights on simulated scenes. First the network (embeddings), then the constants of clustering by them,\n"
-        "then what groups superpoints (instances) and the alignment with language, both on scenes of the next seed.\n\n"
-        "The model card says with which options the shipped weights were trained. Interrupted, it goes\n"
-        "on with --resume and the same options: in the middle of the first stage, or with the later one\n"
-        "that it was in, for which --cache keeps what was made of scenes. After another grouping on the same\n"
-        "network, calibration fits the threshold and the scores again and keeps the alignment. The\n"
-        "stage mixture goes a part of the way back to the weights that training began with, which\n"
-        "often hold for more. The stage bonds teaches finished weights anew how surely voxels belong\n"
-        "together, by their colours, too; the stage pairs more of what belongs together, piece by\n"
-        "piece; the stage kinds anew what is a surface and what an object, and nothing else;\n"
-        "scores read that: where they should follow, calibrate.",
+        commands, "train", ("workshop", "train"), TRAINING,
         "  segvec3d train --output runs/a\n"
         "  segvec3d train --output runs/a --resume\n"
         "  segvec3d train --output runs/weak --labels points:100 --steps 4000\n"
@@ -257,18 +275,7 @@ def _train(commands: Any) -> None:
         "--start", metavar="FILE", help="weights to begin the first stage, bonds, pairs or kinds with, or to mix with"
     )
     parser.add_argument("--keep", type=float, metavar="SHARE", help="of the weights of --start in a mixture, 0 to 1")
-    parser.add_argument("--frames", metavar="DIR", help="train the first stage on labelled frames or ScanNet scenes")
-    parser.add_argument("--split", metavar="FILE", help="of --frames only the ScanNet scenes that it names, one a line")
-    parser.add_argument(
-        "--labelled-points", metavar="FILE",
-        help="of their labels only those of these points, a list of the limited-annotation benchmark",
-    )  # fmt: skip
-    parser.add_argument("--scenes", type=int, metavar="N", help="different scenes of the first stage or the bonds")
-    parser.add_argument("--steps", type=int, metavar="N", help="scenes that the first stage or the bonds see")
-    parser.add_argument(
-        "--learning-rate", type=float, metavar="R", help="peak in the stage that --stage names, else in the first"
-    )
-    parser.add_argument("--max-voxels", type=int, metavar="N", help="of a scene of these two, at most")
+    _add_first_stage(parser)
     _add_later_stages(parser)
     parser.add_argument("--validation-scenes", type=int, metavar="N", help="simulated scenes to measure on")
     parser.add_argument(
