@@ -1,4 +1,4 @@
-"""Every default, once. Units are SI; a field says what it changes."""
+"""Default parameters of segmentation and network, each defined once. Units are SI."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
     "plant", "bag", "shoe", "toy", "chair", "stool", "table", "desk", "sofa", "bed", "cabinet", "shelf", "floor",
     "wall", "ceiling",
 )  # fmt: skip
-"""The words a robot in a home or an office meets most; ``name`` and the node use it until told otherwise."""
+"""Common things in homes and offices; the default labels of the node and the command line."""
 
 
 BASE_VOXEL = 0.01
-"""Finest voxel edge of a frame, metres: what the network was trained around."""
+"""Finest voxel edge of a frame, metres; the network was trained around this size."""
 SCAN_VOXEL = 0.016
-"""The same for a fused scan, whose points lie so far apart that finer voxels hold a point each and no surface: on 24
-simulated rooms cut to 2.4 m AP50 was 73.5 with it and 65.7 with the 10 mm of frames (printed by no command)."""
+"""Finest voxel edge of a fused scan, metres. Its points lie so far apart that finer voxels hold one point each and no
+surface: on 24 simulated rooms cut to 2.4 m, AP50 was 73.5 with it and 65.7 with 10 mm (printed by no command)."""
 
 GRAVITY_FRAMES: tuple[str, ...] = ("map", "odom", "world", "base_footprint", "base_link")
-"""Frames whose z axis points up (REP-105); clouds in any other frame are taken as seen from that frame's origin."""
+"""Frames whose z axis points up (REP-105); a cloud in any other frame is assumed to be seen from that frame's origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentationConfig:
-    """How ``SegVec3D.segment`` treats a cloud.
+    """Parameters of ``SegVec3D.segment``.
 
     Attributes:
-        voxel_size: voxel edge, metres; None adapts it to the cloud: within ``max_voxels``, no finer than points lie.
-        fovea: with each doubling of the distance from the viewpoint beyond this, metres, voxels double in edge, unless
-            ``voxel_size`` is given; inf for voxels of one size.
-        max_voxels: voxel budget that bounds the time of a frame when ``voxel_size`` is None.
+        voxel_size: voxel edge, metres; None adapts it to the voxel budget and to the spacing of the points.
+        fovea: distance from the viewpoint, metres, beyond which the voxel edge doubles with each doubling of the
+            distance; inf for voxels of one size. Has no effect if ``voxel_size`` is given.
+        max_voxels: voxel budget that bounds the time of a frame if ``voxel_size`` is None.
         max_scan_voxels: the same for a cloud without a viewpoint, a fused scan, which is larger and may take longer.
-        clustering: how voxels become instances: "graph" judges superpoints by a network, the others merge embeddings.
+        clustering: how voxels become instances: "graph" joins superpoints by a network, the others cluster embeddings.
         min_range, max_range: keep points at this distance from the viewpoint (or the origin), metres.
         crop_min, crop_max: keep points inside this axis-aligned box of the cloud's frame, metres; None keeps all.
         min_object_size, max_object_size: keep objects whose longest box edge is within these, metres.
         min_points: drop instances with fewer points.
-        min_score: drop objects with a lower score, surfaces stay; on simulated validation scenes 0.3 keeps 99 %
-            of the right ones, and five in six of those kept are right.
+        min_score: drop objects with a lower score, but no surfaces; on simulated validation scenes 0.3 keeps 99 % of
+            the correct objects, and five in six of those kept are correct.
 
     Raises:
-        ValueError: a limit that no cloud can keep.
+        ValueError: a value out of range or limits that contradict each other.
     """
 
     voxel_size: float | None = None
@@ -90,23 +90,23 @@ class SegmentationConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """Shape of the network. The defaults are the shipped form; each switch is a row of the ablation.
+    """Architecture of the network. The defaults are the shipped form; the switches are used by the ablation.
 
     Attributes:
         neighbors: k of the graph, the voxel itself included.
-        channels, layers: width and number of attention layers of each level; level l has voxels of edge
-            ``2**l`` times the finest. One level is the paper's own form.
+        channels, layers: width and number of attention layers of each level; level l has voxels of ``2**l`` times the
+            finest edge. The paper has one level.
         features: d_f, width of H and F.
-        embedding: d_e, of which the first three are the centre vote.
-        recompute: take the neighbourhoods of every layer but the first of a level anew, nearest in feature space, as
-            the paper offers "optionally" (and DGCNN does); quadratic in the voxels of a level.
-        edge_features: let attention see the relative pose of neighbours.
-        attention: weigh neighbours by (1), or all alike.
+        embedding: d_e, of which the first three channels are the centre vote.
+        recompute: recompute the neighbourhoods in feature space for every layer but the first of a level, which the
+            paper leaves optional (as in DGCNN); quadratic in the voxels of a level.
+        edge_features: give the attention the relative poses of neighbours.
+        attention: weight neighbours by (1), or all equally.
         residual: add each layer's input to its output, (3).
-        concatenate: feed all layers into H, (4), or only the last one.
+        concatenate: feed all layers into H, (4), or only the last one of each level.
         global_context: fuse the max-pooled scene vector, (5) and (6).
         centre_vote: add each voxel's own position to the first three embedding channels.
-        late_color: let what colours say of an edge count beside what the network sees, which knows no colours.
+        late_color: add a bond head that reads colour changes along edges; the rest of the network sees no colours.
     """
 
     neighbors: int = 16
@@ -128,6 +128,6 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
-        """The shape that ``to_dict`` told; weights that do not name a switch were made before there was one."""
+        """Inverse of ``to_dict``; weights without ``late_color`` predate it and were trained without."""
         known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**{"late_color": False, **known})

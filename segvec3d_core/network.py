@@ -23,14 +23,13 @@ from .kernels.colors import color_edges, color_edges_reference
 from .threads import single_thread
 
 BOND_ROWS = 1 << 16
-"""Of so many voxels at once edges are judged where the fused kernel does not."""
+"""Voxels per block when bonds are computed without the fused kernel and without gradients."""
 
 
 class PointwiseAttention(nn.Module):
-    """Equations (1), (2) and (3): attention over each voxel's neighbours, added to what it already knew.
+    """Equations (1), (2) and (3): attention over each voxel's neighbours with a residual connection.
 
-    phi, psi and gamma are two-layer MLPs that share their first layer; a second, voxel-wise MLP follows, as in
-    transformers.
+    phi, psi and gamma are two-layer MLPs that share their first layer; a voxel-wise MLP follows, as in transformers.
     """
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
@@ -50,7 +49,7 @@ class PointwiseAttention(nn.Module):
         self.scale = HEAD_DIM**-0.5
 
     def forward(self, f: Tensor, level: Level) -> Tensor:
-        """(V_l, C) features of a layer -> (V_l, C) of the next."""
+        """Map (V_l, C) features of one layer to (V_l, C) features of the next."""
         v, h = len(f), self.heads
         shared = nn.functional.gelu(self.shared(self.norm(f)))
         q = (self.phi(shared) * self.scale).view(v, h, -1)
@@ -71,8 +70,7 @@ class PointwiseAttention(nn.Module):
 
 
 def add_up(values: Tensor, owner: Tensor, count: int) -> Tensor:
-    """Sums of (M, C) values over the rows of each of ``count`` owners, (M,) int64 -> (count, C); on a GPU in a fixed
-    order, too, so that the same cloud gives the same answer."""
+    """Sum (M, C) values by owner, (M,) int64 -> (count, C). Deterministic on a GPU, too."""
     sums = values.new_zeros(count, values.shape[1])
     if values.device.type == "cuda":
         return sums.index_put_((owner,), values, accumulate=True)
@@ -86,9 +84,10 @@ def pool(f: Tensor, parents: Tensor, count: int) -> Tensor:
 
 
 def recomputed(level: Level, f: Tensor) -> Level:
-    """The level with neighbourhoods taken anew: the k nearest voxels in the space of (V_l, C) features ``f``.
+    """The level with recomputed neighbourhoods: the k nearest voxels in the space of (V_l, C) features ``f``.
 
-    Of the relative pose, only the offset and its length are known between voxels that are no neighbours in space.
+    Of the relative pose only the offset and its length are filled in; the remaining entries are zero, because they are
+    computed only for neighbours in space.
     """
     k = level.neighbors.shape[1]
     with torch.no_grad():
@@ -105,10 +104,11 @@ def recomputed(level: Level, f: Tensor) -> Level:
 
 
 class Bonds(nn.Module):
-    """Whether two neighbouring voxels belong to one instance: a two-layer MLP of both and of their relative pose.
+    """Bond head: a two-layer MLP of both voxels' features and their relative pose predicts whether they belong to one
+    instance.
 
-    An embedding turns slowly where two things touch; where they part is seen best from the edge itself. Given how
-    colours change along edges in place of the pose, it says how much that counts here.
+    Embeddings change gradually where two objects touch; the boundary itself is seen best from the edge. A second
+    instance of this class reads colour changes along the edges (``colored``) in place of the pose.
 
     Args:
         features: d_f.
@@ -123,18 +123,18 @@ class Bonds(nn.Module):
         self.out = nn.Linear(WIDTH, 1)
 
     def forward(self, f: Tensor, level: Level) -> Tensor:
-        """(V, d_f) features F -> (V, k) logits of each edge, positive where it stays within an instance."""
+        """(V, d_f) features F -> (V, k) bond logits, positive for edges within one instance."""
         if not torch.is_grad_enabled() and f.device.type == "cpu" and f.dtype == torch.float32:
             return fused_bonds(self, f, level)
         f = self.norm(f)
         own, other, pose, out = self.own(f), self.other(f), self.pose.weight, self.out.weight[0]
-        rows = len(f) if torch.is_grad_enabled() else BOND_ROWS  # a hidden layer for every edge takes much memory
+        rows = len(f) if torch.is_grad_enabled() else BOND_ROWS  # the hidden layer of all edges takes much memory
         parts = zip(own.split(rows), level.edges.split(rows), level.neighbors.split(rows), strict=True)
         logits = [bonds_reference(mine, other, edges, neighbors, pose, out) for mine, edges, neighbors in parts]
         return torch.cat(logits) + self.out.bias
 
     def some(self, f: Tensor, level: Level, edges: Tensor) -> Tensor:
-        """The same for (M,) edges alone, numbered row by row through (V, k) -> (M,) logits; for training."""
+        """The same for a subset of edges, (M,) flat indices into (V, k) -> (M,) logits; for training."""
         f, k = self.norm(f), level.neighbors.shape[1]
         i, j = edges // k, level.neighbors.reshape(-1)[edges]
         hidden = self.own(f)[i] + self.other(f)[j] + self.pose(level.edges.reshape(-1, EDGE_DIM)[edges])
@@ -142,15 +142,17 @@ class Bonds(nn.Module):
 
 
 def colored(level: Level, colors: Tensor) -> Level:
-    """The level with edges that say how (V, 3) colours change along them, in place of the relative pose."""
+    """The level with changes of (V, 3) colours along its edges in place of relative poses, see ``kernels.colors``."""
     if colors.device.type == "cpu":
         return replace(level, edges=torch.from_numpy(color_edges(colors.numpy(), level.neighbors.numpy())))
     return replace(level, edges=color_edges_reference(colors, level.neighbors))
 
 
 def both_colored(level: Level, colors: Tensor) -> Tensor:
-    """Whether both ends of each edge have one of (V, 3) colours -> (V, k) bool, (1, 1) where all have: where a camera
-    saw none, its driver says black (0, 0, 0)."""
+    """Which edges have a known colour at both ends -> (V, k) bool, or (1, 1) if all have.
+
+    Drivers report (0, 0, 0) where the colour camera saw nothing, so black of (V, 3) colours counts as unknown.
+    """
     seen = colors.any(1)
     if colors.device.type == "cpu" and seen.all():
         return seen.new_ones(1, 1)
@@ -158,10 +160,10 @@ def both_colored(level: Level, colors: Tensor) -> Tensor:
 
 
 class PointAttention(nn.Module):
-    """The network: hierarchy in, features F and embeddings e out.
+    """The backbone: computes features F, embeddings e and surface logits from a hierarchy.
 
-    Layers work on coarser and coarser voxels; the multi-scale concatenation (4) runs from the coarsest level down,
-    so that every voxel ends with what all layers saw around it.
+    Layers run from fine to coarse voxels; the multi-scale concatenation (4) then runs from the coarsest level down, so
+    that every finest voxel combines the outputs of all layers around it.
     """
 
     def __init__(self, config: NetworkConfig | None = None) -> None:
@@ -189,7 +191,7 @@ class PointAttention(nn.Module):
         self.surface = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d // 2), nn.GELU(), nn.Linear(d // 2, 1))
         self.bonds = Bonds(d)
         self.color_bonds = Bonds(d) if config.late_color else None
-        if self.color_bonds is not None:  # colours say nothing until they have been learned
+        if self.color_bonds is not None:  # colours have no influence until trained
             nn.init.zeros_(self.color_bonds.out.weight)
             nn.init.zeros_(self.color_bonds.out.bias)
 
@@ -198,7 +200,7 @@ class PointAttention(nn.Module):
         outputs: list[list[Tensor]] = []
         below: Tensor | None = None
         for i, level in enumerate(hierarchy.levels):
-            # The mean edge is a cheap first look at the neighbourhood: where its mass lies and how it bends.
+            # The mean edge is a cheap summary of the neighbourhood: its centre of mass and curvature.
             parts = [level.inputs, level.edges.mean(1)]
             if below is not None:
                 parents = hierarchy.levels[i - 1].parents
@@ -215,8 +217,8 @@ class PointAttention(nn.Module):
     def concatenate(self, outputs: list[list[Tensor]], hierarchy: Hierarchy) -> Tensor:
         """Equation (4): H = MLP([h1; ...; hL]) -> (V, d_f).
 
-        A linear map of a concatenation is a sum of linear maps, so coarse layers are mapped where they are few and
-        handed down to their children.
+        A linear map of a concatenation is a sum of linear maps, so coarse layers are mapped at their own, small number
+        of voxels and then passed down to their children.
         """
         down: Tensor | None = None
         for i in reversed(range(len(outputs))):
@@ -236,7 +238,7 @@ class PointAttention(nn.Module):
         """Features, embeddings and surface logits of the finest voxels.
 
         Args:
-            clock: takes the time of each level, where the fused kernels work: a GPU is not waited for.
+            clock: measures each level if the fused CPU kernels run; unused otherwise.
 
         Returns:
             F (V, d_f), equation (6); e (V, d_e), equation (7); logits (V,), positive for surfaces.
@@ -248,8 +250,8 @@ class PointAttention(nn.Module):
             return self._vote(hierarchy, *fused(hierarchy, clock or Clock()))
 
     def judge_edges(self, f: Tensor, level: Level, colors: Tensor | None) -> Tensor:
-        """Logits of each edge, positive where it stays within an instance -> (V, k): as geometry has it, and colours
-        where both ends have one.
+        """Bond logits -> (V, k), positive for edges within one instance: the geometric head's, plus the colour head's
+        where both ends have a colour.
 
         Args:
             f: (V, d_f) F; level: the finest; colors: (V, 3) mean RGB of the voxels, 0 to 1, or None.
@@ -260,7 +262,7 @@ class PointAttention(nn.Module):
         return logits + cast(Tensor, self.color_bonds(f, colored(level, colors))) * both_colored(level, colors)
 
     def judge_some_edges(self, f: Tensor, level: Level, colors: Tensor | None, edges: Tensor) -> Tensor:
-        """The same for (M,) edges alone, see ``Bonds.some``."""
+        """The same for a subset of edges, see ``Bonds.some``."""
         logits = self.bonds.some(f, level, edges)
         if colors is None or self.color_bonds is None:
             return logits
@@ -275,7 +277,7 @@ class PointAttention(nn.Module):
         return f, e, logits
 
     def plain(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
-        """What ``forward`` returns, but for the centre vote, in plain torch: with gradient, on any device."""
+        """The outputs of ``forward`` without the centre vote, in plain torch: differentiable, on any device."""
         h = self.concatenate(self.encode(hierarchy), hierarchy)
         f = h
         if self.config.global_context:
@@ -284,7 +286,8 @@ class PointAttention(nn.Module):
         return f, self.embed(f), self.surface(f).squeeze(1)  # (7)
 
     def _fused(self, hierarchy: Hierarchy) -> FusedNetwork | None:
-        """The fused kernels with today's weights, where they serve: on CPU, without gradient, in the shipped form."""
+        """The fused kernels with the current weights, or None if they do not apply: they need float32 on the CPU, no
+        gradients, and the shipped architecture."""
         inputs = hierarchy.levels[0].inputs
         if torch.is_grad_enabled() or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
             return None
@@ -292,4 +295,4 @@ class PointAttention(nn.Module):
 
 
 VOTE_SCALE = 0.1
-"""Embedding units per voxel edge for the centre vote: ten voxels apart is one margin of equation (8)."""
+"""Embedding units per voxel edge for the centre vote: ten voxels are one margin of equation (8)."""

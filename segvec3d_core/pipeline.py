@@ -1,4 +1,4 @@
-"""SegVec3D: a cloud in, objects out that can be asked for in words. Reads like sections 3.3 and 4.3 of the paper."""
+"""SegVec3D: segments a point cloud into objects and finds them by text (sections 3.3 and 4.3 of the paper)."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """A cloud halfway through ``SegVec3D.segment``: embedded, not yet parted.
+    """A cloud halfway through ``SegVec3D.segment``: embedded, not yet clustered.
 
     Attributes:
-        cloud: what came in; grid: its voxels; up: (3,) against gravity, or None.
-        voxels: what the network made of them; None where no point was usable.
-        seconds: per stage so far.
-        beside: (N,) int64, whose label each pixel of an image takes, see ``kernels.ramps``; None for each its own.
+        cloud: the input; grid: its voxels; up: (3,) unit vector against gravity, or None.
+        voxels: the network's output per voxel; None if no point was usable.
+        seconds: time per stage so far.
+        beside: (N,) int64, index of the point whose label each point takes, see ``kernels.ramps``; None if every point
+            keeps its own.
     """
 
     cloud: PointCloud
@@ -58,12 +59,13 @@ class Embedded:
 
 
 class SegVec3D:
-    """The trained network with everything around it.
+    """The complete pipeline: trained networks, clustering, scoring and text encoder.
 
-    Use ``SegVec3D.load()``; one instance serves many clouds, from any thread, one cloud at a time.
+    Create it with ``SegVec3D.load()``. One instance serves many clouds and may be called from any thread; clouds are
+    processed one at a time.
 
     Attributes:
-        device: where the graph is built and the network runs; what follows them runs on CPU.
+        device: where the graph is built and the backbone runs; later stages run on the CPU.
         info: name and fingerprint of the weights, number of parameters, training record.
         threshold: default ``min_similarity`` of ``find`` and ``name``.
     """
@@ -80,7 +82,7 @@ class SegVec3D:
         grouping: SuperpointNetwork | None = None,
     ) -> None:
         self.device = device_of(device)
-        self._warned = False  # of a cloud that may be no scan
+        self._warned = False  # whether a cloud that may not be a scan has been warned about
         self.network = network.to(self.device).eval()
         self.grouping = (grouping or _ungrouped(network.config)).cpu().eval()
         self.alignment = alignment.cpu().eval()
@@ -95,12 +97,13 @@ class SegVec3D:
         """Load trained weights.
 
         Args:
-            path: a weight file, or None for the weights that come with the package.
-            device: "auto" (a GPU if there is one and a small cloud can be parted on it), "cpu" or "cuda".
+            path: a weight file, or None for the weights shipped with the package.
+            device: "auto" (a GPU if there is one and it segments a small test cloud without error), "cpu", "cuda" or
+                "cuda:N".
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: a damaged or foreign file, or an unknown or missing device.
+            ValueError: a damaged or incompatible file, or an unknown or missing device.
         """
         file, place = shipped_path() if path is None else Path(path), device_of(device)
         model = cls._read(file)
@@ -111,7 +114,7 @@ class SegVec3D:
             model.device = place
             if device == "auto":
                 model._rehearse()
-        except Exception as error:  # whatever a driver or a compiler makes of it
+        except Exception as error:  # drivers and compilers raise many different types
             if device != "auto":
                 raise
             log.warning("the GPU is left alone, SegVec3D fails on it: %s: %s", type(error).__name__, error)
@@ -120,7 +123,7 @@ class SegVec3D:
 
     @classmethod
     def _read(cls, file: Path) -> SegVec3D:
-        """Trained weights on the CPU."""
+        """Load trained weights on the CPU."""
         checkpoint = load_checkpoint(file)
         try:
             network = PointAttention(NetworkConfig.from_dict(checkpoint.config["network"]))
@@ -141,7 +144,7 @@ class SegVec3D:
 
     @classmethod
     def untrained(cls, seed: int = 0, config: NetworkConfig | None = None, device: str = "auto") -> SegVec3D:
-        """The same pipeline with random weights: what is reached without learning."""
+        """The same pipeline with random weights, as a baseline without learning."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = PointAttention(config)
@@ -149,9 +152,10 @@ class SegVec3D:
         return cls(network, alignment, device=device, info={"weights": f"untrained, seed {seed}"})
 
     def with_untrained_heads(self, seed: int = 0) -> SegVec3D:
-        """The same network, but with random weights in the embedding head (7), the bond head and the network that
-        joins superpoints: what is known of instances is gone, what the surface head knows is not. Ask it to cluster
-        by embeddings ("fast"): a random network over superpoints parts nothing."""
+        """The same network with random weights in the embedding head (7), the bond heads and the grouping network.
+
+        The surface head stays trained. Cluster by embeddings ("fast"): an untrained grouping network separates nothing.
+        """
         network = PointAttention(self.network.config)
         network.load_state_dict(self.network.state_dict())
         with torch.random.fork_rng(devices=[]):
@@ -166,7 +170,7 @@ class SegVec3D:
         )
 
     def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
-        """The same weights with other clustering constants; shares memory."""
+        """The same model with other clustering constants; the weights are shared, not copied."""
         other = SegVec3D(
             self.network, self.alignment, clustering, self.score, self.threshold, self.device, dict(self.info),
             self.grouping,
@@ -175,8 +179,10 @@ class SegVec3D:
         return other
 
     def save(self, path: str | Path, record: dict[str, Any] | None = None) -> None:
-        """Write weights, shapes and constants as one safetensors file, the alignment's matrices in half precision,
-        which changes similarities by a hundredth, seldom by two."""
+        """Write weights, configuration and constants to one safetensors file.
+
+        The alignment's matrices are stored in half precision, which changes similarities by about 0.01, rarely 0.02.
+        """
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"alignment.{k}": v.half() if v.ndim > 1 else v for k, v in self.alignment.state_dict().items()}
         tensors |= {f"grouping.{k}": v for k, v in self.grouping.state_dict().items()}
@@ -191,32 +197,32 @@ class SegVec3D:
         save_checkpoint(Checkpoint(tensors, config, record or {}), Path(path))
 
     def parameter_count(self) -> int:
-        """Trainable numbers in all networks."""
+        """Number of trainable parameters of all networks, without the sentence encoder."""
         return sum(p.numel() for m in (self.network, self.grouping, self.alignment) for p in m.parameters())
 
     def warm_up(self) -> None:
-        """Compile kernels and load the sentence encoder, so that the first cloud and query do not wait."""
+        """Compile kernels and load the sentence encoder, so that the first cloud and query are not slow."""
         self.similarities(self._rehearse(), ["a thing"])
 
     def _rehearse(self) -> Scene:
-        """Part a small cloud, by every kernel."""
+        """Segment a small synthetic cloud that exercises every kernel."""
         depth = np.full((40, 40), 1.0, np.float32)
-        depth[:, 30:] = [1.1, 1.3, 1.5, 1.7, 1.9, *[2.0] * 5]  # a blurred edge, too
+        depth[:, 30:] = [1.1, 1.3, 1.5, 1.7, 1.9, *[2.0] * 5]  # with a blurred edge
         color = np.zeros((40, 40, 3), np.uint8)
         return self.segment(PointCloud.from_depth(depth, Camera(40, 40, 100.0, 100.0, 19.5, 19.5), color))
 
     # Section 3.3: a cloud becomes instances -----------------------------------------------------------------------
 
     def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None, clock: Clock | None = None) -> Scene:
-        """Part a cloud into instances: voxelise, connect, attend, embed, cluster, describe.
+        """Segment a cloud into instances: voxelise, connect, attend, embed, cluster, describe.
 
         Args:
             cloud: N points; a cloud with neither ``up`` nor ``viewpoint`` is taken as a z-up scan.
             config: range, size and score limits, voxel size, clustering method.
-            clock: takes the time of the stages; None for one that does not wait for a GPU in between.
+            clock: measures the stages; by default one that does not synchronise with a GPU between stages.
 
         Returns:
-            a scene with one label per point; an empty one when no point is usable.
+            a scene with one label per point; it has no objects if no point is usable.
         """
         config, clock = config or SegmentationConfig(), clock or Clock()
         return self.group(self.embed(cloud, config, clock), config, clock=clock)
@@ -253,7 +259,7 @@ class SegVec3D:
 
         Args:
             viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
-            clock: takes the time of the stages.
+            clock: measures the stages.
         """
         clock = clock or Clock()
         with KERNEL_LOCK:
@@ -271,7 +277,7 @@ class SegVec3D:
     def _hierarchy(
         self, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None, clock: Clock
     ) -> Hierarchy:
-        """The voxels' graphs where the network runs."""
+        """The voxels' graphs, on the device of the network."""
         if self.device.type == "cpu":
             return build_hierarchy(grid, viewpoint, up, self.network.config, clock=clock)
         return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, self.network.config, self.device)
@@ -287,8 +293,8 @@ class SegVec3D:
 
         Args:
             embedded: from ``embed``; config: limits and clustering method.
-            clustering: other constants than the model's own.
-            clock: that of ``embed``, to go on with; None for a new one.
+            clustering: constants that replace the model's own.
+            clock: the one passed to ``embed``, to continue it; None for a new one with the timings of ``embedded``.
         """
         config, clock = config or SegmentationConfig(), clock or Clock(embedded.seconds)
         grid, voxels = embedded.grid, embedded.voxels
@@ -318,11 +324,14 @@ class SegVec3D:
         self, voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None,
         up: NDArray[np.float32] | None, method: ClusteringMethod, clustering: ClusteringConfig | None = None,
     ) -> tuple[list[Segment], Ties | None]:  # fmt: skip
-        """Group embedded voxels into segments, objects first; and how surely they were kept apart, where the method
-        tells.
+        """Group embedded voxels into segments.
 
         Args:
-            voxels, grid, viewpoint, up: as ``embed_voxels`` has them; method: how; clustering: other constants.
+            voxels: from ``embed_voxels``; grid, viewpoint, up: its arguments.
+            method: clustering method; clustering: constants that replace the model's own.
+
+        Returns:
+            segments, objects first, and the superpoints' pairwise scores, None unless the method is "graph".
         """
         constants = (clustering or self.clustering).for_cloud(viewpoint is None)
         e, surface, graph = voxels.embeddings, voxels.surface, (voxels.bonds, voxels.neighbors)
@@ -347,7 +356,7 @@ class SegVec3D:
         cloud = embedded.cloud
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
         axes, affinity, pieces = cloud.camera_axes, None, None
-        if vertical is None and axes is not None:  # cameras are held upright
+        if vertical is None and axes is not None:  # assume that the camera is held upright
             vertical = -axes[:, 1]
         if ties is not None:
             affinity = ties.affinity([segment.voxels for segment in segments])
@@ -363,17 +372,18 @@ class SegVec3D:
         """Find the objects that a text describes: "the red mug", "the biggest box", "the bottle left of the laptop".
 
         Args:
-            scene: from ``segment``; text: words, see docs/language.md.
-            top_k: at most so many matches; None for as many as the text asks for: "the mug" one, "mugs" all.
+            scene: from ``segment``; text: a noun phrase or question, see docs/language.md.
+            top_k: maximum number of matches; None for as many as the text asks for: "the mug" one, "mugs" all.
             min_similarity: 0 to 1; None for the calibrated threshold.
-            view: whose left, right, front and back is meant; None for the camera's.
+            view: viewpoint that left, right, front and back refer to; None for the camera's.
 
         Returns:
-            matches, best first; empty when nothing fits.
+            matches, best first; empty if nothing fits.
 
         Raises:
-            ValueError: an empty or overlong text, or one with two orders, ``top_k`` below 1, ``min_similarity`` outside
-                0 to 1, or words such as "left of" for a scene without a viewpoint.
+            TypeError: a text that is not a string.
+            ValueError: a text that is empty, too long or refused by ``query.interpret``, ``top_k`` below 1,
+                ``min_similarity`` outside 0 to 1, or words such as "left of" for a scene without a viewpoint.
         """
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k: expected at least 1, got {top_k}")
@@ -391,14 +401,15 @@ class SegVec3D:
         return Matches(matches, "; ".join((query.explain(threshold), *notes)))
 
     def name(self, scene: Scene, labels: Sequence[str]) -> list[tuple[str, float]]:
-        """Name every object with the best of ``labels``, or "other" where none fits. "mugs" is read as "mug", but stays
-        the name.
+        """Name every object with the most similar of ``labels``, or "other" if none reaches the threshold.
+
+        A plural label is encoded as its singular ("mugs" as "mug") but returned as given.
 
         Returns:
             (label, similarity) for each of ``scene.objects``.
 
         Raises:
-            TypeError: one text instead of a list; ValueError: an empty or overlong label.
+            TypeError: one text instead of a list; ValueError: a label that is empty or too long.
         """
         if isinstance(labels, str):
             raise TypeError(f"labels: expected a list of words, got the text {labels!r}")
@@ -415,7 +426,7 @@ class SegVec3D:
         """Calibrated similarity of every object with every text -> (K, T) float32, 0 to 1.
 
         Args:
-            nouns: average each text over prompt templates, for bare nouns.
+            nouns: whether the texts are bare nouns, whose vectors are averaged over prompt templates.
         """
         t = self.text.encode_nouns(texts) if nouns else self.text.encode(texts)
         with torch.inference_mode():
@@ -425,7 +436,7 @@ class SegVec3D:
 
 
 def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
-    """A network for the superpoints of such a backbone, with random weights, always the same."""
+    """A grouping network for a backbone of this shape, with random but reproducible weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding))

@@ -1,8 +1,7 @@
-"""The values that travel through SegVec3D: frozen, shape-checked, in SI units.
+"""The data types of SegVec3D: frozen, shape-checked, in SI units.
 
-N is the number of points of a cloud, K the number of instances in a scene, d_v the dimension of the space
-that instances share with language. Points are metres in the cloud's own frame. What holds arrays is equal to itself
-alone.
+N is the number of points of a cloud, K the number of instances in a scene, d_v the dimension of the space that
+instances share with text. Points are in metres in the cloud's own frame. Types that hold arrays compare by identity.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ Kind = Literal["object", "surface"]
 def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Return ``value`` as an array of ``dtype``, checking its shape; None in ``shape`` means any length.
 
-    Rows lie one after the other and can be written, by a copy where need be: kernels would be compiled anew for each
-    other way to lie in memory, which takes longer than a hundred frames.
+    The result is C-contiguous and writeable, copied if necessary: kernels would be compiled again for every other
+    memory layout, which takes longer than a hundred frames.
     """
     try:
         array = np.asarray(value)
@@ -35,12 +34,12 @@ def _array(name: str, value: Any, dtype: type, shape: tuple[int | None, ...]) ->
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable:
-        return array  # at once: every box of every cloud comes by here
+        return array  # fast path: every box of every cloud is checked here
     return np.require(array, dtype, ["C", "W"])
 
 
 def _rgb(name: str, value: Any, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
-    """Return ``value`` as RGB colours. Nothing but uint8 is: floats from 0 to 1 would be cast to black."""
+    """Return ``value`` as RGB colours. Only uint8 is accepted: floats from 0 to 1 would be cast to black."""
     array = np.asarray(value)
     if array.dtype != np.uint8:
         raise TypeError(f"{name}: expected uint8, got {array.dtype}")
@@ -49,7 +48,7 @@ def _rgb(name: str, value: Any, shape: tuple[int | None, ...]) -> NDArray[np.uin
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A pinhole camera without distortion, optical frame: x right, y down, z forward.
+    """A pinhole camera without distortion. Its optical frame: x right, y down, z forward.
 
     Attributes:
         width, height: image size, pixels.
@@ -81,35 +80,35 @@ class Camera:
 
 OPTICAL_AXES: Float32 = np.eye(3, dtype=np.float32)
 BODY_AXES: Float32 = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], np.float32)
-"""Right, down and forward as columns in an optical frame, and in that of a body (REP-103: x forward, y left, z up), in
-which some drivers and simulators publish what a camera saw."""
+"""A camera's right, down and forward as columns, in its optical frame and in a body frame (REP-103: x forward, y left,
+z up), in which some drivers and simulators publish a camera's cloud."""
 OPTICAL_AXES.flags.writeable = BODY_AXES.flags.writeable = False
 FARTHEST = 1e7
-"""Coordinates beyond this, metres, are taken for noise: float32 holds no geometry out there."""
+"""Coordinates beyond this, metres, are treated as noise: float32 cannot resolve geometry there."""
 WIDEST = 1.8
-"""Tangent of the widest angle that a depth camera sees beside its axis."""
+"""Tangent of the largest half field of view of a depth camera."""
 
 
 def from_body(points: Float32) -> Float32:
-    """(N, 3) points of a body's frame in the optical frame of a camera there, see ``BODY_AXES``."""
+    """Convert (N, 3) points from a body frame to the optical frame of the camera, see ``BODY_AXES``."""
     return np.stack([-points[:, 1], -points[:, 2], points[:, 0]], 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointCloud:
-    """Points of one frame or scan. NaN rows are allowed and mean "nothing seen here".
+    """Points of one frame or scan. NaN rows are allowed and mean "no return".
 
     Attributes:
         points: (N, 3) float32, metres.
         colors: (N, 3) uint8 RGB, or None.
-        up: (3,) float32 unit vector against gravity, or None when unknown.
-        viewpoint: (3,) float32, where the sensor stood, metres, or None when unknown or moving.
-        camera: intrinsics when the points are an organised image, row by row, in the optical frame.
-        body_camera: the same of an image in the frame of a body, whose x is that camera's forward.
+        up: (3,) float32 unit vector against gravity, or None if unknown.
+        viewpoint: (3,) float32 sensor position, metres, or None if unknown or moving.
+        camera: intrinsics if the points are an organised image, row by row, in the optical frame.
+        body_camera: the same for an image in a body frame, whose x axis points along the camera's view.
 
     Raises:
-        ValueError, TypeError: an array of the wrong shape or type, ``up`` of no length, a camera whose image does not
-            have N pixels, or two of them.
+        ValueError, TypeError: an array of the wrong shape or type, ``up`` of zero length, a camera whose image does not
+            have N pixels, or both cameras.
     """
 
     points: Float32
@@ -146,13 +145,15 @@ class PointCloud:
 
     @property
     def any_camera(self) -> Camera | None:
-        """Intrinsics of an image in either frame, or None where the points are no image."""
+        """Intrinsics of an image in either frame, or None if the points are not an image."""
         return self.camera or self.body_camera
 
     @property
     def camera_axes(self) -> Float32 | None:
-        """(3, 3) right, down and forward of what saw it, as columns; None where nothing tells them: it has no camera,
-        and does not lie before its viewpoint at the origin as it would in an optical frame."""
+        """(3, 3) right, down and forward of the sensor as columns, or None if unknown.
+
+        Without a camera they are those of an optical frame if the viewpoint is the origin and the points lie ahead.
+        """
         if self.body_camera is not None:
             return BODY_AXES
         if self.camera is None and (self.viewpoint is None or self.viewpoint.any() or not self.lies_ahead):
@@ -161,7 +162,7 @@ class PointCloud:
 
     @property
     def lies_ahead(self) -> bool:
-        """Whether nearly all of it lies within some 60 degrees of z, as seen from the origin by a camera."""
+        """Whether at least 99 % of the points lie within about 60 degrees of the z axis, seen from the origin."""
         some = self.points[:: max(1, len(self) // 5_000)]
         x, y, z = some[np.isfinite(some).all(1) & some.any(1)].T  # some drivers send zeros where nothing returned
         ahead = (z > 0) & (np.maximum(np.abs(x), np.abs(y)) < WIDEST * z)
@@ -179,15 +180,15 @@ class PointCloud:
         """Back-project a depth image, organised row by row, into the camera's optical frame.
 
         Args:
-            depth: (H, W) unsigned integers times ``depth_scale``, or floating point metres; 0 and NaN are
-                pixels without a return.
+            depth: (H, W) integers in units of ``depth_scale``, or floating-point metres; pixels that are not positive
+                and finite have no return.
             camera: intrinsics of an H x W image.
             color: (H, W, 3) uint8 RGB registered to the depth, or None.
             depth_scale: metres per unit of an integer depth image.
             up: (3,) direction against gravity in the optical frame, or None.
 
         Raises:
-            ValueError, TypeError: an image of the wrong size or type, or ``up`` of no length.
+            ValueError, TypeError: an image of the wrong size or type, or ``up`` of zero length.
         """
         if not 0 < depth_scale < np.inf:
             raise ValueError(f"depth_scale: expected a positive number of metres, got {depth_scale}")
@@ -204,11 +205,11 @@ class PointCloud:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Box:
-    """An oriented box, as vision_msgs/BoundingBox3D has it.
+    """An oriented box, defined as in vision_msgs/BoundingBox3D.
 
     Attributes:
         center: (3,) float32, metres.
-        rotation: (3, 3) float32, right-handed, columns are the box's axes: p_cloud = rotation @ p_box + center.
+        rotation: (3, 3) float32, right-handed; its columns are the box's axes: p_cloud = rotation @ p_box + center.
         size: (3,) float32, full edge lengths along the axes, metres.
     """
 
@@ -232,12 +233,13 @@ class SceneObject:
     """One instance of a scene.
 
     Attributes:
-        kind: "object", or "surface" for a wall, floor, ceiling or a top not seen as a whole.
-        score: 0 to 1; for an object the calibrated probability of being one, for a surface how sure the network is.
+        kind: "object", or "surface" for a wall, floor, ceiling or the top of furniture that is not seen as a whole.
+        score: 0 to 1; for an object the calibrated probability of overlapping a true one with IoU > 0.5, for a surface
+            the network's confidence.
         box: oriented bounding box.
         centroid: (3,) float32, mean of the instance's points, metres.
-        embedding: (d_v,) float32 of unit length, equation (10); of no length for a model without alignment.
-        color: (3,) uint8 RGB typical for the instance, or None where none was seen.
+        embedding: (d_v,) float32 of unit length, equation (10); empty for a model without alignment.
+        color: (3,) uint8 median RGB of the instance, or None if no colour was seen.
         point_count: number of points labelled with this instance.
     """
 
@@ -295,19 +297,20 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Scene:
-    """What ``SegVec3D.segment`` found in a cloud.
+    """The result of ``SegVec3D.segment``.
 
     Attributes:
-        labels: (N,) int32 for the N points of the cloud: k belongs to ``objects[k]``, -1 to nothing.
+        labels: (N,) int32, instance of each point: k means ``objects[k]``, -1 none.
         objects: the K instances.
         timings: seconds per stage, in the order in which they ran.
-        viewpoint: (3,) float32, where the sensor stood, metres, or None: "left of" is then undecided.
-        up: (3,) float32 unit vector against gravity, told or read off the largest surface, or None.
-        camera_axes: (3, 3) float32, the camera's right, down and forward as columns, or None where there is none: "left
-            of" is then as seen on the way from the viewpoint to the objects.
-        affinity: (K, K) float32, 0 to 1: how likely two instances are one after all, 0 for those that do not meet; None
-            where nobody told: other methods of clustering, tiles, a map.
-        pieces: what the instances were joined from; None likewise.
+        viewpoint: (3,) float32 sensor position, metres, or None: "left of" then cannot be decided.
+        up: (3,) float32 unit vector against gravity: given, or estimated from the largest surface or the camera's
+            axes; None if unknown.
+        camera_axes: (3, 3) float32, the camera's right, down and forward as columns, or None if unknown: "left of" is
+            then seen along the direction from the viewpoint to the objects.
+        affinity: (K, K) float32, 0 to 1: probability that two instances are parts of one, 0 for those that share no
+            pair of superpoints; None for other clustering methods than "graph", for tiles and for a map.
+        pieces: the superpoints that the instances were joined from; None likewise.
     """
 
     labels: NDArray[np.int32]
@@ -338,12 +341,12 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """An object that answers a query.
+    """An object that matches a query.
 
     Attributes:
-        index: k of ``scene.objects[k]``.
-        object: that object.
-        similarity: calibrated, 0 to 1: how likely the text describes the object.
+        index: position in ``scene.objects``.
+        object: ``scene.objects[index]``.
+        similarity: calibrated probability, 0 to 1, that the text describes the object.
     """
 
     index: int
@@ -353,11 +356,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Matches(Sequence[Match]):
-    """The answer to a query, best match first; empty when the thing is not there.
+    """The answer to a query, best match first; empty if nothing fits.
 
     Attributes:
         matches: the matches in order.
-        interpretation: how the query was understood, in words.
+        interpretation: how the query was understood, as text for the user.
     """
 
     matches: tuple[Match, ...] = ()
