@@ -1,8 +1,8 @@
-"""Instances and language in one space: equations (9) to (11), and similarities that mean something.
+"""Instances and texts in a shared space: equations (9) to (11), and calibrated similarities.
 
-A single cosine cannot bind "red" to "mug": what is half right in everything scores like what is right in one thing.
-So the shared space has parts: what a thing is, its colour, what it is made of, and its form ("with a handle"). A text
-says how much it claims about each, and fits an instance where all that it claims is true.
+A single cosine cannot bind "red" to "mug": an instance that is half right in both attributes scores like one that is
+right in only one. So the shared space has four parts: kind, colour, material and shape ("with a handle"). For each text
+the network predicts how much it claims about each part; the text fits an instance if all its claims are true.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INSTANCE_STATISTICS = 32
 VOXEL_GEOMETRY = 8
 COLOR_BINS = colors.BINS
 SIZE_STATISTICS = 8
-"""The first of an instance's statistics are of its size, the others of its colour."""
+"""The first 8 of the ``INSTANCE_STATISTICS`` describe size, the others colour."""
 
 BLOCKS = ("kind", "colour", "material", "shape")
 """Parts of the shared space, in order."""
@@ -30,15 +30,16 @@ BLOCKS = ("kind", "colour", "material", "shape")
 
 @dataclass(frozen=True, slots=True)
 class AlignmentConfig:
-    """Shape of the alignment.
+    """Architecture of the alignment.
 
     Attributes:
-        features: d_f of the backbone; text: d_t of the sentence encoder; shared: d_v.
+        features: d_f of the backbone; text: d_t of the sentence encoder.
+        shared: dimensions of the kind part, or of the whole shared space if there is one projection.
         hidden: width of the per-voxel descriptor that is pooled with F.
-        paper: use the paper's own u_X, mean-pooled F alone, and one projection for everything.
-        looks: dimensions of colour, of material and of shape, each with projections of their own; 0: one projection
-            for everything.
-        again: describe each voxel a second time, knowing what the whole instance is like.
+        paper: use the paper's u_X, mean-pooled F alone, and one projection for everything.
+        looks: dimensions of each of colour, material and shape, which have their own projections; 0: one projection for
+            everything.
+        again: add a second per-voxel descriptor that also sees the pooled first one.
     """
 
     features: int = 96
@@ -56,7 +57,7 @@ class AlignmentConfig:
 
     @property
     def width(self) -> int:
-        """d_v, the dimensions of an instance's vector."""
+        """d_v, dimensions of the shared space."""
         return sum(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,37 +65,38 @@ class AlignmentConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AlignmentConfig:
-        """From ``to_dict``; files from before there were looks have one projection for everything, and those from
-        before voxels were described again describe them once."""
+        """Inverse of ``to_dict``; files without ``looks`` or ``again`` predate these options, which are then off."""
         return cls(**{"looks": 0, "again": False, **values})
 
     @property
     def pooled(self) -> int:
-        """How many numbers are pooled of an instance: the mean of F, mean and maximum of each descriptor, its size and
-        its colours."""
+        """Width of the pooled description of an instance: mean of F, mean and maximum of each descriptor, size and
+        colour."""
         if self.paper:
             return self.features
         return self.features + (5 if self.again else 3) * self.hidden + (self.paint if self.looks else 0)
 
     @property
     def paint(self) -> int:
-        """How many numbers say what an instance's colours are like: mean and maximum, half of ``hidden`` each."""
+        """Width of the colour description of an instance: mean and maximum, half of ``hidden`` each."""
         return self.hidden // 2 * 2
 
     @property
     def mixed(self) -> int:
-        """d_u, what ``pooled`` is mixed down to."""
+        """d_u, the width to which ``pooled`` is reduced."""
         return 4 * self.hidden if self.again and not self.paper else self.pooled
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceInput:
-    """What the alignment reads of K instances, their voxels one after the other.
+    """Input of the alignment for K instances, their M voxels concatenated.
 
     Attributes:
-        features: (M, d_f) F of the voxels; geometry: (M, 8) place, normal and colour in the instance's own frame.
+        features: (M, d_f) F of the voxels.
+        geometry: (M, 8) in the frame of the instance's box: position relative to half its longest edge, distance from
+            the box's third axis, normal, and lightness less 0.5.
         owner: (M,) int64 instance of each voxel, 0 to K - 1, ascending, each at least once.
-        statistics: (K, 32) size and colour of each instance.
+        statistics: (K, 32) size and colour of each instance, see ``instance_statistics``.
         color: (M, 3) colour of the voxels, 0 to 1; NaN where unknown.
     """
 
@@ -109,7 +111,7 @@ class InstanceInput:
         return len(self.statistics)
 
     def sizes(self) -> list[int]:
-        """Voxels of each instance."""
+        """Number of voxels of each instance."""
         sizes: list[int] = torch.bincount(self.owner, minlength=self.count).tolist()
         return sizes
 
@@ -121,9 +123,9 @@ def instance_statistics(
     """(K, 32) float32: log sizes and proportions, then colour; unknown colour is zero and flagged.
 
     Args:
-        sizes: (K, 3) box edges, metres, the third along up; rgb: (M, 3) colours 0 to 1, one instance after the other,
-            or None; starts: (K + 1,) where each one's begin, none empty.
-        upright: whether up is known rather than guessed.
+        sizes: (K, 3) box edges, metres, the third along up.
+        rgb: (M, 3) colours, 0 to 1, concatenated by instance, or None; starts: (K + 1,) offsets, no instance empty.
+        upright: whether up is known.
         edges: (K,) voxel edges, metres.
     """
     out = np.zeros((len(sizes), INSTANCE_STATISTICS), np.float32)
@@ -142,7 +144,7 @@ def instance_statistics(
 
 
 class Alignment(nn.Module):
-    """Projections of instances and of texts into the shared space."""
+    """Projects instances and texts into the shared space and scores how well they match."""
 
     calibration: Tensor
 
@@ -170,11 +172,11 @@ class Alignment(nn.Module):
         self.register_buffer("calibration", torch.tensor([10.0, -5.0] if self.looks is None else [1.0, 0.0]))
 
     def pool(self, x: InstanceInput) -> Tensor:
-        """Equation (9): u_X, the mean of the instance's features, L2-normalised -> (K, d_u).
+        """Equation (9): instance vectors u_X, L2-normalised -> (K, d_u).
 
-        Beside the mean of F stand the mean and maximum of a descriptor that sees each voxel's place in the instance,
-        those of a second one that has seen the first's, and the instance's size and colour: F of a network that parts
-        instances need not know what they are.
+        F is trained to separate instances, not to tell what they are. So u_X mixes the mean of F with the mean and
+        maximum of a descriptor that sees each voxel's position in the instance, those of a second descriptor that also
+        sees the pooled first one, and the instance's size and colour. With ``paper`` it is the mean of F.
         """
         return self._pool(x, None if self.looks is None else self.looks.paint(x))
 
@@ -195,7 +197,7 @@ class Alignment(nn.Module):
         return nn.functional.normalize(self.mix(torch.cat(u, 1)), dim=1)
 
     def project_instances(self, x: InstanceInput) -> Tensor:
-        """Equation (10): v_X = W_3D u_X -> (K, d_v), of unit length; all parts are equally long."""
+        """Equation (10): v_X = W_3D u_X -> (K, d_v) of unit length; all parts have equal norm."""
         if self.looks is None:
             return nn.functional.normalize(self.w_3d(self.pool(x)), dim=1)
         paint = self.looks.paint(x)
@@ -203,19 +205,19 @@ class Alignment(nn.Module):
         return _join([self.w_3d(u), *self.looks.project_instances(u, paint)])
 
     def project_texts(self, t: Tensor) -> Tensor:
-        """Equation (11): v_T = W_txt t for (T, d_t) sentence vectors -> (T, d_v), of unit length."""
+        """Equation (11): v_T = W_txt t for (T, d_t) sentence vectors -> (T, d_v) of unit length."""
         t = nn.functional.normalize(t, dim=1)
         if self.looks is None:
             return nn.functional.normalize(self.w_txt(t), dim=1)
         return _join([self.w_txt(t), *self.looks.project_texts(t)])
 
     def parts(self, v: Tensor) -> list[Tensor]:
-        """The parts of (N, d_v) vectors of either projection, each of unit length."""
+        """Split (N, d_v) vectors of either projection into their parts, each of unit length."""
         return [part * len(self.config.parts) ** 0.5 for part in v.split(self.config.parts, dim=1)]
 
     def score(self, v: Tensor, t: Tensor) -> Tensor:
-        """How well (T, d_t) sentence vectors fit instances of (K, d_v) -> (K, T): with one projection for everything
-        the cosine, else the log odds that all the text claims is true."""
+        """Score of (T, d_t) sentence vectors for (K, d_v) instances -> (K, T): the cosine with one projection, else the
+        log odds that everything the text claims is true."""
         v_text = self.project_texts(t)
         if self.looks is None:
             return v @ v_text.T
@@ -227,16 +229,16 @@ class Alignment(nn.Module):
         return self.probability(self.score(v, t))
 
     def probability(self, score: Tensor) -> Tensor:
-        """Calibrated similarity, 0 to 1: how likely a text with this score describes the instance."""
+        """Calibrated probability, 0 to 1, that a text with this score describes the instance."""
         a, b = self.calibration.unbind()
         return torch.sigmoid(a * score + b)
 
 
 class Looks(nn.Module):
-    """Colour, material and shape: their projections, and how a text's claims are weighed together.
+    """Projections for colour, material and shape, and the combination of a text's claims.
 
-    Colour is read from all voxels by a small network, not from their mean, so that shadow, shine and print on a label
-    can be told from paint.
+    Colour is read from the individual voxels by a small network, not from their mean, so that shadows, highlights and
+    printed labels can be told from the object's own colour.
     """
 
     def __init__(self, config: AlignmentConfig) -> None:
@@ -247,8 +249,8 @@ class Looks(nn.Module):
         self.material = nn.Linear(config.mixed, config.looks)
         self.shape = nn.Linear(config.mixed, config.looks)
         self.w_txt = nn.ModuleList([nn.Linear(config.text, config.looks, bias=False) for _ in BLOCKS[1:]])
-        # What a text claims: for each block the log odds that it claims anything, and a shift of what counts as true,
-        # for "thing" is true of much that scores low.
+        # For each part of a text: the log odds that it claims anything, and a shift of the score that counts as true:
+        # "thing" is true of many instances with a low cosine.
         self.claims = nn.Linear(config.text, len(BLOCKS))
         self.shift = nn.Linear(config.text, len(BLOCKS))
         nn.init.zeros_(self.shift.weight)
@@ -257,7 +259,7 @@ class Looks(nn.Module):
         self.bias = nn.Parameter(torch.full((len(BLOCKS),), -4.0))
 
     def paint(self, x: InstanceInput) -> Tensor:
-        """What the colours of K instances are like -> (K, width)."""
+        """Colour descriptions of K instances -> (K, ``AlignmentConfig.paint``)."""
         known = ~x.color.isnan().any(1, keepdim=True)
         rgb = x.color.nan_to_num(0.5)
         grey = rgb.mean(1, keepdim=True)
@@ -265,18 +267,18 @@ class Looks(nn.Module):
         return torch.cat([_mean(c, x), _peak(c, x)], 1)
 
     def project_instances(self, u: Tensor, paint: Tensor) -> list[Tensor]:
-        """Colour, material and shape of K instances, from u_X and ``paint`` -> three of (K, d_looks)."""
+        """Project K instances to colour, material and shape from u_X and ``paint`` -> three of (K, looks)."""
         return [self.color(paint), self.material(u), self.shape(u)]
 
     def project_texts(self, t: Tensor) -> list[Tensor]:
-        """Colour, material and shape that texts speak of -> three of (T, d_looks)."""
+        """Project texts to colour, material and shape -> three of (T, looks)."""
         return [w(t) for w in self.w_txt]
 
     def all_true(self, cosines: list[Tensor], t: Tensor) -> Tensor:
         """Log odds that everything the texts claim is true of the instances -> (K, T).
 
         Args:
-            cosines: for each block (K, T); t: (T, d_t) sentence vectors of unit length.
+            cosines: (K, T) for each of ``BLOCKS``; t: (T, d_t) sentence vectors of unit length.
         """
         claimed, shift = self.claims(t).sigmoid(), self.shift(t)
         log_p = torch.zeros_like(cosines[0])
@@ -298,5 +300,5 @@ def _peak(values: Tensor, x: InstanceInput) -> Tensor:
 
 
 def _join(parts: list[Tensor]) -> Tensor:
-    """Parts of a vector, each of the same length, together of unit length."""
+    """Normalise the parts of a vector to equal norm and concatenate them to unit length."""
     return torch.cat([nn.functional.normalize(part, dim=1) for part in parts], 1) / len(parts) ** 0.5

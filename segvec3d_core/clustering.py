@@ -1,9 +1,9 @@
 """Embeddings to instances (section 3.2).
 
-The voxels are first grown into segments along the bonds that the network sees between neighbours, and each segment as
-a whole is a surface or not. Objects are then made of the segments by their mean embeddings ("fast"), or of the
-embeddings of all object voxels by one of the paper's ways: DBSCAN, mean-shift, fixed radius. The default, which judges
-segments by a network of their own, is ``grouping.py``.
+Voxels are first grown into segments along the bonds that the network predicts between neighbours, and each segment is
+classified as surface or object. Objects are then formed by merging segments by their mean embeddings ("fast"), or by
+clustering the embeddings of all object voxels with one of the paper's methods: DBSCAN, mean-shift, fixed radius. The
+default method, which scores pairs of superpoints by a network, is in ``grouping.py``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .kernels.agglomeration import average_linkage, basins, contacts, mutual
 from .kernels.grid import mean_by_cell
 
 MERGED_SEGMENTS = 2_000
-"""Only so many of the largest segments are compared for merging, which keeps time and memory bounded."""
+"""Only this many of the largest segments are compared for merging, which bounds time and memory."""
 BOND_BOUND = 4.0
-"""Bonds beyond this logit count as this much: a hundred edges decide together, not one."""
+"""Bond logits are clipped to this magnitude, so that many edges decide together, not one."""
 
 Labels = NDArray[np.int64]
 Embeddings = NDArray[np.float32]
@@ -34,17 +34,17 @@ class ClusteringConfig:
     margin of equation (8).
 
     Attributes:
-        surface_threshold: segments whose voxels are on average more likely a surface than this are one.
-        bond_threshold: segments that touch with a higher mean bond than this, a logit, are one.
-        scan_bond_threshold: the same for fused scans, whose voxels are coarser and whose things are larger.
-        part_threshold: segments that touch with a lower mean bond than this are never merged by their embeddings.
-        merge_radius: segments whose mean embeddings are nearer than this are one object.
-        adopt_radius: a fragment joins the nearest object within this.
-        join_threshold: superpoints whose pairs are on average more likely of one instance than this are one.
-        kind_threshold: an instance of superpoints that is more likely a surface than this is one.
+        surface_threshold: segments with a higher mean surface probability than this are surfaces.
+        bond_threshold: touching segments with a higher mean bond logit than this are joined.
+        scan_bond_threshold: the same for fused scans, whose voxels are coarser and whose objects are larger.
+        part_threshold: touching segments with a lower mean bond logit than this are never merged by their embeddings.
+        merge_radius: segments whose mean embeddings are nearer than this are merged into one object.
+        adopt_radius: a fragment joins the nearest object within this distance.
+        join_threshold: groups of superpoints with a higher mean probability of belonging together are joined.
+        kind_threshold: a group of superpoints with a higher surface probability is a surface.
         min_voxels: smaller segments are fragments; this and ``adopt_radius`` suit the grouping of superpoints best.
         min_surface_voxels: smaller surfaces are dropped.
-        radius: of mean-shift and fixed-radius; DBSCAN, which chains, links within half of it.
+        radius: of mean-shift and fixed-radius; DBSCAN uses half of it, because it chains.
     """
 
     surface_threshold: float = 0.4
@@ -60,13 +60,13 @@ class ClusteringConfig:
     radius: float = 0.5
 
     def for_cloud(self, is_scan: bool) -> ClusteringConfig:
-        """The constants for a frame or for a fused scan: both bond thresholds are then the one that counts."""
+        """The constants for a frame or a fused scan: both bond thresholds are set to the one that applies."""
         threshold = self.scan_bond_threshold if is_scan else self.bond_threshold
         return replace(self, bond_threshold=threshold, scan_bond_threshold=threshold)
 
     @staticmethod
     def of(method: ClusteringMethod) -> tuple[str, ...]:
-        """The constants that a method reads."""
+        """Names of the constants that a method uses."""
         always = ("adopt_radius", "min_voxels", "min_surface_voxels")
         if method == "graph":
             return ("join_threshold", "kind_threshold", *always)
@@ -85,9 +85,9 @@ def cluster(
     """Group voxels into objects and surfaces.
 
     Args:
-        e: (V, d_e) embeddings; surface: (V,) probability of lying on a surface; bonds: (V, k) logits of each edge
-            to stay within an instance; neighbors: (V, k) int64.
-        method: how object voxels are grouped; config: constants.
+        e: (V, d_e) embeddings; surface: (V,) probability of lying on a surface.
+        bonds: (V, k) logits that an edge stays within an instance; neighbors: (V, k) int64.
+        method: how object voxels are grouped, any but "graph"; config: constants.
 
     Returns:
         objects (V,) and surfaces (V,) int64: instance of each voxel, -1 for none; every voxel is in at most one.
@@ -117,13 +117,13 @@ def cluster(
 
 
 def grow(bonds: NDArray[np.float32], neighbors: NDArray[np.int64], least: float) -> Labels:
-    """Grow segments along bonds: seeds by steepest ascent, then average linkage of what touches.
+    """Grow segments along bonds: seeds by steepest ascent, then average linkage of touching segments.
 
-    The mean over a whole border decides, so one stray voxel bridges nothing.
+    The mean over a whole border decides, so a single stray voxel cannot bridge two objects.
 
     Args:
         bonds: (V, k) from ``kernels.agglomeration.mutual``; neighbors: (V, k) int64.
-        least: segments that touch with a higher mean bond than this, a logit, are one.
+        least: touching segments with a higher mean bond logit than this are joined.
 
     Returns:
         (V,) int64 segment of each voxel, numbered by first voxel.
@@ -137,18 +137,19 @@ def grow(bonds: NDArray[np.float32], neighbors: NDArray[np.int64], least: float)
 def _parted(
     segments: Labels, neighbors: NDArray[np.int64], bonds: NDArray[np.float32], config: ClusteringConfig
 ) -> NDArray[np.int64]:
-    """Pairs of segments (P, 2) that touch and are clearly two things."""
+    """Pairs of segments (P, 2) that touch and are clearly separated, see ``part_threshold``."""
     low, high, sums, counts = contacts(segments, neighbors, bonds)
     apart = sums / np.maximum(counts, 1) < config.part_threshold
     return np.stack([low[apart], high[apart]], 1)
 
 
 def merge_segments(e: Embeddings, labels: Labels, parted: NDArray[np.int64], config: ClusteringConfig) -> Labels:
-    """Join what an occluder has cut apart: the nearest two segments' means, until none are nearer than
-    ``merge_radius`` (centroid linkage).
+    """Merge segments by centroid linkage: the two nearest mean embeddings, until none are within ``merge_radius``.
+
+    This rejoins objects that an occluder cut apart.
 
     Args:
-        labels: (V,) segment of each voxel or -1; parted: (P, 2) segments that are not to be joined.
+        labels: (V,) segment of each voxel or -1; parted: (P, 2) pairs of segments that must not be merged.
     """
     count = int(labels.max(initial=-1)) + 1
     means, sizes = _means(e, labels, count)
@@ -190,20 +191,23 @@ def dbscan(e: Embeddings, active: NDArray[np.bool_], config: ClusteringConfig) -
 
 
 def mean_shift(e: Embeddings, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
-    """Mean-shift (Comaniciu and Meer 2002) in the embedding space from binned seeds."""
+    """Mean-shift (Comaniciu and Meer 2002) in the embedding space, with binned seeds."""
     from sklearn.cluster import MeanShift
 
     labels = np.full(len(e), -1, np.int64)
     shift = MeanShift(bandwidth=config.radius, bin_seeding=True, min_bin_freq=config.min_voxels, cluster_all=False)
     try:
         labels[active] = shift.fit_predict(e[active])
-    except ValueError:  # no bin holds enough voxels to seed a cluster: nothing dense enough to be an object
+    except ValueError:  # no bin holds enough voxels to seed a cluster
         return labels
     return labels
 
 
 def fixed_radius(e: Embeddings, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
-    """The paper's fixed radius: the densest voxel left gathers all within ``radius`` of it, until none are left."""
+    """The paper's fixed radius: repeatedly, the densest unlabelled voxel takes all unlabelled ones within ``radius``.
+
+    Density is counted once, over all active voxels.
+    """
     rows = np.flatnonzero(active)
     tree = cKDTree(e[rows])
     crowd = tree.query_ball_point(e[rows], config.radius, return_length=True)
@@ -226,7 +230,7 @@ def _means(e: Embeddings, labels: Labels, count: int) -> tuple[Embeddings, NDArr
 
 
 def drop_small(labels: Labels, least: int) -> Labels:
-    """Renumber labels from 0 by first voxel, without those of fewer than ``least`` voxels, which become -1."""
+    """Renumber labels from 0 in their order; those of fewer than ``least`` voxels become -1."""
     sizes = np.bincount(labels[labels >= 0], minlength=1)
     kept = np.flatnonzero(sizes >= least)
     mapping = np.full(len(sizes) + 1, -1, np.int64)
@@ -235,9 +239,9 @@ def drop_small(labels: Labels, least: int) -> Labels:
 
 
 def absorb_fragments(e: Embeddings, labels: Labels, active: NDArray[np.bool_], config: ClusteringConfig) -> Labels:
-    """Give voxels of fragments, and active voxels without a segment, to the object with the nearest mean embedding.
+    """Assign active voxels of fragments or without a segment to the object with the nearest mean embedding.
 
-    Only within ``adopt_radius``; the embedding holds a centre vote, so near in it is near in space.
+    Only within ``adopt_radius``; embeddings contain a centre vote, so near in embedding means near in space.
     """
     kept = drop_small(labels, config.min_voxels)
     count = int(kept.max(initial=-1)) + 1

@@ -1,11 +1,10 @@
-"""Superpoints to instances: a small graph network judges which belong together and which lie on surfaces.
+"""Superpoints to instances: a small graph network predicts which belong together and which lie on surfaces.
 
-An addition to the paper. Equation (8) makes an instance's embeddings near each other, voxel by voxel; whether two
-pieces are one table is seen from the pieces as wholes: their sizes, how they touch, what stands around them. The
-network is a graph transformer over the superpoints of one cloud, whose attention knows of each pair what
-``find_superpoints`` says.
+An addition to the paper. Equation (8) draws an instance's embeddings together voxel by voxel; whether two pieces belong
+to one table is seen from the pieces as wholes: their sizes, their contact, their surroundings. The network is a graph
+transformer over the superpoints of one cloud, whose attention uses the pair features of ``find_superpoints``.
 
-S superpoints, P pairs, D width.
+S superpoints, P pairs, G groups, D width.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from .kernels.agglomeration import average_linkage
 from .superpoints import PAIR_FEATURES, WHOLE_FEATURES, Superpoints, node_features
 
 JUDGED = 8.0
-"""Logits beyond this count as this much."""
+"""Logits are clipped to this magnitude."""
 OUTLIER = 6.0
-"""Features beyond so many standard deviations count as this much."""
+"""Standardised features are clipped to this many standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupingConfig:
-    """Shape of the network.
+    """Architecture of the grouping network.
 
     Attributes:
         features, embedding: d_f and d_e of the backbone.
-        width: D; heads, layers: of the attention; dropout: share of the inputs and outputs left out in training.
+        width: D; heads, layers: of the attention; dropout: rates for the inputs and for the hidden features.
     """
 
     features: int = 96
@@ -54,7 +53,7 @@ class GroupingConfig:
 
 
 class _Attention(nn.Module):
-    """A layer: attention over the superpoints that each is paired with, and the mean of all in the scene."""
+    """A layer: attention over the superpoints that each is paired with, plus the scene's mean."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -68,11 +67,11 @@ class _Attention(nn.Module):
         )
 
     def forward(self, x: Tensor, ends: Tensor, pair: Tensor, scene: Tensor, scenes: int) -> Tensor:
-        """(S, D) -> (S, D).
+        """Update (S, D) features ``x`` -> (S, D).
 
         Args:
-            ends: (2, 2 P) both ends of each pair, seen from the first, then from the second; pair: (P, D);
-            scene: (S,) number of the scene.
+            ends: (2, 2 P) int64 source and target of each pair in both directions; pair: (P, D) features.
+            scene: (S,) int64 scene index; scenes: number of scenes.
         """
         (count, width), heads = x.shape, (self.heads, x.shape[1] // self.heads)
         i, j = ends
@@ -90,7 +89,7 @@ class _Attention(nn.Module):
 
 
 class _Standard(nn.Module):
-    """Inputs with mean 0 and deviation 1 over the training scenes, without outliers; unknown ones are the mean."""
+    """Standardises inputs by mean and deviation of the training scenes, clips outliers, sets NaN to the mean."""
 
     mean: Tensor
     scale: Tensor
@@ -110,11 +109,11 @@ class _Standard(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What the network says of a cloud's superpoints.
+    """The network's output for the superpoints of one cloud.
 
     Attributes:
-        same: (P,) float32 logits that a pair is of one instance.
-        kinds: (S,) int64 group of each superpoint, from 0 up -> (G,) float32 logits that a group is a surface.
+        same: (P,) float32 logits that a pair belongs to one instance.
+        kinds: function of (S,) int64 group indices, 0 to G - 1 -> (G,) float32 logits that a group is a surface.
     """
 
     same: NDArray[np.float32]
@@ -122,7 +121,7 @@ class Judged:
 
 
 class SuperpointNetwork(nn.Module):
-    """Judges superpoints: which pairs are of one instance; and groups of them: which are surfaces."""
+    """Predicts which pairs of superpoints belong to one instance and which groups of superpoints are surfaces."""
 
     def __init__(self, config: GroupingConfig | None = None) -> None:
         super().__init__()
@@ -141,7 +140,7 @@ class SuperpointNetwork(nn.Module):
         self.kind = nn.Sequential(nn.Linear(2 * d, d), nn.GELU(), nn.Linear(d, 1))
 
     def standardise(self, nodes: Tensor, edges: Tensor, wholes: Tensor) -> None:
-        """Learn mean and scale of the inputs from those of training."""
+        """Set mean and scale of the inputs from those of the training scenes."""
         self.standard_node.learn(nodes)
         self.standard_edge.learn(edges)
         self.standard_whole.learn(wholes)
@@ -149,15 +148,15 @@ class SuperpointNetwork(nn.Module):
     def forward(
         self, nodes: Tensor, pairs: Tensor, edges: Tensor, scene: Tensor, scenes: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Judge the superpoints of one or more scenes.
+        """Score the superpoints of one or more scenes.
 
         Args:
-            nodes: (S, .), pairs: (P, 2) and edges: (P, 16) as in ``Superpoints``; scene: (S,) int64 number of each
-                one's scene; scenes: how many.
+            nodes: (S, .), pairs: (P, 2) and edges: (P, 16) as in ``Superpoints``.
+            scene: (S,) int64 scene index of each superpoint; scenes: number of scenes.
 
         Returns:
-            (P,) logits that a pair is of one instance, (S,) logits that a superpoint lies on a surface, and what
-            ``kinds`` reads further: (S, D).
+            (P,) logits that a pair belongs to one instance, (S,) logits that a superpoint lies on a surface, and
+            (S, D) features for ``kinds``.
         """
         x = self.drop_out(self.enter(self.drop_in(self.standard_node(nodes))))
         pair = self.drop_out(self.enter_pair(self.standard_edge(edges)))
@@ -170,11 +169,11 @@ class SuperpointNetwork(nn.Module):
         return same.squeeze(1), self.surface(x).squeeze(1), x
 
     def kinds(self, on_surface: Tensor, x: Tensor, sizes: Tensor, group: Tensor, wholes: Tensor) -> Tensor:
-        """Judge groups of superpoints as wholes.
+        """Score groups of superpoints as wholes.
 
         Args:
-            on_surface: (S,), x: (S, D) from ``forward``; sizes: (S,) voxels; group: (S,) int64, from 0 up;
-            wholes: (G, 15) from ``Superpoints.wholes``.
+            on_surface: (S,), x: (S, D) from ``forward``; sizes: (S,) numbers of voxels.
+            group: (S,) int64 group of each superpoint, 0 to G - 1; wholes: (G, 15) from ``Superpoints.wholes``.
 
         Returns:
             (G,) logits that a group is a surface.
@@ -188,7 +187,7 @@ class SuperpointNetwork(nn.Module):
 
     @torch.inference_mode()
     def judge(self, superpoints: Superpoints) -> Judged:
-        """``forward`` for one scene, and ``kinds`` for whatever becomes of it."""
+        """Apply ``forward`` to one scene and prepare ``kinds`` for groups that are formed later."""
         nodes, pairs, edges = map(torch.from_numpy, (superpoints.nodes, superpoints.pairs, superpoints.edges))
         scene = torch.zeros(len(nodes), dtype=torch.int64)
         same, surface, x = self(nodes, pairs, edges, scene, 1)
@@ -203,11 +202,12 @@ class SuperpointNetwork(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ties:
-    """How surely the superpoints of a cloud belong together.
+    """Pairwise scores of the superpoints of a cloud.
 
     Attributes:
-        of_voxel: (V,) int64 superpoint of each voxel, -1 for none; pairs: (P, 2) int64; same: (P,) float64 logits that
-            a pair is of one instance; weight: (P,) how much each says of the groups that it joins.
+        of_voxel: (V,) int64 superpoint of each voxel, -1 for none; pairs: (P, 2) int64.
+        same: (P,) float64 clipped logits that a pair belongs to one instance.
+        weight: (P,) float64 weight of each pair in means between groups: root of the smaller superpoint's voxels.
     """
 
     of_voxel: NDArray[np.int64]
@@ -217,19 +217,23 @@ class Ties:
 
     @classmethod
     def of(cls, superpoints: Superpoints, judged: Judged) -> Ties:
-        """Of a cloud whose superpoints were judged."""
+        """The scores of a cloud's superpoints from the network's output."""
         sizes = superpoints.sizes.astype(np.float64)
         weight = np.sqrt(np.minimum(*sizes[superpoints.pairs.T]))
         return cls(superpoints.of_voxel, superpoints.pairs, np.clip(judged.same, -JUDGED, JUDGED), weight)
 
     def affinity(self, instances: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
-        """How likely two instances, of some of the voxels each, are one after all -> (K, K) float32, symmetric, 0 where
-        none of their superpoints make a pair: the mean by which average linkage has kept them apart, but for fragments
-        that were adopted."""
+        """Probability that two instances are parts of one -> (K, K) float32, symmetric, 0 if they share no pair.
+
+        It is the mean by which average linkage kept them apart, except that adopted fragments count, too.
+
+        Args:
+            instances: voxel indices of each of K instances.
+        """
         home, count = np.full(int(self.of_voxel.max(initial=-1)) + 2, -1), len(instances)
         for k, voxels in enumerate(instances):
             home[self.of_voxel[voxels]] = k
-        home[-1] = -1  # of voxels that are of none
+        home[-1] = -1  # written by voxels without a superpoint
         a, b = home[self.pairs.T]
         meet = (a >= 0) & (b >= 0) & (a != b)
         key = np.concatenate([a[meet] * count + b[meet], b[meet] * count + a[meet]])
@@ -240,14 +244,14 @@ class Ties:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouped:
-    """What became of a cloud's superpoints.
+    """The grouping of a cloud's superpoints.
 
     Attributes:
         objects, surfaces: (V,) int64 instance of each voxel, -1 for none.
-        surface: (V,) float32 probability to lie on a surface, as judged of the group.
-        doubts: (V, 2) float32 how surely its group is one thing and no part of another: mean logit of the pairs inside,
-            and the highest of those to another group, 0 for voxels of none.
-        ties: how surely superpoints belong together.
+        surface: (V,) float32 probability of lying on a surface, that of the voxel's group.
+        doubts: (V, 2) float32, for the voxel's group: mean logit of the pairs inside, and highest mean logit of the
+            pairs to another group; 0 for voxels without a superpoint.
+        ties: pairwise scores of the superpoints.
     """
 
     objects: Labels
@@ -264,10 +268,11 @@ def group_superpoints(
     surface: NDArray[np.float32],
     config: ClusteringConfig,
 ) -> Grouped:
-    """Join superpoints by average linkage of what was judged of their pairs; a group as a whole is a surface or not.
+    """Join superpoints by average linkage of their pairs' logits and classify each group as surface or object.
 
     Args:
-        judged: from ``SuperpointNetwork.judge``; e: (V, d_e); surface: (V,) probability.
+        judged: from ``SuperpointNetwork.judge``; e: (V, d_e) embeddings.
+        surface: (V,) probability of lying on a surface, used for voxels without a superpoint.
     """
     ties, (low, high) = Ties.of(superpoints, judged), superpoints.pairs.T
     joined = join(ties, len(superpoints.sizes), config.join_threshold)
@@ -284,8 +289,8 @@ def group_superpoints(
 
 
 def join(ties: Ties, count: int, threshold: float) -> NDArray[np.int64]:
-    """(S,) group of each of ``count`` superpoints, from 0 up, by average linkage as long as the mean of the pairs
-    between two groups is surer than ``threshold``, a probability."""
+    """(S,) group of each of ``count`` superpoints, from 0 up, by average linkage: groups are joined while the mean
+    logit of the pairs between them exceeds that of ``threshold``, a probability."""
     (low, high), weight = ties.pairs.T, ties.weight
     least = np.log(threshold / (1 - threshold))
     linked = average_linkage(low.copy(), high.copy(), ties.same * weight, weight.copy(), count, least)
@@ -296,8 +301,8 @@ def _doubts(
     joined: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], sums: NDArray[np.float64],
     weight: NDArray[np.float64],
 ) -> NDArray[np.float64]:  # fmt: skip
-    """(S, 2) of each superpoint's group: weighted mean of the pairs' logits inside, and the highest of the means to
-    other groups; ``JUDGED`` and ``-JUDGED`` where there are none."""
+    """(S, 2) for each superpoint's group: weighted mean logit of the pairs inside, and the highest mean logit to
+    another group; ``JUDGED`` and ``-JUDGED`` where there are no such pairs."""
     count = len(joined)
     a, b = joined[low], joined[high]
     own, rest = a == b, a != b
