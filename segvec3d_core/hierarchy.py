@@ -1,4 +1,4 @@
-"""What the network reads: the voxels of one cloud at several sizes with their graphs.
+"""Input of the network: the voxels of one cloud at several resolutions with their graphs.
 
 V voxels at the finest level, V_l at level l, k neighbours.
 """
@@ -26,13 +26,13 @@ class Level:
     """Voxels of one size and their graph, as tensors.
 
     Attributes:
-        inputs: (V_l, 12) what is known of each voxel itself, see ``voxel_features``.
+        inputs: (V_l, 12) features of each voxel, see ``voxel_features``.
         neighbors: (V_l, k) int64.
-        edges: (V_l, k, 10) relative poses.
+        edges: (V_l, k, 10) relative poses, see ``kernels.shape.edge_features``.
         parents: (V_l,) int64 voxel of the next coarser level, or None at the coarsest.
-        offsets: (V_l, 3) position relative to the parent's, in edges of the voxel.
-        position: (V_l, 3) centroids in finest voxel edges, drawn nearer beyond the fovea (``Fovea.compress``).
-        scale: this level's edge in finest edges.
+        offsets: (V_l, 3) position relative to the parent's, in units of the voxel's edge.
+        position: (V_l, 3) centroids in units of the finest edge, compressed beyond the fovea (``Fovea.compress``).
+        scale: this level's edge in units of the finest edge.
     """
 
     inputs: Tensor
@@ -46,12 +46,12 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """One cloud as the network sees it.
+    """The network's input for one cloud.
 
     Attributes:
         levels: finest first.
         size: finest voxel edge, metres.
-        normals: (V, 3) float32 unit normals of the finest voxels.
+        normals: (V, 3) float32 unit normals of the finest voxels, in the cloud's frame.
     """
 
     levels: tuple[Level, ...]
@@ -70,7 +70,16 @@ def voxel_features(
     edges: NDArray[np.float32],
     k: int,
 ) -> NDArray[np.float32]:
-    """What a voxel knows before it looks around -> (V, 12) float32; unknown things are zero and flagged."""
+    """Input features of each voxel -> (V, 12) float32; unknown quantities are zero and flagged.
+
+    In order: surface variation, linearity, share of neighbours found, log edge, viewpoint known (flag), cosine of
+    normal and ray, log distance, z of the normal, up known (flag), cosine of normal and up, height above the 1st and
+    below the 99th percentile.
+
+    Args:
+        points, normals, rays: (V, 3); shape: (V, 2) and found: (V,) from ``neighbors.Graph``.
+        distance: (V,) to the sensor, metres; up: (3,) unit vector, or None; edges: (V,) metres; k: neighbours.
+    """
     out = np.zeros((len(points), VOXEL_FEATURES), np.float32)
     seen = bool(np.any(rays))
     out[:, 0] = shape[:, 0] * 3
@@ -93,8 +102,8 @@ def voxel_features(
 def canonical_rotation(
     points: NDArray[np.float32], viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """(3, 3) rotation into the frame in which the network looks at a cloud: z along ``up``, or towards the sensor
-    where up is unknown, or unchanged where neither is known (scans are z-up)."""
+    """(3, 3) rotation into the network's canonical frame: z along ``up``; towards the sensor if up is unknown; the
+    identity if neither is known (scans are z-up)."""
     if up is not None:
         z = up.astype(np.float64)
     elif viewpoint is not None and len(points):
@@ -102,7 +111,7 @@ def canonical_rotation(
     else:
         return np.eye(3, dtype=np.float32)
     length = float(np.linalg.norm(z))
-    if length < 1e-6:  # the sensor stands in the middle of what it sees: no side is nearer
+    if length < 1e-6:  # the sensor is at the centre of the points: no direction is preferred
         return np.eye(3, dtype=np.float32)
     z /= length
     helper = np.eye(3)[np.argmin(np.abs(z))]
@@ -125,8 +134,8 @@ def build_hierarchy(
         grid: the finest voxels, V > 0.
         viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
         config: number of levels and neighbours.
-        rotation: (3, 3) applied after ``canonical_rotation``; training turns scenes about z with it.
-        clock: takes the time of ``build_graph``'s stages.
+        rotation: (3, 3) applied after ``canonical_rotation``; training uses it to rotate scenes about z.
+        clock: measures the stages of ``build_graph``.
     """
     seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     turn = canonical_rotation(grid.centroids, seen_from, up)
@@ -174,7 +183,7 @@ def _halved(
     """The next coarser level: voxels of twice the edge.
 
     Returns:
-        (V,) parent of each voxel, its (V, 3) offset from it in edges, (P, 3) centroids of the parents, their scale.
+        (V,) parent of each voxel, (V, 3) offset from it in voxel edges, (P, 3) centroids of the parents, their scale.
     """
     cell, first, _ = hash_cells(scale.cells(points, 2))
     coarse, _ = mean_by_cell(points, cell, len(first))

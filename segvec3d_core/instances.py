@@ -1,4 +1,4 @@
-"""Voxel clusters become instances: score, box, colour, and what the alignment reads of them."""
+"""Voxel clusters to instances: score, box, colour, input of the alignment, and labels of the points."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SCORE_FEATURES = (
     "certainty", "tightness", "separation", "log_voxels", "log_radius", "cohesion", "contrast", "joined", "parted",
 )  # fmt: skip
 FAR = 2.0
-"""Embeddings farther apart than this are all alike far."""
+"""Distances between mean embeddings are clipped to this."""
 STRAY = 0.2
-"""A voxel with this share of the points that its object's voxels hold on average, weighed by points, may be stray."""
+"""A voxel with fewer points than this share of the point-weighted mean over its object's voxels may be stray."""
 STRAY_POINTS = 0.1
-"""No more of an object's points are taken for stray."""
+"""At most this share of an object's points is treated as stray."""
 FACING_UP = 0.35
-"""Cosine to the picture's up from which a surface carries things rather than stands behind them."""
+"""Cosine to the image's up direction from which a surface counts as a support rather than a wall."""
 DESCRIBED_VOXELS = 128
-"""A larger instance is described by so many of its voxels, evenly picked: what it is does not hang on the rest."""
+"""An instance is described by at most this many of its voxels, evenly sampled, which suffice to recognise it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class ScoreModel:
     validation scenes.
 
     Attributes:
-        weights: one for each of ``SCORE_FEATURES``; bias: their offset.
-        typical: what stands for a feature that is nan: clustering by embeddings does not tell the last two.
+        weights: one for each of ``SCORE_FEATURES``; bias: offset.
+        typical: value used for a feature that is NaN: clustering by embeddings does not provide the last two.
 
     Raises:
-        ValueError: another number of weights.
+        ValueError: a wrong number of weights or typical values.
     """
 
     weights: tuple[float, ...] | list[float] = (2.0, 1.0, 1.0, 0.3, 0.0, 0.5, 0.5, 0.0, 0.0)
@@ -70,9 +70,10 @@ class Segment:
     """A cluster of voxels on its way to becoming a ``SceneObject``.
 
     Attributes:
-        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) what the score was read from.
-        point_count: points in the voxels, before those at its borders go where they belong.
-        box, centroid, color: None until described, and solid: those of the voxels that are surely its own.
+        kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) float64, see ``SCORE_FEATURES``.
+        point_count: points in the voxels, before points at the border are reassigned by ``label_points``.
+        box, centroid, color: see ``SceneObject``; None until ``describe_segments``.
+        solid: voxels without stray ones; None until ``describe_segments``.
     """
 
     kind: Kind
@@ -86,14 +87,14 @@ class Segment:
     solid: NDArray[np.int64] | None = None
 
     def to_object(self, embedding: NDArray[np.float32], points: int) -> SceneObject:
-        """As the scene tells it, with so many points."""
+        """Convert a described segment to a ``SceneObject`` with (d_v,) ``embedding`` and a number of labelled points."""
         assert self.box is not None
         assert self.centroid is not None
         return SceneObject(self.kind, self.score, self.box, self.centroid, embedding, self.color, points)
 
 
 def _members(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Voxels of each label from 0 up, ascending."""
+    """Voxel indices of each label from 0 up, ascending."""
     order, starts = group_rows(labels, int(labels.max(initial=-1)) + 1)
     return np.split(order, starts[1:-1]) if len(starts) > 1 else []
 
@@ -117,9 +118,10 @@ def find_segments(
     """Gather the voxels of each cluster, objects first, larger first within each kind.
 
     Args:
-        objects, surfaces: (V,) int64 from ``clustering.cluster``; e: (V, d_e); surface: (V,) probability;
-        bonds: (V, k) logits; neighbors: (V, k) int64.
-        judged: (V, 2) from ``group_superpoints``, where that made the clusters.
+        objects, surfaces: (V,) int64 instance of each voxel or -1, see ``clustering.cluster``.
+        e: (V, d_e) embeddings; surface: (V,) probability; bonds: (V, k) logits; neighbors: (V, k) int64.
+        grid: the voxels; score: model of the objects' scores.
+        judged: (V, 2) ``Grouped.doubts`` if the clusters come from ``group_superpoints``, else None.
     """
     count = int(objects.max(initial=-1)) + 1
     group = np.where(objects >= 0, objects, np.where(surfaces >= 0, surfaces + count, -1))
@@ -143,7 +145,7 @@ def find_segments(
         spread, gap, cohesion, contrast = 0.0, FAR, 0.0, 0.0
         if kind == "object":
             spread, gap, cohesion, contrast = deviation[k, 0], gaps[k], inside[k], -across[k]
-        # A sofa's embeddings lie wider apart than a cup's and are no worse for it.
+        # Size is a feature, because embeddings of large objects spread more without being worse.
         size = np.log(len(voxels)), np.log(np.sqrt(deviation[k, 1]) + 1e-3)
         parted = -across_groups[k, 0]
         features = np.array([certainty, -spread, gap, *size, cohesion, contrast, joined[k, 0], parted], np.float64)
@@ -158,11 +160,11 @@ def vertical_of(
     up: NDArray[np.float32] | None,
     in_picture: NDArray[np.float32] | None,
 ) -> NDArray[np.float32] | None:
-    """Direction in which boxes stand: ``up`` where known, else the normal of the largest surface, else None.
+    """Vertical direction of the boxes: ``up`` if known, else the normal of the largest surface, else None.
 
     Args:
-        in_picture: (3,) up in the picture of the camera that saw the cloud, or None. As cameras are held upright, the
-            largest surface that faces up there is preferred to a wall, and a ceiling tells nothing.
+        in_picture: (3,) up direction in the camera's image, or None. Cameras are assumed to be held upright: the
+            largest surface facing up in the image is preferred to walls, and ceilings are ignored.
     """
     if up is not None:
         return up
@@ -174,7 +176,7 @@ def vertical_of(
 
 
 def _normal(surface: Segment, normals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3,) unit normal of a surface, to the side from which it is seen."""
+    """(3,) mean unit normal of a surface, towards the side from which it is seen."""
     values = normals[surface.voxels].T.astype(np.float64, order="C")
     direction = np.linalg.eigh(values @ values.T)[1][:, 2]
     direction *= np.sign(direction @ values.sum(1)) or 1.0
@@ -184,8 +186,8 @@ def _normal(surface: Segment, normals: NDArray[np.float32]) -> NDArray[np.float3
 def _solid(segment: Segment, grid: VoxelGrid) -> NDArray[np.int64]:
     """Voxels of an object without its stray ones.
 
-    Depth cameras see flying pixels between a thing's edge and what lies behind it. They are few, but far out, and
-    would make the box half as long again; nearly alone in their voxels, they are told by that.
+    Depth cameras produce flying pixels between an object's edge and the background. They are few but far out, and would
+    make the box half as long again; they are recognised by voxels with few points.
     """
     if segment.kind == "surface":
         return segment.voxels
@@ -199,8 +201,8 @@ def _solid(segment: Segment, grid: VoxelGrid) -> NDArray[np.int64]:
 def describe_segments(
     segments: list[Segment], grid: VoxelGrid, vertical: NDArray[np.float32] | None, config: SegmentationConfig
 ) -> list[Segment]:
-    """Give each segment its box, which stands along ``vertical``, centroid and colour, and drop those outside the
-    configured limits."""
+    """Add box (upright along ``vertical``), centroid and colour to each segment; drop those outside the configured
+    limits."""
     segments = [s for s in segments if s.point_count >= config.min_points]
     segments = [s for s in segments if s.kind == "surface" or s.score >= config.min_score]
     solid = [_solid(segment, grid) for segment in segments]
@@ -209,7 +211,7 @@ def describe_segments(
     for segment, own, box in zip(segments, solid, boxes, strict=True):
         points = grid.centroids[segment.voxels]
         edge = _edge(segment.voxels, grid)
-        # Centroids of voxels lie half an edge inside the points that they stand for.
+        # Voxel centroids lie on average inside the extent of the points that they represent.
         box = Box(box.center + grid.origin.astype(np.float32), box.rotation, box.size + np.float32(edge / 2))
         longest = float(box.size.max())
         if segment.kind == "object" and not config.min_object_size <= longest <= config.max_object_size:
@@ -222,18 +224,18 @@ def describe_segments(
 
 
 def _unseen(rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(M,) which of (M, 3) colours the colour camera did not see: drivers say black, (0, 0, 0)."""
+    """(M,) bool, which of (M, 3) colours are unknown: drivers report (0, 0, 0) there."""
     return np.asarray((rgb == 0).all(1))
 
 
 def _typical(rgb: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """Median of each channel of (M, 3) colours, 0 to 1 -> (3,) uint8, or None where none was seen."""
+    """Median of each channel of (M, 3) colours, 0 to 1 -> (3,) uint8, or None if all are unknown."""
     channels = rgb[~_unseen(rgb)].T.copy()
     return np.round(np.median(channels, 1, overwrite_input=True) * 255).astype(np.uint8) if channels.size else None
 
 
 def _one_after_the_other(sets: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Several sets of voxels (M,), and (K + 1,) where each begins."""
+    """Concatenate K index sets -> (M,) indices and (K + 1,) offsets."""
     starts = np.cumsum([0, *(len(some) for some in sets)])
     return np.concatenate([np.zeros(0, np.int64), *sets]), starts
 
@@ -245,10 +247,10 @@ def alignment_input(
     normals: NDArray[np.float32],
     up: NDArray[np.float32] | None,
 ) -> InstanceInput:
-    """What ``Alignment`` reads of K > 0 described segments.
+    """Input of ``Alignment`` for K > 0 described segments.
 
     Args:
-        features: (V, d_f) F of all voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
+        features: (V, d_f) F of all voxels; grid: the voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
     """
     boxes, solid = [s.box for s in segments if s.box is not None], [s.solid for s in segments if s.solid is not None]
     assert len(boxes) == len(solid) == len(segments)
@@ -283,13 +285,14 @@ def label_points(
     least: int,
     beside: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Which segment each of a cloud's points belongs to -> (N,) int32, -1 for none, and (K,) int64 points of each.
+    """Label each point with its segment -> (N,) int32, -1 for none, and (K,) int64 number of points of each segment.
 
-    Where voxels of several segments meet, neighbours vote for each point (``kernels.labels``), unless a segment would
-    keep less than half of its points, or fewer than ``least``: what is no wider than a voxel is all border.
+    Where voxels of several segments meet, neighbouring voxels vote for each point (``kernels.labels``). A segment that
+    would keep less than half of its points, or fewer than ``least``, keeps all points of its voxels instead: an object
+    no wider than a voxel consists of border only.
 
     Args:
-        beside: (N,) int64, whose label each point takes in the end; None for each its own.
+        beside: (N,) int64, index of the point whose label each point takes; None for its own.
     """
     of_voxel = np.full(len(grid), -1, np.int32)
     for k, segment in enumerate(segments):

@@ -19,9 +19,9 @@ class Graph:
     """Neighbourhoods N(i) of V voxels and their relative geometry.
 
     Attributes:
-        neighbors: (V, k) int64, nearest first, the voxel itself at column 0 and as padding.
-        found: (V,) int32, how many of the k are real.
-        normals: (V, 3) float32 unit normals, towards the sensor where it is known.
+        neighbors: (V, k) int64, nearest first; column 0 and padding are the voxel itself.
+        found: (V,) int32, number of entries that are not padding.
+        normals: (V, 3) float32 unit normals, towards the sensor if it is known, else of arbitrary sign.
         shape: (V, 2) float32 surface variation and linearity.
         edges: (V, k, 10) float32 relative pose r_ij, see ``kernels.shape.edge_features``.
     """
@@ -34,10 +34,10 @@ class Graph:
 
 
 def nearest_neighbors(points: NDArray[np.float32], scale: Scale, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """k nearest neighbours of (V, 3) voxel centroids within the cells of two voxels' edge around each.
+    """k nearest neighbours of (V, 3) voxel centroids among the 27 grid cells, two voxel edges wide, around each.
 
-    Exact within a radius of two edges; farther ones are found when they lie in the 27 cells around. Where voxels of
-    two sizes meet, either finds the other: across the seam, exact within two edges of the finer one.
+    Exact within a radius of two edges; farther neighbours are found if they lie in these cells. Where voxels of two
+    sizes meet, each finds the other; across the seam the search is exact within two edges of the finer one.
 
     Returns:
         neighbors (V, k) int64 and found (V,) int32, see ``Graph``.
@@ -62,12 +62,12 @@ def build_graph(
     """Connect voxels and describe their neighbourhoods.
 
     Args:
-        points: (V, 3) float32 centroids, metres; scale: of the voxels; k: neighbours, itself included.
+        points: (V, 3) float32 centroids, metres; scale: size of the voxels; k: neighbours, the voxel itself included.
         viewpoint: (3,) sensor position in the same frame, or None; up: (3,) unit vector, or None.
-        clock: takes the time of what is done here, as "neighbours", "normals" and "poses".
+        clock: measures the stages "neighbours", "normals" and "poses".
 
     Returns:
-        the graph, and (V, 3) float32 unit rays from the sensor to each voxel (zero when unknown).
+        the graph, and (V, 3) float32 unit rays from the sensor to each voxel (zero if the sensor's place is unknown).
     """
     clock = clock or Clock()
     with clock("neighbours"):

@@ -1,10 +1,10 @@
-"""Superpoints: pieces that surely belong to one instance, and what can be said of each and of two of them.
+"""Superpoints: pieces of a single instance, with features of each piece and of pairs.
 
-Growing along bonds stops early, so that a piece holds one thing, though a thing may be many pieces. What belongs
-together is then judged piece by piece (``grouping.py``), where a whole table leg is seen at once. The pieces are the
-superpoints of Landrieu and Simonovsky (2018), found by learned bonds in place of an energy.
+Growing along bonds stops early, so that each piece lies within one object, though an object may consist of many pieces.
+Which pieces belong together is then decided in ``grouping.py``, where a whole table leg is seen at once. The pieces
+follow the superpoints of Landrieu and Simonovsky (2018), found by learned bonds instead of an energy.
 
-S superpoints, P pairs of them, V voxels.
+S superpoints, P pairs of them, G groups, V voxels.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from .kernels.superpoints import extents_of_groups, mean_and_largest, mean_direc
 from .voxels import VoxelGrid
 
 BOND_THRESHOLD = 0.0
-"""Superpoints are grown along bonds that are more likely than not."""
+"""Superpoints are grown while the mean bond logit exceeds this, a probability of one half."""
 MIN_VOXELS = 6
-"""What is smaller is left to be adopted."""
+"""Smaller pieces form no superpoint; their voxels may be adopted by an object later."""
 NEAREST = 6
-"""So many others with the nearest embeddings are compared with each superpoint, beside those that it touches."""
+"""Each superpoint is paired with this many others of nearest embedding, besides those that it touches."""
 RIM_SECTORS = 128
-"""The view's rim is looked at in so many directions."""
+"""Number of directions in which the rim of the view is sampled."""
 UNDERSIDE = 0.06
-"""What lies so far below a superpoint's top, metres, is not the top itself."""
+"""Points more than this below the top of a superpoint, metres, do not belong to its top face."""
 DEPTHS = np.array([0.03, UNDERSIDE, 2 * UNDERSIDE, -UNDERSIDE])
-"""Of a group is told how much of it lies so far behind its main plane, or before it, metres."""
+"""Depths behind a group's main plane (negative: in front), metres, beyond which its share of points is measured."""
 UNSEEN_CHANGE = 0.12
-"""The colours of two superpoints of a frame, 0 to 1, differ by as much as this where either is not known: they are as
-alike as those of the most alike third of all pairs, see docs/experiments.md."""
+"""Colour difference, for colours 0 to 1, assumed between two superpoints of a frame if either colour is unknown: as in
+the most similar third of all pairs, see docs/experiments.md."""
 LEAST_SHARE = 0.01
-"""Shares smaller than this are about alike."""
+"""Added to shares before the logarithm: smaller shares are about equal."""
 PAIR_FEATURES = 16
 WHOLE_FEATURES = 15
 
@@ -47,12 +47,13 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedVoxels:
-    """V voxels as the network leaves them.
+    """The network's output for V voxels.
 
     Attributes:
         neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
-        features: (V, d_f) F, on CPU; embeddings: (V, d_e) float32; surface: (V,) float32, probability;
-        bonds: (V, k) float32, logit of each edge to stay within an instance.
+        features: (V, d_f) F, on the CPU; embeddings: (V, d_e) float32.
+        surface: (V,) float32, probability of lying on a surface.
+        bonds: (V, k) float32, logits that an edge stays within an instance.
     """
 
     neighbors: NDArray[np.int64]
@@ -65,14 +66,14 @@ class EmbeddedVoxels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Superpoints:
-    """The superpoints of a cloud, and what is known of them.
+    """The superpoints of a cloud and their features.
 
     Attributes:
-        of_voxel: (V,) int64 superpoint of each voxel, -1 where none is large enough; sizes: (S,) int64 voxels.
-        nodes: (S, ``node_features``) float32, of each, nan where a cloud does not tell; pairs: (P, 2) int64, lower
-            first, of those that touch or embed near each other; edges: (P, 16) float32, of each pair,
-            nan likewise.
-        cloud: what ``wholes`` is read from.
+        of_voxel: (V,) int64 superpoint of each voxel, -1 if its piece is too small; sizes: (S,) int64 voxels.
+        nodes: (S, ``node_features``) float32 features of each, NaN where unknown.
+        pairs: (P, 2) int64, lower index first, of superpoints that touch or have near embeddings.
+        edges: (P, 16) float32 features of each pair, NaN where unknown.
+        cloud: the data from which ``wholes`` is computed.
     """
 
     of_voxel: NDArray[np.int64]
@@ -83,11 +84,11 @@ class Superpoints:
     cloud: Cloud
 
     def wholes(self, group: NDArray[np.int64]) -> Array:
-        """(G, 15) float32 what is known of groups of superpoints as wholes, seen point by point and not voxel by voxel,
-        as a camera sees them.
+        """(G, 15) float32 features of groups of superpoints as wholes, weighted by points, not voxels, and so by the
+        area that a camera sees.
 
         Args:
-            group: (S,) int64 group of each superpoint, from 0 up.
+            group: (S,) int64 group of each superpoint, 0 to G - 1.
         """
         return self.cloud.wholes(self.of_voxel, group)
 
@@ -98,10 +99,11 @@ def node_features(features: int, embedding: int) -> int:
 
 
 def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array | None, up: Array | None) -> Superpoints:
-    """Grow superpoints and describe them.
+    """Grow superpoints and compute their features.
 
     Args:
-        voxels: of ``grid``; viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
+        voxels: network output for ``grid``.
+        viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
     """
     bonds = mutual(voxels.bonds, voxels.neighbors, np.float32(BOND_BOUND))
     of_voxel = drop_small(grow(bonds, voxels.neighbors, BOND_THRESHOLD), MIN_VOXELS)
@@ -124,12 +126,12 @@ def find_superpoints(voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: Array |
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cloud:
-    """What a cloud of V voxels says of its S superpoints, so that groups of them can be described as wholes.
+    """Data of a cloud's V voxels and S superpoints from which features of groups are computed.
 
     Attributes:
-        points: (V, 3) float32 metres, in the frame in which the network looks at the cloud; counts: (V,) int32 points.
-        normals, places: (S, 3) float32 means; rim: (S,) float32 share of the view's rim.
-        seen, upright: whether the viewpoint and up are known.
+        points: (V, 3) float32 centroids in the network's canonical frame, metres; counts: (V,) int32 points per voxel.
+        normals, places: (S, 3) float32 mean normal and position; rim: (S,) float32 share of the view's rim.
+        seen, upright: whether viewpoint and up are known.
     """
 
     points: Array
@@ -148,7 +150,7 @@ class Cloud:
         main = order[np.searchsorted(group[order], np.arange(count), side="right") - 1]  # the largest piece of each
         length = np.linalg.norm(self.normals[main], axis=1)
         normal = self.normals[main] / np.maximum(length, 1e-6)[:, None]
-        if not self.seen:  # normals have no sign
+        if not self.seen:  # normals have an arbitrary sign
             normal = normal * np.where(normal[:, 2:] < 0, -1, 1).astype(np.float32)
         total, beyond, below, radius = extents_of_groups(
             self.points, self.counts, of_voxel, group, self.places[main], normal, DEPTHS, UNDERSIDE, count
@@ -165,7 +167,7 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
-    """Means and extents of S superpoints, places in the frame in which the network looks at the cloud, metres."""
+    """Means and extents of S superpoints; positions are in the network's canonical frame, metres."""
 
     sizes: NDArray[np.int64]
     mean_features: Array
@@ -212,11 +214,11 @@ class _Pieces:
 
     @property
     def radius(self) -> Array:
-        """(S,) root mean square distance from the centre, metres."""
+        """(S,) root mean square distance of the voxels from their mean, metres."""
         return np.asarray(np.sqrt(np.square(self.axes).sum(1)))
 
     def nodes(self, voxels: int) -> Array:
-        """(S, .) what is known of each by itself, in a scene of so many voxels."""
+        """(S, .) features of each superpoint by itself, in a scene of ``voxels`` voxels."""
         sizes = self.sizes[:, None].astype(np.float32)
         columns = (
             self.mean_features, self.peak_features, self.embedding[:, 3:], self.spread, self.logit, self.surface,
@@ -230,8 +232,12 @@ class _Pieces:
     def compare(
         self, pairs: NDArray[np.int64], bonds: NDArray[np.float64], edges: NDArray[np.float64], unseen: float
     ) -> Array:
-        """(P, 16) what is known of two of them: ``bonds`` (P,) summed over ``edges`` (P,) from one to the other, and a
-        change of colour of ``unseen`` where colours are not known."""
+        """(P, 16) features of pairs.
+
+        Args:
+            pairs: (P, 2); bonds: (P,) sum of the bond logits between both; edges: (P,) number of these edges.
+            unseen: colour difference to assume where a colour is unknown.
+        """
         i, j = pairs.T
         change = np.linalg.norm(self.color[i] - self.color[j], axis=1)
         apart, away = self.embedding[i] - self.embedding[j], self.place[i] - self.place[j]
@@ -251,7 +257,7 @@ class _Pieces:
 def _pairs(
     low: NDArray[np.int64], high: NDArray[np.int64], embedding: Array
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs (P, 2) that touch or embed near each other, and the rows of those that touch among them."""
+    """Pairs (P, 2) that touch or have near embeddings, and the rows of the touching ones in the order of ``low``."""
     count = len(embedding)
     touch = low * count + high
     near = np.zeros(0, np.int64)
@@ -265,8 +271,8 @@ def _pairs(
 
 
 def _rim(grid: VoxelGrid, of_voxel: NDArray[np.int64], count: int, seen_from: Array | None) -> Array:
-    """(S,) share of the view's rim that each superpoint covers; 0 without a viewpoint. A wall covers much of it, a mug
-    nothing."""
+    """(S,) share of the view's rim that each superpoint covers; 0 without a viewpoint. Walls cover much of it, objects
+    on a table none."""
     if seen_from is None:
         return np.zeros(count, np.float32)
     rays = grid.centroids - seen_from

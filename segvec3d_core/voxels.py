@@ -1,4 +1,4 @@
-"""Points to voxels, with the way back."""
+"""Voxelisation of a cloud, and the mapping back to its points."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from .kernels.ramps import BLURRED, find_ramps, pixels_beside
 from .types import FARTHEST, PointCloud
 
 BITS = 16
-"""Bits to a voxel of the budget, with which voxels are counted: off by a few in a thousand."""
+"""Bits per voxel of the budget for approximate counting, which is then off by a few per thousand."""
 SPARSE, ROOMY = 8, 0.7
-"""Where every so-manieth point lies in at most such a share of the budget, all of them are mostly within it; where they
-are not, they are counted after all."""
+"""If every 8th point occupies at most this share of the budget, the whole cloud mostly fits, and counting is skipped;
+if it does not fit after all, its voxels are counted then."""
 FILLED, MEDIAN_POINTS = 2.5, 2
-"""Of a surface twice the edge leaves a quarter of the voxels, of points that lie farther apart than that nearly all. A
-cloud is sparse where there are fewer than ``FILLED`` to one of twice the edge, and half of them hold no more than
-``MEDIAN_POINTS``, as voxels along a pole would not. Chosen on simulated frames and scans of which a part of the points
-was left out (docs/experiments.md)."""
+"""Doubling the voxel edge leaves a quarter of a surface's voxels, but nearly all of those of points that lie farther
+apart than that. A cloud is sparse if it has fewer than ``FILLED`` voxels for each one of twice the edge and the median
+voxel holds at most ``MEDIAN_POINTS``, which excludes dense thin shapes such as poles. Chosen on simulated frames and
+scans with part of the points left out (docs/experiments.md)."""
 STEP, COARSEST, FEWEST = 2**0.5, 6.0, 100
-"""By so much the edge of a sparse cloud's voxels grows at a time, and no more than that in all: larger voxels hold
-whole things. Of fewer voxels than ``FEWEST`` nothing is told."""
+"""Factor by which the voxel edge of a sparse cloud grows at a time, and in all: larger voxels would hold whole objects.
+With fewer voxels than ``FEWEST`` sparsity is not judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fovea:
-    """Voxels that grow with the distance, as the pixels of a camera do: fine near by, coarse on the wall behind.
+    """Voxels that grow with distance, like the footprint of a camera's pixels.
 
-    Up to ``reach`` voxels have one edge; with each doubling of the distance beyond, it doubles.
+    Up to ``reach`` voxels have the finest edge; it doubles at ``reach`` and with each further doubling of the distance,
+    at most ``kernels.grid.LAST_BAND`` times.
 
     Attributes:
-        eye: (3,) float32 from where distance counts, metres.
+        eye: (3,) float32 point from which distance is measured, metres.
         reach: metres; inf for voxels of one size.
     """
 
@@ -43,10 +44,9 @@ class Fovea:
     reach: float
 
     def compress(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Draw (N, 3) points beyond ``reach`` nearer along their rays, so that a voxel stays about a voxel long.
+        """Move (N, 3) points beyond ``reach`` closer along their rays, so that a voxel of any band has about unit size.
 
-        The distance r becomes reach * (1 + log(r / reach)), in which steps shrink as voxels grow; order along a ray
-        is kept, and so is the way back.
+        The distance r becomes reach * (1 + log(r / reach)), which is monotonic and invertible.
         """
         if not np.isfinite(self.reach):
             return points
@@ -57,11 +57,11 @@ class Fovea:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large voxels are, one by one.
+    """The size of each voxel.
 
     Attributes:
-        size: edge of the finest, metres; bands: (V,) int64, how often each one's edge has doubled.
-        fovea: what makes them double, its eye in the frame of the voxels; None for voxels of one size.
+        size: finest edge, metres; bands: (V,) int64, number of times each voxel's edge has doubled.
+        fovea: where edges double, its eye in the frame of the voxels; None for voxels of one size.
     """
 
     size: float
@@ -79,7 +79,10 @@ class Scale:
         return np.float32(self.size) * (1 << self.bands).astype(np.float32)
 
     def cells(self, points: NDArray[np.float32], voxels: int) -> NDArray[np.int64]:
-        """(V, 3) int64 coordinates of the cells, ``voxels`` edges wide, that hold (V, 3) points; bands apart."""
+        """(V, 3) int64 coordinates of the cells, ``voxels`` edges wide, that contain (V, 3) points.
+
+        The band is encoded in z, so that cells of different bands never coincide.
+        """
         cells = np.floor(points / (voxels * self.edges)[:, None]).astype(np.int64)
         cells[:, 2] += self.bands << BAND_BIT
         return cells
@@ -87,18 +90,18 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class VoxelGrid:
-    """Occupied voxels of a cloud, and the way back to its points.
+    """Occupied voxels of a cloud, and the mapping back to its points.
 
     Attributes:
-        coords: (V, 3) int64, integer voxel coordinates, in edges of the voxel itself.
+        coords: (V, 3) int64, integer voxel coordinates, in units of the voxel's own edge.
         inverse: (N,) int64, voxel of each point: ``coords[inverse[i]]`` holds point i; -1 for points left out.
         centroids: (V, 3) float32, mean of each voxel's points, metres relative to ``origin``.
-        origin: (3,) float64, metres; keeps float32 precise for clouds far from their frame's origin.
+        origin: (3,) float64, metres; keeps float32 centroids precise for clouds far from their frame's origin.
         colors: (V, 3) float32 mean RGB, 0 to 1, or None.
         counts: (V,) int32, points in each voxel.
         size: edge of the finest voxels, metres.
-        bands: (V,) int64, how often a voxel's edge has doubled.
-        fovea: where and why; None for voxels of one size.
+        bands: (V,) int64, number of times each voxel's edge has doubled.
+        fovea: where edges double; None for voxels of one size.
     """
 
     coords: NDArray[np.int64]
@@ -116,7 +119,7 @@ class VoxelGrid:
 
     @property
     def scale(self) -> Scale:
-        """How large the voxels are; the fovea's eye relative to ``origin``, as the centroids are."""
+        """Size of each voxel; the fovea's eye is relative to ``origin``, as the centroids are."""
         if self.fovea is None:
             return Scale(self.size, self.bands)
         eye = (self.fovea.eye - self.origin).astype(np.float32)
@@ -124,13 +127,13 @@ class VoxelGrid:
 
 
 def usable(points: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of (N, 3) points are finite and within ``FARTHEST`` -> (N,) bool."""
+    """(N,) bool, which of (N, 3) points are finite and within ``FARTHEST``."""
     with np.errstate(invalid="ignore"):
         return np.asarray((np.abs(points) < FARTHEST).all(1))
 
 
 def wanted_points(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.bool_] | None:
-    """(N,) bool, points inside range and crop box; None when neither limits anything."""
+    """(N,) bool, points inside range and crop box; None if neither is limited."""
     limited = config.min_range > 0 or np.isfinite(config.max_range)
     if not limited and config.crop_min is None and config.crop_max is None:
         return None
@@ -150,9 +153,14 @@ def wanted_points(cloud: PointCloud, config: SegmentationConfig) -> NDArray[np.b
 def without_ramps(
     cloud: PointCloud, wanted: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64] | None]:
-    """``wanted`` without the pixels of a blurred image that lie between two surfaces, where no surface is, and whose
-    labels these take; ``wanted`` and None for an image with edges that are sharp, of which a slope as steep is a face
-    seen edge on."""
+    """Remove the pixels of a blurred depth image that lie between two surfaces, on neither of them.
+
+    An image with sharp edges is left unchanged: an equally steep slope in it is a surface seen edge on.
+
+    Returns:
+        ``wanted`` (N,) bool without these pixels, and (N,) int64 index of the pixel whose label each pixel takes;
+        ``wanted`` as given and None if the cloud is no image or its edges are sharp.
+    """
     camera = cloud.any_camera
     if camera is None:
         return wanted, None
@@ -176,14 +184,14 @@ def voxelize(
 
     Args:
         points: (N, 3) float32, metres; rows that are not ``usable`` are left out.
-        size: voxel edge, metres.
+        size: finest voxel edge, metres.
         colors: (N, 3) uint8, or None.
-        mask: (N,) bool, points to keep beyond that, or None for all.
-        max_voxels: with more voxels than this the edge grows until they are within; None for no limit.
-        fovea: lets voxels grow with the distance; None for voxels of one size.
+        mask: (N,) bool, points to keep of the usable ones, or None for all.
+        max_voxels: the edge grows until there are at most this many voxels; None for no limit.
+        fovea: how voxels grow with distance; None for voxels of one size.
 
     Raises:
-        ValueError: an edge of no length.
+        ValueError: a voxel edge that is not positive.
     """
     if not size > 0:
         raise ValueError(f"voxel size: expected a positive length in metres, got {size}")
@@ -219,12 +227,14 @@ def voxels_of(
     config: SegmentationConfig,
     mask: NDArray[np.bool_] | None = None,
 ) -> VoxelGrid:
-    """The voxels that segmentation gives a cloud: the size that ``config`` names, else within its budgets, no finer
-    than the points lie and, of a frame, growing with the distance.
+    """Voxelise a cloud for segmentation.
+
+    The edge is ``config.voxel_size`` if given. Otherwise it fits the voxel budget and the spacing of the points and, in
+    a frame, grows with distance.
 
     Args:
-        points: (N, 3) float32 metres; colors: (N, 3) uint8, or None; mask: (N,) bool, points to keep, or None for all.
-        viewpoint: (3,) float32 from where a frame was seen; None for a fused scan.
+        points: (N, 3) float32, metres; colors: (N, 3) uint8, or None; mask: (N,) bool, points to keep, or None for all.
+        viewpoint: (3,) float32 sensor position of a frame; None for a fused scan.
     """
     if config.voxel_size is not None:
         return voxelize(points, config.voxel_size, colors, mask)
@@ -239,7 +249,7 @@ def voxels_of(
 
 
 def _is_sparse(grid: VoxelGrid) -> bool:
-    """Whether the points lie farther apart than the voxels are wide, so that these hold no surface."""
+    """Whether the points lie so far apart that the voxels do not form closed surfaces."""
     if len(grid) < FEWEST or np.median(grid.counts) > MEDIAN_POINTS:
         return False
     twice = grid.coords >> 1
@@ -248,15 +258,15 @@ def _is_sparse(grid: VoxelGrid) -> bool:
 
 
 def _growth(count: float, most: float) -> float:
-    """By how much an edge must grow: surfaces fill voxels by area, so with the square root of the excess."""
+    """Factor by which the edge must grow: surfaces fill voxels by area, hence the square root of the excess."""
     return max(1.01, (count / most) ** 0.5)
 
 
 def _fitting(count: Callable[[float], float], size: float, most: float) -> float:
-    """The edge from ``size`` up with which there are at most ``most`` voxels, and few fewer.
+    """The edge, at least ``size``, that gives at most ``most`` voxels and not many fewer.
 
     Args:
-        count: tells how many voxels there are with an edge.
+        count: number of voxels for an edge.
     """
     small, many = size, count(size)
     if many <= most:
@@ -277,7 +287,7 @@ def _fitting(count: Callable[[float], float], size: float, most: float) -> float
 
 
 def _origin(points: NDArray[np.float32], keep: NDArray[np.bool_], size: float) -> NDArray[np.float64]:
-    """A multiple of the edge near the points: about a thousand of them are enough to find it."""
+    """A multiple of the edge near the median of about a thousand of the points."""
     step = max(1, len(points) // 1000)
     few = points[::step]
     few = few[usable(few) & (keep[::step] if len(keep) else True)]
