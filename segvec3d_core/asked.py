@@ -1,4 +1,4 @@
-"""What a sentence asks for, once it is read: by ``query.interpret``, for ``matching.answer``."""
+"""Parsed queries: produced by ``query.interpret``, evaluated by ``matching.answer``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Superlative:
-    """The first, or another, of the things in an order that geometry decides.
+    """The n-th of the fitting things in a geometric order.
 
     Attributes:
-        measure: what is compared, a key of ``relations.MEASURES``, or "centrality", how far from the middle of those
-            that are meant; "distance" with an anchor is from the anchor.
-        largest: whether the most of it comes first; rank: 1 for the first, 2 for "the second biggest".
-        anchor: of "nearest to the mug".
-        word: as it was said.
+        measure: quantity compared: a key of ``relations.MEASURES``, or "centrality", the distance from the mean of the
+            fitting things; "distance" with an anchor is measured from the anchor, else from the viewer.
+        largest: whether the largest value comes first; rank: 1 for the first, 2 for "the second biggest".
+        anchor: the mug of "nearest to the mug", or None.
+        word: the superlative as the user wrote it, or its standard form.
     """
 
     measure: str
@@ -26,11 +26,12 @@ class Superlative:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How a thing stands to others.
+    """A spatial relation of a thing to others.
 
     Attributes:
-        name: a key of ``relations.RELATIONS``; anchors: what it stands so to: two for "between", else one.
-        negated: it must not stand so.
+        name: a key of ``relations.RELATIONS``, or "between"; while parsing also one of ``words.DISTANCES``.
+        anchors: the things it relates to: two for "between", else one.
+        negated: whether the relation must not hold.
     """
 
     name: str
@@ -43,15 +44,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What is asked for.
+    """A description of an object.
 
     Attributes:
-        phrase: words for the sentence encoder; "" where any object will do ("the biggest thing").
-        alternatives: other words that will do as well: "the mug or the cup".
-        without: what must not fit, each as words for the encoder: "not red".
-        excluded: things that are not meant, told by their place: "but not the one on the table".
-        superlative: which of those that fit, or None.
-        relations: where it stands.
+        phrase: words for the sentence encoder; "" if any object will do ("the biggest thing").
+        alternatives: phrases that will do as well: "the mug or the cup".
+        without: texts for the encoder that must not fit: "not red".
+        excluded: excluded things, described by place or order: "but not the one on the table".
+        superlative: which of the fitting objects is meant, or None.
+        relations: relations to other things.
     """
 
     phrase: str
@@ -75,18 +76,18 @@ class Thing:
 
 
 def _told(anchor: Thing) -> str:
-    """An anchor in words, in parentheses where these say more than what it is."""
+    """An anchor as text, in parentheses if it has more than a phrase and alternatives."""
     bare = replace(anchor, phrase="", alternatives=()) == Thing("")
     return str(anchor) if bare else f"({anchor})"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How a sentence was understood.
+    """A parsed query.
 
     Attributes:
-        text: the sentence; thing: what it asks for.
-        count: how many objects it asks for at most, None for all that fit.
+        text: the user's text; thing: what it asks for.
+        count: maximum number of objects asked for, None for all that fit.
     """
 
     text: str
@@ -95,10 +96,10 @@ class Query:
 
     @property
     def phrase(self) -> str:
-        """The words that say what the thing is."""
+        """The words for what the thing is."""
         return self.thing.phrase
 
     def explain(self, threshold: float) -> str:
-        """In words, for the person who asked."""
+        """How the query was understood, as text for the user."""
         many = "everything" if self.count is None else f"the best {self.count}" if self.count > 1 else "the best one"
         return f"{many} similar to {self.thing} (similarity at least {threshold:.2f})"

@@ -24,12 +24,12 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
 
     Args:
         path: a rosbag2 directory, or an .mcap, .db3 or (ROS 1) .bag file.
-        topic: the topic to read; None takes the only one, or the first by name where there are several.
+        topic: the topic to read; None for the only one, or the first by name if there are several.
 
     Yields:
-        (stamp, frame_id, cloud): the header's time in nanoseconds, the frame, and the points. A cloud that a
-        pinhole camera explains carries its intrinsics. The viewpoint is the origin, but for other clouds in one of
-        ``GRAVITY_FRAMES``.
+        (stamp, frame_id, cloud): the header's time in nanoseconds, the frame, and the points. An organised cloud that
+        fits a pinhole camera carries its intrinsics. The viewpoint is the origin, except for clouds without such a
+        camera in one of ``GRAVITY_FRAMES``.
 
     Raises:
         FileNotFoundError, ValueError: no such bag, not a readable one, or no such topic of type PointCloud2.
@@ -57,7 +57,7 @@ def iter_bag_clouds(path: str | Path, topic: str | None = None) -> Iterator[tupl
 
 
 def _of_storage(error: Exception) -> bool:
-    """Whether it says that a bag cannot be read: of the reader, or of the database or file beneath it."""
+    """Whether an error means that a bag cannot be read: raised by the reader or the storage below it."""
     from rosbags.highlevel import AnyReaderError
     from rosbags.rosbag1 import ReaderError as Bag1Error
     from rosbags.rosbag2 import ReaderError as Bag2Error
@@ -67,7 +67,7 @@ def _of_storage(error: Exception) -> bool:
 
 
 def _connections(path: Path, connections: list[Any], topic: str | None) -> list[Any]:
-    """The connections of the topic to read."""
+    """The bag's connections of the topic to read."""
     clouds = [connection for connection in connections if connection.msgtype == _CLOUD]
     if topic is None:
         if not clouds:

@@ -1,7 +1,7 @@
-"""What one would do without SegVec3D: remove the plane, cluster what is left.
+"""Baseline: plane removal followed by DBSCAN.
 
-The classic recipe for a table top, kept here so that every evaluation prints it beside the network, computed in the
-same run and scored by the same metrics. SegVec3D itself uses none of it.
+The classic method for table tops. Every evaluation computes it in the same run and scores it by the same metrics.
+SegVec3D itself uses none of it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from segvec3d_core.types import PointCloud, Scene, SceneObject
 from segvec3d_core.voxels import usable
 
 REACH = 1_000.0
-"""Points farther from the middle of a cloud are strays, metres; farther ones would have no voxels of their own."""
+"""Points farther than this from the median of a cloud, metres, are left out: their voxel indices would overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaneDbscan:
     """Plane removal by RANSAC, then Open3D's DBSCAN on voxels.
 
-    A scan, which has no viewpoint, is sparser than a frame: with a frame's constants it would fall apart. Its own were
-    chosen in this method's favour, on real rooms.
+    A scan, which has no viewpoint, is sparser than a frame and would fall apart with a frame's constants. The constants
+    for scans were chosen on real rooms, in favour of this method.
 
     Attributes:
-        plane_distance: points within this of the plane belong to it, metres.
+        plane_distance: points within this distance of the plane belong to it, metres.
         voxel_size: voxel edge, metres.
         eps: DBSCAN's radius, metres.
-        scan_voxel_size: voxel edge in a scan, metres, or the scan's own spacing where that is wider.
-        scan_eps: DBSCAN's radius in a scan, metres, or two of its voxels where they are wider.
-        min_voxels: DBSCAN's smallest neighbourhood of a core voxel.
+        scan_voxel_size: voxel edge in a scan, metres, or the median spacing of its points if that is larger.
+        scan_eps: DBSCAN's radius in a scan, metres, or two voxel edges if that is larger.
+        min_voxels: DBSCAN's minimum number of voxels around a core voxel.
         min_points: clusters of fewer points are dropped.
-        seed: of Open3D's random numbers, so that a run repeats.
+        seed: of Open3D's random generator.
     """
 
     plane_distance: float = 0.010
@@ -50,7 +50,7 @@ class PlaneDbscan:
     seed: int = 0
 
     def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
-        """The clusters as a scene of objects with boxes, all of the same score; ``config`` is not looked at."""
+        """The clusters as a scene of objects with boxes and score 1; ``config`` is ignored."""
         labels = self.labels(cloud)
         order = np.argsort(labels, kind="stable")
         starts = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
@@ -62,7 +62,7 @@ class PlaneDbscan:
         return Scene(labels, tuple(objects))
 
     def labels(self, cloud: PointCloud) -> NDArray[np.int32]:
-        """The (N,) int32 clusters of a cloud, 0 to K - 1; -1 is the plane, noise, or nothing seen."""
+        """(N,) int32 cluster of each point, 0 to K - 1; -1 for the plane, noise and points without a return."""
         import open3d as o3d
 
         labels = np.full(len(cloud), -1, np.int32)
@@ -86,7 +86,7 @@ class PlaneDbscan:
         return drop_small(labels.astype(np.int64), self.min_points).astype(np.int32)
 
     def _sizes(self, cloud: Any, scan: bool) -> tuple[float, float]:
-        """Voxel edge and radius that suit an Open3D cloud, metres."""
+        """Voxel edge and DBSCAN radius for an Open3D cloud, metres."""
         if not scan:
             return self.voxel_size, self.eps
         spacing = float(np.median(np.asarray(cloud.compute_nearest_neighbor_distance())))
@@ -94,7 +94,7 @@ class PlaneDbscan:
         return voxel_size, max(self.scan_eps, 2 * voxel_size)
 
     def _cluster(self, points: NDArray[np.float32], voxel_size: float, eps: float) -> NDArray[np.int32]:
-        """The (N,) DBSCAN cluster of every point, by the voxel in which it lies."""
+        """(N,) DBSCAN cluster of each point, that of its voxel; -1 for noise."""
         import open3d as o3d
 
         cells = np.floor((points - points.min(0)) / np.float32(voxel_size)).astype(np.int64)

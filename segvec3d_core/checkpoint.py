@@ -16,12 +16,12 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a weight file holds.
+    """Contents of a weight file.
 
     Attributes:
         tensors: name -> weights, ``network.*``, ``grouping.*`` and ``alignment.*``.
-        config: JSON-able shapes and constants, by the module that they belong to.
-        record: JSON-able story of the training: command, commit, data, time, scores.
+        config: JSON-serialisable configurations and constants, by module.
+        record: JSON-serialisable training record: command, commit, data, time, scores.
     """
 
     tensors: dict[str, Tensor]
@@ -29,14 +29,14 @@ class Checkpoint:
     record: dict[str, Any] = field(default_factory=dict)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """Tensors below ``prefix``, named without it."""
+        """The tensors under ``prefix``, named without it."""
         return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
 
     def fill(self, prefix: str, module: nn.Module) -> None:
-        """Give a module the weights below ``prefix``.
+        """Load the weights under ``prefix`` into a module.
 
         Raises:
-            ValueError: there are none, or of another shape.
+            ValueError: there are none, or they do not fit the module.
         """
         part = self.part(prefix)
         if not part:
@@ -48,12 +48,12 @@ class Checkpoint:
 
 
 def shipped_path() -> Path:
-    """Where the weights lie that come with the package."""
+    """Path of the weights shipped with the package."""
     return Path(str(resources.files("segvec3d_core") / "models" / "segvec3d.safetensors"))
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; a crash in mid-write leaves an older file intact."""
+    """Write a checkpoint; an interrupted write leaves an older file intact."""
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """Twelve characters that tell a weight file from every other, whatever it is called."""
+    """First twelve hexadecimal digits of a weight file's SHA-256, which identify it whatever its name."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""How long each stage takes."""
+"""Timing of stages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Seconds per stage, in the order in which the stages began. What a stage within another takes is not the other's,
-    and a stage that comes again adds up.
+    """Seconds per stage, in the order in which the stages began.
+
+    The time of a nested stage does not count for the outer one; a repeated stage adds up.
 
     Args:
         before: seconds of earlier stages.
-        wait: called before every look at the time, so that what a stage has left to a GPU is not the next one's:
-            ``torch.cuda.synchronize``. None waits for nothing.
+        wait: called before every reading of the time, such as ``torch.cuda.synchronize``, so that pending GPU work
+            counts for the stage that started it; None does not wait.
     """
 
     def __init__(self, before: dict[str, float] | None = None, wait: Callable[[], object] | None = None) -> None:
@@ -24,7 +25,7 @@ class Clock:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Take the time of what is done under this."""
+        """Context that measures a stage."""
         self.seconds.setdefault(stage, 0.0)
         self._within.append(0.0)
         start = self._now()

@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 def device_of(name: str | torch.device) -> torch.device:
-    """The device, a GPU by its number, for which GPU is the current one each thread tells for itself.
+    """The device of a name. A GPU gets its explicit index, because the current GPU differs between threads.
 
     Raises:
-        ValueError: it is neither auto nor cpu nor cuda, or a GPU that is not there.
+        ValueError: not auto, cpu or cuda, or a GPU that is missing.
     """
     if name == "auto":
         return device_of("cuda") if torch.cuda.is_available() and _computes() else torch.device("cpu")

@@ -1,4 +1,4 @@
-"""How good is a model on labelled frames and scans: the same code and metrics for every method that is compared."""
+"""Evaluation on labelled frames and scans, with the same code and metrics for every method."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import Matches, PointCloud, Scene
 
 SPREAD = (0.7, 1.3)
-"""What every constant is multiplied by, to see how much hangs on it."""
+"""Factors by which each constant is varied to measure its influence."""
 
 
 class Segmenter(Protocol):
-    """Anything that parts a cloud into instances: ``SegVec3D``, a baseline."""
+    """Anything that segments a cloud into instances: ``SegVec3D``, a baseline."""
 
     def segment(self, cloud: PointCloud, config: SegmentationConfig | None = None) -> Scene:
         """The instances of a cloud."""
 
 
 class Finder(Segmenter, Protocol):
-    """Anything that also finds instances by words."""
+    """Anything that also finds instances by text."""
 
     def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
         """The instances that the text describes, best first."""
@@ -63,9 +63,9 @@ class Report:
 
     Attributes:
         rows: one for each frame or scan with labels.
-        figures: of all of them together (``figures.tabulate``).
-        subsets: the same for each sensor, and for the hard ones, where tags tell.
-        timing: of the same rows.
+        figures: over all rows (``figures.tabulate``).
+        subsets: the same for each sensor and each tag that is true, such as "hard" (``figures.subsets``).
+        timing: over all rows.
     """
 
     rows: tuple[Row, ...]
@@ -82,7 +82,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """Some of a report's rows: how many there are, and their figures."""
+    """Number and figures of a subset of a report's rows."""
 
     count: int
     figures: dict[str, Figure]
@@ -93,9 +93,9 @@ class RetrievalReport:
     """How often a text finds its object.
 
     Attributes:
-        found: queries whose best answer is one of the objects so named (IoU above 0.5).
-        answered: the same, with the model's own threshold: no answer is a miss.
-        chance: expected share of hits of one who picks one of the frame's objects with a name blindly.
+        found: queries whose best answer is one of the objects of that name (IoU above 0.5).
+        answered: the same with the model's own threshold, where no answer is a miss.
+        chance: expected share of hits when picking one of the frame's named objects at random.
     """
 
     found: HitRate
@@ -104,23 +104,23 @@ class RetrievalReport:
 
 
 def _on_object(scene: Scene) -> NDArray[np.bool_]:
-    """(N,) bool: points of instances that are objects."""
+    """(N,) bool, points of instances that are objects."""
     is_object = np.array([item.kind == "object" for item in scene.objects] + [False])
     return is_object[scene.labels]
 
 
 def object_mask(scene: Scene, frame: Frame) -> NDArray[np.int32]:
-    """(H, W) int32 image of a scene's objects, k + 1 for ``scene.objects[k]``; 0 for nothing and for surfaces."""
+    """(H, W) int32 image of a scene's objects, k + 1 for ``scene.objects[k]``; 0 for no instance and for surfaces."""
     labels = np.where(_on_object(scene), scene.labels + 1, 0)
     return labels.reshape(frame.depth.shape).astype(np.int32)
 
 
 def score(item: Frame | Scan, scene: Scene, seconds: float, tags: Mapping[str, Any] | None = None) -> Row:
-    """What a method found in one labelled frame or scan, scored.
+    """Score the result of a method for one labelled frame or scan.
 
-    Average precision counts every instance, whatever its kind, and takes label 0 as void, as ScanNet takes walls and
-    floors: so a floor found as a surface costs nothing, and a desk found as a surface is found. A frame's masks are
-    those of objects alone. Pixels labelled 255 count nowhere.
+    Average precision counts instances of both kinds and takes label 0 as void, as ScanNet does for walls and floors: a
+    floor found as a surface costs nothing, and a desk found as a surface counts as found. The masks of a frame are
+    those of objects only. Pixels labelled 255 are ignored everywhere.
 
     Raises:
         ValueError: a frame without labels.
@@ -152,16 +152,16 @@ def evaluate(
     config: SegmentationConfig | None = None,
     tags: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
-    """Segment every labelled frame or scan and score what was found.
+    """Segment and score every labelled frame or scan.
 
-    The first one is segmented once more beforehand, so that no time includes compiling or loading.
+    The first one is segmented once before timing starts, so that no time includes compiling or loading.
 
     Args:
-        model: the method; items: all frames, of which those without labels are skipped, or all scans.
-        config: of the segmentation; tags: what is known of each item, by name.
+        model: the method; items: frames, of which those without labels are skipped, or scans, not both.
+        config: of the segmentation; tags: tags of each item, by name.
 
     Raises:
-        ValueError: nothing with labels.
+        ValueError: no item with labels.
     """
     rows: list[Row] = []
     for item in items:
@@ -179,7 +179,7 @@ def evaluate(
     return Report.of(rows)
 
 
-# How much hangs on the constants ----------------------------------------------------------------------------------
+# Sensitivity to the constants -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Variation:
     """The figures with one constant changed.
 
     Attributes:
-        constant: its name; value: what it was set to; figures: what came out.
+        constant: its name; value: the value that it was set to; figures: the results.
     """
 
     constant: str
@@ -201,10 +201,10 @@ PROBABILITIES = ("surface_threshold", "join_threshold", "kind_threshold", "min_s
 def variations(
     clustering: ClusteringConfig, config: SegmentationConfig
 ) -> Iterator[tuple[str, float, ClusteringConfig, SegmentationConfig]]:
-    """Each constant between embeddings and instances times 0.7 and 1.3, the others as they are.
+    """Vary one constant at a time by the factors of ``SPREAD`` -> (name, value, clustering, configuration).
 
-    Those that the configured clustering reads, and of the configuration the two that drop instances. Whole numbers
-    stay whole, and probabilities below 1.
+    The constants are those that the configured clustering method uses, and ``min_points`` and ``min_score``. Integers
+    stay integers, and probabilities stay below 1.
     """
     for name in ClusteringConfig.of(config.clustering):
         for changed in _scaled(getattr(clustering, name)):
@@ -217,7 +217,7 @@ def variations(
 
 
 def _alike(a: Scene, b: Scene) -> bool:
-    """Whether two scenes of one cloud score alike: the same labels, and instances of the same kinds and scores."""
+    """Whether two scenes of one cloud have equal labels, kinds and scores, so that their ``score`` is the same."""
     told = [[(item.kind, item.score) for item in scene.objects] for scene in (a, b)]
     return told[0] == told[1] and np.array_equal(a.labels, b.labels)
 
@@ -228,10 +228,10 @@ def _scaled(value: float) -> list[float]:
 
 
 def spread(model: SegVec3D, items: Iterable[Frame | Scan], config: SegmentationConfig | None = None) -> list[Variation]:
-    """The figures with every constant of ``variations`` changed; the network sees each frame or scan once.
+    """The figures for each of ``variations``; the backbone runs only once per frame or scan.
 
     Raises:
-        ValueError: nothing with labels.
+        ValueError: no item with labels.
     """
     config = config or SegmentationConfig()
     tried = list(variations(model.clustering, config))
@@ -253,18 +253,18 @@ def spread(model: SegVec3D, items: Iterable[Frame | Scan], config: SegmentationC
     ]
 
 
-# Words ------------------------------------------------------------------------------------------------------------
+# Retrieval --------------------------------------------------------------------------------------------------------
 
 
 def queries(frame: Frame, names: dict[str, str] | None = None) -> dict[str, list[int]]:
-    """The names that can be asked for in a frame, each with the ids of the objects so named.
+    """The names that can be asked for in a frame, each with the ids of the objects of that name.
 
     Args:
         frame: with labels and names.
         names: coarse name of each name; None takes the names as they are.
 
     Returns:
-        Nothing for a frame whose objects all have one name: there, any answer would be right.
+        {name: ids}; empty for a frame whose objects all have one name, where any answer would be right.
     """
     if frame.label is None:
         return {}
@@ -283,13 +283,13 @@ def evaluate_retrieval(
     names: dict[str, str] | None = None,
     config: SegmentationConfig | None = None,
 ) -> RetrievalReport:
-    """Ask every frame with two or more names for "the NAME", once for each name in it.
+    """Query every frame with two or more names for "the NAME", once for each name in it.
 
-    A query is a hit when its best answer overlaps one of the objects so named with an IoU above 0.5; one that is
-    refused is none.
+    A query is a hit if its best answer overlaps one of the objects of that name with an IoU above 0.5; a refused query
+    is a miss.
 
     Args:
-        model: segments, and finds by words.
+        model: segments, and finds by text.
         frames: with labels and names; others are skipped.
         names: coarse name of each name, to ask for these instead.
         config: of the segmentation.
@@ -308,7 +308,7 @@ def evaluate_retrieval(
             try:
                 best = model.find(scene, f"the {name}", top_k=1, min_similarity=0.0)
                 kept = model.find(scene, f"the {name}", top_k=1)
-            except ValueError:  # names that people gave need not be phrases: refused is not found
+            except ValueError:  # names given by people need not be valid queries: refused counts as not found
                 continue
             found += _hits(best, scene, frame.label, ids)
             answered += _hits(kept, scene, frame.label, ids)

@@ -1,10 +1,11 @@
-"""How good is an object map on sequences whose things are known: identities, duplicates, ghosts, boxes, retrieval.
+"""Evaluation of an object map on sequences with known objects: identities, duplicates, ghosts, boxes, retrieval.
 
-The truth at a time is what could be known then: of every thing that is there, the surface that was in view since it was
-last put down, as it is and not as the sensor read it: after a minute, what a stereo camera misread around a small thing
-is many times the thing. A map's object and a thing share space where points of one lie within ``NEAR`` of the other's;
-from the share of each, P and R, follows the intersection over union, 1 / (1/P + 1/R - 1). What left its place unseen,
-what has hardly been in view, and table tops, surface in one view and object in another, count neither way.
+The ground truth at a time is what could be known by then: for every thing that is present, the part of its surface that
+has been in view since it was last put down. The true surface is used, not the sensor's reading: after a minute, the
+points that a stereo camera misreads around a small thing outnumber its own many times. An object of the map and a thing
+overlap where points of one lie within ``NEAR`` of the other's; from both shares, P and R, follows the intersection over
+union, 1 / (1/P + 1/R - 1). Things that left their place unseen, that were hardly in view, and table tops, which are
+surfaces in some views and objects in others, are ignored.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ from .object_map import MapSnapshot, Searcher
 from .types import Box, Float32, Kind, PointCloud, Scene
 
 NEAR = {"table": 0.03, "room": 0.05}
-"""Metres between points that are taken for the same: what a degree moves a point by, seen from beside a table and from
-across a room."""
+"""Distance within which points coincide, metres: the shift caused by one degree of rotation, seen from beside a table
+and from across a room."""
 
 THROUGH = 0.03
-"""Metres by which the truth must lie before what is seen to count as looked through."""
+"""A true point is seen through if the measured depth lies more than this behind it, metres."""
 
 GRAIN = 0.02
-"""Edge of the voxels in which the truth is kept, metres."""
+"""Edge of the voxels in which the true surfaces are kept, metres."""
 
 CLEAR_SHARE = 4e-4
-"""Share of the picture that a thing must fill to be clearly in view: 120 pixels of 640 x 480."""
+"""Share of the image that a thing must fill to be clearly in view: 120 pixels of 640 x 480."""
 
 CLEAR_FRAMES = 2
-"""Frames in which a thing must have been clearly in view before it is expected in the map."""
+"""Number of frames in which a thing must have been clearly in view before the map is expected to contain it."""
 
 AWAY_SECONDS = 3.0
-"""Shortest absence from view that counts for re-identification, and how long the map has after the return: half."""
+"""Shortest absence from view that counts for re-identification; the map has half of it to respond after the return."""
 
 
 class Thing(Protocol):
-    """What is true of one thing at one time: ``testsets.sequences.Thing``, which inference does not import."""
+    """Ground truth of one thing at one time: ``testsets.sequences.Thing``, which inference does not import."""
 
     @property
     def identity(self) -> int: ...
@@ -81,7 +82,7 @@ class SequenceFrame(Protocol):
 
 @dataclass(slots=True)
 class _Known:
-    """What could be known of one thing: the surface seen at its present place, and when it was in view."""
+    """What could be known about one thing: the surface seen at its present place, and when it was in view."""
 
     points: Float32 = field(default_factory=lambda: np.empty((0, 3), np.float32))
     place: NDArray[np.float32] | None = None
@@ -95,17 +96,18 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class SequenceReport:
-    """The figures of one sequence, or of several pooled; counts, from which rates follow.
+    """The figures of one sequence, or of several pooled, mostly as counts from which rates are computed.
 
     Attributes:
-        identity_hits, identity_true, identity_predicted: of IDF1, in object-frames.
-        switches: times that a thing's object changed its id; true: things known at the end.
-        duplicates, ghosts, known: object-frames of objects that lie on a thing, on no thing, and of things with any.
+        identity_hits, identity_true, identity_predicted: terms of IDF1, in object-frames.
+        switches: number of times that the id matched to a thing changed; true: things known at the end.
+        duplicates, ghosts, known: object-frames of objects mostly on a thing, of objects mostly on nothing, and of
+            things with at least one object on them.
         returned, moved: re-identification after an absence from view, and after having been moved or taken away.
-        overlap: the map at the end against the things, for average precision.
-        center_errors, size_errors: metres, of matched boxes at the end.
-        map_found, frame_found: R@1 of full names over the map and over the single frame, of all things known.
-        map_found_in_view, frame_found_in_view: the same of those clearly in view.
+        overlap: the final map against the things, for average precision.
+        center_errors, size_errors: of matched boxes at the end, metres.
+        map_found, frame_found: R@1 of full names in the map and in the single frame, for all things known.
+        map_found_in_view, frame_found_in_view: the same for things clearly in view.
         milliseconds: of each update.
     """
 
@@ -135,22 +137,22 @@ class SequenceReport:
 
     @property
     def ap50(self) -> float:
-        """Average precision of the map at the end, IoU > 0.5, scored by the objects' scores."""
+        """Average precision of the final map at IoU > 0.5, ranked by the objects' scores."""
         return average_precision(self.overlap).ap50
 
     @property
     def duplicate_rate(self) -> float:
-        """Objects for each thing that has any."""
+        """Objects per thing that has any; 1 without duplicates."""
         return self.duplicates / max(self.known, 1)
 
     @property
     def ghost_rate(self) -> float:
-        """Objects on nothing for each thing that could be known."""
+        """Objects on nothing, per thing that could be known."""
         return self.ghosts / max(self.identity_true, 1)
 
 
 def pooled(reports: Sequence[SequenceReport]) -> SequenceReport:
-    """The reports of several sequences as one."""
+    """Pool the reports of several sequences."""
     values: dict[str, Any] = {}
     for name in SequenceReport.__dataclass_fields__:
         parts = [getattr(report, name) for report in reports]
@@ -164,12 +166,12 @@ def pooled(reports: Sequence[SequenceReport]) -> SequenceReport:
 
 
 class SequenceScorer:
-    """Takes the frames of one sequence and the map after each.
+    """Accumulates the figures of one sequence from its frames and the map after each.
 
     Args:
-        near: metres between points that are taken for the same, see ``NEAR``.
-        searcher: for retrieval; None leaves it out.
-        retrieval_every: frames between two rounds of queries.
+        near: distance within which points coincide, metres, see ``NEAR``.
+        searcher: for retrieval; None skips it.
+        retrieval_every: number of frames between two rounds of queries.
     """
 
     def __init__(self, near: float, searcher: Searcher | None = None, retrieval_every: int = 20) -> None:
@@ -182,7 +184,7 @@ class SequenceScorer:
         self._frame = 0
 
     def add(self, frame: SequenceFrame, scene: Scene, snapshot: MapSnapshot, milliseconds: float) -> None:
-        """One frame, what was found in it, and the map after it."""
+        """Add one frame, the scene segmented from it, and the map after it."""
         self._milliseconds.append(milliseconds)
         self._observe(frame)
         things = [t for t in frame.things if self._is_known(t)]
@@ -195,7 +197,7 @@ class SequenceScorer:
         self._frame += 1
 
     def report(self) -> SequenceReport:
-        """The figures so far; at least one frame has been added."""
+        """The figures so far; needs at least one frame."""
         _, things, snapshot, objects, iou, ignored = self._last
         centers, sizes = [], []
         for t, o in _assigned(iou):
@@ -228,10 +230,10 @@ class SequenceScorer:
     def _rate(self, name: str) -> HitRate:
         return HitRate(self._counts[f"{name} hits"], self._counts[name])
 
-    # What could be known ------------------------------------------------------------------------------------------
+    # Ground truth -------------------------------------------------------------------------------------------------
 
     def _observe(self, frame: SequenceFrame) -> None:
-        """Gather what each thing shows, and drop what is seen to have gone."""
+        """Accumulate the visible surface of each thing, and drop old surfaces that are seen to be gone."""
         order = np.argsort(frame.instance, kind="stable")
         starts = np.searchsorted(frame.instance[order], np.arange(len(frame.things) + 1))
         time = frame.stamp_ns / 1e9
@@ -256,7 +258,7 @@ class SequenceScorer:
         self._stale = [left for points in self._stale if len(left := _unseen(points, frame)) > 0.3 * len(points)]
 
     def _note_view(self, known: _Known, clear: bool, time: float) -> None:
-        """Follow when a thing leaves the view and comes back."""
+        """Track when a thing leaves the view and returns."""
         if not clear:
             if known.away_since is None:
                 known.away_since = time
@@ -271,12 +273,12 @@ class SequenceScorer:
     def _is_known(self, thing: Thing) -> bool:
         return thing.counted and thing.present and self._known[thing.identity].clear >= CLEAR_FRAMES
 
-    # What the map has made of it ----------------------------------------------------------------------------------
+    # The map against the ground truth -----------------------------------------------------------------------------
 
     def _overlaps(
         self, frame: SequenceFrame, things: Sequence[Thing], clouds: Sequence[Float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """(T, O) IoU; (T, O) share of each object on each thing; (O,) share of it on what does not count."""
+        """(T, O) IoU; (T, O) share of each object on each thing; (O,) share of it on surfaces that are ignored."""
         counted = {thing.identity for thing in things}
         others = [known.points for k, known in self._known.items() if k not in counted and self._vague(frame, k)]
         parts = [self._known[t.identity].points for t in things] + [*others, *self._stale]
@@ -300,7 +302,7 @@ class SequenceScorer:
         return iou, precision[:-1], precision[-1]
 
     def _vague(self, frame: SequenceFrame, identity: int) -> bool:
-        """Whether a thing that is not required may yet be in the map: hardly seen, or a table top."""
+        """Whether a thing that is not required in the map is still allowed there: hardly seen, or a table top."""
         thing = frame.things[identity]
         return thing.category not in SURFACES and (thing.present or not thing.counted)
 
@@ -333,7 +335,7 @@ class SequenceScorer:
                 known.due, known.moved = None, False
 
     def _identity_hits(self) -> int:
-        """Object-frames in which a thing is the object to which it belongs for good, at best."""
+        """Object-frames that agree with the best one-to-one assignment of things to ids over the sequence (IDF1)."""
         rows = sorted({k for k, _ in self._pairs})
         columns = sorted({i for _, i in self._pairs})
         table = np.zeros((len(rows), len(columns)))
@@ -348,10 +350,10 @@ class SequenceScorer:
         self, frame: SequenceFrame, scene: Scene, snapshot: MapSnapshot, things: Sequence[Thing],
         objects: Sequence[int], on_thing: NDArray[np.float64],
     ) -> None:  # fmt: skip
-        """Ask for each known thing by its full name, of the map and of this frame alone."""
+        """Query the map and this frame alone for each known thing by its full name."""
         assert self._searcher is not None
         whole = snapshot.scene()
-        mostly = on_thing.max(0, initial=0.0) > 0.5  # a ghost bears no name
+        mostly = on_thing.max(0, initial=0.0) > 0.5  # ghosts have no name
         names = {objects[o]: things[int(on_thing[:, o].argmax())].name for o in np.flatnonzero(mostly).tolist()}
         shown = {}
         for k in range(len(scene)):
@@ -374,13 +376,13 @@ SURFACES = ("wall", "floor", "ceiling")
 
 
 def _assigned(iou: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Pairs with IoU > 0.5, one to one, so that the sum is largest."""
+    """One-to-one pairs with IoU > 0.5 and the largest sum of IoU."""
     rows, columns = linear_sum_assignment(np.where(iou > 0.5, iou, 0.0), maximize=True)
     return [(int(t), int(o)) for t, o in zip(rows, columns, strict=True) if iou[t, o] > 0.5]
 
 
 def _as_overlap(iou: NDArray[np.float64], void: NDArray[np.float64], scores: NDArray[np.float64]) -> ScanOverlap:
-    """(T, O) IoU as if all had one size, which is what average precision asks for."""
+    """Express (T, O) IoU as counts of points, as if all had the same size, for ``average_precision``."""
     size = 1_000_000
     shared = np.rint(2 * size * iou / (1 + iou)).astype(np.int64).T
     predicted, true = (np.full(n, size) for n in shared.shape)
@@ -388,14 +390,14 @@ def _as_overlap(iou: NDArray[np.float64], void: NDArray[np.float64], scores: NDA
 
 
 def _thin(points: Float32) -> Float32:
-    """One point for each voxel of ``GRAIN``, the first."""
+    """The first point in each voxel of edge ``GRAIN``."""
     cells = np.floor(points / GRAIN).astype(np.int64) + (1 << 20)
     _, first = np.unique(cells[:, 0] << 42 | cells[:, 1] << 21 | cells[:, 2], return_index=True)
     return points[np.sort(first)]
 
 
 def _unseen(points: Float32, frame: SequenceFrame) -> Float32:
-    """The points that the frame does not look through."""
+    """The points that the frame does not see through."""
     T = np.linalg.inv(frame.T_true)
     camera = frame.cloud.camera
     assert camera is not None  # a sequence's clouds have one

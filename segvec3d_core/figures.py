@@ -1,6 +1,6 @@
-"""The figures of a table: what frames or scans come to together, how sure that is, and what a score is worth.
+"""Figures over many frames or scans, with confidence intervals, and the calibration of scores.
 
-A ``Row`` holds what one frame or scan contributes. ``tabulate`` brings rows together, each figure with a bootstrap
+A ``Row`` holds the contribution of one frame or scan. ``tabulate`` aggregates rows, each figure with a bootstrap
 interval over the rows; ``reliability`` compares scores with how often they are right.
 """
 
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 from segvec3d_core.metrics import FrameScore, PrecisionRecall, ScanOverlap, areas, rankings
 
 RESAMPLES = 1000
-"""Resamples of a bootstrap."""
+"""Number of bootstrap resamples."""
 
 FEWEST_RESAMPLED = 10
-"""Of fewer frames or scans no interval is told: a resample of two rooms says nothing about a third."""
+"""With fewer frames or scans no interval is given: a resample of two rooms says nothing about a third."""
 
 Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """What one frame or scan contributes to the figures of a method.
+    """Contribution of one frame or scan to the figures of a method.
 
     Attributes:
         name: of the frame or scan.
-        instances: predicted beside true instances, surfaces among the predictions, for average precision.
+        instances: overlap of predicted instances, including surfaces, with true ones, for average precision.
         scores, right: (n,) score of each predicted object and (n,) bool, whether it has IoU > 0.5 with a true one.
         adjusted_rand: agreement with the true instances over their points; NaN without any.
-        surfaces: (2, 2) confusion of objects and surfaces (``metrics.surface_confusion``); zeros where nobody knows.
-        masks: the scores of a frame's masks; None for a scan.
-        seconds: that ``segment`` took.
-        tags: what is known of the frame or scan, such as its sensor.
+        surfaces: (2, 2) confusion of objects and surfaces (``metrics.surface_confusion``); zeros if unknown.
+        masks: scores of a frame's masks; None for a scan.
+        seconds: time of ``segment``.
+        tags: properties of the frame or scan, such as its sensor.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Row:
 
     @property
     def quality(self) -> float:
-        """By which the worst are told: overlap F of a frame, AP50 of a scan; 1 where nothing is there to be found."""
+        """Value by which rows are ranked: overlap F of a frame, AP50 of a scan; 1 for a scan without instances."""
         if self.masks is not None:
             return self.masks.overlap.f
         ap50 = areas(rankings([self.instances]), np.ones(1))[1]
@@ -64,8 +64,8 @@ class Figure:
     """One figure of a table, a fraction.
 
     Attributes:
-        value: over all rows; NaN where nothing was measured.
-        low, high: its 95 % bootstrap interval; NaN of fewer than ``FEWEST_RESAMPLED`` rows.
+        value: over all rows; NaN if nothing was measured.
+        low, high: its 95 % bootstrap interval; NaN for fewer than ``FEWEST_RESAMPLED`` rows.
     """
 
     value: float
@@ -86,7 +86,7 @@ _OF_A_FRAME: dict[str, Callable[[FrameScore], float]] = {
 
 
 class Tally:
-    """All that the figures of R rows are made of, so that a resample of the rows is a weighted sum."""
+    """Statistics of R rows from which all figures are computed, so that a resample is a weighting of the rows."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         masks = [row.masks for row in rows if row.masks is not None]
@@ -99,7 +99,7 @@ class Tally:
         self.rankings = rankings([row.instances for row in rows])
 
     def figures(self, weights: Weights) -> dict[str, float]:
-        """Every figure, with each row counted as often as its (R,) weight says."""
+        """All figures, with (R,) weights that tell how often each row counts."""
         values = {name: _weighted_mean(column, weights) for name, column in self.means.items()}
         if self.pooled is not None:
             hits, predicted, true = (float(n) for n in weights @ self.pooled)
@@ -110,31 +110,32 @@ class Tally:
 
 
 def _weighted_mean(values: NDArray[np.float64], weights: Weights) -> float:
-    """The mean of the values that are not NaN; NaN where none is."""
+    """The weighted mean of the values that are not NaN; NaN if there are none."""
     known = ~np.isnan(values)
     total = float(weights[known].sum())
     return float(values[known] @ weights[known]) / total if total else math.nan
 
 
 def _surface_figures(confusion: NDArray[np.float64]) -> dict[str, float]:
-    """Accuracy and mean IoU of surface and object from a pooled confusion; NaN where nobody knows surfaces."""
+    """Accuracy and mean IoU of surface and object from a pooled confusion; NaN unless both kinds are present."""
     right, total = np.diagonal(confusion), confusion.sum()
     union = confusion.sum(0) + confusion.sum(1) - right
     known = confusion.sum(1) > 0
-    if not known.all():  # objects alone, or surfaces alone, do not show that one is told from the other
+    if not known.all():  # with only one kind present, the distinction cannot be measured
         return {"surface_accuracy": math.nan, "surface_miou": math.nan}
     return {"surface_accuracy": float(right.sum() / total), "surface_miou": float((right / union).mean())}
 
 
 def tabulate(rows: Sequence[Row], resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Figure]:
-    """Every figure of some rows, with its 95 % interval by the percentile bootstrap (Efron, 1979) over rows.
+    """All figures of some rows, with 95 % intervals by the percentile bootstrap (Efron, 1979) over rows.
 
-    Frames tell ``overlap_*``, ``boundary_*``, ``detected`` (means over frames) and ``iou50_*`` (objects of all frames
-    pooled); frames and scans ``ap``, ``ap50``, ``ap25``, ``adjusted_rand``, ``surface_accuracy`` and ``surface_miou``.
+    Frames give ``overlap_*``, ``boundary_*``, ``detected`` (means over frames) and ``iou50_*`` (objects of all frames
+    pooled); frames and scans give ``ap``, ``ap50``, ``ap25``, ``adjusted_rand``, ``surface_accuracy`` and
+    ``surface_miou``.
 
     Args:
         rows: at least one; all of frames or all of scans.
-        resamples: how many; 0 for no intervals. seed: of the resampling, so that a run repeats.
+        resamples: number of resamples, 0 for no intervals; seed: of the resampling.
 
     Raises:
         ValueError: no row.
@@ -147,10 +148,10 @@ def tabulate(rows: Sequence[Row], resamples: int = RESAMPLES, seed: int = 0) -> 
 
 
 def resample(rows: Sequence[Row], resamples: int = RESAMPLES, seed: int = 0) -> dict[str, NDArray[np.float64]]:
-    """Every figure of ``resamples`` samples of the rows, drawn with replacement.
+    """All figures of ``resamples`` samples of the rows, drawn with replacement.
 
-    The draws hang on the number of rows and the seed alone: those of two methods on the same frames are pairs, and
-    their differences tell how sure one is better.
+    The draws depend only on the number of rows and the seed, so those of two methods on the same frames are paired, and
+    their differences show how certain it is that one is better.
     """
     tally, count = Tally(rows), len(rows)
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
@@ -159,7 +160,7 @@ def resample(rows: Sequence[Row], resamples: int = RESAMPLES, seed: int = 0) -> 
 
 
 def interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
-    """The 2.5th and 97.5th percentile of the values that are not NaN; NaN where none is."""
+    """The 2.5th and 97.5th percentile of the values that are not NaN; NaN if there are none."""
     drawn = np.asarray(values, np.float64)
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
@@ -169,7 +170,7 @@ def interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, floa
 
 
 def subsets(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows by what their tags say: one subset for each sensor, one for each tag that is true ("hard")."""
+    """Group rows by tags: one subset for each sensor, and one for each tag that is true ("hard")."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         if isinstance(row.tags.get("sensor"), str):
@@ -185,9 +186,9 @@ class Reliability:
     """Scores against how often they are right, in bins of equal width (Niculescu-Mizil and Caruana, 2005).
 
     Attributes:
-        edges: (B + 1,) of the bins, 0 to 1; counts: (B,) objects in each.
-        scores, shares: (B,) mean score and share with IoU > 0.5 in each; NaN in an empty one.
-        error: expected calibration error (Guo et al., 2017), the mean of their distance over all objects.
+        edges: (B + 1,) bin edges, 0 to 1; counts: (B,) objects per bin.
+        scores, shares: (B,) mean score and share with IoU > 0.5 per bin; NaN for an empty one.
+        error: expected calibration error (Guo et al., 2017): mean of their absolute difference, weighted by objects.
     """
 
     edges: NDArray[np.float64]
@@ -198,7 +199,7 @@ class Reliability:
 
 
 def reliability(rows: Sequence[Row], bins: int = 10) -> Reliability:
-    """What the scores of all rows' objects are worth; an error of NaN without any object."""
+    """Calibration of the scores of all rows' objects; the error is NaN without any object."""
     scores = np.concatenate([row.scores for row in rows]) if rows else np.zeros(0)
     right = np.concatenate([row.right for row in rows]) if rows else np.zeros(0, bool)
     index = np.minimum((scores * bins).astype(np.int64), bins - 1)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A name to write to that becomes ``path`` once all went well; until then, and where it does not, what was there
-    stays.
+    """A temporary path to write to, which replaces ``path`` on success; on failure an older file stays as it was.
 
-    The folder is made. What a link names is replaced, not the link; what is no file, as ``/dev/null``, is written to.
+    The folder is created. Of a symbolic link the target is replaced; what is not a regular file, such as ``/dev/null``,
+    is written to directly.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
-    if Path(path).exists() and not Path(path).is_file():  # a pipe's real path is none
+    if Path(path).exists() and not Path(path).is_file():  # the real path of a pipe does not exist
         yield Path(path)
         return
     path = Path(os.path.realpath(path))
@@ -36,10 +36,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def require_writable(path: str | Path) -> None:
-    """See that a file can be written in the end, before the work is done; makes its folder.
+    """Check that a file can be written, before the work that produces it; creates its folder.
 
     Raises:
-        OSError: it cannot.
+        OSError: it cannot be written.
     """
     if Path(path).is_dir():
         raise IsADirectoryError(f"{path}: expected a file, got a folder")

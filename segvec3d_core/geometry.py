@@ -18,14 +18,14 @@ def is_rigid(T: NDArray[np.float64]) -> bool:
 
 
 def oriented_box(points: NDArray[np.float32], vertical: NDArray[np.floating] | None) -> Box:
-    """Smallest box around points that stands upright, or that follows their principal axes.
+    """Smallest box around points with a given z axis.
 
     Args:
         points: (N, 3) metres, N > 0.
-        vertical: (3,) unit vector that the box's z axis keeps, or None: then it is the least of the principal axes.
+        vertical: (3,) unit vector of the box's z axis; None for the principal axis of least variance.
 
     Raises:
-        ValueError: no points, or some that are not finite.
+        ValueError: no points, or points that are not finite.
     """
     rows = np.arange(len(points))
     return oriented_boxes(points, rows, np.array([0, len(points)]), vertical)[0]
@@ -38,9 +38,8 @@ def oriented_boxes(
     """``oriented_box`` of each of K sets of points.
 
     Args:
-        points: (V, 3) metres; rows: (M,) those of each set, one set after the other; starts: (K + 1,) where each set's
-            begin, none of them empty.
-        vertical: as for ``oriented_box``, of all.
+        points: (V, 3) metres; rows: (M,) indices of the sets, concatenated; starts: (K + 1,) offsets, no set empty.
+        vertical: as for ``oriented_box``, common to all.
 
     Raises:
         ValueError: a set without points, or points that are not finite.
@@ -58,7 +57,7 @@ def oriented_boxes(
 
 
 def _least_axis(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(3,) the least of the principal axes of (N, 3) points."""
+    """(3,) principal axis of least variance of (N, 3) points."""
     values = points.T.astype(np.float64, order="C")  # numpy sums long rows fast, rows of three slowly
     values -= values.mean(1)[:, None]
     return np.asarray(np.linalg.eigh(values @ values.T)[1][:, 0])

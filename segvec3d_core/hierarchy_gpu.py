@@ -1,7 +1,7 @@
-"""The hierarchy on a GPU, in plain torch: what ``hierarchy.build_hierarchy`` computes by kernels on a CPU.
+"""The hierarchy in plain torch for GPUs, equivalent to ``hierarchy.build_hierarchy`` with its CPU kernels.
 
-It runs on any device, and on a CPU gives the same neighbours and, to the last bits, the same numbers, by which tests
-hold the two together. V voxels, k neighbours.
+It runs on any device. Tests compare both on the CPU: neighbours are the same, all numbers equal up to rounding.
+V voxels, k neighbours.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from .network import add_up
 from .voxels import VoxelGrid
 
 HASH = (-7046029254386353131, -4417276706812531889, 1609587929392839161)
-"""Odd numbers of 64 bits (those of xxHash). A cell's key is the sum of its coordinates times these, modulo 2^64: any
-two of a million cells share one with a probability of 3e-8, and the key of the cell beside it is a constant away."""
+"""Odd 64-bit numbers (those of xxHash). A cell's key is the dot product of its coordinates with these, modulo 2^64: the
+probability of any collision among a million cells is 3e-8, and keys of adjacent cells differ by a constant."""
 ROWS, CANDIDATES = 1 << 15, 1 << 22
-"""Of so many voxels at once neighbours are looked for, and so many pairs are compared at once: what bounds the memory,
-at some 60 bytes a pair."""
+"""Voxels searched and pairs compared at a time; this bounds the memory, at about 60 bytes per pair."""
 FAR = 0x7F800000 << 32
-"""The rank of what is no candidate: behind all that is at a finite distance."""
+"""Rank of entries that are no candidates: after all finite distances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class _Scale:
 
     Attributes:
         size: finest edge, metres; bands: (V,) int64; eye: (3,) float32; reach: metres, inf for voxels of one size.
-        hash: (3,) int64, ``HASH``; beside: (27,) int64, how far the keys of the cells around one are from its own.
+        hash: (3,) int64, ``HASH``; beside: (27,) int64, differences between the keys of the cells around one and its
+            own.
         edges: (V,) float32 edge of each voxel, metres.
     """
 
@@ -56,11 +56,11 @@ class _Scale:
         return cls(grid.size, bands, eye, reach, factors, beside, _edges(bands, grid.size))
 
     def coarser(self, bands: Tensor) -> _Scale:
-        """Twice the edges, of voxels of these bands."""
+        """The next level's scale: twice the edge, with (V,) ``bands`` of its voxels."""
         return replace(self, size=2 * self.size, bands=bands, edges=_edges(bands, 2 * self.size))
 
     def keys(self, points: Tensor, bands: Tensor) -> Tensor:
-        """(V,) keys of the cells, two edges of the ``bands`` wide, that hold (V, 3) points."""
+        """(V,) keys of the cells, two edges of the given bands wide, that contain (V, 3) points."""
         cells = (points / (2 * _edges(bands, self.size))[:, None]).floor().long()
         cells[:, 2] += bands << BAND_BIT
         return (cells * self.hash).sum(1)
@@ -86,7 +86,7 @@ def build_hierarchy(
     config: NetworkConfig,
     device: torch.device,
 ) -> Hierarchy:
-    """Voxels at every level with their graphs, on ``device``; the rest as in ``hierarchy.build_hierarchy``."""
+    """Voxels at every level with their graphs, on ``device``; arguments as for ``hierarchy.build_hierarchy``."""
     there = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     turn = canonical_rotation(grid.centroids, there, up)
 
@@ -122,8 +122,8 @@ def build_hierarchy(
 
 
 def nearest_neighbors(points: Tensor, scale: _Scale, k: int) -> tuple[Tensor, Tensor]:
-    """``neighbors.nearest_neighbors``: (V, k) int64 nearest first, padded with the voxel itself, and (V,) int32, how
-    many are real."""
+    """``neighbors.nearest_neighbors``: (V, k) int64, nearest first, padded with the voxel itself, and (V,) int32 number
+    of entries that are not padding."""
     keys, order = scale.keys(points, scale.bands).sort()
     seams = _seams(points, scale)
     neighbors = torch.arange(len(points), device=points.device)[:, None].repeat(1, k)
@@ -145,8 +145,8 @@ def nearest_neighbors(points: Tensor, scale: _Scale, k: int) -> tuple[Tensor, Te
 
 
 def _seams(points: Tensor, scale: _Scale) -> Tensor:
-    """(V, 2) bool: whether a voxel lies so near the seam to the finer, and to the coarser, band that neighbours may lie
-    beyond it (``kernels.grid.band_seams``)."""
+    """(V, 2) bool, whether a voxel is so near the seam to the finer, and to the coarser, band that it may have
+    neighbours beyond it (``kernels.grid.band_seams``)."""
     if math.isinf(scale.reach):
         return torch.zeros(len(points), 2, dtype=torch.bool, device=points.device)
     distance = (points - scale.eye).norm(dim=1)
@@ -158,8 +158,10 @@ def _seams(points: Tensor, scale: _Scale) -> Tensor:
 def _runs(
     points: Tensor, scale: _Scale, seams: Tensor, rows: Tensor, sides: tuple[int, ...], keys: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Where, among the sorted ``keys`` of voxels, those of the cells around some ``rows`` begin and end -> (M, 27 S)
-    each, for the cells of their own band and, where ``sides`` name them, of the finer and of the coarser one."""
+    """Start and end, in the sorted ``keys`` of voxels, of the 27 cells around each of M ``rows`` -> (M, 27 S) each.
+
+    ``sides`` lists the S bands to search relative to the voxel's own: 0, and near seams also -1 and 1.
+    """
     begins, ends = [], []
     for side in sides:
         there = scale.bands[rows] + side
@@ -175,10 +177,10 @@ def _runs(
 def _nearest(
     points: Tensor, rows: Tensor, first: Tensor, last: Tensor, most: int, order: Tensor, k: int
 ) -> tuple[Tensor, Tensor]:
-    """The nearest of the voxels ``order[first:last]`` to each of ``rows`` -> (M, k or fewer) ids and (M,) how many of
-    them are real.
+    """The nearest of the voxels ``order[first:last]`` to each of ``rows`` -> (M, k or fewer) indices and (M,) number of
+    them that are not padding.
 
-    Distance and number make one integer: its order is by distance and, at equal distance, by number.
+    Distance and index are packed into one integer, which sorts by distance and, at equal distance, by index.
     """
     at = first[:, :, None] + torch.arange(most, device=rows.device)
     real = (at < last[:, :, None]).flatten(1)
@@ -186,7 +188,7 @@ def _nearest(
     x, y, z = (points[others] - points[rows, None]).unbind(2)
     squared = x * x + y * y + z * z
     ranks = (squared.view(torch.int32).long() << 32) | others
-    ranks = torch.where(others == rows[:, None], -1, ranks)  # itself comes first
+    ranks = torch.where(others == rows[:, None], -1, ranks)  # the voxel itself comes first
     ranks = torch.where(real, ranks, FAR)
     best = ranks.topk(min(k, ranks.shape[1]), largest=False).values
     ids = torch.where((best < 0) | (best >= FAR), rows[:, None], best & 0xFFFFFFFF)
@@ -206,7 +208,7 @@ def local_shape(points: Tensor, neighbors: Tensor, found: Tensor, size: float) -
 
 
 def _smallest_eigen(matrix: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-    """Eigenvalues, ascending, of symmetric (V, 3, 3) matrices, and the smallest one's (V, 3) eigenvector
+    """Eigenvalues of symmetric (V, 3, 3) matrices, ascending, and the (V, 3) eigenvector of the smallest
     (trigonometric)."""
     identity = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     q = matrix.diagonal(dim1=1, dim2=2).mean(1)
@@ -232,7 +234,7 @@ def _smallest_eigen(matrix: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tens
 def edge_features(
     points: Tensor, normals: Tensor, rays: Tensor | None, up: Tensor | None, neighbors: Tensor, sizes: Tensor
 ) -> Tensor:
-    """``kernels.shape.edge_features``: (V, k, 10); rays (V, 3) and up (3,) are None where they are not known."""
+    """``kernels.shape.edge_features``: (V, k, 10); rays (V, 3) and up (3,) are None if unknown."""
     offset = (points[neighbors] - points[:, None]) * (0.5 / sizes)[:, None, None]
     length = offset.norm(dim=2)
     others = normals[neighbors]
@@ -274,7 +276,7 @@ def _voxel_features(
 
 
 def _percentiles(values: Tensor, percents: tuple[int, ...]) -> list[Tensor]:
-    """``np.percentile``; ``torch.quantile`` takes no more than 16 million values."""
+    """As ``np.percentile``; ``torch.quantile`` is limited to 16 million values."""
     ordered, found = values.sort().values, []
     for percent in percents:
         at = (len(values) - 1) * percent / 100

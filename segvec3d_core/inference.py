@@ -1,4 +1,4 @@
-"""What the networks say, on CPU without gradient: weights packed, forward passes by fused kernels."""
+"""Inference on the CPU without gradients: packs the networks' weights and runs forward passes by fused kernels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 KEPT_BYTES = 64 << 20
-"""Larger arrays are given back to the system after each cloud."""
+"""Larger buffers are not kept from one cloud to the next."""
 
 Module = TypeVar("Module", bound=nn.Module)
 Packing = TypeVar("Packing")
@@ -33,10 +33,12 @@ _kept: WeakKeyDictionary[nn.Module, tuple[object, Any]] = WeakKeyDictionary()
 
 
 def packed(module: Module, make: Callable[[Module], Packing]) -> Packing:
-    """What ``make`` makes of a module's weights, kept until these tell that they have changed: a fused optimiser's
-    steps and what is written through ``.data`` they do not tell."""
+    """The result of ``make`` for a module, cached until its weights change.
+
+    Changes are detected by version counters, which a fused optimiser and writes through ``.data`` do not increase.
+    """
     weights = tuple(module.parameters())
-    if any(p.is_inference() for p in weights):  # they do not tell when they change
+    if any(p.is_inference() for p in weights):  # inference tensors have no version counter
         return make(module)
     state = (bfloat16.multiplier(), *((p.data_ptr(), p._version) for p in weights))
     if module not in _kept or _kept[module][0] != state:
@@ -46,10 +48,10 @@ def packed(module: Module, make: Callable[[Module], Packing]) -> Packing:
 
 
 class FusedNetwork:
-    """The forward pass of a network of the shipped form, with a copy of its weights as the kernels want them.
+    """The forward pass of a network of the shipped form, with a copy of its weights in the kernels' layout.
 
     Raises:
-        ValueError: a form that the kernels do not know, see ``fits``.
+        ValueError: a network that the kernels do not support, see ``fits``.
     """
 
     def __init__(self, network: PointAttention) -> None:
@@ -71,8 +73,8 @@ class FusedNetwork:
 
     @staticmethod
     def fits(network: PointAttention) -> bool:
-        """Whether the kernels know this form: float32 on CPU, widths of whole panels, all that the ablation can switch
-        off is on."""
+        """Whether the kernels support this network: float32 on the CPU, widths that are multiples of ``PANEL``, and
+        edge features, attention, residuals, concatenation and global context on, recomputation off."""
         c, weight = network.config, cast(nn.Linear, network.embed[1]).weight
         if weight.device.type != "cpu" or weight.dtype != torch.float32:
             return False
@@ -81,8 +83,8 @@ class FusedNetwork:
         return whole and on and not c.recompute
 
     def __call__(self, hierarchy: Hierarchy, clock: Clock) -> tuple[Tensor, Tensor, Tensor]:
-        """F (V, d_f), e (V, d_e) without the centre vote and surface logits (V,), as ``PointAttention.forward``; the
-        levels' time is taken as "network level 1" and so on, finest first."""
+        """F (V, d_f), e (V, d_e) and surface logits (V,), as ``PointAttention.forward`` but without the centre vote;
+        ``clock`` measures the stages "network level 1" and so on, finest first."""
         outputs = self._encode(hierarchy, clock)
         h, peak = self._concatenate(outputs, hierarchy)
         z = self._context(torch.from_numpy(peak))  # (5)
@@ -94,7 +96,7 @@ class FusedNetwork:
         return torch.from_numpy(f)[:count], torch.from_numpy(e)[:count], torch.from_numpy(logits)
 
     def _encode(self, hierarchy: Hierarchy, clock: Clock) -> list[NDArray[np.float32]]:
-        """(1) to (3): the outputs of all layers of each level, side by side, ``padded``."""
+        """(1) to (3): for each level the outputs of all its layers side by side, ``padded``."""
         everything: list[NDArray[np.float32]] = []
         below = np.zeros((len(hierarchy.levels[0].inputs), 0), np.float32)
         for i, level in enumerate(hierarchy.levels):
@@ -138,14 +140,14 @@ class FusedNetwork:
 
 
 class _Room:
-    """Memory for what lies between the kernels, kept from one cloud to the next: to be given fresh pages, which the
-    system clears, costs as much as a layer."""
+    """Buffers between the kernels, reused from one cloud to the next: fresh pages, which the system must clear, cost as
+    much time as a layer."""
 
     def __init__(self) -> None:
         self._kept: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, name: str, count: int, width: int) -> NDArray[np.float32]:
-        """A ``padded`` array for ``count`` rows; it holds whatever the last of that name held."""
+        """An uninitialised ``padded`` array for ``count`` rows; it may share memory with the last of that name."""
         size = tiled(count) * width
         memory = self._kept.get(name, np.empty(0, np.float32))
         if len(memory) < size:
@@ -156,7 +158,7 @@ class _Room:
 
 
 def _ask(attention: PointwiseAttention) -> tuple[Packed, Packed]:
-    """phi, psi and gamma: the layer that they share, and the others as one map."""
+    """phi, psi and gamma: their shared layer, and their second layers with the edge query as one map."""
     phi, psi, gamma = attention.phi, attention.psi, attention.gamma
     edge_weight = _spread_rows(attention.phi_edge.weight)
     edge_bias = _spread_rows(attention.phi_edge.bias[:, None])[:, 0]
@@ -171,7 +173,7 @@ def _spread_rows(weight: Tensor) -> Tensor:
 
 
 def _update(attention: PointwiseAttention) -> tuple[Packed, Packed, Packed]:
-    """What follows the attention: its output map, and the two of the MLP."""
+    """The maps after the attention: its output map and the two of the MLP."""
     norm, widen, _, narrow = cast("tuple[nn.LayerNorm, nn.Linear, nn.GELU, nn.Linear]", tuple(attention.mlp))
     width = attention.out.out_features
     values, poses = attention.out.weight[:, :width], attention.out.weight[:, width:]
@@ -180,7 +182,7 @@ def _update(attention: PointwiseAttention) -> tuple[Packed, Packed, Packed]:
 
 
 def _refine(network: PointAttention, i: int) -> tuple[Packed, NDArray[np.float32], NDArray[np.float32], Packed]:
-    """A level's part in (4): the map of its layers' outputs, that of the offsets, the norm and the map that refine."""
+    """A level's maps in (4): of its layers' outputs, of the offsets, and the norm and linear map of ``refine``."""
     mix = cast(nn.Linear, network.mix[i])
     norm, _, linear = cast("tuple[nn.LayerNorm, nn.GELU, nn.Linear]", tuple(cast(nn.Sequential, network.refine[i])))
     bias, place = mix.bias.detach(), np.zeros((3, network.config.features), np.float32)
@@ -192,7 +194,7 @@ def _refine(network: PointAttention, i: int) -> tuple[Packed, NDArray[np.float32
 
 
 def _heads(network: PointAttention) -> tuple[Packed, Packed, NDArray[np.float32]]:
-    """The first layers of the embedding and the surface head as one map; the embedding's second; the surface's."""
+    """The first layers of embedding and surface head as one map, then the second layer of each."""
     first = [fold(cast(nn.LayerNorm, h[0]), cast(nn.Linear, h[1])) for h in (network.embed, network.surface)]
     both = pack(*(torch.cat(parts) for parts in zip(*first, strict=True)))
     embed, surface = cast(nn.Linear, network.embed[3]), cast(nn.Linear, network.surface[3])
@@ -200,7 +202,7 @@ def _heads(network: PointAttention) -> tuple[Packed, Packed, NDArray[np.float32]
 
 
 def fused_mlp(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """``layers(x)`` for (M, .) rows through three linear maps with GELU between them; fused on CPU without gradient."""
+    """``layers(x)`` for (M, .) rows and three linear maps with GELU between them; fused on CPU without gradients."""
     if torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
         return cast(Tensor, layers(x))
     (first, second, third), width = packed(layers, _three_maps), cast(nn.Linear, layers[4]).out_features
@@ -216,7 +218,7 @@ def _three_maps(layers: nn.Sequential) -> list[Packed]:
 
 
 def fused_bonds(bonds: Bonds, f: Tensor, level: Level) -> Tensor:
-    """``bonds(f, level)`` on CPU without gradient."""
+    """``bonds(f, level)`` on the CPU without gradients."""
     both, pose, out = packed(bonds, _bond_maps)
     ends, logits = padded(len(f), 2 * WIDTH), np.empty(tuple(level.neighbors.shape), np.float32)
     graph = level.edges.numpy(), level.neighbors.numpy()
@@ -226,7 +228,7 @@ def fused_bonds(bonds: Bonds, f: Tensor, level: Level) -> Tensor:
 
 
 def _bond_maps(bonds: Bonds) -> tuple[Packed, NDArray[np.float32], NDArray[np.float32]]:
-    """What a voxel brings to both ends of an edge, as one map; the map of poses, transposed; the last layer."""
+    """The maps of a bond head: of both ends of an edge as one, of poses (transposed), and the last layer."""
     (own, bias), (other, shift) = fold(bonds.norm, bonds.own), fold(bonds.norm, bonds.other)
     both = pack(torch.cat([own, other]), torch.cat([bias, shift]))
     pose, out = bonds.pose.weight.detach().numpy().T, bonds.out.weight.detach().numpy()[0]

@@ -1,4 +1,4 @@
-"""A query meets a scene: similarities say what things are, geometry says which of them is meant."""
+"""Ranks the objects of a scene by a query: similarities tell what they are, geometry which of them is meant."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .words import COLORS, NO_SURFACE
 Values = NDArray[np.float64]
 
 ANCHORS = 6
-"""So many likely anchors are tried for each of the two of "between"."""
+"""Number of likeliest candidates tried for each of the two anchors of "between"."""
 DOUBTFUL = 0.05
-"""What is less than so likely an anchor beside the likeliest is none."""
+"""Anchor candidates with less than this share of the largest weight are ignored."""
 SEVERAL = 0.7
-"""So sure is it that who speaks of the biggest of a kind sees more than one of it."""
+"""Prior probability that there are several of a kind when someone asks for the biggest of it."""
 
 
 PRESUPPOSED = 0.5
-"""So much of the threshold is enough for an anchor: who says "left of the laptop" most often sees one."""
+"""Share of the threshold that suffices for an anchor: "left of the laptop" presupposes that there is a laptop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query makes of every object of a scene.
+    """Result of a query for every object of a scene.
 
     Attributes:
-        similarity: (K,) 0 to 1, how far each object fits; order: (K,) int64, the best first.
-        notes: what the person who asked should know: whose left, an anchor that is not there.
+        similarity: (K,) 0 to 1, how well each object fits; order: (K,) int64 indices, best first.
+        notes: remarks for the user: the viewpoint used, a missing anchor.
     """
 
     similarity: Values
@@ -44,7 +44,7 @@ class Answer:
 
 
 def phrases(thing: Thing) -> Iterator[str]:
-    """Every text that the sentence encoder must read for a thing."""
+    """All texts that the sentence encoder must encode for a thing."""
     if thing.phrase:
         yield thing.phrase
     yield from thing.alternatives
@@ -68,12 +68,12 @@ def answer(
     """Rank the objects of a scene by a query.
 
     Args:
-        similarities: texts -> (K, T) calibrated similarities of the scene's objects.
-        threshold: similarity from which an object is believed to fit.
-        view: whose left and right is meant; None for the camera's.
+        similarities: function of texts -> (K, T) calibrated similarities of the scene's objects.
+        threshold: similarity from which an object counts as fitting.
+        view: viewpoint that left and right refer to; None for the camera's.
 
     Raises:
-        ValueError: the query needs a view, or to know which way is up, and the scene has none.
+        ValueError: the query needs a view or the up direction, and the scene has none.
     """
     texts = list(dict.fromkeys(phrases(query.thing)))
     each = [singular(text) for text in texts]
@@ -87,7 +87,7 @@ def answer(
 
 
 _layouts: WeakKeyDictionary[Scene, tuple[View | None, Layout]] = WeakKeyDictionary()
-"""The latest layout of each scene that is still there, for the next question about it."""
+"""Cache: the latest layout of each scene that is still referenced."""
 
 
 def _layout(scene: Scene, view: View | None) -> Layout:
@@ -98,7 +98,7 @@ def _layout(scene: Scene, view: View | None) -> Layout:
 
 
 class _Matcher:
-    """One query at work on one scene; the layout is made when the first relation or superlative needs it."""
+    """Evaluates one query on one scene; the layout is computed when a relation or superlative first needs it."""
 
     def __init__(self, scene: Scene, columns: dict[str, Values], threshold: float, view: View | None) -> None:
         self._scene, self._columns, self._threshold, self._view = scene, columns, threshold, view
@@ -113,14 +113,17 @@ class _Matcher:
         return self._layout
 
     def _belief(self, similarity: Values) -> Values:
-        """Probability that something fits: the similarity, but no more than an even chance below the threshold."""
+        """Probability that an object fits: the similarity, its odds rescaled so that the threshold has even odds.
+
+        A threshold below 0.5 leaves the similarity unchanged; similarity 0 stays 0.
+        """
         t = np.clip(self._threshold, 0.5, 1 - 1e-3)
         odds = np.clip(similarity, 1e-6, 1 - 1e-6)
         odds = odds / (1 - odds) * (1 - t) / t
         return np.asarray(odds / (1 + odds) * (similarity > 0), np.float64)
 
     def fit(self, thing: Thing, count: int | None = 1) -> tuple[Values, Values]:
-        """(K,) similarity of every object with the thing, and (K,) by which they rank."""
+        """(K,) similarity of every object with the thing, and (K,) values to rank them by."""
         names = (thing.phrase, *thing.alternatives) if thing.phrase else ()
         fit = np.max([self._columns[words] for words in names], axis=0) if names else np.ones(len(self._scene))
         if all(map(NO_SURFACE.fullmatch, names)):
@@ -134,16 +137,16 @@ class _Matcher:
             self._say_view(relation.name)
             degree, meant = self._degree(relation.name, relation.anchors, self._belief(fit))
             there = min(map(self._presence, relation.anchors))
-            present = present if relation.negated else min(present, there)  # nothing stands so to what is not there
+            present = present if relation.negated else min(present, there)  # a missing anchor has no relations
             if relation.negated:
                 degree = meant = 1 - degree
             fit, rank = fit * np.minimum(1, 2 * degree), rank * (meant if count == 1 else degree)
         if thing.superlative is not None and len(self._scene):
             fit, rank = self._superlative(thing.superlative, fit, count or 1)
-        return fit * present, rank  # which still tells what comes nearest to what was asked for
+        return fit * present, rank  # the rank still tells which object comes closest to the query
 
     def _presence(self, anchor: Thing) -> float:
-        """0 where nothing passes for the anchor, less than 1 where it is doubtful; says so then."""
+        """0 if no object passes for the anchor, less than 1 if that is doubtful, else 1; adds a note below 1."""
         best = float(self._certainty(anchor)[0].max(initial=0.0))
         if best < PRESUPPOSED * self._threshold:
             self.notes.append(f"no {anchor} is there")
@@ -153,32 +156,35 @@ class _Matcher:
         return min(1.0, best / max(self._threshold, 1e-9))
 
     def _weights(self, anchor: Thing) -> Values:
-        """(K,) 0 to 1, how likely each object is the anchor; the likeliest is 1 where it passes the threshold, for who
-        says "left of the laptop" sees one."""
+        """(K,) 0 to 1, how likely each object is the anchor, scaled so that the likeliest has weight 1 if it passes the
+        threshold: the query presupposes that there is one."""
         belief = self._certainty(anchor)[1]
         least = float(self._belief(np.array([self._threshold]))[0])
         return belief / max(float(belief.max(initial=0.0)), least)
 
     def _excluded(self, other: Thing) -> Values:
-        """(K,) 0 to 1, how surely each object is one that is not meant: of an order, "all but the biggest", there is
-        one for sure, unless it is told by what is not there."""
+        """(K,) 0 to 1, probability that each object is the excluded one.
+
+        With a superlative ("all but the biggest") one object is excluded for certain, unless its anchor is missing.
+        """
         fit, certainty = self._certainty(other)
         if other.superlative is None:
             return certainty
         return self._weights(other) if fit.any() else np.zeros(len(fit))
 
     def _certainty(self, thing: Thing) -> tuple[Values, Values]:
-        """(K,) how far each object fits, and (K,) the probability that it is the thing."""
+        """(K,) how well each object fits, and (K,) the probability that it is the thing."""
         if thing not in self._known:
             fit, rank = self.fit(thing)
             self._known[thing] = fit, self._belief(fit) if thing.superlative is None else rank
         return self._known[thing]
 
     def _degree(self, name: str, anchors: tuple[Thing, ...], belief: Values) -> tuple[Values, Values]:
-        """(K,) how far each object stands so to the likeliest anchor, and (K,) by which a single one is meant.
+        """(K,) degree to which each object has the relation, the maximum over weighted anchors, and (K,) values to rank
+        by if a single object is asked for.
 
-        Who says "the mug left of the laptop" means a laptop with one mug to its left rather than one with many. What
-        stands so to each of several likely laptops is meant sooner than what stands so to the likeliest alone.
+        "The mug left of the laptop" rather means a laptop with one mug to its left than one with many. An object that
+        has the relation to each of several likely laptops ranks before one that has it to the likeliest alone.
 
         Args:
             belief: (K,) probability that each object is such a thing at all.
@@ -196,15 +202,15 @@ class _Matcher:
             return most, most
         degree = self.layout.degree(name).copy()
         np.fill_diagonal(degree, 0)
-        so = np.maximum(belief @ degree, 1.0)  # so many of them stand so to each anchor
+        so = np.maximum(belief @ degree, 1.0)  # expected number of objects with the relation to each anchor
         share = np.where(weights[0] >= DOUBTFUL * weights[0].max(), weights[0], 0.0)
         share = share / max(float(share.sum()), 1e-9)
         meant = (degree / so) @ share
         return np.asarray((degree * weights[0]).max(1), np.float64), np.asarray(meant, np.float64)
 
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
-        """(K,) the fit, in which an anchor is no answer to what is nearest to it, and (K,) probability of each object
-        being the one: it is a thing and fits, and as many others that do come before it as the superlative says."""
+        """(K,) the fit, 0 for the anchor of "nearest to", and (K,) the probability of being the answer: that the object
+        fits and as many other fitting ones come before it as the rank says."""
         spread, there = 0.0, 1.0
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
@@ -216,18 +222,18 @@ class _Matcher:
             there = self._presence(superlative.anchor)
         else:
             self._say_view(superlative.measure)
-            if superlative.measure == "centrality":  # in the middle of those that are meant
+            if superlative.measure == "centrality":  # distance from the mean of the fitting objects
                 likely = self._belief(fit)
                 middle = likely @ self.layout.center / max(float(likely.sum()), 1e-9)
                 value = np.linalg.norm(self.layout.center - middle, axis=1)
             else:
                 value = MEASURES[superlative.measure](self.layout, superlative.word)
             spread = SPREAD.get(superlative.measure, 0.0)
-        # A segment that is no whole thing, two boxes in one, is not the biggest box.
+        # Objects that are probably wrong segments, such as two boxes in one, should not be the biggest box.
         belief = self._belief(fit) * np.array([o.score for o in self._scene.objects])
         first = precedence(value if superlative.largest else -value, spread)
         before: list[int] = []
-        for rank in range(superlative.rank - 1 if len(fit) else 0):  # what is the biggest is not the second biggest
+        for rank in range(superlative.rank - 1 if len(fit) else 0):  # the biggest cannot be the second biggest
             sooner = belief * _placed(belief, first, rank, 1)
             sooner[before] = -np.inf
             before.append(int(sooner.argmax()))
@@ -244,15 +250,16 @@ class _Matcher:
 
 
 def _placed(belief: Values, first: Values, rank: int, count: int) -> Values:
-    """(K,) probability that, if an object is such a thing, ``rank`` to ``rank + count - 1`` others come before it.
+    """(K,) probability that ``rank`` to ``rank + count - 1`` others come before an object, if it is such a thing.
 
-    Who says "the biggest box" most often sees several: that no other thing is a box at all is held for unlikely.
+    "The biggest box" suggests several boxes: for rank 0 the case that no other object is one is discounted by
+    ``SEVERAL``.
 
     Args:
         belief: (K,) probability that each object is such a thing.
         first: (K, K), entry [a, b] is the probability that b comes before a if both are such things.
     """
-    ahead = np.zeros((len(belief), rank + count + 1))  # probability of so many before it so far, the last: or more
+    ahead = np.zeros((len(belief), rank + count + 1))  # probability of n objects before it, the last column: or more
     ahead[:, 0] = 1.0
     for probability in (first * belief).T[..., None]:
         moved = probability * ahead

@@ -1,4 +1,4 @@
-"""What a thing is not: "the mug that is not red", "a mug without a handle"."""
+"""Parses negations: "the mug that is not red", "a mug without a handle"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .nouns import attribute, bare, generic, plural
 
 
 def negations(head: str) -> tuple[str, tuple[str, ...]]:
-    """Part "mug that is not red or blue" into what it must and what it must not be."""
+    """Split "mug that is not red or blue" into the positive phrase and the texts that must not fit."""
     without: list[str] = []
     if prefix := w.NON.search(head):
         without.append(attribute(prefix.group(1)))
@@ -27,7 +27,7 @@ def negations(head: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _first(head: str) -> re.Match[str] | None:
-    """The first word that denies something, which that in "the small but heavy box" does not."""
+    """The first negation; "but" in "the small but heavy box" is none."""
     for match in w.NEGATION.finditer(head):
         words = head[: match.start()].strip(" ,")
         some = generic(words) or plural(words) or " any " in words
@@ -37,13 +37,16 @@ def _first(head: str) -> re.Match[str] | None:
 
 
 def _with(part: str, words: str) -> str:
-    """A thing with a part, as the encoder reads it."""
+    """Text for the encoder that describes a thing with a part: "mug with a handle"."""
     noun = "thing" if generic(words) else words
     return f"{noun} with {part}" if part.startswith(w.DETERMINERS) or plural(part) else f"{noun} with a {part}"
 
 
 def joined(words: str, more: str) -> str:
-    """A thing and what else is said of it: "mug", "is not red" -> "mug is not red"; "mug", "is red" -> "red mug"."""
+    """Join a phrase and a further clause: "mug", "is not red" -> "mug is not red"; "mug", "is red" -> "mug that is red".
+
+    A colour or material is put first if the phrase has details, so that it refers to the mug, not to its handle.
+    """
     more = w.WHO.sub("", more)
     if w.DENIES.match(more):
         return f"{words} {w.NO.sub('with no ', more)}".lstrip()

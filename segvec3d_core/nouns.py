@@ -1,4 +1,4 @@
-"""Noun phrases: whether they name one thing or several, and what the encoder reads of them."""
+"""Noun phrases: singular and plural, and the text for the encoder."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from . import words as w
 
 
 def plural(noun: str) -> bool:
-    """Whether words name several things."""
+    """Whether a noun phrase is plural."""
     last = noun.split(" ")[-1]
     one = last in w.SINGULAR or noun.endswith(w.SINGULAR_S)
     return last in w.PLURALS or (noun.endswith("s") and not one and noun.isascii())
 
 
 def singular(phrase: str) -> str:
-    """The words for one of them: "red mugs with handles" -> "red mug with handles". What a thing is like is asked of
-    one at a time. What no rule is sure of stays as it is."""
+    """The singular of a noun phrase: "red mugs with handles" -> "red mug with handles".
+
+    Objects are compared with texts one at a time. A phrase to which no rule certainly applies is returned unchanged.
+    """
     noun = w.DETAILS.split(phrase)[0]
     before, _, word = noun.rpartition(" ")
     if not plural(noun) or word in w.NAMED_SO or "'" in word or re.search(r",| (?:and|or) ", phrase):
@@ -28,19 +30,19 @@ def singular(phrase: str) -> str:
 
 
 def bare(text: str) -> str:
-    """Without articles and fillers around it."""
+    """The text without a leading article and trailing fillers."""
     text = w.FILLER_END.sub("", text.strip(" ,"))
     article = w.ARTICLE.match(text)
     return text[article.end() :] if article else text
 
 
 def generic(head: str) -> bool:
-    """Whether the words say no more than that it is a thing."""
+    """Whether the words mean any object ("thing", "one") or are empty."""
     return head in w.GENERIC or not head
 
 
 def encoded(head: str) -> str:
-    """What the encoder reads of the words for a thing; "" for any object."""
+    """The text for the encoder; "" for any object."""
     if said := w.SAID_OF_THINGS.match(head):
         head = f"{head[said.end() :]} thing"
     elif (said := w.SAID_OF_A_THING.match(head)) and not w.DETAILS.search(said[1]):
@@ -49,6 +51,6 @@ def encoded(head: str) -> str:
 
 
 def attribute(part: str) -> str:
-    """Denied words as a text for the encoder: "red" and "the red one" are "red thing", "banana" stays."""
+    """A negated attribute as a text for the encoder: "red" and "red one" become "red thing"; "banana" is unchanged."""
     part = w.ONE.sub("", part).strip()
     return f"{part} thing" if part in w.QUALITIES else part

@@ -1,11 +1,11 @@
-"""What a sentence asks for: a small, deterministic grammar; docs/language.md shows it as a table.
+"""Parses queries by a small, deterministic grammar; docs/language.md shows it as a table.
 
     query    = [politeness] [number | article | all] thing ["except" thing] [politeness]
     thing    = words ["or" words], among them superlatives and negations, then relations
     relation = ["not"] preposition thing ["and" thing, for "between"]
 
-Whatever is not read here stays in the words, and the sentence encoder makes of it what it can; what it would answer as
-if half had not been said is refused.
+What the grammar does not parse stays in the phrase for the sentence encoder. Queries of which the encoder would ignore
+an essential part are refused.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from .text import MAX_CHARACTERS
 
 
 def interpret(text: str) -> Query:
-    """Read a sentence: politeness and articles are set aside, number, superlative, negation and place are noted.
+    """Parse a query: drop politeness and articles, extract count, superlative, negations and relations.
 
-    "the mug" and "a mug" ask for one, "two mugs" for two, "mugs" and "all mugs" for all that fit. Text that this
-    does not understand, in any alphabet, goes to the encoder as it is and asks for one.
+    "the mug" and "a mug" ask for one, "two mugs" for two, "mugs" and "all mugs" for all that fit. Text that the grammar
+    does not parse, in any script, goes to the encoder unchanged and asks for one.
 
     Raises:
-        ValueError: an empty or overlong text, one that orders things in two ways or by what no cloud shows, one that
-            asks for two kinds of things with "and", with "or" between places, by a size in numbers, for several on a
-            side without how many, for the second from nowhere, or for no thing but what it is like, or forbids;
-            TypeError: not a string.
+        TypeError: not a string.
+        ValueError: the text is empty or too long; has two orders, or an order that a cloud does not show ("heaviest");
+            asks for two kinds of things joined by "and", places joined by "or", a numeric size, several things on a
+            side without a count, or an ordinal without a reference ("the second box"); asks about an attribute instead
+            of a thing; negates or forbids as a whole; says where to put a thing; or ends in mid-phrase.
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
@@ -51,7 +52,8 @@ def interpret(text: str) -> Query:
 
 
 def _what(rest: str) -> str:
-    """A question for what is at a place, as words: what is on a table is all of it, what is on the left the first."""
+    """Rewrite "what is ..." questions: "what is on the table" asks for everything there, "what is on the left" for one
+    thing."""
     place = w.WHAT.sub("", rest)
     if place == rest:
         return rest
@@ -60,7 +62,7 @@ def _what(rest: str) -> str:
 
 
 def _refuse_unread(rest: str) -> None:
-    """Raise ValueError for what would otherwise be answered as if half of it had not been said."""
+    """Raise ValueError for queries of which an essential part would otherwise be ignored."""
     if w.NONE_OF.match(rest):
         raise ValueError(
             f"text: expected what is looked for, got {rest!r}: ask for the thing, and see whether it is there"
@@ -78,7 +80,7 @@ def _refuse_unread(rest: str) -> None:
 
 
 def _in_order(text: str) -> str:
-    """The same with what English moves around where the grammar looks for it."""
+    """Rewrite variants of word order into the one that the grammar expects."""
     text = w.COUNTED.sub(r"\1 things", w.THOSE.sub("the things", text))
     text = w.AWAY.sub(r"\1", w.SIDE_OF_SUPPORT.sub(r"on \2 on the \1", w.LEFT_THERE.sub("", text)))
     text = w.SIDE_OF.sub(r"\2 of \1", _farthest_side(w.RANKED_SUPERLATIVE.sub(r"\1 ", text)))
@@ -91,7 +93,7 @@ def _farthest_side(text: str) -> str:
 
 
 def _count(rest: str) -> tuple[int | None, bool, str]:
-    """How many are asked for, whether a number says so, and the words without it."""
+    """The count (None for all), whether it is stated (a number, "all"), and the remaining words."""
     few = w.FEW_FROM_A_SIDE.match(rest)
     if few:
         return w.NUMBERS[few.group(2)], True, f"{few.group(1)} {rest[few.end() :]}"
@@ -105,7 +107,7 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
             return count, True, f"thing {after}"
         noun = _noun(after)
         if count == 1 or value == "both" or " " not in noun or noun.endswith("s") or plural(noun):
-            return count, True, after  # a 9 volt battery is one
+            return count, True, after  # but "a 9 volt battery" is one thing
     everything = w.EVERYTHING.match(rest)
     if everything:
         return None, True, rest[everything.end() :]
@@ -121,12 +123,12 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
 
 
 def _several(count: int | None, said: bool, rest: str) -> bool:
-    """Whether more than one thing is asked for, and not how many; "the keys" may be one."""
+    """Whether an unspecified number of things is asked for; "the keys" may be one thing."""
     return count is None and (said or _noun(rest).rpartition(" ")[2] not in w.NAMED_SO)
 
 
 def _noun(text: str) -> str:
-    """The words before all details: "the chair with wheels" is one chair."""
+    """The noun phrase before any details: "the chair" of "the chair with wheels"."""
     noun, place = w.DETAILS.split(text)[0], _first(text, 0)
     return noun if place is None else noun[: place.start()].strip(" ,")
 
@@ -135,9 +137,9 @@ def _noun(text: str) -> str:
 
 
 def _thing(text: str, depth: int, several: bool = False) -> Thing:
-    """Read a noun phrase with all that hangs on it; ``several``: nobody says how many of it."""
+    """Parse a noun phrase with its modifiers; ``several``: an unspecified number of things is asked for."""
     text, denied = _exception(text) if depth == 0 else (text, "")
-    if depth == 0:  # not of what is denied: it may lie elsewhere on the same table
+    if depth == 0:  # not in the excluded part, which may be elsewhere on the same table
         text = w.PART_OF_SUPPORT.sub("on ", text)
     text = w.DISTANCE_AROUND.sub(r"\2 \1 \3 ", bare(text))
     head, superlative = _side(text)
@@ -168,8 +170,10 @@ def _thing(text: str, depth: int, several: bool = False) -> Thing:
 
 
 def _alternatives(head: str) -> tuple[str, ...]:
-    """Part "mug or the cup", and "red or blue mug" into a red mug and a blue mug; words that may be one name, as "salt
-    or pepper shaker", and a use, "something to eat or drink from", stay together."""
+    """Split "mug or the cup", and "red or blue mug" into "red mug" and "blue mug".
+
+    What may be one name ("salt or pepper shaker") or a use ("something to eat or drink from") is not split.
+    """
     if " or " not in head or w.USE.match(head):
         return (head,)
     said = w.EITHER_OR.split(head.removeprefix("either "))
@@ -186,7 +190,7 @@ def _alternatives(head: str) -> tuple[str, ...]:
 
 
 def _refuse_another_order(head: str, superlative: Superlative | None, relations: list[Relation]) -> None:
-    """Raise ValueError where there is a second order beside the first."""
+    """Raise ValueError if there is a second order besides the superlative."""
     if superlative is None:
         return
     second: Relation | str | None = next((r for r in relations if _order(r)), None)
@@ -197,14 +201,14 @@ def _refuse_another_order(head: str, superlative: Superlative | None, relations:
 
 
 def _refuse_uncounted(head: str, depth: int) -> None:
-    """Raise ValueError where an ordinal counts from nowhere; an anchor such as the second shelf may be named so."""
+    """Raise ValueError for an ordinal without a reference; anchors such as "the second shelf" are allowed."""
     ordinal = w.ORDINAL.match(head)
     if ordinal and not (depth and _noun(head[ordinal.end() :]) in w.SUPPORTS):
         raise ValueError(f'text: expected from where to count, as in "the second box from the left", got {head!r}')
 
 
 def _exception(text: str) -> tuple[str, str]:
-    """Part "everything on the table except the plates" into what is asked for and what is not meant."""
+    """Split "everything on the table except the plates" into the requested and the excluded part."""
     match = w.EXCEPT.match(text) or w.BESIDES.match(text)
     if not match:
         return text, ""
@@ -215,8 +219,10 @@ def _exception(text: str) -> tuple[str, str]:
 
 
 def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]]:
-    """What is not meant, in words for the encoder where words say it, else as a thing, which is of the ``meant`` kind
-    where only its place is told. "This one" says nothing that could be looked for."""
+    """Parse the excluded part into texts for the encoder and, if it has relations or an order, into things.
+
+    A thing of which only the place is stated is of the same kind as ``meant``. "This one" yields nothing.
+    """
     if not text:
         return (), ()
     count, said, text = _count(w.WHAT.sub("thing ", text))
@@ -227,7 +233,7 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
         if thing.phrase in w.NUMBERS or thing.phrase.isdigit():
             thing = replace(thing, phrase="")
         if not thing.phrase:
-            # The leftmost of those that are meant, not of all.
+            # The leftmost of the things of that kind and place, not of all things.
             among = meant.relations if thing.superlative else ()
             thing = replace(thing, phrase=meant.phrase, relations=thing.relations + among)
         order = thing.superlative
@@ -240,7 +246,7 @@ def _denied(text: str, meant: Thing) -> tuple[tuple[str, ...], tuple[Thing, ...]
 
 
 def _side(text: str) -> tuple[str, Superlative | None]:
-    """Read "the mug on the left", "the third mug from the right"."""
+    """Extract the side from "the mug on the left", "the third mug from the right"."""
     match = w.SIDE.search(text)
     if not match or w.ANOTHER_ONE.search(text[: match.start()]):  # "next to the one on the left"
         return text, None
@@ -255,14 +261,14 @@ def _side(text: str) -> tuple[str, Superlative | None]:
         ordinal, head = first.group(1), w.OF_THE.sub("", head[first.end() :])
     rank = w.ORDINALS[ordinal] if ordinal else 1
     measure, largest, word = w.SIDES[match.group(2)]
-    if counted and head.startswith("last ") and measure != "centrality":  # the first from the other side
+    if counted and head.startswith("last ") and measure != "centrality":  # "last" is first from the other side
         head, largest = head.removeprefix("last "), not largest
         word = next(name for m, most, name in w.SIDES.values() if (m, most) == (measure, largest))
     return head, Superlative(measure, largest, word, rank)
 
 
 def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative | None, list[Relation]]:
-    """Take the first superlative out of the words; "nearest to the mug" takes its anchor from the relations."""
+    """Extract the first superlative from the words, or from a relation that is an order ("nearest to the mug")."""
     for at, relation in enumerate(relations):
         order = _order(relation)
         if order is None:
@@ -285,7 +291,7 @@ def _superlative(head: str, relations: list[Relation]) -> tuple[str, Superlative
 
 
 def _counted_from(head: str, relations: list[Relation]) -> tuple[str, Superlative | None]:
-    """Read "second mug" before "left of the laptop": of those left of it the second from it on."""
+    """Read "second mug" before "left of the laptop": the second nearest to it of those on its left."""
     ordinal = w.ORDINAL.match(head)
     side = next((r for r in relations if r.name in w.RANKED and not r.negated), None)
     if ordinal is None or side is None:
@@ -295,8 +301,7 @@ def _counted_from(head: str, relations: list[Relation]) -> tuple[str, Superlativ
 
 
 def _order(relation: Relation) -> Superlative | None:
-    """The order that a relation tells, negated or not: "nearest to the mug", and what stands so to the viewer, "next
-    to me"."""
+    """The order that a relation expresses, negated or not: "nearest to the mug", or "next to me" for the viewer."""
     anchor, far = relation.anchors[0], relation.name == "farthest from"
     if _beside_who_asks(relation):
         return Superlative(*w.SIDES[relation.name.split()[0]])
@@ -313,7 +318,7 @@ def _beside_who_asks(relation: Relation) -> bool:
 
 
 def _rank(before: str) -> tuple[str, int]:
-    """Read the ordinal at the end of the words before a superlative."""
+    """Split the ordinal (default 1) off the end of the words before a superlative."""
     words = before.split()
     if words and words[-1] in w.ORDINALS:
         return " ".join(words[:-1]), w.ORDINALS[words[-1]]
@@ -324,10 +329,10 @@ def _rank(before: str) -> tuple[str, int]:
 
 
 def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
-    """Part a phrase into its head and its relations.
+    """Split a phrase into its head and its relations.
 
-    An anchor keeps what follows it ("on the box next to the laptop": the box is next to the laptop), except after
-    "and", and after a support such as the table, which there is but one of.
+    A further relation modifies the anchor before it ("on the box next to the laptop": the box is next to the laptop),
+    except after "and", and after a support such as the table, of which there is usually one.
     """
     match = _first(text, 0)
     if match is None:
@@ -358,13 +363,13 @@ def _relations(text: str, depth: int) -> tuple[str, list[Relation]]:
 
 
 def _refuse_or(before: str) -> None:
-    """Raise ValueError where "or" stands before a place: "on the table or on the shelf"."""
+    """Raise ValueError if "or" precedes a place: "on the table or on the shelf"."""
     if before.strip(" ,").endswith(" or") or before.strip() == "or":
         raise ValueError('text: expected one place, got places with "or" between them: ask for one at a time')
 
 
 def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None:
-    """The first preposition that parts a thing from an anchor; ``leading``: only at the very start."""
+    """The first preposition that separates a thing from an anchor; ``leading``: only at the very start."""
     use = None if leading else w.USE.match(text)
     for match in w.RELATION.finditer(text, start):
         if leading and text[: match.start()].strip():
@@ -381,7 +386,7 @@ def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None
         definite = anchor.startswith(w.DETERMINERS) or anchor.split()[0] in w.PRONOUNS
         if name in w.NEEDS_ARTICLE and not definite:
             continue
-        told = use and not match.start("name") < use.end() <= match.end("name")  # "something next to a mug" is no use
+        told = use and not match.start("name") < use.end() <= match.end("name")  # not "something next to a mug"
         if told and (not anchor.startswith("the ") or w.RELATIONS[name] in w.PART_OF_USES):
             continue  # "something to sit on", "something to see in the dark with"
         return match
@@ -389,7 +394,7 @@ def _first(text: str, start: int, leading: bool = False) -> re.Match[str] | None
 
 
 def _follower(rest: str) -> tuple[int, int] | None:
-    """Where an anchor ends and the head's next relation begins, as (end of the anchor, begin of the relation)."""
+    """Position where an anchor ends and the head's next relation begins: (end of the anchor, start of the relation)."""
     joined = w.AND_RELATION.search(rest)
     support = w.SUPPORT_RELATION.match(rest)
     if support:

@@ -1,5 +1,4 @@
-"""Questions and orders as the noun phrases that they ask for: "which of the mugs is red?" asks for "the mug that is
-red"."""
+"""Reduces questions and commands to noun phrases: "can you give me the red mug?" becomes "the red mug"."""
 
 from __future__ import annotations
 
@@ -24,46 +23,46 @@ THERE = re.compile(r"(?<!^what) (?:is|are) there(?= |$)| there$|(?<=^what is) th
 OF_SEVERAL = re.compile(
     rf"^which(?: one)? of (?:the|my|these|those) (?:(?:{any_of(NUMBERS)}|\d+) )?(?=(?:\w+ )+?is \w)"
 )
-"""Asks for one of them: "which of the mugs is red"."""
+"""Asks for one of several: "which of the mugs is red"."""
 SEVERAL_OF = re.compile(r"^which of (?:the|my|these|those) (?=(?:\w+ )+?are )")
 WHICH = re.compile(
     r"^(?:(?:what|which)(?: one)? (?:is|are) (?=(?:the|my) )|(?:what|which) (?=(?!is |ones? )\w+ (?:is|are) ))"
 )
-"""Asks for a thing that is named: "what is the biggest box?", "which mug is red?"."""
+"""Asks for a named thing: "what is the biggest box?", "which mug is red?"."""
 WHICH_ONE = re.compile(r"^which(?: one(s?))? (is|are|has|have) (?=\w)")
 SEEN = r"(?:do|can|could) (?:i|we|you) (?:see|find)"
 ANYWHERE = r"right|over|from|here|nearby|around(?: you)?|in (?:the|this) (?:room|scene|picture|image|view)"
 EVERYTHING = re.compile(rf"^what(?: (?:is|{SEEN}))?(?: (?:{ANYWHERE}))*$")
-"""Asks for all there is: "what do you see?", "what is over there?"."""
+"""Asks for everything: "what do you see?", "what is over there?"."""
 ALL_SEEN = re.compile(
     rf"^what {SEEN}(?= (?:on(?: top of)?|in(?:side| front of)?|under|below|above|behind|beside|near|next to|between|by"
     r"|(?:to the )?(?:left|right) of) (?!the (?:left|right)\b)(?:the|my|your|this|that|these|those|an?|it)\b)"
 )
-"""Asks for all there is at some place: "what do you see on the table?"."""
+"""Asks for everything at some place: "what do you see on the table?"."""
 ALL_WITH = re.compile(rf"^what (?:has|have) (?=(?:an?|no|{any_of(NUMBERS)}|\d+) \w|\w+s$)")
-"""Asks for all there is of some make: "what has a handle?"."""
+"""Asks for everything with some part: "what has a handle?"."""
 USE = re.compile(r"^(?:what|which(?: one)?) (?:can|could|should) (?:i|we|you|one) (?=\w)")
-"""Asks for what serves: "what can I drink from?"."""
+"""Asks for things by use: "what can I drink from?"."""
 IS_SO = re.compile(rf"^(?:is|are) ((?:the|my|this|that) \w.*?) (?={SHADE}$)")
-"""Asks of a thing what it is like: "is the mug red?"."""
+"""Asks whether a thing has a colour or material: "is the mug red?"."""
 IS_WHERE = re.compile(r"^(?:is|are) (?=(?:the|my|an?|any) \w)")
 FORBIDDEN = re.compile(r"^(?:you )?(?:(?:do|must|should|may) not|dont|never) (?!(?:i|we|you)\b)(?=\w)")
-"""Orders what not to do: "don't take the box"."""
+"""Forbids something: "don't take the box"."""
 LIKE_WHAT = re.compile(
     r"^(?:(?:what|which) (colou?r|size|shape|material|weight|height)s? (?:is|are|does|do|has|have)"
     r"|how (big|large|tall|high|wide|long|far|heavy|thick|deep)(?: away)? (?:is|are)|what is \w.* (made of)$) ?"
 )
-"""Asks for no thing, but what it is like."""
+"""Asks about an attribute, not for a thing: "what colour is the mug?"."""
 
 
 def asked_for(words: str) -> str:
-    """The noun phrase that a sentence asks for, without what is said around it.
+    """The noun phrase that a sentence asks for.
 
     Args:
-        words: in lower case, one blank between two.
+        words: in lower case, separated by single spaces.
 
     Raises:
-        ValueError: it asks for no thing, or forbids what to do with one.
+        ValueError: the sentence asks about an attribute, or forbids something.
     """
     words = NOT_SHORT.sub(r"\1 not", IS_SHORT.sub(r"\1 is", words))
     rest = POLITE.sub("", POLITE_END.sub("", words) + " ").strip() or words

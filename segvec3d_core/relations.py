@@ -1,7 +1,7 @@
-"""What geometry decides about objects: sizes, places, and how one stands to another, from boxes alone.
+"""Sizes, positions and spatial relations of objects, from their boxes and centroids alone.
 
-Every relation is a (K, K) table of degrees from 0 to 1: entry [a, b] says how far object a stands so to object b.
-Boxes are of what was seen, so contacts are allowed some centimetres.
+A relation is a (K, K) table of degrees from 0 to 1: entry [a, b] tells to what degree object a has the relation to
+object b. Boxes cover only the visible parts, so contacts are given a tolerance of some centimetres.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from .types import Scene
 Table = NDArray[np.float64]
 
 CONTACT = 0.05
-"""Seen boxes that touch may be so far apart, metres: the lower part of a thing is often hidden."""
+"""Gap up to which boxes count as touching, metres: the lower part of an object is often hidden."""
 MARGIN = 0.02
-"""Footprints are widened by so much when one is sought within another, metres."""
+"""Margin added to each side of a footprint when testing whether another lies within it, metres."""
 NEAR = 0.1
-"""Things with at most this gap are next to each other, metres; larger things may be farther apart."""
+"""Gap up to which objects are next to each other, metres; large objects may be farther apart."""
 ROOMY = 0.3
-"""Things lower than this have no room below them between their legs, metres: what seems to be there is in them."""
+"""Minimum height of an object with room between its legs, metres: what seems to be under a lower one is in it."""
 SHELF = 0.4
-"""Metres of height from which something may have boards that things are on."""
+"""Minimum height of an object that may have shelf boards, metres."""
 LEVEL = 0.3
-"""A surface whose normal rises less than this beside its length, a cosine, is a wall, and things hang on it."""
+"""A surface whose normal has a smaller cosine to up than this is a wall, on which things may hang."""
 THIN = 0.2
-"""A wall as it is seen is thinner than this, metres."""
+"""Maximum thickness of the visible part of a wall, metres."""
 HUNG = 0.2
-"""What is on a wall begins at least so far above its foot, metres: a wardrobe stands there, and is not on it."""
+"""An object hangs on a wall if it starts at least this far above the wall's foot, metres; a wardrobe does not."""
 STEEP = 0.94
-"""A camera that looks down or up within 20 degrees of the vertical has things on all sides, and left and right are
-directions of its picture. A cosine."""
+"""Cosine: a camera that looks down or up within 20 degrees of the vertical has objects on all sides, so left and right
+are taken as directions in its image."""
 _SAMPLES = np.stack(np.meshgrid(*[np.linspace(-0.45, 0.45, 5)] * 2), -1).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Whose left and right, front and back is meant.
+    """Viewpoint that left, right, front and back refer to.
 
     Attributes:
-        origin: (3,) where the viewer stands, in the cloud's frame; forward, up: (3,) unit vectors.
-        perspective: whether left and right are directions seen from the origin, as a camera's are; else they are
-            those of the frame's axes.
+        origin: (3,) position of the viewer in the cloud's frame, metres; forward, up: (3,) unit vectors.
+        perspective: whether left and right are bearings seen from the origin, as for a camera, or directions along the
+            frame's axes.
     """
 
     origin: NDArray[np.float64]
@@ -56,10 +56,10 @@ class View:
 
     @classmethod
     def of_frame(cls, T_cloud_frame: ArrayLike) -> View:
-        """The view of someone who stands in a frame: x forward, y left, z up.
+        """The view from a frame with x forward, y left, z up.
 
         Args:
-            T_cloud_frame: (4, 4), takes the frame's coordinates to the cloud's.
+            T_cloud_frame: (4, 4) transform of the frame's coordinates to the cloud's.
 
         Raises:
             ValueError: not a (4, 4) matrix of a rotation and a translation.
@@ -73,8 +73,10 @@ class View:
 
     @classmethod
     def of_camera(cls, scene: Scene) -> View | None:
-        """From the scene's viewpoint the way its camera looks, where that is not known towards its objects; None where
-        viewpoint, up or objects are missing."""
+        """The view from the scene's viewpoint in the camera's direction or, if that is unknown, towards the objects.
+
+        None if viewpoint, up or objects are missing, or if it would look straight down or up.
+        """
         if scene.viewpoint is None or scene.up is None or not len(scene):
             return None
         origin, up = scene.viewpoint.astype(np.float64), scene.up.astype(np.float64)
@@ -84,25 +86,25 @@ class View:
         else:
             right, _, ahead = scene.camera_axes.T.astype(np.float64)
             perspective = bool(abs(ahead @ up) < STEEP)
-            if not perspective:  # left and right of its picture stay so
+            if not perspective:  # keep left and right of the image
                 ahead = np.cross(up, right)
         ahead = ahead - (ahead @ up) * up
         length = np.linalg.norm(ahead)
-        if length < 1e-6:  # straight from above
+        if length < 1e-6:  # straight down or up
             return None
         return cls(origin, ahead / length, up, perspective)
 
     def axes(self) -> NDArray[np.float64]:
-        """(3, 3) the viewer's right, down and forward as columns, as ``Scene.camera_axes`` has them."""
+        """(3, 3) the viewer's right, down and forward as columns, as in ``Scene.camera_axes``."""
         return np.stack([np.cross(self.forward, self.up), -self.up, self.forward], 1)
 
 
 class Layout:
-    """Boxes of a scene as numbers that relations compare.
+    """Geometric quantities of a scene's objects that relations and superlatives compare.
 
     Args:
         scene: K objects.
-        view: whose left and right; None takes the camera's, where there is one.
+        view: viewpoint for left and right; None for the camera's, if there is one.
     """
 
     def __init__(self, scene: Scene, view: View | None = None) -> None:
@@ -126,15 +128,15 @@ class Layout:
         return len(self._boxes)
 
     def degree(self, relation: str) -> Table:
-        """(K, K) degrees of one of ``RELATIONS``, computed once."""
+        """(K, K) degrees of one of ``RELATIONS``, cached."""
         if relation not in self._known:
             self._known[relation] = RELATIONS[relation](self, relation)
         return self._known[relation]
 
-    # What is needed, or refused with a reason ----------------------------------------------------------------
+    # Quantities that need up or a view; ValueError if it is missing -------------------------------------------
 
     def low_high(self, what: str) -> tuple[Table, Table]:
-        """(K,) lowest and highest point of each object along up."""
+        """(K,) lowest and highest coordinate of each object along up, metres."""
         self._need_up(what)
         return self._low, self._high
 
@@ -143,7 +145,7 @@ class Layout:
             raise ValueError(f"{what!r} cannot be decided: which way is up is not known for this cloud")
 
     def need_view(self, what: str) -> View:
-        """The view, for what depends on one."""
+        """The view; ValueError if there is none. ``what`` is the word that needs it."""
         if self.view is None:
             raise ValueError(
                 f"{what!r} cannot be decided: the cloud has no viewpoint to see left, right, front and back from, "
@@ -158,7 +160,7 @@ class Layout:
         return np.asarray(np.linalg.norm(self.center - self._viewpoint, axis=1), np.float64)
 
     def lateral_depth(self, what: str) -> tuple[Table, Table]:
-        """(K, K) metres by which object a stands farther left, and farther away, than object b."""
+        """(K, K) metres by which object a is farther left, and farther away, than object b."""
         x, y = self._from_viewer(what)
         if not self.need_view(what).perspective:
             return x[:, None] - x, y[:, None] - y
@@ -166,7 +168,7 @@ class Layout:
         return (bearing[:, None] - bearing) * (reach[:, None] + reach) / 2, reach[:, None] - reach
 
     def leftness(self, what: str) -> Table:
-        """(K,) how far left of straight ahead each object is: radians as a camera sees it, else metres."""
+        """(K,) how far left of straight ahead each object is: radians for a perspective view, else metres."""
         x, y = self._from_viewer(what)
         return np.asarray(np.arctan2(x, y) if self.need_view(what).perspective else x, np.float64)
 
@@ -191,8 +193,8 @@ class Layout:
         return self._overlap
 
     def gap(self) -> Table:
-        """(K, K) metres between the boxes, roughly: from the middle of one to the nearest point of the other, less its
-        own reach that way; the less of both."""
+        """(K, K) approximate distance between boxes, metres: from the centre of one to the nearest point of the other,
+        less its own extent in that direction; the smaller of both ways."""
         center = np.array([b.center for b in self._boxes], np.float64).reshape(-1, 3)
         axes = np.array([b.rotation for b in self._boxes], np.float64).reshape(-1, 3, 3)
         half = np.maximum(np.array([b.size for b in self._boxes], np.float64).reshape(-1, 3) / 2, 1e-4)
@@ -205,20 +207,20 @@ class Layout:
         return np.asarray(np.minimum(gap, gap.T), np.float64)
 
     def walls(self) -> NDArray[np.bool_]:
-        """(K,) which of the surfaces stand upright."""
+        """(K,) bool, which objects are upright, thin surfaces."""
         thin = np.array([b.rotation[:, b.size.argmin()] for b in self._boxes], np.float64).reshape(-1, 3)
         upright = np.abs(thin @ np.asarray(self.up, np.float64)) < LEVEL
-        upright &= self.edges[:, 0] < THIN  # a desk of which the front is seen is none
+        upright &= self.edges[:, 0] < THIN  # excludes a desk of which only the front is seen
         return np.asarray(upright & ~self.is_object, np.bool_)
 
 
 def _ramp(value: Table, none: float, full: float) -> Table:
-    """0 at ``none``, 1 at ``full``, straight between, and the same beyond."""
+    """Linear ramp: 0 at ``none``, 1 at ``full``, clipped to 0 and 1 beyond."""
     return np.asarray(np.clip((value - none) / (full - none), 0, 1), np.float64)
 
 
 def _log(size: Table) -> Table:
-    """Logarithm of sizes in metres, of at least half a centimetre."""
+    """Logarithm of sizes in metres, clipped below at 5 mm."""
     return np.asarray(np.log(np.maximum(size, 0.005)), np.float64)
 
 
@@ -234,19 +236,20 @@ MEASURES: dict[str, Callable[[Layout, str], Table]] = {
     "left": lambda layout, word: layout.leftness(word),
     "distance": lambda layout, word: layout.distance_to_viewer(word),
 }
-"""What superlatives compare -> (K,) numbers, from the layout and the word that asks for it: logarithms of sizes, places
-in metres, bearings in radians. What is in the middle hangs on what is meant, and is not told here."""
+"""Quantities that superlatives compare: functions of the layout and the query's word -> (K,) values. Logarithms of
+sizes, positions in metres, bearings in radians. "centrality" depends on which objects fit, see ``matching``."""
 
 SPREAD = {"volume": 0.3, "height": 0.1, "length": 0.1, "width": 0.1, "thickness": 0.1}
-"""How uncertain sizes are, for boxes are of what was seen: of two that differ by so much, the odds that the larger one
-is larger are e to 1. Places are taken as they are."""
+"""Uncertainty of log sizes, because boxes cover only visible parts: if two sizes differ by this much, the odds that the
+larger one is truly larger are e to 1. Positions are taken as exact."""
 
 
 def precedence(value: Table, spread: float) -> Table:
-    """(K, K) probability, entry [a, b], that object b has more of (K,) values than object a; a has not before itself.
+    """(K, K) probability, entry [a, b], that object b has a larger value than object a; 0 on the diagonal.
 
     Args:
-        spread: how uncertain the values are; 0 takes them as they are, the former of two equal ones first.
+        value: (K,) measured values.
+        spread: their uncertainty (scale of a logistic); 0 for exact values, of which the first of equal ones precedes.
     """
     more = value[None] - value[:, None]
     if spread > 0:
@@ -262,8 +265,8 @@ def precedence(value: Table, spread: float) -> Table:
 
 
 def _on(layout: Layout, word: str) -> Table:
-    """Its bottom at the other's top, over it. On a chair or a stepped thing the bottom may be lower than the top. What
-    is on a wall touches it, above its foot."""
+    """The object's bottom is at the other's top, within its footprint; on a chair or a stepped object the bottom may be
+    lower than the top. An object on a wall touches it above its foot."""
     low, high = layout.low_high(word)
     gap = low[:, None] - high
     tall = (high - low)[None]
@@ -276,7 +279,7 @@ def _on(layout: Layout, word: str) -> Table:
 
 
 def _on_a_board(layout: Layout, word: str) -> Table:
-    """Within something as tall as a shelf, above its foot: what stands on the floor is under a desk and not on it."""
+    """Inside an object at least ``SHELF`` high, above its foot: what is on the floor is under a desk, not on it."""
     low, high = layout.low_high(word)
     raised = _ramp(low[:, None] - low, 0.015, 0.05) * (high[:, None] < high + CONTACT)
     volume = layout.edges.prod(1)
@@ -285,7 +288,7 @@ def _on_a_board(layout: Layout, word: str) -> Table:
 
 
 def _in(layout: Layout, word: str) -> Table:
-    """Within the other's footprint and height, and starting below its rim."""
+    """Within the other's footprint, starting below its rim and not below its bottom."""
     low, high = layout.low_high(word)
     below_rim = _ramp(high[None] - low[:, None], 0.0, 0.015) * (low[:, None] > low - 0.02)
     volume = layout.edges.prod(1)
@@ -294,7 +297,7 @@ def _in(layout: Layout, word: str) -> Table:
 
 
 def _under(layout: Layout, word: str) -> Table:
-    """Lower than the other, which is over it; a table's box reaches down to its feet."""
+    """Below the other with overlapping footprints, or between its legs: a table's box reaches down to its feet."""
     low, high = layout.low_high(word)
     over = np.maximum(layout.overlap(), layout.overlap().T)
     free = _ramp(high[:, None] - low, CONTACT + 0.03, CONTACT - 0.02)
@@ -322,7 +325,7 @@ def _beside(sign: float, axis: int) -> Callable[[Layout, str], Table]:
 
 
 def _next_to(layout: Layout, word: str) -> Table:
-    """A gap that is small beside the things themselves; not on, in or under each other."""
+    """The gap is small compared to the objects' size, and neither is on, in or under the other."""
     gap = layout.gap()
     size = np.minimum(layout.edges[:, None, 2], layout.edges[None, :, 2])
     near = np.maximum(NEAR, 0.75 * size)
@@ -346,7 +349,7 @@ COMPARISONS: dict[str, tuple[str, float]] = {
     "narrower than": ("width", -1), "thicker than": ("thickness", 1), "thinner than": ("thickness", -1),
     "higher than": ("elevation", 1), "lower than": ("elevation", -1),
 }  # fmt: skip
-"""Relation -> which of ``MEASURES`` it compares, and whether more (1) or less (-1) of it is meant."""
+"""Relation -> which of ``MEASURES`` it compares, and whether a larger (1) or smaller (-1) value is meant."""
 
 RELATIONS: dict[str, Callable[[Layout, str], Table]] = {
     "on": _on,
@@ -360,14 +363,14 @@ RELATIONS: dict[str, Callable[[Layout, str], Table]] = {
     "next to": _next_to,
     **{name: _compare(measure, sign) for name, (measure, sign) in COMPARISONS.items()},
 }
-"""Relation -> (K, K) degrees, 0 to 1; "between" takes two anchors and stands apart."""
+"""Relation -> function that gives (K, K) degrees, 0 to 1; ``between`` is separate, because it takes two anchors."""
 
 DIRECTED = ("left of", "right of", "behind", "in front of", "left", "distance")
-"""What depends on whose view it is."""
+"""Relations and measures that depend on the viewpoint."""
 
 
 def between(layout: Layout, b: int, c: int) -> Table:
-    """(K,) how far each object stands between objects b and c: near the line that joins them, and within it."""
+    """(K,) degree to which each object is between objects b and c: near the line segment that joins them."""
     start, span = layout.center[b], layout.center[c] - layout.center[b]
     length = float(np.linalg.norm(span))
     offset = layout.center - start

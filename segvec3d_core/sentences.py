@@ -1,5 +1,5 @@
-"""The sentence encoder's network: BERT (Devlin et al., 2019) of torch's own layers, with the files of a
-sentence-transformers model (Reimers and Gurevych, 2019). That library does the same, but takes ten seconds to import.
+"""The sentence encoder's network: BERT (Devlin et al., 2019) built from torch's own layers, with the files of a
+sentence-transformers model (Reimers and Gurevych, 2019). That library gives the same, but takes ten seconds to import.
 
 T texts, L tokens of the longest, C channels.
 """
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BATCH = 256
-"""So many texts go through the network at once, those of like length together."""
+"""Maximum number of texts per forward pass; texts of similar length are batched together."""
 
 _LAYER = {
     "attention.output.dense": "self_attn.out_proj",
@@ -27,14 +27,14 @@ _LAYER = {
     "output.dense": "linear2",
     "output.LayerNorm": "norm2",
 }
-"""What BERT's files call the parts of a layer -> what torch calls them."""
+"""Names of a layer's parts in BERT's files -> in torch."""
 
 
 class SentenceNetwork(nn.Module):
-    """Tokens to sentences: BERT's encoder, and the mean over a text's tokens.
+    """Tokens to sentence vectors: BERT's encoder, then the mean over a text's tokens.
 
     Args:
-        config: of BERT, as in its config.json.
+        config: contents of BERT's config.json.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -53,7 +53,7 @@ class SentenceNetwork(nn.Module):
         """Vectors of unit length, (T, C).
 
         Args:
-            tokens: (T, L) int64; there: (T, L) bool, False where a shorter text has ended.
+            tokens: (T, L) int64; there: (T, L) bool, False for padding.
         """
         x = self.norm(self.words(tokens) + self.places.weight[: tokens.shape[1]])
         x = self.layers(x, src_key_padding_mask=None if there.all() else ~there)
@@ -62,10 +62,10 @@ class SentenceNetwork(nn.Module):
 
 
 class SentenceModel:
-    """Texts to vectors, by the files in a folder.
+    """Texts to vectors, with the model files of a folder.
 
     Args:
-        folder: of a sentence-transformers model that is BERT, mean pooling and normalisation.
+        folder: sentence-transformers model made of BERT, mean pooling and normalisation.
         device: where the network runs.
     """
 
@@ -75,7 +75,7 @@ class SentenceModel:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(longest)
         self.tokenizer.no_padding()
-        with torch.random.fork_rng(devices=[]):  # what the weights begin with is of no interest
+        with torch.random.fork_rng(devices=[]):  # initial weights are overwritten: leave the global generator alone
             self.network = SentenceNetwork(config)
         weights = _renamed(load_file(folder / "model.safetensors"), config["num_hidden_layers"])
         self.network.load_state_dict(weights, assign=True)
@@ -98,8 +98,8 @@ class SentenceModel:
 
 
 def _renamed(given: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """BERT's weights under the names of ``SentenceNetwork``; all tokens are of the first kind, whose vector goes to the
-    places."""
+    """BERT's weights under the names of ``SentenceNetwork``; all tokens have token type 0, whose embedding is added to
+    the position embeddings."""
     places = given["embeddings.position_embeddings.weight"] + given["embeddings.token_type_embeddings.weight"][0]
     out = {"words.weight": given["embeddings.word_embeddings.weight"], "places.weight": places}
     for end in ("weight", "bias"):

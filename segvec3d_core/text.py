@@ -20,7 +20,7 @@ TEXT_DIM = 384
 MAX_CHARACTERS = 2_000
 CACHED_TEXTS = 4_096
 FEW_TEXTS = 8
-"""So few texts are encoded by one thread: beside other work, threads that share so little wait for each other."""
+"""Up to this many texts are encoded on one thread: with so little work, threads mostly wait for each other."""
 
 TEMPLATES = ("{}", "a {}", "a photo of a {}", "there is a {} on the table")
 """Phrasings whose mean stands for a bare noun (prompt ensembling)."""
@@ -45,10 +45,10 @@ def model_path() -> Path:
 
 
 class TextEncoder:
-    """Sentences to vectors, remembered: a robot asks for the same things again and again.
+    """Texts to vectors, with a cache, because a robot asks for the same things again and again.
 
     Args:
-        remembered: how many texts; those that nobody asked for longest are forgotten first.
+        remembered: capacity of the cache in texts; the least recently used are dropped.
         device: where the encoder runs.
     """
 
@@ -69,7 +69,8 @@ class TextEncoder:
         """Encode texts -> (T, 384) float32 of unit length.
 
         Raises:
-            ValueError: an empty text, or one of more than 2,000 characters.
+            TypeError: one text instead of a list, or something other than text.
+            ValueError: an empty text, or one of more than ``MAX_CHARACTERS``.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts: expected a list of texts, got the text {texts!r}")

@@ -1,4 +1,4 @@
-"""How many threads this process uses."""
+"""Number of threads of this process."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from threadpoolctl import threadpool_limits
 
 
 def use_threads(count: int) -> None:
-    """Let this process use ``count`` threads; more than there are free cores makes kernels wait for each other."""
+    """Use ``count`` threads in this process; with more than there are free cores, threads wait for each other."""
     torch.set_num_threads(count)
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     threadpool_limits(count)
 
 
 def use_one_thread(worker: int) -> None:
-    """What each worker process begins with."""
+    """Initialiser of worker processes; ``worker`` is unused."""
     use_threads(1)
 
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Keep torch to one thread in here: for what is too little to share, beside the fused kernels.
+    """Context in which torch uses one thread, for work that is too small to share.
 
-    OpenMP's threads meet after every operation and wait for each other spinning. On a processor that has other work,
-    too, one that is not scheduled holds up all, and a millisecond becomes a hundred.
+    OpenMP's threads synchronise after every operation by busy waiting. On a loaded processor one thread that is not
+    scheduled delays all others, and a millisecond becomes a hundred.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,9 +1,9 @@
-"""Scans of any size: part by part in bounded memory, instances stitched where the parts overlap.
+"""Scans of any size: segmented tile by tile in bounded memory, instances merged where tiles overlap.
 
-A scan is cut into square tiles of the horizontal plane. A tile is segmented together with a margin around it, so that
-what stands on its border is seen by both sides; instances that two tiles find at the same points are one. The tile in
-whose square a point lies has the last word about it. Points wait on disk, tile by tile: memory holds a chunk of the
-scan, a tile or two, and one label for each point.
+A scan is cut into square tiles of the horizontal plane. Each tile is segmented with a margin around it, so that objects
+on a border are seen by both sides; instances that two tiles find at the same points are merged. A point is labelled by
+the tile in whose square it lies. Points are kept on disk, tile by tile: memory holds a chunk of the scan, a tile or two,
+and one label per point.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from .types import Box, Float32, PointCloud, Scene, SceneObject
 from .voxels import usable
 
 RECORD = np.dtype([("point", "<f4", 3), ("color", "u1", 3), ("index", "<i8")])
-"""How a point waits on disk."""
+"""Record of a point on disk."""
 SHARED = 0.5
-"""Instances of two tiles are one where their IoU over the points that both tiles see is more than this."""
+"""Instances of two tiles are merged if their IoU over the points that both tiles see exceeds this."""
 SHARED_POINTS = 20
-"""They share at least so many points."""
+"""Minimum number of points that merged instances share."""
 DIRECTIONS = 32
-"""Horizontal directions in which an instance's outermost points are kept for the box around all its parts."""
+"""Number of horizontal directions in which an instance's outermost points are kept for the box around all its parts."""
 
 MARGIN = 0.75
-"""How far a tile looks beyond its edges, metres, unless told otherwise."""
+"""Default width of the margin around a tile, metres."""
 
 Key = tuple[int, int]
 
@@ -52,11 +52,11 @@ class Tiling:
     """How a scan is cut.
 
     Attributes:
-        edge: of a tile, metres. The budget of voxels holds for each tile, so smaller tiles are seen finer.
-        margin: how far a tile looks beyond its edges, metres.
+        edge: of a tile, metres. The voxel budget applies to each tile, so smaller tiles get finer voxels.
+        margin: width of the margin around a tile, metres.
 
     Raises:
-        ValueError: a margin of no width, or more than half the edge: then a tile would meet more than its neighbours.
+        ValueError: a margin that is not positive, or more than half the edge: tiles would overlap non-neighbours.
     """
 
     edge: float = 4.0
@@ -72,12 +72,12 @@ class Tiling:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """An instance as one tile sees it.
+    """The part of an instance that one tile sees.
 
     Attributes:
-        object: as ``SegVec3D.segment`` tells it.
+        object: from ``SegVec3D.segment``.
         outermost: (M, 3) float32, its outermost points, metres.
-        own: how many of its points lie in the tile itself; total: (3,) float64, their sum, metres.
+        own: number of its points in the tile itself, without the margin; total: (3,) float64, their sum, metres.
     """
 
     object: SceneObject
@@ -87,13 +87,13 @@ class Part:
 
 
 class Result(Protocol):
-    """What a submitted task becomes: ``concurrent.futures.Future``, and what Ray's ``ObjectRef.future()`` gives."""
+    """A submitted task, such as a ``concurrent.futures.Future`` or the result of Ray's ``ObjectRef.future()``."""
 
     def result(self) -> Any: ...
 
 
 Submit = Callable[..., Result]
-"""``submit(function, argument)``: have it done elsewhere, as ``concurrent.futures.Executor.submit`` does."""
+"""``submit(function, argument)`` runs a function elsewhere, as ``concurrent.futures.Executor.submit`` does."""
 
 
 def segment_tiles(
@@ -107,22 +107,22 @@ def segment_tiles(
     watch: Callable[[Iterable[Any], str, int], Iterable[Any]] | None = None,
     device: str = "auto",
 ) -> Scene:
-    """Part a scan of any size into instances.
+    """Segment a scan of any size into instances.
 
     Args:
-        model: the network; a weight file where others do the work, who load it themselves.
-        chunks: the scan, N points in all, in pieces that each fit in memory; they share ``up`` (z where they tell
-            none) and have colours either all or none. Where the sensor stood is not used.
-        tiling, config: how to cut, and limits as for ``SegVec3D.segment``.
-        scratch: folder for the points meanwhile, some 45 bytes each; None for the system's.
-        submit: has tiles segmented by others, ``ahead`` at a time (``process_submit``, ``ray_submit``, or an executor's
-            ``submit``); None does one after the other here.
-        watch: wraps the tiles, to show progress: called with them, "tiles" and their number.
-        device: on which a weight file's network runs, as in ``SegVec3D.load``.
+        model: the model; or a weight file, which each worker process loads itself.
+        chunks: the scan, N points in all, in pieces that each fit in memory. All have the same ``up`` (z if None), and
+            either all or none have colours. The viewpoint is not used.
+        tiling: how to cut the scan; config: limits as for ``SegVec3D.segment``.
+        scratch: folder for temporary files, about 45 bytes per point; None for the system's.
+        submit: runs tiles elsewhere, ``ahead`` at a time (``process_submit``, ``ray_submit``, or an executor's
+            ``submit``); None runs them here, one after the other.
+        watch: wraps the iteration over tiles to show progress; called with it, "tiles" and their number.
+        device: for the network of a weight file, as in ``SegVec3D.load``.
 
     Returns:
-        a scene with one label per point, in the order of the chunks. An instance of several parts is described,
-        coloured and scored as its largest part is; its box holds them all.
+        a scene with one label per point, in the order of the chunks. An instance of several parts has the embedding,
+        colour and score of its largest part; its box contains all parts.
 
     Raises:
         ValueError: chunks that do not belong together.
@@ -155,21 +155,21 @@ def segment_tiles(
 
 @contextmanager
 def process_submit(workers: int) -> Iterator[Submit]:
-    """Have tiles segmented by so many processes of this machine, which share its cores; each loads the weights."""
+    """Run tiles in ``workers`` processes of this machine, which share its cores; each loads the weights."""
     threads = max(1, (os.cpu_count() or 1) // workers)
-    # Spawned: a fork would inherit the threads of torch and of the kernels in whatever state they are.
+    # Spawned: a fork would inherit the threads of torch and of the kernels in an undefined state.
     with ProcessPoolExecutor(workers, get_context("spawn"), use_threads, (threads,)) as pool:
         yield pool.submit
 
 
 def ray_submit(address: str | None = None) -> Submit:
-    """Have tiles segmented by the workers of a Ray cluster, with two cores each; they need SegVec3D installed.
+    """Run tiles on the workers of a Ray cluster, with two cores each; they need SegVec3D installed.
 
     Args:
         address: of the cluster, "auto" for the one that this machine belongs to; None starts one here.
 
     Raises:
-        ModuleNotFoundError: Ray is not installed, ``pip install ray``.
+        ModuleNotFoundError: Ray is not installed (``pip install ray``).
     """
     import ray
 
@@ -179,7 +179,7 @@ def ray_submit(address: str | None = None) -> Submit:
 
 
 def _in_order(submit: Callable[[Any], Result], tasks: Iterable[Any], ahead: int) -> Iterator[Any]:
-    """Results in the order of the tasks, of which no more than ``ahead`` are under way."""
+    """Results in the order of the tasks, of which at most ``ahead`` are pending at a time."""
     waiting: deque[Result] = deque()
     for task in tasks:
         waiting.append(submit(task))
@@ -193,7 +193,7 @@ def _in_order(submit: Callable[[Any], Result], tasks: Iterable[Any], ahead: int)
 
 
 def _level(up: Float32) -> Float32:
-    """Two unit vectors across ``up``, (2, 3): x and y where up is z."""
+    """(2, 3) two unit vectors perpendicular to ``up``: x and y if up is z."""
     level = np.empty((2, 3), np.float32)
     level[0] = np.cross([0.0, 1.0, 0.0] if abs(up[1]) < 0.9 else [0.0, 0.0, 1.0], up)
     level[0] /= np.linalg.norm(level[0])
@@ -202,7 +202,10 @@ def _level(up: Float32) -> Float32:
 
 
 def _places(points: Float32, tiling: Tiling, up: Float32) -> Float32:
-    """(N, 2) horizontal coordinates of (N, 3) points, in tiles. Written out: a matrix product rounds as it likes."""
+    """(N, 2) horizontal coordinates of (N, 3) points, in units of the tile edge.
+
+    Not a matrix product, whose rounding may vary: a point must always fall into the same tile.
+    """
     x, y, z = points.T
     across = [x * a + y * b + z * c for a, b, c in _level(up)]
     return np.asarray(np.stack(across, 1) / np.float32(tiling.edge), np.float32)
@@ -218,8 +221,8 @@ class _Cut:
         self.colored: bool | None = None
 
     def add(self, chunk: PointCloud) -> None:
-        """Put the points of a chunk with the tiles that see them."""
-        if not len(chunk):  # it says nothing of colours, either
+        """Append the points of a chunk to the tiles that see them."""
+        if not len(chunk):  # an empty chunk may lack colours
             return
         if chunk.up is None and chunk.viewpoint is not None:
             raise ValueError("chunks: a cloud with a viewpoint need not lie z-up: expected its up")
@@ -253,11 +256,11 @@ class _Cut:
             mine = records[order[bounds[k] : bounds[k + 1]]]
             with self._file(key).open("ab") as file:
                 mine.tofile(file)
-            if inside:  # a square that others' margins see, but that holds no point itself, is no tile
+            if inside:  # a square that contains no point itself, but only in its margin, is no tile
                 self.keys.add(key)
 
     def records(self, key: Key) -> NDArray[Any]:
-        """Points that a tile sees, ascending by index."""
+        """Records of the points that a tile sees, ascending by index."""
         found = np.fromfile(self._file(key), RECORD)
         return found[np.argsort(found["index"], kind="stable")]
 
@@ -280,13 +283,13 @@ def _segment_tile(
     model: SegVec3D | tuple[str, str], config: SegmentationConfig, tiling: Tiling, up: Float32, colored: bool,
     task: tuple[Key, NDArray[Any]],
 ) -> tuple[Key, NDArray[np.int32], list[Part]]:  # fmt: skip
-    """A tile's label for each of its points, and its instances."""
+    """Segment a tile -> its key, (M,) labels of its points, and its instances."""
     key, records = task
     if isinstance(model, tuple):
         model = _loaded(*model)
     points = np.ascontiguousarray(records["point"])
     colors = np.ascontiguousarray(records["color"]) if colored else None
-    # How large a thing is shows once its parts are joined.
+    # Size limits apply to whole instances, after their parts are merged.
     any_size = replace(config, min_object_size=0.0, max_object_size=float("inf"))
     scene = model.segment(PointCloud(points, colors, up=up), any_size)
     inside = _inside(points, key, tiling, up)
@@ -307,12 +310,12 @@ def _segment_tile(
 
 
 def _inside(points: Float32, key: Key, tiling: Tiling, up: Float32) -> NDArray[np.bool_]:
-    """(N,) bool: points of the tile itself, not of its margin."""
+    """(N,) bool, points of the tile itself, without its margin."""
     return np.asarray((np.floor(_places(points, tiling, up)).astype(np.int64) == key).all(1))
 
 
 def _within(box: Box, points: Float32) -> NDArray[np.bool_]:
-    """(N,) bool: points in a box. What lies outside was taken for stray when the box was made."""
+    """(N,) bool, points in a box. Points outside were treated as stray when the box was made."""
     return np.asarray((np.abs((points - box.center) @ box.rotation) <= box.size / 2 + np.float32(1e-4)).all(1))
 
 
@@ -320,7 +323,7 @@ def _within(box: Box, points: Float32) -> NDArray[np.bool_]:
 
 
 def _stitched(cut: _Cut, parts: dict[Key, list[Part]], config: SegmentationConfig) -> Scene:
-    """The scene of all tiles."""
+    """Merge the tiles' instances and labels into one scene."""
     first: dict[Key, int] = {}
     everything: list[Part] = []
     for key, found in parts.items():
@@ -346,12 +349,12 @@ def _stitched(cut: _Cut, parts: dict[Key, list[Part]], config: SegmentationConfi
 
 
 def _fits(item: SceneObject, config: SegmentationConfig) -> bool:
-    """Whether its longest edge is within the limits for objects."""
+    """Whether an instance is within the size limits for objects; surfaces always are."""
     return item.kind != "object" or config.min_object_size <= item.box.size.max() <= config.max_object_size
 
 
 def _groups(cut: _Cut, parts: dict[Key, list[Part]], first: dict[Key, int], count: int) -> NDArray[np.int64]:
-    """Which of ``count`` parts are one instance -> (count,) int64, the least part of each."""
+    """Which of ``count`` parts form one instance -> (count,) int64, the lowest part of each instance."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -371,7 +374,7 @@ def _groups(cut: _Cut, parts: dict[Key, list[Part]], first: dict[Key, int], coun
 
 
 def _same(cut: _Cut, one: Key, other: Key) -> Iterator[tuple[int, int]]:
-    """Instances of two tiles that hold the same of the points that both see."""
+    """Pairs of instances of two tiles that agree on the points that both tiles see."""
     a, b = (cut.records(key)["index"] for key in (one, other))
     _, rows_a, rows_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
     if len(rows_a) == 0:
@@ -385,7 +388,7 @@ def _same(cut: _Cut, one: Key, other: Key) -> Iterator[tuple[int, int]]:
 
 
 def _joined(parts: Sequence[Part], up: Float32) -> SceneObject:
-    """One instance of all its parts."""
+    """Merge the parts of one instance."""
     count = sum(part.own for part in parts)
     largest = max(parts, key=lambda part: part.own).object
     total = np.sum([part.total for part in parts], 0)

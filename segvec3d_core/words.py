@@ -1,4 +1,4 @@
-"""The words that the grammar of queries knows, and nothing else."""
+"""Vocabulary and patterns of the query grammar; used by ``query``, ``questions``, ``nouns`` and ``negations``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 MAX_DEPTH = 4
-"""Anchors within anchors that are read; deeper ones stay words."""
+"""Maximum nesting of anchors that is parsed; deeper ones stay in the phrase."""
 
 NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -35,13 +35,13 @@ NO_SURFACE = re.compile(
     r"(?:(?!(?:with|without|of|that|which|for|to|on|in|and|full|holding|carrying|containing|made)\b)[\w'-]+ )*"
     r"(?:things?|objects?|items?)(?: (?:that|which|made|with|without) .*)?"
 )
-"""Words for an object and for nothing that objects stand on: nobody calls a wall "the beige thing"."""
+"""Phrases that mean objects but no surfaces: nobody calls a wall "the beige thing"."""
 ALL = ("everything", "stuff")
 PLURALS = {
     "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "feet": "foot",
     "teeth": "tooth",
 }  # fmt: skip
-"""Plurals without a final s, and of what."""
+"""Plurals without a final s, and their singulars."""
 _LESS_ES = (
     "buses", "lenses", "gases", "canvases", "octopuses", "cactuses", "viruses", "irises", "potatoes", "tomatoes",
     "mangoes", "dominoes",
@@ -55,33 +55,33 @@ IRREGULAR = {
     "shelves": "shelf", "bookshelves": "bookshelf", "knives": "knife", "scarves": "scarf", "loaves": "loaf",
     "leaves": "leaf", "halves": "half",
 }  # fmt: skip
-"""Words for several things and for one of them, where no rule tells."""
+"""Irregular plurals and their singulars."""
 ENDINGS = (
     (re.compile(r"(?<=[^\Waeiou])ies$"), "y"), (re.compile(r"(?<=ss|ch|sh|zz|.x)es$"), ""),
     (re.compile(r"(?<=\w\w\w)s$"), ""),
 )  # fmt: skip
-"""The same by rules, of which the first that fits holds."""
+"""Rules for regular plurals: pattern and replacement; the first that matches applies."""
 SUPPORTS = ("table", "tabletop", "table top", "desk", "floor", "ground", "shelf", "counter", "coffee table")
 PRONOUNS = ("me", "us", "you")
 SPEAKERS = (*PRONOUNS, "robot")
-"""Whose left and right is that of who looks; a camera may also be a thing on the table."""
+"""Words for the viewer next to whom a side is meant ("left of me"); a camera may also be an object on the table."""
 VIEWER = (*SPEAKERS, "camera", "viewer", "sensor")
 DETERMINERS = ("the ", "a ", "an ", "my ", "this ", "that ", "some ", "any ")
 
 
 def any_of(words: Iterable[str]) -> str:
-    """A pattern for any of the words, longer ones first."""
+    """A regular expression for any of the words, longer ones first."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 SHADE = rf"(?:(?:light|dark|bright|pale) )?(?:{any_of(QUALITIES)})"
-"""A colour or a material, as a pattern: "red", "light blue", "wooden"."""
+"""Pattern of a colour or material: "red", "light blue", "wooden"."""
 LOOK = rf"(?:(?:light|dark|bright|pale) )?(?:{any_of({*COLORS, 'wooden'} - {'orange'})})"
-"""A colour or a material that names no thing, as paper does."""
+"""Pattern of a colour, or "wooden", that is not also a noun, as "orange" and "paper" are."""
 QUOTES = str.maketrans("’", "'", "“”„«»()[]")
-"""Apostrophes are made one, and quotation marks and brackets go."""
+"""Unifies apostrophes, removes quotation marks and brackets."""
 MARKS = " ?!.,;:\"'¿¡"
-"""What may stand around a sentence."""
+"""Characters stripped from both ends of a text."""
 
 # Around the thing ------------------------------------------------------------------------------------------------
 
@@ -92,32 +92,32 @@ WHAT = re.compile(
 ARTICLE = re.compile(r"(?:the|an?|any|some|my|this|that|these|those) (?=\w)")
 EVERYTHING = re.compile(r"(?:all|every|each|several|(?:an? |the )?few)(?: of)?(?: the)? (?=\w)")
 _NO_COUNT = "ml|l|cm|mm|m|kg|g|with|that|which|(?:on|in)(?! (?:the|an?|my) )|of"
-"""After these a number counts no things: "a 500 ml bottle", "the one with the handle"."""
+"""A number before one of these is not a count: "a 500 ml bottle", "the one with the handle"."""
 COUNT = re.compile(
     rf"(?:(?:the|any|these|those|my) )?(\d{{1,3}}|{any_of(NUMBERS)})(?: of (?:the|my|these|those))?(?: the)? "
     rf"(?!(?:{_NO_COUNT}) )(?=\w)"
 )
 _NUMBER = rf"(?:\d{{1,3}}|{any_of(word for word in NUMBERS if word != 'one')})"
 ALL_COUNTED = re.compile(rf"(?:all|each)(?: of)?(?: (?:the|my|these|those))? (?={_NUMBER} \w)")
-"""Before a number: "all three boxes"."""
+""""All" before a number: "all three boxes"."""
 COUNTED = re.compile(
     rf"^(?!\d+$)((?:all(?: of)? )?(?:(?:the|my|these|those) )?{_NUMBER})(?=$| (?:with|without|that|which) )"
 )
-"""Numbers things without a word for them: "all three", "the two with handles"."""
+"""A count without a noun: "all three", "the two with handles"."""
 SINGULAR_S = (
     "ss", "us", "is", "gas", "canvas", "atlas", "lens", "glasses", "goggles", "binoculars", "scissors", "pliers",
     "tongs", "cutters", "clippers", "calipers", "headphones", "tweezers", "trousers", "jeans",
 )  # fmt: skip
-"""Ends of words that name one thing."""
+"""Endings of singular nouns that look like plurals."""
 SINGULAR = (
     "pants", "shorts", "tights", "leggings", "overalls", "pyjamas", "pajamas", "spectacles", "earphones", "earbuds",
     "pincers", "shears", "secateurs", "forceps", "thermos", "ananas", "series", "species", "news", "christmas",
 )  # fmt: skip
-"""Words that do."""
+"""Whole words of the same sort."""
 NAMED_SO = (
     "grapes", "tissues", "crisps", "fries", "keys", "stairs", "steps", "drapes", "clothes", "electronics", "chopsticks",
 )  # fmt: skip
-"""Plurals by which what one sees as one thing is named."""
+"""Plurals that may name a single object."""
 DETAILS = re.compile(
     r" (?:with|without|not|of|on|in|inside|under|below|above|over|next|beside|behind|near|nearest|closest|between|left"
     r"|right|to|for|from|that|which|and|is|are|made|standing|lying|farthest|furthest|at|by|except|but|other than"
@@ -129,9 +129,9 @@ SAID_OF_THINGS = re.compile(
     r"^(?:(?:(?:everything|anything|something|things?|objects?|items?|ones?) )?(?:(?:that|which) )?(?:is|are)"
     rf"|everything|anything) (?={SHADE}$)"
 )
-"""Before what they are: "everything that is red", "things are red"."""
+"""Generic words before a colour or material: "everything that is red", "things are red"."""
 SAID_OF_A_THING = re.compile(rf"^(\w[\w' -]*?) (?:(?:that|which) )?(?:is|are) ({SHADE})$")
-"""A thing and what it is: "mugs are red", "mug that is red"."""
+"""A noun with a colour or material: "mugs are red", "mug that is red"."""
 FILLER_END = re.compile(
     r"(?: (?:that|which|who) (?:stands?|lies|sits?)|(?: (?:that|which|who))?(?: (?:is|are))?"
     r"(?:(?<! not) (?:standing|lying|sitting|placed|located|resting))?(?: the)?)$"
@@ -143,7 +143,7 @@ UNMEASURED = re.compile(
     r"\b(heaviest|newest|oldest|cheapest|most expensive|hottest|coldest|warmest|softest|hardest|strongest|cleanest"
     r"|dirtiest|fullest|emptiest|best|worst|nicest|prettiest|freshest)\b(?! before\b)"
 )
-"""Superlatives of what a cloud does not show."""
+"""Superlatives of properties that a point cloud does not show."""
 NONE_OF = re.compile(r"^no (?=\w)")
 NUMBER_COMPARED = re.compile(r"\b(?!other\b|rather\b)(?:\w+er|more|less) than (?:about |some )?\d")
 SEVERAL_THINGS = re.compile(rf"^\w[\w' -]* and (?:{'|'.join(map(str.strip, DETERMINERS))}) \w")
@@ -152,7 +152,7 @@ PUT = re.compile(
     r"(?:in|into|on|onto|to|next to|under|over|inside) (?:the|my|an?) "
 )
 CUT_SHORT = re.compile(r" (?:the|than|(?:of|to|in|on|from|with|and|or|under|above|behind|near|beside|between) an?)$")
-"""Ends in the middle of a phrase; a name may end so: "Hoi An"."""
+"""A text that ends in mid-phrase; "an" alone may end a name ("Hoi An")."""
 
 # Superlatives ----------------------------------------------------------------------------------------------------
 
@@ -174,15 +174,15 @@ SUPERLATIVES: dict[str, tuple[str, bool]] = {
     **dict.fromkeys(("farthest", "furthest", "most distant", "farther", "further"), ("distance", True)),
     **dict.fromkeys(("middle", "central", "most central"), ("centrality", False)),
 }
-"""Word -> what is compared, and whether the most of it is meant. Of comparatives the extreme is taken, too."""
+"""Word -> measure, and whether its largest value is meant. Comparatives are read as superlatives."""
 ALSO_NOUNS = ("left", "right", "middle", "upper", "lower", "central")
 SUPERLATIVE = re.compile(rf"(?:(?<=^)|(?<= ))(?<!\bi )(?<!\bwe )(?<!\byou )({any_of(SUPERLATIVES)})(?= |$)(?! than )")
 OF_A_PART = re.compile(r" (?:with|without|has|have|holding|containing|of|for) (?!.*\b(?:that|which|is|are) )")
-"""Before a superlative of what a thing has: "the box with the smallest" label."""
+"""Text before a superlative that refers to a part of the thing: "the box with the smallest" label."""
 RANKED_SUPERLATIVE = re.compile(rf"\b({any_of(ORDINALS)})-(?=(?:{any_of(SUPERLATIVES)})\b)")
-"""Hyphened: "the second-biggest box"."""
+"""Hyphenated: "the second-biggest box"."""
 INNER_COUNT = re.compile(rf"({any_of(SUPERLATIVES)}) ({any_of(word for word in NUMBERS if word != 'one')})(?= \w)")
-"""Between a superlative and its noun: "the biggest two boxes"; "the biggest one" is no number."""
+"""A count between superlative and noun: "the biggest two boxes"; in "the biggest one" it is none."""
 UNNAMED = re.compile(rf"^(?: ones?(?={DETAILS.pattern})|(?= (?:with|without|that|which|made of|in|to|from) ))")
 """Follows a superlative that has no noun: "the biggest one with a handle", "the closest two to the table"."""
 SIDES = {
@@ -201,14 +201,14 @@ DISTANCE_AROUND = re.compile(
     r" (?:(?:one )?of (?:the |these |those )?)?(\w.*?) "
     rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})\b)(?!(?:far |very )?(?:{any_of(SIDES)})\b))"
 )
-"""Stands around its thing: "the nearest box to the mug" for "the box nearest to the mug"."""
+"""A distance split by its noun: "the nearest box to the mug" for "the box nearest to the mug"."""
 
 FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({any_of(NUMBERS)}) (?=\w.* from the (?:{any_of(SIDES)})\b)")
 LEFT_THERE = re.compile(
     r"(?: (?:that|which) (?:is|was|were|has been))?(?<!\bthe)(?<!\bfar)(?<!\bi)(?<!\bwe)(?<!\byou) left"
     r"(?= (?:on|in|under|at|by|behind|near|beside) (?:the|an?|my) )"
 )
-"""Tells no side: "the mug that was left on the table"."""
+""""Left" that is no side: "the mug that was left on the table"."""
 AWAY = re.compile(r"\b(farthest|furthest|farther|further) away\b(?! from)")
 FARTHEST_TO = re.compile(
     r" (?:(?:at|on|to) the )?(?:farthest|furthest)(?: to the)? (left|right)(?=$|,| (?:that|which|and)\b)"
@@ -217,7 +217,7 @@ FARTHEST_NOUN = re.compile(r"\b(?:farthest|furthest) (left|right) (?!of\b)(?=\w)
 SIDE_OF = re.compile(
     r"\b(?:on|to|at) ((?:the|my|an?) [\w ]+?)'s (left|right)(?:[ -]hand)?(?: side)?(?=$|,| (?:that|which|and)\b)"
 )
-"""Sides told by who has them: "on the laptop's left" is left of the laptop."""
+"""Possessive sides: "on the laptop's left" means left of the laptop."""
 
 # Negations -------------------------------------------------------------------------------------------------------
 
@@ -236,9 +236,9 @@ AFTER_DENIED = re.compile(
 )
 """Where a negation ends: "not red and has a handle", "not red but blue", "not red and is not blue"."""
 LACKED_AND = re.compile(rf",? and (?={LOOK}$)")
-"""Where a list of parts ends: "without a handle and red"."""
+"""Where a list of lacked parts ends: "without a handle and red"."""
 INSTEAD = re.compile(r",? but (?!not )")
-"""After what is not meant: "not the red mug but the blue one"."""
+"""After the excluded thing: "not the red mug but the blue one"."""
 AND_END = re.compile(r",? (?:and|but)$")
 WHO = re.compile(f"^{_WHO}")
 DENIES = re.compile(f"^{_DENIES}")
@@ -246,9 +246,9 @@ NO = re.compile(r"^no ")
 WITH = re.compile(r"^(?:with|has|have) ")
 IS = re.compile(r"^(?:is|are) ")
 MOST_DENIED = 12
-"""So many at most are told by their order and not meant: "all but the two biggest"."""
+"""Maximum number of things excluded by an order: "all but the two biggest"."""
 PARTS = re.compile(rf"(?:,? (?:and|or|nor)(?: not)?|,) (?=(?:{'|'.join(DETERMINERS)}))")
-"""Between the things of a list: "except the red one and the one on the left"."""
+"""Separator of the things in a list: "except the red one and the one on the left"."""
 OR = re.compile(r",? (?:or|nor|and) (?!(?:is|are|has|have) )|, ")
 EITHER_OR = re.compile(r",? or |, ")
 
@@ -293,32 +293,32 @@ COMPARED = re.compile(
     rf"\b({any_of(name.split()[0] for name in RELATIONS if name.endswith(' than'))}) "
     r"(?!(?:and|or|but)\b)(\w+(?: \w+)?) than (?=\w)"
 )
-"""Stands before its noun: "a bigger box than the mug" for "a box bigger than the mug"."""
+"""A comparative before its noun: "a bigger box than the mug" for "a box bigger than the mug"."""
 TWO_RELATIONS = re.compile(
     rf"\b({any_of(RELATIONS)}) and ({any_of(RELATIONS)}) ((?:{'|'.join(DETERMINERS)})"
     rf"\w[\w' -]*?)(?=$|,| (?:that|which|and|but|{any_of(RELATIONS)}) )"
 )
-"""Before one anchor: "in front of and left of the bowl"."""
+"""Two relations to one anchor: "in front of and left of the bowl"."""
 AT_A_SIDE = re.compile(
     r"(?:(?:to|on|at) the )?(?:left|right) of (?=\w)|(?:behind|in front of|next to|beside) (?=the |my )"
     r"|(?:the )?(?:(?:nearest|closest) to|(?:farthest|furthest) from) (?=\w)"
 )
-"""Begins a text that leaves out the thing: "left of the bowl"."""
+"""Start of a text that omits the thing: "left of the bowl"."""
 DISTANCES = ("nearest to", "farthest from")
 USE = re.compile(
     r"(?:something|anything|a thing|an object|things?|stuff|one|it)(?: \w+)? (?:to|for|in which|(?:that|which)"
     r"(?! (?:is|are|was|were|stands?|lies?|sits?|hangs?)(?: not)?(?: (?:standing|lying|sitting|resting|hanging))? "
     rf"(?:{any_of(RELATIONS)}) ))\b"
 )
-"""Tells what a thing is for: "something that is put on bread", but not "something that is on the table"."""
+"""A thing described by its use: "something that is put on bread", but not "something that is on the table"."""
 RANKED = ("left of", "right of", "behind", "in front of", "next to", "above", "under")
-"""Relations in which an ordinal counts from the anchor on: "the second mug left of the laptop"."""
+"""Relations with which an ordinal counts outwards from the anchor: "the second mug left of the laptop"."""
 NEEDS_ARTICLE = ("by", "over", "at", "within", "into", "onto", "nearest", "closest")
-"""Prepositions that part a thing from an anchor only before an article: "stand by", "closest box"."""
+"""Prepositions that are relations only before a determiner or pronoun, unlike in "stand by", "closest box"."""
 PART_OF_USES = ("in", "on", "above")
-"""Relations that belong to a use, "something to look at", even before an article."""
+"""Relations that belong to the description of a use, even before "the": "something to sit on the ..."."""
 NO_ANCHOR = ("top", "it", "them", "wheels", "castors", "legs", "front", "general")
-"""What follows no relation: "a chair on wheels"."""
+"""Words after a preposition that are no anchor: "a chair on wheels"."""
 _STANDING = (
     r"(?:,? (?:(?:that|which|who) (?:stands?|lies|lie|sits?|hangs?) |(?:(?:that|which|who) )?(?:(?:is|are) )?)"
     r"(?:(?:standing|lying|sitting|placed|located|resting|hanging|put|directly|right|just) )?)"
@@ -335,27 +335,27 @@ AND_SAID = re.compile(
     rf"((?:(?! (?:that|which|who|with|without|not) | (?:{any_of(COLORS)})(?:,? and|,) {LOOK}$).)+?)"
     rf"(?:,? (?:and|but)|,) ({_WHO}(?:is|are|has|have|does|do|with|without|not|no) .+|{LOOK})$"
 )
-"""What follows an anchor after "and" and is no place, "next to the laptop and not red", unless it goes on with what the
-anchor is said to be itself, "next to the box that is red and has a lid"."""
+"""A clause after an anchor and "and" that describes the thing, not a place: "next to the laptop and not red". It
+describes the anchor if that has such a clause already: "next to the box that is red and has a lid"."""
 _SUPPORT = rf"(?:the |a |my )?(?:\w+ )?(?:{any_of(SUPPORTS + VIEWER)})"
 PART_OF_SUPPORT = re.compile(
     rf"(?<!not )\b(?:in the (?:very )?(?:middle|centre|center)|on the (?:edge|corner|end|side|surface|top)) "
     rf"of (?={_SUPPORT}\b)(?!(?:the )?(?:{any_of(VIEWER)})\b)"
 )
-"""A place on a support is on it; where on it is not read."""
+"""A part of a support ("in the middle of the table"), which is read as "on" the support."""
 SIDE_OF_SUPPORT = re.compile(
     r"\b(?:on|at) the (left|right)(?:[ -]hand)?(?: (?:side|edge|end|corner))? of "
     rf"((?:the |a |my )(?:\w+ )?(?:{any_of(SUPPORTS)}))\b"
 )
-"""A side that belongs to a support: "on the left side of the table" is on the table, on the left."""
+"""A side of a support: "on the left side of the table" means on the table, on the left."""
 SUPPORT_RELATION = re.compile(rf"({_SUPPORT})(?:,? (?:that|which|who) (?:is|are))? ((?:not )?(?:{any_of(RELATIONS)}) )")
 SUPPORT_CLAUSE = re.compile(
     rf"({_SUPPORT})(,? (?:(?:that|which|who) (?:is|are|has|have|does|do)|with|without|with no|not) "
     rf"(?!(?:.* )?(?:{any_of(RELATIONS)}) ).+)$"
 )
-"""What follows a support and is no place, "on the table that is red", belongs to the thing: there is but one table."""
+"""A clause after a support, "on the table that is red": it describes the thing, because there is usually one table."""
 LENGTH = re.compile(r"\d+(?:[.,]\d+)? ?(?:mm|cm|dm|m|millimet|centimet|met(?:er|re)|inch|in|ft|feet|foot)\w*\b")
-"""Is no anchor: "taller than 20 cm"."""
+"""A length, which is no anchor: "taller than 20 cm"."""
 COLOR_AT_END = re.compile(
     rf"(?:(?:light|dark|bright|pale) )?(?:{any_of(COLORS)})(?: (?:and|or) (?:{any_of(COLORS)}))*(?: colou?r)?"
 )
@@ -364,24 +364,24 @@ SIDE = re.compile(
     rf"(?:[ -]hand)?(?: side)?(?! of\b)(?=$|,| (?:that|which|and|not|with|without|{any_of(RELATIONS)}) )"
 )
 ANOTHER_ONE = re.compile(r"\w (?:the|a) ones?$")
-"""Ends in an anchor that a side tells: "next to the one on the left"."""
+"""Text before a side that belongs to an anchor: "next to the one" before "on the left"."""
 ANOTHER_RANKED = re.compile(
     rf"\b(?:{any_of(RELATIONS)}) (?:the|a) (?:{any_of(ORDINALS)}) (?!(?:{any_of(SUPERLATIVES)})\b)\w[\w ]*$"
 )
-"""Ends in an anchor that is counted from a side: "next to the second box" before "from the left"."""
+"""Text before a side from which an anchor is counted: "next to the second box" before "from the left"."""
 PLACE = re.compile(
     rf"(?:not )?(?:(?:{any_of(RELATIONS)}) (?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})$)|(?:on|to|at|in|from) the )"
 )
-"""What stands where a thing is left out: "the one on the table"."""
+"""A place without a noun before it: the rest of "the one on the table"."""
 THOSE = re.compile(
     rf"\b(?:those|these)(?= (?:(?:with|without|that|which|who|made of|in {SHADE})\b"
     rf"|(?:(?:standing|lying|sitting) )?{PLACE.pattern}))"
 )
-"""Stands for things: "those on the table"."""
+"""Pronouns that stand for things: "those on the table"."""
 EXCEPT = re.compile(
     r"^(.*?)(?:^|,? )(?:except for|except|other than|but not|but(?= (?:the|an?|my|this|that) )|(?:that (?:is|are) )?not"
     rf"(?= (?:the|my|this|that) | (?:on|to|at|in|from) (?:the|my|your) (?:{any_of(SIDES)})(?: |$))) (.+)$"
 )
-"""What is asked for, and what is not meant, told as a thing: "everything but the mug", "not the one on the left"."""
+"""The requested and the excluded thing: "everything but the mug", "not the one on the left"."""
 BESIDES = re.compile(rf"^({any_of(GENERIC)}|\w+(?<!s)s(?=.* ones?$))(?: else)? besides (.+)$")
-"""The same of everything, and of several before "the red one"; else "besides" is taken for "beside"."""
+"""The same for "besides" after a generic word, or after a plural before "... one"; elsewhere it is read as "beside"."""

@@ -1,4 +1,4 @@
-"""Names for single shapes that training never saw: zero-shot classification."""
+"""Zero-shot classification of single shapes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .pipeline import SegVec3D
 from .types import PointCloud
 
 NOMINAL = 0.25
-"""Longest edge that a shape of unknown size is given, metres; the network sees it in voxels of a 24th of that."""
+"""Longest edge to which a shape of unknown size is scaled, metres; its voxels have a 24th of that."""
 SIZES = (0.12, 0.25, 0.5, 1.0, 2.0)
-"""Sizes that a shape is believed to have, metres: it is named by the one at which it looks most like anything."""
+"""Sizes assumed for a shape, metres; each class gets its highest similarity over them."""
 TEMPLATES = ("{}", "a {}", "the {}", "a photo of a {}", "there is a {} in the room", "the shape of a {}")
-"""Phrasings whose mean stands for a class."""
+"""Prompt templates that are averaged for a class."""
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "display": ("display", "monitor", "screen"), "bin": ("bin", "trash can"), "xbox": ("game console",),
     "tv_stand": ("TV stand", "low cabinet"), "night_stand": ("nightstand", "bedside table"), "plant": ("plant",),
@@ -26,7 +26,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "dresser": ("dresser", "chest of drawers"), "wardrobe": ("wardrobe", "closet"), "cup": ("cup", "mug"),
     "bookshelf": ("bookshelf", "bookcase"), "airplane": ("airplane", "plane"), "tent": ("tent",),
 }  # fmt: skip
-"""What people call classes whose published names are not everybody's words."""
+"""Common names of classes whose published names are unusual words."""
 
 
 def class_vectors(model: SegVec3D, classes: Sequence[str]) -> NDArray[np.float32]:
