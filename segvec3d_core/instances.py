@@ -87,7 +87,7 @@ class Segment:
     solid: NDArray[np.int64] | None = None
 
     def to_object(self, embedding: NDArray[np.float32], points: int) -> SceneObject:
-        """Convert a described segment, with its (d_v,) embedding and number of labelled points, to a ``SceneObject``."""
+        """Convert a described segment to a ``SceneObject`` with its (d_v,) embedding and number of labelled points."""
         assert self.box is not None
         assert self.centroid is not None
         return SceneObject(self.kind, self.score, self.box, self.centroid, embedding, self.color, points)

@@ -1,4 +1,4 @@
-"""Clouds from files and results to files."""
+"""Reading clouds from files and writing results to files."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ SCENE_VERSION = 1
 SCAN_FORMATS = (".ply", ".pcd", ".npz", ".xyz", ".txt")
 FORMATS = (*SCAN_FORMATS, ".png", *BAG_SUFFIXES)
 
-_COARSE, _LOST = 1e-3, 0.02  # metres; float32 coordinates so far apart blur objects, or hold none
-_SPARSE = 0.03  # metres; a mesh whose corners lie farther apart has its surfaces between them
+_COARSE, _LOST = 1e-3, 0.02  # metres; resolution of float32 from which objects are blurred, or lost
+_SPARSE = 0.03  # metres; median spacing of a mesh's vertices from which they do not represent its surfaces
 _ELSEWHERE = {
     **dict.fromkeys((".obj", ".glb", ".gltf", ".stl", ".off", ".fbx", ".usdz"), "sample points on the mesh, as PLY"),
     **dict.fromkeys((".las", ".laz", ".e57", ".pts", ".ptx", ".asc", ".csv", ".splat"), "export it as PLY"),
 }
-"""What to do with files that other programs read, such as CloudCompare."""
+"""Advice for formats that only other programs read, such as CloudCompare."""
 
 log = logging.getLogger(__name__)
 
@@ -62,24 +62,24 @@ def read_cloud(
 ) -> PointCloud:
     """Read a cloud from a file.
 
-    Points are float32, as in every cloud. Beyond 16 km from the origin float32 is coarser than a millimetre: such a
-    file is read, with a warning in the log; beyond 260 km, as in a map's UTM coordinates, shapes are lost and it is
-    refused. Subtract an origin before.
+    Points are converted to float32. Beyond 16 km from the origin float32 is coarser than a millimetre: such a file is
+    read with a logged warning. Beyond 260 km, as with UTM coordinates, shapes are lost and the file is refused:
+    subtract an origin beforehand.
 
     Args:
         path: .ply, .pcd, .npz (points, colors), .xyz or .txt (x y z [r g b] per line), a 16-bit depth .png, a bag
             (rosbag2 directory, .mcap, .db3, ROS 1 .bag), or a frame folder.
-        color: colour image of a depth image; taken from ../color of a frame folder when left out.
-        camera: JSON with the intrinsics of a depth image; taken from the frame folder when left out. Where up is
-            always comes from the frame folder.
+        color: colour image of a depth image; None takes it from ../color of a frame folder.
+        camera: JSON with the intrinsics of a depth image; None takes it from the frame folder. The up direction always
+            comes from the frame folder.
         index: which cloud of a bag, or which frame of a folder.
         topic: the PointCloud2 topic of a bag.
-        scale: metres of a scan's unit of length, for instance 0.001 where it is in millimetres.
+        scale: metres per unit of a scan, for instance 0.001 for millimetres.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an unknown format, or a file that is broken, truncated or has no x, y, z, or lies too far from its
-            origin; or an argument that says nothing of such a file; or a scale that is not finite and above 0.
+        ValueError: an unknown format; a file that is broken, truncated, without x, y, z, or too far from its origin; an
+            argument that does not apply to such a file; or a scale that is not finite and positive.
     """
     if not 0 < scale < float("inf"):
         raise ValueError(f"scale: expected the metres of a unit of length, above 0, got {scale}")
@@ -111,13 +111,13 @@ def read_cloud(
 
 
 def is_cloud_folder(path: str | Path) -> bool:
-    """Whether clouds lie side by side in a folder, the pieces of one scan."""
+    """Whether a path is a folder of clouds, the pieces of one scan, and not a bag or frame folder."""
     folder = Path(path)
     return folder.is_dir() and not is_bag(folder) and not (folder / "depth").is_dir()
 
 
 def _require_meaning(path: Path, **told: Any) -> None:
-    """Refuse what is told of a file and would change nothing: who asks for cloud 5 must not be shown another."""
+    """Raise ValueError for an argument that would have no effect: asking for cloud 5 must not return another one."""
     if is_bag(path):
         meant: tuple[str, ...] = ("index", "topic")
     elif path.is_dir():
@@ -130,7 +130,7 @@ def _require_meaning(path: Path, **told: Any) -> None:
 
 
 def cloud_files(folder: str | Path) -> list[Path]:
-    """The clouds of a folder, by name.
+    """The cloud files of a folder, sorted by name.
 
     Raises:
         ValueError: there are none.
@@ -151,11 +151,16 @@ def _read_bag(path: Path, index: int, topic: str | None) -> PointCloud:
 
 
 def read_labelled_scan(path: str | Path, scale: float = 1.0) -> tuple[PointCloud, NDArray[np.int32] | None]:
-    """Read an .npz with ``points`` and, each optional, ``colors``, ``labels``, ``up`` and ``viewpoint``; ``scale`` as
-    for ``read_cloud``.
+    """Read an .npz with ``points`` and, each optional, ``colors``, ``labels``, ``up`` and ``viewpoint``.
+
+    Args:
+        path: the file; scale: metres per unit, as for ``read_cloud``.
 
     Returns:
         The cloud, and its (N,) int32 labels (0 = unlabelled) or None.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: not such an archive, or arrays of a wrong shape or type.
     """
     path = Path(path)
     if not path.is_file():
@@ -164,7 +169,7 @@ def read_labelled_scan(path: str | Path, scale: float = 1.0) -> tuple[PointCloud
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, TypeError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .npz: {error}") from None  # TypeError: of a mere .npy
+        raise ValueError(f"{path}: not a readable .npz: {error}") from None  # TypeError: the file is an .npy
     if "points" not in arrays:
         raise ValueError(f"{path}: no array named points; it holds {', '.join(arrays) or 'nothing'}")
     try:
@@ -182,7 +187,7 @@ def read_labelled_scan(path: str | Path, scale: float = 1.0) -> tuple[PointCloud
 
 
 def _read_depth_image(path: Path, color: str | Path | None, camera: str | Path | None) -> PointCloud:
-    """A depth image as a cloud; what is not named is looked for where a frame folder has it."""
+    """Read a depth image as a cloud; missing arguments are looked up in the layout of a frame folder."""
     folder = path.absolute().parent
     root = folder.parent
     if camera is None:
@@ -206,36 +211,35 @@ def _cloud(
     path: Path, points: NDArray[Any], scale: float, colors: NDArray[Any] | None, up: NDArray[Any] | None = None,
     viewpoint: NDArray[Any] | None = None,
 ) -> PointCloud:  # fmt: skip
-    """The cloud of a file's points, with a warning where float32 cannot hold them to a millimetre, or where they seem
-    to be millimetres."""
+    """Make a cloud of a file's points; warn if float32 cannot resolve a millimetre, or if they are not in metres."""
     if scale != 1:
         points = _scaled(points, scale)
         viewpoint = None if viewpoint is None else _scaled(viewpoint, scale)
     if points.dtype.kind in "fiu" and points.size and points.shape[1:] == (3,):
         _check_resolution(path, points)
         _warn_if_wide(path, points, "scale (--scale of segment and find) tells the metres of a unit")
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes Inf, which means nothing seen
+    with np.errstate(over="ignore"):  # overflow becomes Inf, which means no return
         return PointCloud(points, colors, up, viewpoint)  # type: ignore[arg-type]
 
 
 def _scaled(lengths: NDArray[Any], scale: float) -> NDArray[Any]:
-    """In metres; what are no numbers stays as it is, and is refused later."""
+    """Convert lengths to metres; non-numeric arrays are returned unchanged and refused later."""
     with np.errstate(over="ignore"):
         return lengths * np.float64(scale) if lengths.dtype.kind in "fiu" else lengths
 
 
 def _check_resolution(path: Path, points: NDArray[Any]) -> None:
-    """Warn where float32 cannot hold the points to a millimetre.
+    """Warn if float32 cannot resolve a millimetre at some points.
 
     Raises:
-        ValueError: most of them lie so far away that it holds no shapes.
+        ValueError: most points lie so far away that their shapes are lost.
     """
     largest = float(np.abs(points).max(where=np.isfinite(points), initial=0))
     if (resolution := _resolution(largest)) <= _COARSE:
         return
     some = some_finite(points)
     most = float(np.median(np.abs(some).max(1))) if len(some) else 0.0
-    if _LOST < _resolution(most) and most < FARTHEST:  # beyond that nothing was seen
+    if _LOST < _resolution(most) and most < FARTHEST:  # points beyond FARTHEST are treated as noise
         told = f"coordinates of {most:.8g} m, where float32 has a resolution of {_resolution(most):.2g} m"
         raise ValueError(
             f"{told}: subtract an origin before, for instance by CloudCompare's global shift, or tell the unit's scale"
@@ -247,7 +251,7 @@ def _check_resolution(path: Path, points: NDArray[Any]) -> None:
 
 
 def _resolution(coordinate: float) -> float:
-    """Of float32, which has 24 significant bits."""
+    """Resolution of float32, which has 24 significant bits, at a coordinate."""
     return float(2.0 ** (np.frexp(coordinate)[1] - 24))
 
 
@@ -257,7 +261,7 @@ def _warn_if_wide(path: Path, points: NDArray[Any], remedy: str) -> None:
 
 
 def _warn_if_sparse(path: Path, corners: NDArray[np.float32]) -> None:
-    """A decimated mesh has few corners on what is flat, and no floor without its triangles."""
+    """Warn if a mesh has too few vertices: a decimated mesh has hardly any on flat surfaces such as the floor."""
     from scipy.spatial import cKDTree
 
     corners = np.unique(corners[np.isfinite(corners).all(1)], axis=0)
@@ -273,12 +277,12 @@ def _warn_if_sparse(path: Path, corners: NDArray[np.float32]) -> None:
 
 
 def _read_text(path: Path, scale: float) -> PointCloud:
-    """Lines of x y z or x y z r g b, separated by blanks or commas; what follows # or // is a comment."""
+    """Read lines of x y z or x y z r g b, separated by spaces or commas; # and // start a comment."""
     import warnings
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # numpy warns of a file without lines
+            warnings.simplefilter("ignore", UserWarning)  # numpy warns about a file without lines
             with path.open(encoding="utf-8-sig") as file:
                 table = np.loadtxt((_unseparated(line) for line in file), np.float64, ndmin=2)
     except UnicodeDecodeError:
@@ -301,7 +305,7 @@ def _read_text(path: Path, scale: float) -> PointCloud:
 
 
 def _unseparated(line: str) -> str:
-    """A line with blanks for commas; raises ValueError where there is nothing between two."""
+    """Replace commas by spaces; ValueError if there is nothing between two commas."""
     fields = line.partition("#")[0].partition("//")[0].strip().rstrip(",").split(",")
     if len(fields) > 1 and not all(field.strip() for field in fields):
         raise ValueError(f"nothing between two commas in {line.strip()[:60]!r}")
@@ -309,7 +313,7 @@ def _unseparated(line: str) -> str:
 
 
 def _read_scan(path: Path, scale: float) -> PointCloud:
-    """A PLY or PCD file; an organised one with the camera that explains it, if one does."""
+    """Read a PLY or PCD file; an organised cloud gets the camera that fits it, if there is one."""
     scan = read_ply(path) if path.suffix.lower() == ".ply" else read_pcd(path)
     cloud = _cloud(path, scan.points, scale, scan.colors)
     if scan.is_mesh:
@@ -318,7 +322,7 @@ def _read_scan(path: Path, scale: float) -> PointCloud:
 
 
 def write_labels(path: str | Path, labels: NDArray[np.int32]) -> None:
-    """Write (N,) labels as .npy, one for each row of the cloud as it came: pixel by pixel of an image."""
+    """Write (N,) labels as .npy, in the order of the cloud's points, row by row for an image."""
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, labels)
 
@@ -326,9 +330,9 @@ def write_labels(path: str | Path, labels: NDArray[np.int32]) -> None:
 def write_cloud(path: str | Path, cloud: PointCloud, labels: NDArray[np.int32] | None = None) -> None:
     """Write a cloud, with its labels if given, as .ply (binary) or .npz.
 
-    A .ply holds x y z, red green blue where there is colour, and label; rows without a finite point are left out,
-    since viewers stumble over them. An .npz holds points, colors, up, viewpoint and labels with every row.
-    Labels are written as they are; who reads a scan to evaluate on takes 0 for nothing (``read_labelled_scan``).
+    A .ply holds x y z, red green blue if there are colours, and label; points that are not finite are left out, because
+    many viewers cannot read them. An .npz holds points, colors, up, viewpoint and labels of all rows. Labels are
+    written unchanged; note that in scans for evaluation 0 means no instance (``read_labelled_scan``).
 
     Raises:
         ValueError: another suffix, or labels of another length.
@@ -372,13 +376,13 @@ def scene_to_dict(
     query: str | None = None,
     matches: Matches | None = None,
 ) -> dict[str, Any]:
-    """A scene as the JSON object that docs/scene.schema.json describes.
+    """Convert a scene to the JSON object described by docs/scene.schema.json.
 
     Args:
         scene: the instances.
         source: where the cloud came from.
-        names: (label, similarity) of each instance, as ``SegVec3D.name`` returns them.
-        query, matches: a sentence and its answer.
+        names: (label, similarity) of each instance, as returned by ``SegVec3D.name``.
+        query, matches: a query and its answer.
     """
     if names is not None and len(names) != len(scene.objects):
         raise ValueError(f"names: expected {len(scene.objects)}, got {len(names)}")

@@ -1,12 +1,12 @@
-"""Every measure, once: object masks in images, instances in scans, agreement of clusterings, hit rates.
+"""Metrics: object masks in images, instances in scans, agreement of clusterings, hit rates.
 
-- ``score_frame``: the overlap and boundary figures of UOIS-Net (Xie et al., 2021) and UCN (Xiang et al., 2020), and
-  how many objects are found at IoU > 0.5.
-- ``average_precision``: class-agnostic AP, AP50 and AP25 after ScanNet's protocol.
-- ``surface_confusion``: surfaces told from objects, point by point.
-- ``adjusted_rand_index`` of a frame's or a scan's points on objects, ``HitRate`` with Wilson's interval.
+- ``score_frame``: overlap and boundary F of UOIS-Net (Xie et al., 2021) and UCN (Xiang et al., 2020), and the number of
+  objects found at IoU > 0.5.
+- ``average_precision``: class-agnostic AP, AP50 and AP25 by ScanNet's protocol.
+- ``surface_confusion``: surfaces against objects, point by point.
+- ``adjusted_rand_index`` over the points of a frame's or a scan's objects, ``HitRate`` with Wilson's interval.
 
-Each measures one frame or scan; ``figures.py`` brings many together. All results are fractions, 0 to 1.
+``figures.py`` aggregates many frames or scans. All results are fractions, 0 to 1.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from scipy.optimize import linear_sum_assignment
 from segvec3d_core.datasets.frames import IGNORE
 
 BOUNDARY_TOLERANCE = 0.003
-"""Distance at which a border pixel is hit, as a share of the image diagonal (rounded up to pixels)."""
+"""Distance within which a border pixel counts as a hit, as a share of the image diagonal (rounded up to pixels)."""
 
 DETECTED = 0.75
-"""F-measure above which an object counts as found well."""
+"""F-measure above which an object counts as detected."""
 
 AP_THRESHOLDS = tuple(np.arange(0.5, 0.95, 0.05).round(2).tolist())
-"""IoU thresholds over which AP is the mean, as in ScanNet's evaluation (0.5 to 0.9)."""
+"""IoU thresholds over which AP is averaged, as in ScanNet's evaluation (0.5 to 0.9)."""
 
 Ints = NDArray[Any]
 
@@ -44,24 +44,24 @@ class PrecisionRecall:
 
     @property
     def f(self) -> float:
-        """The F-measure; 0 where precision and recall are both 0."""
+        """F-measure; 0 if precision and recall are both 0."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total > 0 else 0.0
 
     @classmethod
     def of(cls, hits_predicted: float, predicted: float, hits_true: float, true: float) -> PrecisionRecall:
-        """From counts. Nothing predicted is precise, and nothing there is all found: 1 each."""
+        """From counts. Precision without predictions and recall without true items are 1."""
         return cls(hits_predicted / predicted if predicted else 1.0, hits_true / true if true else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameScore:
-    """How well one frame's objects were found.
+    """Scores of one frame's object masks.
 
     Attributes:
-        overlap: of the pixels of all objects, those that lie in matched pairs.
-        boundary: of the border pixels of all objects, those near the border of their partner.
-        detected: share of true objects whose partner has an F-measure above 0.75.
+        overlap: of the pixels of all objects, those in the intersection of matched pairs.
+        boundary: of the border pixels of all objects, those near the border of their match.
+        detected: share of true objects matched with an F-measure above ``DETECTED``.
         predicted, true: number of objects.
         hits: number of pairs with IoU > 0.5.
         adjusted_rand: agreement with the true objects over their pixels; NaN without any.
@@ -77,15 +77,15 @@ class FrameScore:
 
     @property
     def iou50(self) -> PrecisionRecall:
-        """Of the objects, those with a partner of IoU > 0.5."""
+        """Of the objects, those with a counterpart at IoU > 0.5."""
         return PrecisionRecall.of(self.hits, self.predicted, self.hits, self.true)
 
 
 def contingency(a: Ints, b: Ints) -> tuple[Ints, Ints, Ints]:
-    """Count how often each pair of labels meets.
+    """Contingency table of two labellings.
 
     Args:
-        a, b: labels of the same N things.
+        a, b: labels of the same N items.
 
     Returns:
         The labels of ``a`` (A,), those of ``b`` (B,), both ascending, and the (A, B) int64 counts.
@@ -100,14 +100,14 @@ def contingency(a: Ints, b: Ints) -> tuple[Ints, Ints, Ints]:
 def score_frame(predicted: Ints, true: Ints, ignore: int = IGNORE) -> FrameScore:
     """Score one frame's object masks as UOIS-Net and UCN do.
 
-    Predicted and true objects are matched one to one so that the sum of their F-measures is largest.
+    Predicted and true objects are matched one to one so that the sum of their F-measures is maximal.
 
     Args:
-        predicted: (H, W) integers, the objects found; below 1 is no object.
-        true: (H, W) integers, 0 for background and ``ignore`` for pixels that count nowhere.
+        predicted: (H, W) integers, predicted objects; below 1 for none.
+        true: (H, W) integers, 0 for background and ``ignore`` for pixels that are not counted.
 
     Raises:
-        ValueError: the two are not images of one size.
+        ValueError: not two images of one size.
     """
     if predicted.ndim != 2 or predicted.shape != true.shape:
         raise ValueError(f"masks: expected two images of one size, got {predicted.shape} and {true.shape}")
@@ -152,8 +152,8 @@ def _boundary(predicted: Ints, true: Ints, pairs: list[tuple[int, int]], counted
 def _borders(labels: Ints, counted: NDArray[np.bool_]) -> dict[int, NDArray[np.int64]]:
     """Border pixels (n, 2) of each label above 0: those that differ from the pixel to the right, below or both.
 
-    This is the border of the DAVIS benchmark, which both papers use: it lies on either side of the edge, and the
-    rim of the image is no border. Pixels that are not ``counted`` are none either.
+    This is the border of the DAVIS benchmark, which both papers use: it lies on both sides of an edge, and the image
+    border is not included. Pixels that are not ``counted`` are left out.
     """
     borders = {}
     for label in np.unique(labels[labels > 0]):
@@ -161,7 +161,7 @@ def _borders(labels: Ints, counted: NDArray[np.bool_]) -> dict[int, NDArray[np.i
         top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
         box = np.s_[top : rows[-1] + 2, left : columns[-1] + 2]
         mask = labels[box] == label
-        padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")  # beyond the rim nothing changes
+        padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")  # no change beyond the image border
         border = (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
         borders[int(label)] = np.argwhere(border & counted[box]) + np.array([top, left])
     return borders
@@ -180,12 +180,12 @@ def _near(border: NDArray[np.int64], other: NDArray[np.int64], tolerance: int) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanOverlap:
-    """How one scan's predicted instances (P) lie on its true ones (T).
+    """Overlap of one scan's P predicted instances with its T true ones.
 
     Attributes:
-        intersection: (P, T) shared points.
-        predicted_sizes, true_sizes: (P,), (T,) points.
-        void: (P,) points that lie on nothing labelled, or on instances too small to count.
+        intersection: (P, T) number of shared points.
+        predicted_sizes, true_sizes: (P,), (T,) number of points.
+        void: (P,) number of points that are unlabelled or on instances too small to count.
         scores: (P,) confidence.
     """
 
@@ -208,9 +208,9 @@ def scan_overlap(
     """Compare a scan's predicted instances with its true ones.
 
     Args:
-        predicted: (N,) integers: k is the instance with ``scores[k]``, below 0 none.
+        predicted: (N,) integers: k for the instance with ``scores[k]``, below 0 for none.
         scores: confidence of each instance.
-        true: (N,) integers, below 1 void: unlabelled or not an instance.
+        true: (N,) integers, below 1 for void: unlabelled or not an instance.
         min_points: smaller predictions are dropped and smaller true instances are void, as in ScanNet.
     """
     if predicted.shape != true.shape or predicted.ndim != 1:
@@ -247,10 +247,10 @@ class AveragePrecision:
 
 
 def average_precision(scans: Sequence[ScanOverlap]) -> AveragePrecision:
-    """AP, AP50 and AP25 over all scans after ScanNet's protocol, without classes.
+    """AP, AP50 and AP25 over all scans by ScanNet's protocol, without classes.
 
-    A prediction without a partner is a false positive, unless the share of it that lies on void exceeds the IoU
-    threshold: then it is ignored. Without any true instance the figures are NaN.
+    An unmatched prediction is a false positive, unless it overlaps no true instance above the IoU threshold and its
+    share on void exceeds the threshold: then it is ignored. Without any true instance the figures are NaN.
     """
     return AveragePrecision(
         *areas(rankings(scans), np.ones(len(scans))),
@@ -260,12 +260,12 @@ def average_precision(scans: Sequence[ScanOverlap]) -> AveragePrecision:
 
 
 def rankings(scans: Sequence[ScanOverlap]) -> dict[float, Ranking]:
-    """The predictions of all scans in order, by IoU threshold: all that average precision is made of."""
+    """The ranked predictions of all scans for each IoU threshold, from which average precision is computed."""
     return {threshold: Ranking.of(scans, threshold) for threshold in (*AP_THRESHOLDS, 0.25)}
 
 
 def areas(ranked: dict[float, Ranking], weights: NDArray[Any]) -> tuple[float, float, float]:
-    """AP, AP50 and AP25 of ``rankings``, each scan counted as often as its (S,) weight says."""
+    """AP, AP50 and AP25 of ``rankings``, with (S,) weights that tell how often each scan counts."""
     area = {threshold: ranking.area(weights) for threshold, ranking in ranked.items()}
     return float(np.mean([area[threshold] for threshold in AP_THRESHOLDS])), area[0.5], area[0.25]
 
@@ -275,8 +275,8 @@ class Ranking:
     """The n predictions of S scans that count at one IoU threshold, best score first.
 
     Attributes:
-        scan: (n,) which scan each comes from; correct: (n,) bool, whether it has found a true instance.
-        last: (n,) bool, the last of each distinct score; true: (S,) true instances of each scan.
+        scan: (n,) scan of each; correct: (n,) bool, whether it is matched to a true instance.
+        last: (n,) bool, the last of each distinct score; true: (S,) number of true instances of each scan.
     """
 
     scan: NDArray[np.int64]
@@ -286,7 +286,7 @@ class Ranking:
 
     @classmethod
     def of(cls, scans: Sequence[ScanOverlap], threshold: float) -> Ranking:
-        """Match each scan's predictions at an IoU threshold and let those of all scans compete."""
+        """Match each scan's predictions at an IoU threshold and rank those of all scans together."""
         matched = [_matched(scan, threshold) for scan in scans]
         correct = np.concatenate([right for right, _ in matched])
         scores = np.concatenate([score for _, score in matched])
@@ -317,7 +317,7 @@ class Ranking:
 
 
 def _matched(scan: ScanOverlap, threshold: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether each prediction that counts has found a true instance, and its score."""
+    """Whether each prediction that counts is matched to a true instance, and its score."""
     overlaps = scan.iou > threshold
     used = np.zeros(len(scan.predicted_sizes), bool)
     for t in range(len(scan.true_sizes)):
@@ -330,23 +330,23 @@ def _matched(scan: ScanOverlap, threshold: float) -> tuple[NDArray[np.bool_], ND
 
 
 def scored_hits(scan: ScanOverlap) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """What a reliability plot reads: the score of each prediction, and whether it has IoU > 0.5 with a true instance.
+    """Data of a reliability plot: the score of each prediction, and whether it is matched at IoU > 0.5.
 
-    Predictions that lie mostly on void are left out: nobody knows what is there.
+    Predictions mostly on void are left out, because the truth there is unknown.
     """
     right, scores = _matched(scan, 0.5)
     return scores, right
 
 
 def surface_confusion(on_object: NDArray[np.bool_], surface: NDArray[Any]) -> NDArray[np.int64]:
-    """How often points of surfaces and of objects are taken for which.
+    """Confusion matrix of objects and surfaces over points.
 
     Args:
-        on_object: (N,) bool, whether a point was given to an object; what was not counts as surface.
-        surface: (N,) integers, 1 for a true surface, 0 for an object, below 0 where nobody knows.
+        on_object: (N,) bool, whether a point was assigned to an object; all others count as surface.
+        surface: (N,) integers, 1 for a true surface, 0 for an object, below 0 if unknown.
 
     Returns:
-        (2, 2) counts: rows true object and surface, columns object and surface as found.
+        (2, 2) counts: rows true object and surface, columns predicted object and surface.
     """
     known = surface >= 0
     pairs = 2 * (surface[known] > 0).astype(np.int64) + ~on_object[known]
@@ -354,11 +354,11 @@ def surface_confusion(on_object: NDArray[np.bool_], surface: NDArray[Any]) -> ND
 
 
 def adjusted_rand_index(predicted: Ints, true: Ints) -> float:
-    """Agreement of two clusterings (Hubert and Arabie, 1985): 1 for the same, about 0 for chance.
+    """Agreement of two clusterings (Hubert and Arabie, 1985): 1 for identical ones, about 0 for chance.
 
     Args:
-        predicted: labels of any shape; what is below 0 is nothing and forms one cluster.
-        true: labels of the same shape. Only what lies on a true object, above 0, counts; NaN without any.
+        predicted: labels of any shape; all labels below 0 form one cluster.
+        true: labels of the same shape. Only items with labels above 0 count; NaN without any.
     """
     known = true > 0
     if not known.any():
@@ -375,10 +375,10 @@ def adjusted_rand_index(predicted: Ints, true: Ints) -> float:
 
 @dataclass(frozen=True, slots=True)
 class HitRate:
-    """How often something came true.
+    """A success rate.
 
     Attributes:
-        hits, total: how often, and of how many tries.
+        hits, total: number of successes and of trials.
     """
 
     hits: int
@@ -386,11 +386,11 @@ class HitRate:
 
     @property
     def rate(self) -> float:
-        """hits / total; NaN without a try."""
+        """hits / total; NaN without trials."""
         return self.hits / self.total if self.total else math.nan
 
     def interval(self, z: float = 1.959964) -> tuple[float, float]:
-        """Wilson's interval of the rate, 95% unless told otherwise; 0 to 1 without a try."""
+        """Wilson's interval of the rate, 95 % by default; 0 to 1 without trials."""
         if not self.total:
             return 0.0, 1.0
         n, p = self.total, self.rate

@@ -43,9 +43,9 @@ def _with(part: str, words: str) -> str:
 
 
 def joined(words: str, more: str) -> str:
-    """Join a phrase and a further clause: "mug", "is not red" -> "mug is not red"; "mug", "is red" -> "mug that is red".
+    """Join a phrase and a clause: "mug", "is not red" -> "mug is not red"; "mug", "is red" -> "mug that is red".
 
-    A colour or material is put first if the phrase has details, so that it refers to the mug, not to its handle.
+    If the phrase has details, a colour or material is put first, so that it refers to the mug, not to its handle.
     """
     more = w.WHO.sub("", more)
     if w.DENIES.match(more):

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from segvec3d_core.types import Camera, Float32, PointCloud, Scene, from_body
 
 _DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
-"""sensor_msgs/PointField's numbers for its types, INT8 to FLOAT64."""
+"""sensor_msgs/PointField's datatype codes, INT8 to FLOAT64, as numpy types."""
 
 
 POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
 LABELLED = np.dtype([*POINT.descr, ("label", "<u4"), ("probability", "<f4")])
-"""What PCL's PointXYZRGBL reads, and the probability beside it."""
+"""The fields of PCL's PointXYZRGBL, and the probability."""
 
 NO_COLOR = 0x808080
 """Grey, for the points of a cloud without colours."""
@@ -31,7 +31,7 @@ NO_COLOR = 0x808080
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a sensor_msgs/PointField has."""
+    """The fields of sensor_msgs/PointField."""
 
     name: str
     offset: int
@@ -41,7 +41,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """What a sensor_msgs/PointCloud2 has but for its header, with ``height`` rows of ``width`` points."""
+    """The fields of sensor_msgs/PointCloud2 without the header, with ``height`` rows of ``width`` points."""
 
     fields: tuple[Field, ...]
     data: array.array[int]
@@ -64,17 +64,17 @@ def decode(
     """Decode the points and colours of a PointCloud2.
 
     Args:
-        fields: the message's ``PointField``s: x, y, z as float32 or float64; colour, where there is one, as ``rgb``
-            or ``rgba`` (packed 0xAARRGGBB in a float32 or a 32-bit integer) or as ``r``, ``g``, ``b`` (uint8).
-            Other fields are skipped.
+        fields: the message's ``PointField``s: x, y, z as float32 or float64; colour, if any, as ``rgb`` or ``rgba``
+            (packed 0xAARRGGBB in a float32 or a 32-bit integer) or as ``r``, ``g``, ``b`` (uint8). Other fields are
+            skipped.
         data: the message's bytes: bytes, array.array or a uint8 array.
         width, height: points per row, rows.
         point_step, row_step: bytes per point and per row, padding included.
         is_bigendian: byte order of ``data``.
 
     Returns:
-        A cloud of width * height points, row by row, as they lie in the message: NaN and Inf are kept. Its
-        ``up``, ``viewpoint`` and ``camera`` are None; the message does not say.
+        A cloud of width * height points in the order of the message; NaN and Inf are kept. Its ``up``, ``viewpoint``
+        and ``camera`` are None, because the message does not contain them.
 
     Raises:
         ValueError: no x, y, z; a field of a wrong type or beyond ``point_step``; fewer bytes than announced.
@@ -91,17 +91,17 @@ def decode(
     wanted |= _color_formats(by_name, is_bigendian)
     table = _view(wanted, by_name, data, width, height, point_step, row_step)
     points = np.empty((height, width, 3), np.float32)
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes Inf, which means nothing seen
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes Inf, which means no return
         for axis, name in enumerate("xyz"):
             points[..., axis] = table[name]
     return PointCloud(points.reshape(-1, 3), _colors(table))
 
 
 def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool = True) -> PointCloud:
-    """The cloud of a PointCloud2 message of any library: any field order, padding and byte order, with rgb or without.
+    """The cloud of a PointCloud2 message of any library: any field order, padding and byte order, with or without rgb.
 
-    An organised cloud that a pinhole camera explains, in its optical frame or in that of a body, gets that camera, and
-    its origin as the viewpoint.
+    An organised cloud that fits a pinhole camera, in its optical frame or a body frame, gets that camera and the origin
+    as its viewpoint.
 
     Args:
         message: a sensor_msgs/PointCloud2, or an ``Encoded``.
@@ -120,8 +120,8 @@ def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool 
 
 
 def with_camera(cloud: PointCloud, width: int, height: int) -> PointCloud:
-    """An organised cloud with the camera at its frame's origin that explains it, and that as its viewpoint; as it is
-    where none does."""
+    """Add to an organised cloud the camera at its frame's origin that fits it, and the origin as viewpoint; unchanged
+    if none fits."""
     origin = np.zeros(3, np.float32)
     if (camera := fit_camera(cloud.points, width, height)) is not None:
         return replace(cloud, camera=camera, viewpoint=origin)
@@ -131,20 +131,19 @@ def with_camera(cloud: PointCloud, width: int, height: int) -> PointCloud:
 
 
 def encode(points: Float32, colors: NDArray[np.uint8] | None, width: int | None = None, height: int = 1) -> Encoded:
-    """(N, 3) points as x y z rgb; ``width`` * ``height`` must be N, one row by default."""
+    """Encode (N, 3) points as x y z rgb; ``width`` * ``height`` must be N, one row by default."""
     table = _filled(np.empty(len(points), POINT), points, colors)
     return _encoded(table, len(points) if width is None else width, height)
 
 
 def encode_labelled(cloud: PointCloud, scene: Scene, ids: NDArray[np.uint32], width: int, height: int) -> Encoded:
-    """A cloud with the id and the score of each point's instance, both 0 where there is none: x y z rgb label
-    probability.
+    """Encode a cloud as x y z rgb label probability, with the id and score of each point's instance, 0 for none.
 
     Args:
-        ids: (K,) of the scene's objects; width, height: as in ``encode``.
+        ids: (K,) ids of the scene's objects; width, height: as in ``encode``.
     """
     table = _filled(np.empty(len(cloud), LABELLED), cloud.points, cloud.colors)
-    # The last entry answers for -1, the points of no instance.
+    # The last entry is indexed by -1, the label of points without an instance.
     scores = np.array([thing.score for thing in scene.objects] + [0], np.float32)
     table["label"] = np.append(ids, np.uint32(0))[scene.labels]
     table["probability"] = scores[scene.labels]
@@ -166,7 +165,7 @@ def _encoded(table: NDArray[Any], width: int, height: int) -> Encoded:
     assert table.dtype.fields is not None
     numbers = {kind: number for number, kind in _DATATYPES.items()}
     fields = tuple(
-        # Packed colour is announced as float32, as PCL and RViz write it.
+        # Packed colour is declared as float32, as PCL and RViz do.
         Field(name, offset, numbers["f4" if name == "rgb" else dtype.str[1:]])
         for name, (dtype, offset, *_) in table.dtype.fields.items()
     )
@@ -190,7 +189,7 @@ def _formats(by_name: dict[str, Any], names: Iterable[str], allowed: tuple[str, 
 
 
 def _color_formats(by_name: dict[str, Any], big: bool) -> dict[str, str]:
-    """The field or fields of colour, read as integers whatever they are declared to be; empty without colour."""
+    """Numpy format of each colour field, packed ones as uint32 whatever type is declared; empty without colour."""
     for name in ("rgb", "rgba"):
         if name in by_name:
             _formats(by_name, [name], ("f4", "u4", "i4"), big)
@@ -209,7 +208,7 @@ def _view(
     point_step: int,
     row_step: int,
 ) -> NDArray[Any]:
-    """The (height, width) structured view of the bytes, after checking that every byte of it exists."""
+    """The (height, width) structured view of the bytes, after checking that it lies within the data."""
     offsets = [int(by_name[name].offset) for name in formats]
     for (name, kind), offset in zip(formats.items(), offsets, strict=True):
         if offset < 0 or offset + np.dtype(kind).itemsize > point_step:
@@ -226,7 +225,7 @@ def _view(
 
 
 def _colors(table: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """(N, 3) uint8 RGB of the structured view, or None where it has no colour."""
+    """(N, 3) uint8 RGB of the structured view, or None if it has no colour."""
     names = table.dtype.names or ()
     packed_name = next((name for name in ("rgb", "rgba") if name in names), None)
     if packed_name is not None:
@@ -237,18 +236,18 @@ def _colors(table: NDArray[Any]) -> NDArray[np.uint8] | None:
 
 
 def packed_colors(packed: NDArray[Any]) -> NDArray[np.uint8]:
-    """(N, 3) uint8 RGB of (N,) integers 0xRRGGBB, whose upper byte does not count."""
+    """(N, 3) uint8 RGB of (N,) integers 0xRRGGBB; the upper byte is ignored."""
     packed = packed.astype(np.uint32)
     return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], 1).astype(np.uint8)
 
 
 def fit_camera(points: NDArray[Any], width: int, height: int, tolerance: float = 0.75) -> Camera | None:
-    """Intrinsics of the camera that took an organised cloud, or None where no pinhole camera explains it.
+    """Intrinsics of the camera that took an organised cloud, or None if no pinhole camera fits.
 
     Args:
         points: (height * width, 3) metres, row by row, optical frame; NaN for pixels without a return.
         width, height: image size, pixels.
-        tolerance: largest 95th percentile of the re-projection error that is still accepted, pixels.
+        tolerance: largest accepted 95th percentile of the reprojection error per axis, pixels.
     """
     if height < 2 or width < 2 or len(points) != width * height:
         return None

@@ -1,8 +1,7 @@
-"""How long each stage would take at least on a machine: for the bytes that it must move, and the operations that its
-linear maps and its attention must run (Williams et al., Roofline: an insightful visual performance model, 2009).
+"""Lower bound of each stage's time by the roofline model (Williams et al., Roofline: an insightful visual performance
+model, 2009), from the bytes that it must move and the operations of its linear maps and its attention.
 
-What a stage is given is read once and what it hands on is written once, whatever lies between: no order of the work
-does with less, unless stages are merged or numbers made shorter.
+Each stage must read its input once and write its output once. Only merging stages or shorter number formats need less.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from .pointcloud2 import LABELLED, POINT
 from .types import PointCloud
 
 FROM_MESSAGE, TO_MESSAGE = "from PointCloud2", "to PointCloud2"
-"""What a node does before the stages of ``Scene.timings`` and after: ``cloud_of_message``, ``encode_labelled``."""
+"""The node's conversions before and after the stages of ``Scene.timings``: ``cloud_of_message``, ``encode_labelled``."""
 COPIED = 64 << 20
-"""Numbers of four bytes that are copied to see how fast memory is: more than caches hold."""
+"""Number of float32 values copied to measure memory bandwidth: more than caches hold."""
 SIDE = 2048
-"""Of the matrices that are multiplied to see how fast the machine computes."""
+"""Size of the square matrices multiplied to measure arithmetic throughput."""
 TRIES = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a stage cannot do without: bytes that move, operations that run (multiply and add are two)."""
+    """Minimum work of a stage: bytes moved and operations (a multiply-add counts as two)."""
 
     bytes: int
     operations: int = 0
@@ -43,19 +42,19 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """What a machine can do at most: bytes moved and operations run a second."""
+    """Peak performance of a machine: bytes moved and operations per second."""
 
     bytes_per_second: float
     operations_per_second: float
 
     def seconds(self, need: Need) -> float:
-        """The least time for it: moving and computing can go on at once."""
+        """Lower bound of the time: moving and computing may overlap."""
         return max(need.bytes / self.bytes_per_second, need.operations / self.operations_per_second)
 
     @classmethod
     def measure(cls, device: torch.device) -> Roof:
-        """Of this machine: a copy and a product of large matrices, with torch's threads, in the number format in which
-        the network computes there; the best of a few."""
+        """Measure this machine by copying and multiplying large matrices with torch's threads, in the number format in
+        which the network computes; the best of several runs."""
         short = device.type == "cpu" and bfloat16.multiplier() is not None
         source = torch.zeros(COPIED, device=device)
         target = torch.empty_like(source)
@@ -68,7 +67,7 @@ class Roof:
 
 
 def _fastest(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest of a few runs, after one to warm up."""
+    """Seconds of the fastest of ``TRIES`` runs, after one to warm up."""
     times = []
     for _ in range(TRIES + 1):
         start = time.perf_counter()
@@ -81,9 +80,12 @@ def _fastest(work: Callable[[], object], device: torch.device) -> float:
 
 @torch.inference_mode()
 def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dict[str, Need]:
-    """What each stage needs for a cloud: those of ``Scene.timings``, by their names there, and the conversions before
-    and after; {} for a cloud without usable points. Stages that are not here touch little more than a list of
-    instances; of a GPU only those are here that run on it."""
+    """Minimum work of each stage for a cloud, by the names in ``Scene.timings``, and of the conversions before and
+    after; {} for a cloud without usable points.
+
+    Stages that are missing touch little more than a list of instances; on a GPU only the stages that run there are
+    included.
+    """
     embedded = model.embed(cloud, config)
     voxels, grid = embedded.voxels, embedded.grid
     if voxels is None:
@@ -94,7 +96,7 @@ def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dic
     to_cluster = _size_of(
         voxels.neighbors, voxels.normals, voxels.features, voxels.embeddings, voxels.surface, voxels.bonds
     )
-    if model.device.type == "cuda":  # whose stages are not told apart
+    if model.device.type == "cuda":  # substages are not measured there
         return {
             "graph": _together(_graph_needs(hierarchy)),
             "network": _together(_network_needs(model.network, hierarchy)),
@@ -115,12 +117,12 @@ def _together(needs: dict[str, Need]) -> Need:
 
 
 def _size_of(*arrays: Any) -> int:
-    """Bytes of arrays and tensors together; None has none."""
+    """Total bytes of arrays and tensors; None counts as 0."""
     return sum(int(a.nbytes) for a in arrays if a is not None)
 
 
 def _graph_needs(hierarchy: Hierarchy) -> dict[str, Need]:
-    points = [3 * 4 * len(level.inputs) for level in hierarchy.levels]  # as many are their normals' bytes
+    points = [3 * 4 * len(level.inputs) for level in hierarchy.levels]  # bytes; normals take as many
     neighbors = [_size_of(level.neighbors) for level in hierarchy.levels]
     edges = [_size_of(level.edges) for level in hierarchy.levels]
     rest = [_size_of(level.inputs, level.parents, level.offsets, level.position) for level in hierarchy.levels]
@@ -133,7 +135,7 @@ def _graph_needs(hierarchy: Hierarchy) -> dict[str, Need]:
 
 
 def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, Need]:
-    """The levels, and what follows them."""
+    """The levels, and the concatenation and heads after them."""
     found, config = {}, network.config
     rows = [len(level.inputs) for level in hierarchy.levels]
     between = [4 * n * width * depth for n, width, depth in zip(rows, config.channels, config.layers, strict=True)]
@@ -160,7 +162,7 @@ def _linear(modules: Iterable[nn.Module]) -> list[nn.Linear]:
 
 
 def _per_row(modules: Iterable[nn.Module]) -> int:
-    """Operations of the linear maps among some modules, for each row."""
+    """Operations per row of the linear maps among some modules."""
     return sum(2 * linear.in_features * linear.out_features for linear in _linear(modules))
 
 
@@ -169,6 +171,6 @@ def _weights(modules: Iterable[nn.Module]) -> int:
 
 
 def _attention(level: Level, channels: int) -> int:
-    """Operations of one layer's attention over the neighbours: what is compared, and what is summed up."""
+    """Operations of one layer's attention over the neighbours: scores and weighted sums."""
     heads = channels // HEAD_DIM
     return int(level.neighbors.numel()) * heads * 2 * 2 * (HEAD_DIM + EDGE_DIM)

@@ -1,7 +1,7 @@
-"""PLY and PCD files as arrays: what a header promises, or a ValueError where the file does not keep it.
+"""Readers of PLY and PCD files, which raise ValueError if a file does not match its header.
 
-Only the compression of PCD is left to Open3D, which reads what is cut off or garbled at full length, with whatever
-memory held before.
+Open3D is used only for compressed PCD files, because it reads truncated or damaged files without an error, filled up
+with uninitialised memory.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _PLY_TYPES = {
 }  # fmt: skip
 _PCD_TYPES = {("F", 4), ("F", 8), *((kind, size) for kind in "IU" for size in (1, 2, 4, 8))}
 _CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
-"""Names that writers of PLY give to colours; the first are the format's own."""
+"""Names of colour properties in PLY files; the first are the standard ones."""
 _MAX_HEADER = 1 << 20  # bytes; a header beyond this is not one
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a file holds.
+    """Contents of a file.
 
     Attributes:
         points: (N, 3) float32 or float64, as in the file; colors: (N, 3) uint8 or None.
-        width, height: of an organised cloud; height 1 for a mere list.
-        is_mesh: whether the points are the corners of faces.
+        width, height: of an organised cloud; height 1 if unorganised.
+        is_mesh: whether the points are vertices of faces.
     """
 
     points: NDArray[Any]
@@ -47,7 +47,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """An element of a PLY file: its name, how many there are, and the words of each property."""
+    """An element of a PLY file: name, count, and the words of each property's declaration."""
 
     name: str
     count: int
@@ -58,16 +58,16 @@ class _Element:
         return any(words[0] == "list" for words in self.properties)
 
     def size(self) -> int:
-        """Bytes of one at least: of a list, its length."""
+        """Minimum bytes of one element: of a list only its length field."""
         kinds = [words[1] if words[0] == "list" else words[0] for words in self.properties]
         return sum(np.dtype(_PLY_TYPES[kind]).itemsize for kind in kinds)
 
 
 def read_ply(path: Path) -> Scan:
-    """The vertices of a PLY file, of text or of bytes in either order.
+    """Read the vertices of a PLY file, ASCII or binary in either byte order.
 
     Raises:
-        ValueError: not such a file, a damaged or truncated one, or one whose vertices hold lists.
+        ValueError: not a PLY file, a damaged or truncated one, or one whose vertices contain lists.
     """
     lines, start = _header_lines(path, "end_header")
     if lines[0] != ["ply"] or len(lines) < 2 or lines[1][0] != "format" or len(lines[1]) < 2:
@@ -124,7 +124,7 @@ def _elements(lines: list[list[str]]) -> list[_Element]:
 
 
 def _length(path: Path, start: int, element: _Element, order: str) -> int:
-    """Bytes of all of an element, whose lists are read for it."""
+    """Total bytes of an element; its lists are traversed to determine them."""
     if not element.has_lists:
         return element.count * element.size()
     raw = np.memmap(path, np.uint8, "r", start)
@@ -143,10 +143,10 @@ def _length(path: Path, start: int, element: _Element, order: str) -> int:
 
 
 def read_pcd(path: Path) -> Scan:
-    """The points of a PCD file, of text, bytes or compressed bytes.
+    """Read the points of a PCD file, ASCII, binary or compressed.
 
     Raises:
-        ValueError: not such a file, or a damaged or truncated one.
+        ValueError: not a PCD file, or a damaged or truncated one.
     """
     lines, start = _header_lines(path, "DATA")
     header = {words[0]: words[1:] for words in lines}
@@ -203,11 +203,11 @@ def _unpacked(path: Path, expected: int) -> tuple[NDArray[Any], NDArray[np.uint8
     return points, colors if colors is not None and colors.dtype == np.uint8 else None
 
 
-# What both have ---------------------------------------------------------------------------------------------------
+# Common to both formats -------------------------------------------------------------------------------------------
 
 
 def _header_lines(path: Path, last: str) -> tuple[list[list[str]], int]:
-    """The words of each header line up to the one that begins with ``last``, and the header's length in bytes."""
+    """The words of each header line up to the one that starts with ``last``, and the header's length in bytes."""
     lines: list[list[str]] = []
     with path.open("rb") as file:
         while file.tell() < _MAX_HEADER and (line := file.readline(4096)):
@@ -234,7 +234,7 @@ def _check_lines(path: Path, start: int, needed: int, what: str) -> None:
 
 
 def _layout(kinds: list[tuple[str, str]]) -> np.dtype[Any]:
-    """A row of a table whose named columns alone are of interest; "_" and a name that comes again have none."""
+    """Structured type of a row with its named columns only; "_" and repeated names are skipped."""
     ends = np.cumsum([np.dtype(kind).itemsize for _, kind in kinds])
     named = {name: k for k, (name, _) in reversed(list(enumerate(kinds))) if name != "_"}
     offsets = [int(ends[k]) - np.dtype(kinds[k][1]).itemsize for k in named.values()]
@@ -243,7 +243,7 @@ def _layout(kinds: list[tuple[str, str]]) -> np.dtype[Any]:
 
 
 def _byte_table(path: Path, start: int, count: int, kinds: list[tuple[str, str]]) -> NDArray[Any]:
-    """(count,) rows of bytes."""
+    """(count,) rows of a binary file."""
     table = np.fromfile(path, _layout(kinds), count, offset=start)
     if len(table) < count:
         raise ValueError(f"truncated: it ends after {len(table)} of {count} points")
@@ -251,7 +251,7 @@ def _byte_table(path: Path, start: int, count: int, kinds: list[tuple[str, str]]
 
 
 def _text_table(path: Path, start: int, skip: int, count: int, kinds: list[tuple[str, str]]) -> NDArray[Any]:
-    """(count,) rows of numbers, which stand in lines of their own after ``skip`` other lines."""
+    """(count,) rows of a text file, one per line, after ``skip`` other lines."""
     table = np.zeros(count, _layout(kinds))
     if count == 0:
         return table
@@ -272,7 +272,7 @@ def _text_table(path: Path, start: int, skip: int, count: int, kinds: list[tuple
 
 
 def _bytes_of(colors: NDArray[np.float64], kind: str) -> NDArray[np.uint8]:
-    """Colours as a PLY file has them, from 0 to 255, in 16 bits, or as fractions, from 0 to 255."""
+    """Convert the colours of a PLY file, 0 to 255, 16-bit, or fractions, to 0 to 255."""
     if kind == "u2":
         colors = colors / 257
     elif kind in ("f4", "f8") and np.nanmax(colors, initial=0) <= 1:

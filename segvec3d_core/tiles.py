@@ -2,8 +2,8 @@
 
 A scan is cut into square tiles of the horizontal plane. Each tile is segmented with a margin around it, so that objects
 on a border are seen by both sides; instances that two tiles find at the same points are merged. A point is labelled by
-the tile in whose square it lies. Points are kept on disk, tile by tile: memory holds a chunk of the scan, a tile or two,
-and one label per point.
+the tile in whose square it lies. Points are kept on disk, tile by tile: memory holds a chunk of the scan, one or two
+tiles, and one label per point.
 """
 
 from __future__ import annotations

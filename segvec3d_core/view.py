@@ -1,8 +1,8 @@
-"""Pictures of a scene, drawn with Pillow and numpy: no window, no graphics card.
+"""Pictures of a scene, rendered with Pillow and numpy, without a window or graphics card.
 
-An organised cloud is shown as its camera saw it; any other cloud from an oblique view of its own, each point a small
-splat, with shading that makes depth readable where there is no colour. On the left what came in, on the right the
-instances with their boxes and names; what a query found stands out and the rest steps back.
+An organised cloud is shown from its camera; any other cloud from an oblique virtual view, with points as small splats.
+Without colours, shading makes depth readable. The input is shown on the left, the instances with boxes and names on the
+right; matches of a query are highlighted and the rest is dimmed.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ BACKGROUND = (246, 247, 249)
 INK = (32, 36, 42)
 HIGHLIGHT = (255, 196, 0)
 
-_MAX_POINTS = 1_500_000  # more than a picture can show; the rest is left out evenly
-_SUPERSAMPLING = 2  # lines and letters are drawn at twice the size, so that they come out smooth
+_MAX_POINTS = 1_500_000  # more than a picture can show; larger clouds are subsampled evenly
+_SUPERSAMPLING = 2  # lines and text are drawn at twice the size for anti-aliasing
 CUT = 0.3
-"""Metres by which a room is cut open above and towards the viewer."""
-_AZIMUTH, _ELEVATION = np.radians(32.0), np.radians(48.0)  # from which side a scan is looked at
+"""Thickness of the parts of a room that are cut away above and towards the viewer, metres."""
+_AZIMUTH, _ELEVATION = np.radians(32.0), np.radians(48.0)  # viewing direction for scans
 _EDGES = ((0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7), (6, 7))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A cloud seen by a real or an imagined camera.
+    """A cloud seen by a real or virtual camera.
 
     Attributes:
         image: (H, W, 3) uint8 RGB, the cloud in its own colours.
         ids: (H, W) int32, instance of each pixel, -1 for none.
-        project: from (n, 3) points to (n, 2) pixels, NaN where behind the camera.
+        project: function from (n, 3) points to (n, 2) pixels, NaN behind the camera.
     """
 
     image: NDArray[np.uint8]
@@ -48,7 +48,7 @@ class View:
 
 
 def instance_color(index: int) -> tuple[int, int, int]:
-    """An RGB colour that belongs to this id for good; neighbours in number are far apart in hue."""
+    """A fixed RGB colour for an id; consecutive ids have distant hues."""
     hue = (0.58 + index * GOLDEN_RATIO) % 1.0
     saturation, value = ((0.75, 0.95), (0.60, 0.85), (0.90, 0.75))[index // 8 % 3]
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
@@ -67,8 +67,8 @@ def draw_scene(
     Args:
         cloud: the cloud that was segmented.
         scene: its instances.
-        names: (label, similarity) of each instance, as ``SegVec3D.name`` returns them; ids where left out.
-        matches: the answer to a query, best first; these objects stand out.
+        names: (label, similarity) of each instance, as returned by ``SegVec3D.name``; None shows ids.
+        matches: the answer to a query, best first; these objects are highlighted.
         title: a line above the picture, such as the query.
 
     Returns:
@@ -92,7 +92,7 @@ def draw_scene(
 
 
 def draw_answer(cloud: PointCloud, scene: Scene, matches: Matches, title: str, size: tuple[int, int]) -> Image.Image:
-    """What a query found, in one small picture with a line of text above it.
+    """Draw the matches of a query in one small picture with a line of text above it.
 
     Args:
         cloud: an organised cloud with a camera; scene: its instances; matches: the answer.
@@ -110,7 +110,7 @@ def draw_answer(cloud: PointCloud, scene: Scene, matches: Matches, title: str, s
 
 
 def contact_sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Pictures of one size, row by row.
+    """Arrange pictures of one size row by row.
 
     Raises:
         ValueError: no picture.
@@ -125,13 +125,13 @@ def contact_sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def save_picture(path: str | Path, *args: Any, **kwargs: Any) -> None:
-    """Write ``draw_scene(*args, **kwargs)`` to an image file, making its folder."""
+    """Write ``draw_scene(*args, **kwargs)`` to an image file, creating its folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     draw_scene(*args, **kwargs).save(path)
 
 
 def _texts(scene: Scene, names: Sequence[tuple[str, float]] | None, matches: Matches | None) -> dict[int, str]:
-    """What is written at each instance: a match's name and similarity, an object's name, or its id."""
+    """The label of each instance: a match's name and similarity, an object's name, or its id."""
     texts = {}
     for k, item in enumerate(scene.objects):
         name = names[k][0] if names is not None else ""
@@ -144,11 +144,11 @@ def _texts(scene: Scene, names: Sequence[tuple[str, float]] | None, matches: Mat
     return texts
 
 
-# What the camera sees --------------------------------------------------------------------------------------------
+# Views -----------------------------------------------------------------------------------------------------------
 
 
 def camera_view(cloud: PointCloud, labels: NDArray[np.int32]) -> View:
-    """An organised cloud as its own camera saw it; grey shading stands in for missing colour."""
+    """An organised cloud seen by its own camera; grey shading if there are no colours."""
     camera = cloud.camera
     if camera is None:
         raise ValueError("cloud: expected an organised cloud with a camera, got one without")
@@ -164,7 +164,7 @@ def camera_view(cloud: PointCloud, labels: NDArray[np.int32]) -> View:
 
 
 def scan_view(cloud: PointCloud, labels: NDArray[np.int32], width: int = 760, height: int = 620) -> View:
-    """A cloud as an imagined camera sees it obliquely from above; rooms are cut open towards it."""
+    """A cloud seen obliquely from above by a virtual camera; rooms are cut open towards it."""
     keep = np.flatnonzero(np.isfinite(cloud.points).all(1) & (np.abs(cloud.points) < 1e7).all(1))
     keep = keep[:: len(keep) // _MAX_POINTS + 1]
     if not len(keep):  # an empty page
@@ -197,7 +197,7 @@ def scan_view(cloud: PointCloud, labels: NDArray[np.int32], width: int = 760, he
 
 
 def _view_rotation(cloud: PointCloud) -> tuple[NDArray[np.float64], bool]:
-    """Rotation from the cloud to an imagined optical frame, and whether the cloud is a scan, not one camera's frame."""
+    """Rotation from the cloud to a virtual optical frame, and whether the cloud is a scan, not one camera's frame."""
     if cloud.up is None and cloud.viewpoint is not None:  # near enough to how its camera looked
         axes = cloud.camera_axes
         return np.eye(3) if axes is None else axes.T.astype(np.float64), False
@@ -212,7 +212,7 @@ def _view_rotation(cloud: PointCloud) -> tuple[NDArray[np.float64], bool]:
 
 
 def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Leave out the ceiling and the walls nearest to the viewer of something as tall as a room, if that leaves any."""
+    """Cut the ceiling and the walls nearest to the viewer off a cloud as tall as a room, unless nothing would remain."""
     up = -np.cos(_ELEVATION) * rotation[1] - np.sin(_ELEVATION) * rotation[2]
     towards = _unit(-rotation[2] - up * (-rotation[2] @ up))
     heights = points @ up
@@ -223,17 +223,21 @@ def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDA
     for axis in _walls(points, towards, rotation[0]):
         reach = points @ axis
         near, far = np.percentile(reach, [0.5, 99.5])
-        # A wall that is seen edge on hides nothing, and little is left of a narrow room without its walls.
+        # A wall seen edge on hides nothing, and little would remain of a narrow room without its walls.
         if axis @ towards > 0.1 and far - near > 4 * CUT:
             keep &= reach < far - CUT
-    return keep if keep.any() else np.ones(len(points), bool)  # a pole is all wall
+    return keep if keep.any() else np.ones(len(points), bool)  # for example a pole
 
 
 def _walls(
     points: NDArray[np.float64], towards: NDArray[np.float64], right: NDArray[np.float64]
 ) -> list[NDArray[np.float64]]:
-    """Outward directions of the two sides of a room that look at the viewer: of all right angles the one by whose sides
-    most points lie; ``towards`` the viewer, level, and to the ``right``."""
+    """Outward directions of the two sides of a room nearest to the viewer: of all right angles the one with most points
+    along its sides.
+
+    Args:
+        towards, right: horizontal directions towards the viewer and to the right.
+    """
     some = points[:: max(1, len(points) // 20_000)]
     level = np.stack([some @ towards, some @ right], 1)
     best, most = 0.0, -1
@@ -248,7 +252,7 @@ def _walls(
 
 
 def _turned(angle: float) -> NDArray[np.float64]:
-    """(2, 2) two axes at right angles, turned."""
+    """(2, 2) two perpendicular axes, rotated by an angle."""
     return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
@@ -257,7 +261,7 @@ def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fitting_camera(seen: NDArray[np.float64], width: int, height: int) -> tuple[Camera, float]:
-    """A camera, and its distance from the centre of ``seen``, that has nearly all points in its picture."""
+    """A camera, and its distance from the centre of ``seen``, such that nearly all points are in its image."""
     camera = Camera(width, height, 1.1 * width, 1.1 * width, width / 2, height / 2)
     reach = np.maximum(
         np.abs(seen[:, 0]) * camera.fx / (0.46 * width), np.abs(seen[:, 1]) * camera.fy / (0.46 * height)
@@ -269,15 +273,15 @@ def _fitting_camera(seen: NDArray[np.float64], width: int, height: int) -> tuple
 def _splat(
     points: NDArray[np.float64], camera: Camera
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Draw points as small squares, the nearest in front.
+    """Render points as small squares, the nearest in front.
 
     Returns:
-        (H, W) index of the point seen, (H, W) its depth (infinite where none), (H, W) where there is one.
+        (H, W) index of the visible point, (H, W) its depth (infinite for none), (H, W) bool, whether there is one.
     """
     pixels = camera.project(points.astype(np.float32))
     inside = np.isfinite(pixels).all(1) & (pixels >= 0).all(1) & (pixels < [camera.width, camera.height]).all(1)
     order = np.flatnonzero(inside)
-    order = order[np.argsort(-points[order, 2], kind="stable")]  # far to near: of equal pixels the last one stays
+    order = order[np.argsort(-points[order, 2], kind="stable")]  # far to near: the last write to a pixel stays
     column, row = pixels[order].astype(np.int64).T
     depth = np.full((camera.height, camera.width), np.inf)
     index = np.full(depth.shape, -1, np.int64)
@@ -293,13 +297,13 @@ def _splat(
 
 
 def _splat_radius(pixels: NDArray[np.int64]) -> int:
-    """Half the edge of a splat that closes the gaps between points, from how thinly they lie."""
+    """Half the edge of a splat that closes the gaps between points, from their density."""
     occupied = len(np.unique(pixels))
     return 1 if occupied > 120_000 else 2 if occupied > 8_000 else 3
 
 
 def _shaded(depth: NDArray[Any], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Darken pixels that lie behind their neighbours (eye-dome lighting), so that shape shows without colour."""
+    """Darken pixels that lie behind their neighbours (eye-dome lighting), which shows shape without colours."""
     level = np.full(depth.shape, np.nan)
     known = np.isfinite(depth)
     level[known] = np.log(depth[known])
@@ -309,16 +313,16 @@ def _shaded(depth: NDArray[Any], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         padded = np.pad(level, reach, mode="edge")
         for dy, dx in ((0, reach), (2 * reach, reach), (reach, 0), (reach, 2 * reach)):
             step = level - padded[dy : dy + height, dx : dx + width]
-            behind += np.clip(np.nan_to_num(step) - 0.002, 0, 0.02)  # less than that is the sensor's noise
+            behind += np.clip(np.nan_to_num(step) - 0.002, 0, 0.02)  # smaller steps are sensor noise
     shade = np.where(known, np.exp(-14.0 * behind), 1.0)[..., None]
     return (image * shade).round().astype(np.uint8)
 
 
-# What is drawn upon it -------------------------------------------------------------------------------------------
+# Annotations -----------------------------------------------------------------------------------------------------
 
 
 def _annotate(view: View, scene: Scene, texts: dict[int, str], found: list[int]) -> Image.Image:
-    """Instances, boxes and names over a view; with ``found`` instances, the others step back."""
+    """Draw instances, boxes and names over a view; if there are ``found`` instances, the others are dimmed."""
     tinted = Image.fromarray(_tint(view, scene, found))
     width, height = tinted.size
     large = tinted.resize((width * _SUPERSAMPLING, height * _SUPERSAMPLING), Image.Resampling.BICUBIC)
@@ -339,7 +343,7 @@ def _annotate(view: View, scene: Scene, texts: dict[int, str], found: list[int])
 
 
 def _tint(view: View, scene: Scene, found: list[int]) -> NDArray[np.uint8]:
-    """The view with each instance in its colour and outlined; surfaces faint, the background grey."""
+    """The view with each instance tinted in its colour and outlined; surfaces faint, the background grey."""
     image = view.image.astype(np.float32)
     grey = image.mean(2, keepdims=True)
     image = 0.35 * image + 0.65 * (0.75 * grey + 0.25 * np.array(BACKGROUND, np.float32))
@@ -349,7 +353,7 @@ def _tint(view: View, scene: Scene, found: list[int]) -> NDArray[np.uint8]:
         strength *= 0.35
     inside = view.ids >= 0
     ids = view.ids[inside]
-    light = 0.45 + 0.75 * view.image[inside].astype(np.float32).mean(1, keepdims=True) / 255  # keeps the shading
+    light = 0.45 + 0.75 * view.image[inside].astype(np.float32).mean(1, keepdims=True) / 255  # preserves shading
     alpha = strength[ids][:, None]
     image[inside] = (1 - alpha) * image[inside] + alpha * palette[ids] * light
     edge = inside & _outline(view.ids)
@@ -378,7 +382,7 @@ def _thick(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: Box, view: View, color: tuple[int, int, int], width: int) -> None:
-    """The twelve edges of a box; edges that leave the space before the camera are left out."""
+    """Draw the twelve edges of a box, without those that reach behind the camera."""
     corners = view.project(box.corners()) * _SUPERSAMPLING
     for a, b in _EDGES:
         if np.isfinite(corners[[a, b]]).all() and np.abs(corners[[a, b]]).max() < 1e5:
@@ -388,7 +392,7 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Box, view: View, color: tuple[int,
 
 
 def _anchor(view: View, k: int) -> tuple[float, float] | None:
-    """Where the label of an instance belongs: above its uppermost pixels, or None where it is not seen."""
+    """Position of an instance's label, above its uppermost pixels, or None if it is not visible."""
     rows, columns = np.nonzero(view.ids == k)
     if not len(rows):
         return None
@@ -402,7 +406,7 @@ def _draw_label(
     color: tuple[int, int, int],
     taken: list[tuple[float, float, float, float]],
 ) -> None:
-    """A small plate with text near its anchor, moved until it covers no other and lies in the picture."""
+    """Draw a text label near its anchor, moved so that it covers no other label and lies within the picture."""
     font = ImageFont.load_default(13 * _SUPERSAMPLING)
     pad = 3 * _SUPERSAMPLING
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
@@ -424,7 +428,7 @@ def _draw_label(
 
 
 def _side_by_side(left: Image.Image, right: Image.Image, title: str, caption: str) -> Image.Image:
-    """Two pictures of one size with a line of text above each."""
+    """Two pictures of one size side by side, with a line of text above each."""
     gap, bar = 8, 30
     page = Image.new("RGB", (left.width + right.width + 3 * gap, left.height + bar + gap), BACKGROUND)
     page.paste(left, (gap, bar))
@@ -436,7 +440,7 @@ def _side_by_side(left: Image.Image, right: Image.Image, title: str, caption: st
 
 
 def _shortened(draw: ImageDraw.ImageDraw, text: str, font: Any, width: int) -> str:
-    """The text, cut so that it fits."""
+    """The text, truncated to fit."""
     while text and draw.textlength(text, font=font) > width:
         text = text[:-4].rstrip() + "..."
     return text

@@ -316,7 +316,7 @@ RANKED = ("left of", "right of", "behind", "in front of", "next to", "above", "u
 NEEDS_ARTICLE = ("by", "over", "at", "within", "into", "onto", "nearest", "closest")
 """Prepositions that are relations only before a determiner or pronoun, unlike in "stand by", "closest box"."""
 PART_OF_USES = ("in", "on", "above")
-"""Relations that belong to the description of a use, even before "the": "something to sit on the ..."."""
+"""Relations that belong to the description of a use, even before "the": "something to see in the dark with"."""
 NO_ANCHOR = ("top", "it", "them", "wheels", "castors", "legs", "front", "general")
 """Words after a preposition that are no anchor: "a chair on wheels"."""
 _STANDING = (

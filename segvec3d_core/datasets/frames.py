@@ -1,9 +1,9 @@
-"""Frame folders: what one depth camera saw, frame by frame, as PNG and JSON.
+"""Frame folders: the frames of a depth camera as PNG and JSON.
 
     color/NAME.png      RGB                                                         optional
     depth/NAME.png      16 bit, times depth_scale metres, 0 = no return, registered to colour
     label/NAME.png      0 background and support, 1..K objects, 255 ignore          optional
-    camera.json         width, height, fx, fy, cx, cy, depth_scale (0.001 when left out)
+    camera.json         width, height, fx, fy, cx, cy, depth_scale (default 0.001)
     camera/NAME.json    the same for one frame that another camera took             optional
     names.json          {NAME: {object id: name}}                                   optional
     up.json             {NAME: [x, y, z]}, against gravity, optical frame           optional
@@ -30,20 +30,20 @@ from segvec3d_core.files import replacing
 from segvec3d_core.types import Camera, Float32, PointCloud
 
 IGNORE = 255
-"""The label of pixels that count nowhere."""
+"""Label of pixels that are not evaluated."""
 
 DEPTH_SCALE = 0.001
-"""Metres per unit of a depth image, unless camera.json says otherwise."""
+"""Default metres per unit of a depth image, if camera.json has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One depth frame, with what is known of it.
+    """One depth frame with its annotations.
 
     Attributes:
         name: unique in its folder; the stem of its files.
         color: (H, W, 3) uint8 RGB, or None.
-        depth: (H, W) float32, metres, NaN where nothing returned.
+        depth: (H, W) float32, metres, NaN for pixels without a return.
         label: (H, W) uint16, 0 background and support, 1..K objects, 255 ignore, or None.
         camera: intrinsics of all images.
         names: name of each object id that has one.
@@ -70,7 +70,7 @@ class Frame:
         return PointCloud.from_depth(self.depth, self.camera, self.color, up=self.up)
 
     def thinned(self, stride: int) -> Frame:
-        """The frame by a camera of every so-manieth row and column."""
+        """The frame subsampled to every ``stride``-th row and column, with adapted intrinsics."""
         camera = Camera(
             -(-self.camera.width // stride), -(-self.camera.height // stride),
             self.camera.fx / stride, self.camera.fy / stride, self.camera.cx / stride, self.camera.cy / stride,
@@ -83,12 +83,12 @@ class Frame:
         )  # fmt: skip
 
     def without_colors(self) -> Frame:
-        """The frame by a camera of depth alone."""
+        """The frame without its colour image."""
         return replace(self, color=None)
 
 
 class FrameFolder(Sequence[Frame]):
-    """The frames of a folder, in natural order of their names, each read when it is asked for.
+    """The frames of a folder, in natural order of their names, read on access.
 
     Args:
         path: folder in the layout of this module.
@@ -96,13 +96,13 @@ class FrameFolder(Sequence[Frame]):
     Attributes:
         path: that folder.
         names: the frames' names.
-        coarse_names: coarse name of each object name; empty where the folder has no coarse_names.json.
-        tags: what tags.json says of the frames.
+        coarse_names: coarse name of each object name; empty if the folder has no coarse_names.json.
+        tags: contents of tags.json.
 
     Raises:
         FileNotFoundError: no such folder, or no depth/ or camera.json in it.
-        ValueError: no frames, or a JSON file that does not say what it should. Reading a frame raises either
-            for an image that is missing, broken or of the wrong size.
+        ValueError: no frames, or a JSON file with the wrong contents. Reading a frame raises either for an image that
+            is missing, broken or of the wrong size.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -154,7 +154,7 @@ class FrameFolder(Sequence[Frame]):
 
 
 def natural_key(name: str) -> list[Any]:
-    """A sort key that puts learn2 before learn10."""
+    """A sort key that orders numbers in names by value: learn2 before learn10."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name)]
 
 
@@ -162,7 +162,7 @@ def read_camera(path: str | Path) -> tuple[Camera, float]:
     """The intrinsics and the depth scale (metres per unit) of a camera.json.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, or not width, height, fx, fy, cx, cy as numbers.
+        FileNotFoundError: no such file. ValueError: width, height, fx, fy, cx, cy are not all valid numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -190,10 +190,10 @@ def _number(values: dict[str, Any], key: str) -> float:
 
 
 def read_tags(path: str | Path) -> dict[str, dict[str, Any]]:
-    """What a tags.json says of each frame or scan, by name; nothing where there is no such file.
+    """The tags of each frame or scan, by name, from a tags.json; empty if there is no such file.
 
     Raises:
-        ValueError: something else than {name: {tag: value}}.
+        ValueError: not of the form {name: {tag: value}}.
     """
     values = read_json_object(Path(path))
     for name, tags in values.items():
@@ -203,10 +203,10 @@ def read_tags(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def read_up(path: str | Path, name: str) -> Float32 | None:
-    """What an up.json says of a frame: (3,) float32, or None.
+    """The (3,) float32 up direction of a frame from an up.json, or None if it has none.
 
     Raises:
-        ValueError: not an up.json, or something else than a direction.
+        ValueError: not an up.json, or not a direction.
     """
     return _direction(Path(path), read_json_object(Path(path)), name)
 
@@ -224,7 +224,7 @@ def _direction(path: Path, values: dict[str, Any], name: str) -> Float32 | None:
 
 
 def read_depth(path: str | Path, camera: Camera, depth_scale: float = DEPTH_SCALE) -> Float32:
-    """The (H, W) float32 depth of a 16-bit PNG in metres, NaN where nothing returned."""
+    """Read a 16-bit depth PNG -> (H, W) float32, metres, NaN for pixels without a return."""
     raw = _read_image(Path(path), camera, ("I;16", "I;16B", "I"), "a 16-bit depth image")
     depth = raw.astype(np.float32) * np.float32(depth_scale)
     depth[raw <= 0] = np.nan
@@ -232,7 +232,7 @@ def read_depth(path: str | Path, camera: Camera, depth_scale: float = DEPTH_SCAL
 
 
 def read_color(path: str | Path, camera: Camera) -> NDArray[np.uint8]:
-    """The (H, W, 3) uint8 RGB image of a file."""
+    """Read an image file -> (H, W, 3) uint8 RGB."""
     color = _read_image(Path(path), camera, ("RGB", "RGBA", "L", "P", "LA", "1"), "an RGB image")
     return np.asarray(color, np.uint8)
 
@@ -242,7 +242,7 @@ def _read_label(path: Path, camera: Camera) -> NDArray[np.uint16]:
 
 
 def _read_image(path: Path, camera: Camera, modes: tuple[str, ...], wanted: str) -> NDArray[Any]:
-    """The pixels of an image of one of these modes and of the camera's size; RGB where the modes include it."""
+    """Read an image that has one of these modes and the camera's size; converted to RGB if the modes include it."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
@@ -261,10 +261,10 @@ def _read_image(path: Path, camera: Camera, modes: tuple[str, ...], wanted: str)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no file.
+    """The object in a JSON file; empty if there is no file.
 
     Raises:
-        ValueError: no JSON, or no object.
+        ValueError: not JSON, or not an object.
     """
     if not path.is_file():
         return {}
@@ -278,10 +278,10 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def write_frame(folder: str | Path, frame: Frame) -> None:
-    """Add a frame to a folder in the layout of this module, making the folder where it is missing.
+    """Add a frame to a folder in the layout of this module, creating the folder if necessary.
 
-    One process may write to a folder at a time: names.json and up.json are read, extended and replaced. Depth is
-    rounded to millimetres; what lies beyond 65.5 m is written as no return.
+    Only one process may write to a folder at a time: names.json and up.json are read, extended and replaced. Depth is
+    rounded to millimetres; depth beyond 65.5 m is written as no return.
     """
     folder = Path(folder)
     for part in ("depth", "color", "label"):
@@ -306,7 +306,7 @@ def write_frame(folder: str | Path, frame: Frame) -> None:
 
 
 def _write_camera(folder: Path, frame: Frame) -> None:
-    """Write the frame's intrinsics: the folder's, if it has none yet, or the frame's own where they differ."""
+    """Write the intrinsics as the folder's if it has none yet, or as the frame's own if they differ from these."""
     camera = frame.camera
     values = {key: getattr(camera, key) for key in ("width", "height", "fx", "fy", "cx", "cy")}
     values["depth_scale"] = DEPTH_SCALE
@@ -322,7 +322,7 @@ def _write_camera(folder: Path, frame: Frame) -> None:
 
 
 def _set_json(path: Path, key: str, value: Any) -> None:
-    """Set a key of a file's values, or remove it for None."""
+    """Set a key in a JSON file, or remove it if the value is None."""
     values = read_json_object(path)
     if value is None and key not in values:
         return

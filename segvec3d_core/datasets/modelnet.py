@@ -1,4 +1,4 @@
-"""ModelNet40, in the three forms in which it is published; every shape is one cloud with a class.
+"""ModelNet40 in its three published formats; every shape is one cloud with a class.
 
 CLASS/test/CLASS_0001.off                                        meshes, z up (Princeton)
 shape_names.txt  test_files.txt  ply_data_test0.h5 ...           2,048 points each, y up (PointNet); needs h5py
@@ -19,15 +19,15 @@ Float32 = NDArray[np.float32]
 Y_UP = (0.0, 1.0, 0.0)
 Z_UP = (0.0, 0.0, 1.0)
 SAMPLED = 4_096
-"""Points that are drawn on a mesh."""
+"""Number of points sampled on a mesh."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One shape, of no known size.
+    """One shape of unknown size.
 
     Attributes:
-        name: where it came from; points: (N, 3) float32; label: number of its class; up: (3,) its upward direction.
+        name: source of the shape; points: (N, 3) float32; label: index of its class; up: (3,) upward direction.
     """
 
     name: str
@@ -38,10 +38,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class ShapeSet:
-    """Test shapes of a data set, read one after the other.
+    """Test shapes of a data set, read while iterating.
 
     Attributes:
-        classes: names of the classes, by label; files: what holds the shapes, with the label where a file has one.
+        classes: names of the classes, by label.
+        files: files of the shapes, each with its label, or -1 if the file itself contains labels.
     """
 
     classes: tuple[str, ...]
@@ -59,10 +60,10 @@ class ShapeSet:
 
 
 def modelnet(folder: str | Path) -> ShapeSet | None:
-    """The test split of a ModelNet40 folder; None where the folder is none.
+    """The test split of a ModelNet40 folder; None if it is not such a folder.
 
     Raises:
-        FileNotFoundError: a file that the folder's lists name is missing.
+        FileNotFoundError: a file named in the folder's lists is missing.
     """
     folder = Path(folder)
     if (folder / "modelnet40_test.txt").is_file():
@@ -73,7 +74,7 @@ def modelnet(folder: str | Path) -> ShapeSet | None:
             classes, [(folder / k / f"{n}.txt", classes.index(k)) for k, n in zip(kinds, names, strict=True)]
         )
     if (folder / "test_files.txt").is_file():
-        # The list holds paths of the machine that made it: data/modelnet40_ply_hdf5_2048/ply_data_test0.h5
+        # The list has paths of the authors' machine: data/modelnet40_ply_hdf5_2048/ply_data_test0.h5
         files = [folder / Path(line).name for line in _lines(folder / "test_files.txt")]
         return _checked(_lines(folder / "shape_names.txt"), [(file, -1) for file in files])
     meshes = sorted(folder.glob("*/test/*.off"))
@@ -100,7 +101,7 @@ def read_h5(path: Path, classes: int) -> Iterator[Shape]:
     """Shapes of an HDF5 file with ``data`` (S, N, 3) and ``label`` (S,) or (S, 1), y up.
 
     Raises:
-        ImportError: no h5py; ValueError: other arrays, or a label that is no class.
+        ImportError: h5py is not installed. ValueError: other arrays, or a label outside 0 to ``classes`` - 1.
     """
     try:
         import h5py
@@ -130,7 +131,7 @@ def _read_rows(path: Path) -> Float32:
 
 
 def read_off(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Vertices (V, 3) and triangles (F, 3) of an OFF mesh; ModelNet40 holds files that begin with "OFF490 518 0".
+    """Vertices (V, 3) and triangles (F, 3) of an OFF mesh; some files of ModelNet40 begin with "OFF490 518 0".
 
     Raises:
         ValueError: not an OFF mesh, or a truncated one.
@@ -161,7 +162,7 @@ def read_off(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 def sample_surface(
     vertices: NDArray[np.float64], faces: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> Float32:
-    """(count, 3) points spread evenly over the faces; the vertices of a mesh that has no area."""
+    """(count, 3) points sampled uniformly over the faces' area; the vertices if the mesh has no area."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
     if not area.sum() > 0:

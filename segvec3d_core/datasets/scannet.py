@@ -1,12 +1,12 @@
-"""ScanNetV2 (Dai et al., 2017) as its authors publish it: one folder a scene.
+"""ScanNetV2 (Dai et al., 2017) in its published layout: one folder per scene.
 
     sceneXXXX_XX/sceneXXXX_XX_vh_clean_2.ply                   the mesh; its vertices are the points
     sceneXXXX_XX/sceneXXXX_XX.aggregation.json                 instances, as lists of segments with a raw label
     sceneXXXX_XX/sceneXXXX_XX_vh_clean_2.0.010000.segs.json    segment of each vertex
     scannetv2-labels.combined.tsv                              NYU40 class of raw labels; here or two folders up
 
-Clouds are z-up. The lists of scenes that tell what is for training, and those of labelled points of the
-limited-annotation benchmark (Hou et al., 2021), are read, too.
+Clouds are z-up. The published lists of scenes by split, and the lists of labelled points of the limited-annotation
+benchmark (Hou et al., 2021), can be read, too.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LABEL_MAP = "scannetv2-labels.combined.tsv"
 MESH, AGGREGATION, SEGMENTS = "_vh_clean_2.ply", ".aggregation.json", "_vh_clean_2.0.010000.segs.json"
 
 SURFACES = {1: "wall", 2: "floor", 22: "ceiling"}
-"""NYU40 classes that are surfaces here."""
+"""NYU40 classes that count as surfaces."""
 
 BENCHMARK = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
-"""NYU40 classes whose instances the ScanNet benchmark counts: its 20 classes but wall and floor."""
+"""NYU40 classes whose instances the ScanNet benchmark evaluates: its 20 classes without wall and floor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class ScanNetScene:
     Attributes:
         name: such as scene0000_00.
         points: (N, 3) float32 metres, z up; colors: (N, 3) uint8.
-        instance: (N,) int64, index of the annotated entity of each point, -1 where nobody annotated.
+        instance: (N,) int64, index of the annotated entity of each point, -1 for unannotated points.
         names: (E,) raw label of each entity; nyu40: (E,) int64, its NYU40 class, 0 for none.
     """
 
@@ -55,20 +55,20 @@ class ScanNetScene:
 
     @property
     def is_surface(self) -> NDArray[np.bool_]:
-        """(E,) bool: walls, floors and ceilings."""
+        """(E,) bool, walls, floors and ceilings."""
         return np.isin(self.nyu40, list(SURFACES))
 
     def benchmark_labels(self) -> NDArray[np.int32]:
-        """(N,) int32: 1 + entity where it is of a class that the benchmark counts, else 0, which is void."""
+        """(N,) int32, 1 + entity if its class is in ``BENCHMARK``, else 0 (void)."""
         counts = np.append(np.isin(self.nyu40, BENCHMARK), False)
         return np.where(counts[self.instance], self.instance + 1, 0).astype(np.int32)
 
     def surface(self) -> NDArray[np.int8]:
-        """(N,) int8: 1 on a surface, 0 on another entity, -1 where nobody annotated."""
+        """(N,) int8, 1 on a surface, 0 on another entity, -1 for unannotated points."""
         return np.append(self.is_surface.astype(np.int8), np.int8(-1))[self.instance]
 
     def centres(self) -> NDArray[np.float32]:
-        """(E, 3) float32: centre of the axis-aligned box of each entity's points; zero for one without points."""
+        """(E, 3) float32, centre of the axis-aligned box of each entity's points; zero for one without points."""
         centres = np.zeros((len(self.names), 3), np.float32)
         for entity in np.unique(self.instance[self.instance >= 0]):
             points = self.points[self.instance == entity]
@@ -76,10 +76,10 @@ class ScanNetScene:
         return centres
 
     def only(self, points: NDArray[np.int64]) -> ScanNetScene:
-        """The scene with these points alone labelled, as in the limited-annotation benchmark.
+        """The scene with only these points labelled, as in the limited-annotation benchmark.
 
         Raises:
-            ValueError: a point that the scene does not have.
+            ValueError: an index out of range.
         """
         if len(points) and not (points.min() >= 0 and points.max() < len(self.points)):
             raise ValueError(f"{self.name}: labelled points: expected 0 to {len(self.points) - 1}, got {points.max()}")
@@ -99,11 +99,11 @@ def scene_folders(path: str | Path) -> list[Path]:
 
 
 def of_split(files: list[Path], split: str | Path) -> list[Path]:
-    """Of scenes, the files or folders that a list names, as ScanNet publishes them (``scannetv2_train.txt``): a name a
-    line.
+    """Select the files or folders of scenes that a list names, such as ScanNet's ``scannetv2_train.txt`` with one name
+    per line.
 
     Raises:
-        FileNotFoundError: no such list. ValueError: it names nothing, or scenes that are not among the files.
+        FileNotFoundError: no such list. ValueError: it is empty, or names scenes that are not among the files.
     """
     split = Path(split)
     if not split.is_file():
@@ -124,7 +124,7 @@ def of_split(files: list[Path], split: str | Path) -> list[Path]:
 
 
 def _few(names: list[str]) -> str:
-    """The first three names, to be told."""
+    """The first three names, for an error message."""
     return ", ".join([*names[:3], *(["..."] if len(names) > 3 else [])])
 
 
@@ -132,12 +132,12 @@ def read_scene(folder: str | Path, label_map: str | Path | None = None) -> ScanN
     """Read a scene folder.
 
     Args:
-        folder: of the scene; it gives the files their names.
-        label_map: ``scannetv2-labels.combined.tsv``; None looks for it in the folder and up to two above.
+        folder: of the scene; its name is the prefix of the files' names.
+        label_map: ``scannetv2-labels.combined.tsv``; None searches the folder and up to two above.
 
     Raises:
         FileNotFoundError: a file of the scene or the label map is missing (test scenes have no annotation).
-        ValueError: a file that is broken, a label that the map has not, or files that do not fit together.
+        ValueError: a broken file, a label that is not in the map, or files that do not fit together.
     """
     folder = Path(folder)
     name = folder.absolute().name
@@ -154,7 +154,7 @@ def read_scene(folder: str | Path, label_map: str | Path | None = None) -> ScanN
         raise ValueError(f"{folder / f'{name}{AGGREGATION}'}: the label map has no {', '.join(unknown)}")
     kinds, index = np.unique(segments, return_inverse=True)
     of_segment = np.full(len(kinds), -1, np.int64)
-    for entity, (_, members) in enumerate(groups):  # of a segment in two groups the later has it, as in the benchmark
+    for entity, (_, members) in enumerate(groups):  # a segment in two groups belongs to the later, as in the benchmark
         of_segment[np.isin(kinds, members)] = entity
     return ScanNetScene(
         name, cloud.points, cloud.colors, of_segment[index], tuple(label for label, _ in groups),
@@ -166,7 +166,7 @@ def labelled_points_of(names: list[str], path: str | Path) -> dict[str, NDArray[
     """The labelled points of scenes, see ``read_labelled_points``.
 
     Raises:
-        FileNotFoundError: no such list. ValueError: something else, or scenes that it does not have.
+        FileNotFoundError: no such list. ValueError: not such a list, or scenes that are not in it.
     """
     listed = read_labelled_points(path)
     missing = [name for name in names if name not in listed]
@@ -176,15 +176,14 @@ def labelled_points_of(names: list[str], path: str | Path) -> dict[str, NDArray[
 
 
 def read_labelled_points(path: str | Path) -> dict[str, NDArray[np.int64]]:
-    """Read a list of the limited-annotation benchmark (``points20`` to ``points200``): the vertices of each training
-    scene that are labelled.
+    """Read a list of the limited-annotation benchmark (``points20`` to ``points200``): the labelled vertices of each
+    training scene.
 
     Args:
-        path: a file that torch has saved, {scene: (n,) vertex numbers of its _vh_clean_2.ply}; nothing but numbers is
-            taken from it.
+        path: a file saved by torch, {scene: (n,) vertex indices of its _vh_clean_2.ply}; loaded safely, only numbers.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: something else.
+        FileNotFoundError: no such file. ValueError: not such a list.
     """
     import torch
     from numpy.dtypes import Int32DType, Int64DType
@@ -193,7 +192,7 @@ def read_labelled_points(path: str | Path) -> dict[str, NDArray[np.int64]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    rebuild = np.zeros(1).__reduce__()[0]  # numpy's own function, whose module has moved between versions
+    rebuild = np.zeros(1).__reduce__()[0]  # numpy's own function; its module differs between versions
     allowed: list[Any] = [
         np.ndarray, np.dtype, Int32DType, Int64DType,
         *((rebuild, f"{module}.multiarray._reconstruct") for module in ("numpy.core", "numpy._core")),
@@ -207,7 +206,7 @@ def read_labelled_points(path: str | Path) -> dict[str, NDArray[np.int64]]:
 
 
 def _label_map(folder: Path) -> Path:
-    """The label map nearest to a scene."""
+    """The label map in a scene's folder or the nearest of the two above."""
     places = [folder.absolute(), *folder.absolute().parents[:2]]
     found = next((place / LABEL_MAP for place in places if (place / LABEL_MAP).is_file()), None)
     if found is None:

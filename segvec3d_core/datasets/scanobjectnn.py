@@ -18,9 +18,9 @@ CLASSES = (
 
 
 def scanobjectnn(folder: str | Path) -> ShapeSet | None:
-    """The test shapes of one split's folder, or of one of its .h5 files; None where there are none.
+    """The test shapes of one split's folder, or of one of its .h5 files; None if there are none.
 
-    Where a folder holds several variants, the plain one is taken; name a file for another.
+    If a folder holds several variants, the plain one is used; pass a file for another.
     """
     path = Path(folder)
     if path.is_file() and path.suffix == ".h5":

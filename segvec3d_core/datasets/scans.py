@@ -24,13 +24,13 @@ from segvec3d_core.types import PointCloud
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A fused cloud, with what is true of it.
+    """A fused cloud with its annotation.
 
     Attributes:
         name: unique in its folder.
         points: the cloud.
-        label: (N,) int32, 1..K instances, 0 void: unlabelled, or nothing that counts as an instance.
-        surface: (N,) int8, 1 on a surface, 0 on an object, -1 unknown; None where nobody says.
+        label: (N,) int32, 1..K instances, 0 void: unlabelled or not an instance.
+        surface: (N,) int8, 1 on a surface, 0 on an object, -1 unknown; None if not annotated.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Scan:
     surface: NDArray[np.int8] | None = None
 
     def cloud(self) -> PointCloud:
-        """The scan as ``segment`` takes it."""
+        """The cloud as input of ``SegVec3D.segment``."""
         return self.points
 
     def thinned(self, stride: int) -> Scan:
-        """The scan by a sensor whose points lie so much farther apart: one in ``stride`` squared, drawn by chance, the
-        same ones each time."""
+        """The scan with a ``stride`` times larger point spacing: one in ``stride`` squared points, chosen randomly but
+        reproducibly."""
         count = len(self.points)
         rows = np.sort(np.random.default_rng(0).permutation(count)[: -(-count // stride**2)])
         cloud, surface = self.points, self.surface
@@ -52,24 +52,24 @@ class Scan:
         return Scan(self.name, points, self.label[rows], None if surface is None else surface[rows])
 
     def without_colors(self) -> Scan:
-        """The scan by a sensor of places alone."""
+        """The scan without its colours."""
         return replace(self, points=replace(self.points, colors=None))
 
 
 class ScanFolder(Sequence[Scan]):
-    """The scans at a path, in natural order of their names, each read when it is asked for.
+    """The scans at a path, in natural order of their names, read on access.
 
     Args:
-        path: an .npz scan, a folder of such, a ScanNet scene folder, or a folder (or its ``scans/``) of such.
-        split: list of those to take, by name (``scannet.of_split``); None for all.
+        path: an .npz scan, a folder of these, a ScanNet scene folder, or a folder (or its ``scans/``) of these.
+        split: list of the scans to use, by name (``scannet.of_split``); None for all.
 
     Attributes:
-        path: that path; names: the scans' names; tags: what tags.json says of them.
+        path: that path; names: the scans' names; tags: contents of tags.json.
 
     Raises:
         FileNotFoundError: no such split.
-        ValueError: no scans at the path, or not those of the split. Reading a scan raises either for one that is
-            broken or without labels.
+        ValueError: no scans at the path, or scans of the split are missing. Reading a scan raises either for one that
+            is broken or without labels.
     """
 
     def __init__(self, path: str | Path, split: str | Path | None = None) -> None:
@@ -97,7 +97,7 @@ class ScanFolder(Sequence[Scan]):
 
 
 def find_scans(path: Path) -> list[Path]:
-    """The .npz files and scene folders at a path, in natural order; none where there are no scans."""
+    """The .npz files and scene folders at a path, in natural order; empty if there are none."""
     if path.is_file():
         return [path] if path.suffix.lower() == ".npz" else []
     files = sorted(path.glob("*.npz"), key=lambda file: natural_key(file.name))
@@ -115,7 +115,7 @@ def _read(path: Path) -> Scan:
 
 
 def _surface(path: Path, count: int) -> NDArray[np.int8] | None:
-    """The array ``surface`` of an .npz that was read before; None where it has none."""
+    """The array ``surface`` of an .npz that has already been read; None if it has none."""
     with np.load(path, allow_pickle=False) as archive:
         if "surface" not in archive.files:
             return None
