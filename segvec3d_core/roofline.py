@@ -24,7 +24,7 @@ from .pointcloud2 import LABELLED, POINT
 from .types import PointCloud
 
 FROM_MESSAGE, TO_MESSAGE = "from PointCloud2", "to PointCloud2"
-"""The node's conversions before and after the stages of ``Scene.timings``: ``cloud_of_message``, ``encode_labelled``."""
+"""The node's conversions before and after the stages of a scene: ``cloud_of_message`` and ``encode_labelled``."""
 COPIED = 64 << 20
 """Number of float32 values copied to measure memory bandwidth: more than caches hold."""
 SIDE = 2048

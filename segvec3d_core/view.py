@@ -212,7 +212,7 @@ def _view_rotation(cloud: PointCloud) -> tuple[NDArray[np.float64], bool]:
 
 
 def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Cut the ceiling and the walls nearest to the viewer off a cloud as tall as a room, unless nothing would remain."""
+    """(N,) bool, points to keep: all, or of a room without the ceiling and the walls nearest to the viewer."""
     up = -np.cos(_ELEVATION) * rotation[1] - np.sin(_ELEVATION) * rotation[2]
     towards = _unit(-rotation[2] - up * (-rotation[2] @ up))
     heights = points @ up

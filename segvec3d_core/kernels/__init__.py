@@ -1,9 +1,9 @@
-"""Fused kernels, in numba for CPU and in Triton for GPUs, with a plain reference beside each.
+"""Fused kernels, in numba for CPUs and in Triton for GPUs; tests compare each with a plain reference.
 
-Those of numba share their work over OpenMP's threads where the system has GNU OpenMP, else over numba's portable pool,
-which must not be entered from two threads at once: callers hold ``KERNEL_LOCK`` around a run of kernels, as
-``SegVec3D.segment`` does. A process that is forked from one with OpenMP's threads ends at its first kernel:
-multiprocessing should spawn, or ``NUMBA_THREADING_LAYER=workqueue`` choose the portable pool.
+The numba kernels use OpenMP threads if the system has GNU OpenMP, else numba's portable pool, which must not be entered
+from two threads at once: callers hold ``KERNEL_LOCK`` around a run of kernels, as ``SegVec3D.segment`` does. A process
+forked from one with OpenMP threads dies at its first kernel: start processes with spawn, or set
+``NUMBA_THREADING_LAYER=workqueue`` to use the portable pool.
 """
 
 import os
@@ -28,7 +28,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _last_resort() -> Path:
-    """A folder of this user's own among the system's temporary files, which nobody else can have filled."""
+    """A folder in the system's temporary directory that only this user can have written to."""
     folder = Path(tempfile.gettempdir()) / f"segvec3d-kernels-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
@@ -36,8 +36,8 @@ def _last_resort() -> Path:
     return folder if mine else Path(tempfile.mkdtemp(prefix="segvec3d-kernels-"))
 
 
-# numba keeps compiled kernels beside their sources or, where it may not write there, in the user's cache folder. Where
-# it may write to neither it refuses to import them.
+# numba caches compiled kernels beside their sources or, if that is not writable, in the user's cache folder. If neither
+# is writable it refuses to import them.
 if not numba.config.CACHE_DIR and not (  # type: ignore[attr-defined]
     _writable(Path(__file__).parent / "__pycache__") or _writable(Path(user_cache_dir("numba", appauthor=False)))
 ):
@@ -45,12 +45,11 @@ if not numba.config.CACHE_DIR and not (  # type: ignore[attr-defined]
 
 
 def _start_threads() -> None:
-    """Start numba's threads such that they sleep between kernels, unless the environment says otherwise.
+    """Start numba's threads such that they sleep between kernels, unless environment variables say otherwise.
 
-    A frame is dozens of short kernels with other work in between. By default OpenMP's threads would wait for the next
-    one spinning, all processors busy for as long as a frame takes, and no sooner done. The portable pool wakes one
-    thread more than there are processors for each kernel: five times as many changes from thread to thread as with
-    OpenMP.
+    A frame runs dozens of short kernels with other work in between. By default OpenMP's threads would busy-wait for the
+    next kernel and keep all processors occupied during a frame, without being faster. The portable pool wakes one
+    thread more than there are processors for each kernel, with five times as many context switches as OpenMP.
     """
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # GNU OpenMP reads them when it is loaded
     chosen = any(name in os.environ for name in names)

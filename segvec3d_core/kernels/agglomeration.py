@@ -1,8 +1,8 @@
-"""Kernels that grow instances from bonds: seeds by steepest ascent, then average linkage of what touches.
+"""Kernels that grow instances from bonds: seeds by steepest ascent, then average linkage of touching groups.
 
-Average linkage joins, time and again, the two touching groups with the highest mean bond over all edges between them
-(GASP of Bailoni et al. 2022 with the average as its rule). Two groups that are each other's best can be joined at any
-time with the same end (reducibility, Bruynooghe 1978), so all such pairs are joined at once, round by round.
+Average linkage repeatedly joins the two touching groups with the highest mean bond over all edges between them (GASP of
+Bailoni et al. 2022 with average linkage). Two groups that are each other's best partner can be joined at any time
+without changing the result (reducibility, Bruynooghe 1978), so all such pairs are joined at once, round by round.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 STRONG = np.float32(0.5)
-"""A bond is strong that is so large a part of the voxel's strongest."""
+"""Share of a voxel's strongest bond from which a bond counts as strong."""
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
-    """Bonds that mean the same from both ends.
+    """Clip bonds and make them symmetric.
 
     Args:
-        logits: (V, k) float32; neighbors: (V, k) integer; bound: logits beyond it are cut, so that no single edge
-            decides.
+        logits: (V, k) float32; neighbors: (V, k) integer.
+        bound: magnitude to which logits are clipped, so that no single edge decides.
 
     Returns:
-        (V, k) float32, the mean of both directions where the graph has both.
+        (V, k) float32, the mean of both directions if the graph has both.
     """
     n, k = neighbors.shape
     out = np.empty((n, k), np.float32)
@@ -34,10 +34,10 @@ def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
     for i in prange(n):
         for p in range(k):
             j = neighbors[i, p]
-            if j <= i:  # seen from the other end; a voxel's edge to itself means nothing
+            if j <= i:  # handled from the other end; an edge of a voxel to itself has no meaning
                 continue
             back = -1
-            for q in range(k):  # without a way out in between, it compiles to vector instructions
+            for q in range(k):  # without an early exit, this compiles to vector instructions
                 back = q if neighbors[j, q] == i else back
             if back >= 0:
                 mean = np.float32(0.5) * (out[i, p] + out[j, back])
@@ -48,17 +48,16 @@ def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def basins(bonds, neighbors):  # type: ignore[no-untyped-def]
-    """Seeds of instances: each voxel climbs along one of its strong bonds to a voxel that is bound better to all around
-    it.
+    """Seeds of instances: each voxel climbs along one of its strong bonds to a neighbour with a higher mean bond.
 
-    Along any bond that is more likely than not, the voxels of a spoon would climb to the table, which is bound best of
-    all, wherever a single bond across its border is in doubt.
+    If every positive bond counted, the voxels of a spoon would climb to the table, whose mean bonds are the highest,
+    wherever a single bond across the border is uncertain.
 
     Args:
         bonds: (V, k) float32 from ``mutual``; neighbors: (V, k) integer.
 
     Returns:
-        (V,) int64 basin of each voxel, numbered by first voxel, and how many there are.
+        (V,) int64 basin of each voxel, numbered by first voxel, and the number of basins.
     """
     n, k = neighbors.shape
     height, strongest = np.zeros(n, np.float32), np.zeros(n, np.float32)
@@ -98,7 +97,7 @@ def basins(bonds, neighbors):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _gather(low, high, sums, counts):  # type: ignore[no-untyped-def]
-    """One row for each pair (low < high) of the given ones, sums and counts added up, in order of first appearance."""
+    """Merge rows of equal pairs (low < high), adding sums and counts, in order of first appearance."""
     size = 16
     while size < 2 * len(low):
         size *= 2
@@ -121,7 +120,7 @@ def _gather(low, high, sums, counts):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def contacts(labels, neighbors, bonds):  # type: ignore[no-untyped-def]
-    """Which groups touch, and how strongly they are bound.
+    """Pairs of groups that touch, and their bonds.
 
     Args:
         labels: (V,) int64 group of each voxel, -1 for none; neighbors: (V, k) integer; bonds: (V, k) float32.
@@ -131,7 +130,7 @@ def contacts(labels, neighbors, bonds):  # type: ignore[no-untyped-def]
         them; counts (P,) float64 of these edges.
     """
     n, k = neighbors.shape
-    room = n * k  # memory is taken only where something is written
+    room = n * k  # the system allocates memory only for the pages that are written
     low, high = np.empty(room, np.int64), np.empty(room, np.int64)
     sums, counts = np.empty(room, np.float64), np.empty(room, np.float64)
     rows = 0
@@ -146,13 +145,14 @@ def contacts(labels, neighbors, bonds):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def average_linkage(low, high, sums, counts, groups, least):  # type: ignore[no-untyped-def]
-    """Join groups until no two that touch have a mean bond of more than ``least``; ties go to the lower numbers.
+    """Join groups until no two touching ones have a mean bond above ``least``; ties go to the lower numbers.
 
     Args:
-        low, high, sums, counts: from ``contacts``, which are overwritten; groups: how many there are.
+        low, high, sums, counts: from ``contacts``; they are overwritten.
+        groups: number of groups; least: threshold of the mean bond.
 
     Returns:
-        (groups,) int64, the group that each has become part of, named by its lowest member.
+        (groups,) int64, the joined group of each, numbered by its lowest member.
     """
     joined = np.arange(groups)
     while len(low) > 0:
@@ -187,15 +187,15 @@ def average_linkage(low, high, sums, counts, groups, least):  # type: ignore[no-
 
 @njit(cache=True, nogil=True)
 def bond_means(labels, neighbors, bonds, bound, groups):  # type: ignore[no-untyped-def]
-    """How well groups hold together, and how far they are parted from what they touch.
+    """Cohesion of groups and separation from their surroundings.
 
     Args:
-        labels: (V,) int64 group of each voxel, -1 for none; neighbors: (V, k) integer; bonds: (V, k) logits;
-        bound: logits beyond it are cut; groups: how many there are.
+        labels: (V,) int64 group of each voxel, -1 for none; neighbors: (V, k) integer; bonds: (V, k) logits.
+        bound: magnitude to which logits are clipped; groups: number of groups.
 
     Returns:
         inside, across (groups,) float64, mean bond of the edges within each group and of those that leave it; 0 and
-        ``-bound`` where there are none.
+        ``-bound`` if there are none.
     """
     sums, counts = np.zeros((2, groups), np.float64), np.zeros((2, groups), np.int64)
     for i in range(len(labels)):
@@ -218,7 +218,7 @@ def average_linkage_reference(
     low: NDArray[np.int64], high: NDArray[np.int64], sums: NDArray[np.float64], counts: NDArray[np.float64],
     groups: int, least: float,
 ) -> NDArray[np.int64]:  # fmt: skip
-    """The same by its definition: one pair at a time, always the best of all."""
+    """``average_linkage`` by its definition: one pair at a time, always the best of all."""
     table = {(int(a), int(b)): (float(s), float(c)) for a, b, s, c in zip(low, high, sums, counts, strict=True)}
     joined = np.arange(groups)
     while table:

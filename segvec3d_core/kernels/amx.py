@@ -1,6 +1,6 @@
 """The processor's matrix unit (Intel AMX, servers from 2023 on): bfloat16 in, float32 sums out.
 
-It multiplies tiles of 16 x 32 numbers at several times the rate of the vector registers. ``bfloat16.py`` says what for.
+It multiplies tiles of 16 x 32 numbers at several times the rate of the vector registers. Used by ``bfloat16.py``.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from numba.extending import intrinsic
 ROWS = 16
 """Rows of a tile."""
 DEPTH = 32
-"""Inputs that one instruction multiplies."""
+"""Number of inputs (columns of a tile) per instruction."""
 ASK_PERMISSION, TILE_DATA = 0x1023, 18
-"""Of the system call ``arch_prctl``: a process must ask Linux before it uses the tiles' registers."""
+"""Arguments of the system call ``arch_prctl``: a process must ask Linux for permission to use the tile registers."""
 ARCH_PRCTL = 158
 
 _SHAPES = np.zeros(64, np.uint8)
 _SHAPES[0] = 1  # palette
-_SHAPES[16:32].view(np.uint16)[:] = 64  # bytes of a row of each of the eight tiles
+_SHAPES[16:32].view(np.uint16)[:] = 64  # bytes per row of each of the eight tiles
 _SHAPES[48:56] = ROWS
 
 
 def lent() -> bool:
-    """Whether processor and compiler have the tiles, and the system lends them to this process."""
+    """Whether processor and compiler support tiles, and the system permits this process to use them."""
     features = binding.get_host_cpu_features()
     if not (features.get("amx-bf16") and features.get("amx-tile")) or platform.system() != "Linux":
         return False
@@ -48,7 +48,7 @@ def _bytes(builder: Any, array: Any, offset: Any) -> Any:
 
 
 def _configure(typingctx: Any, shapes: Any) -> Any:
-    """Give the eight tiles their shapes."""
+    """Configure the shapes of the eight tiles."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])
@@ -59,7 +59,7 @@ def _configure(typingctx: Any, shapes: Any) -> Any:
 
 
 def _release(typingctx: Any) -> Any:
-    """Give the tiles back, so that the system need not keep them where threads change."""
+    """Release the tiles, so that the system need not save them at context switches."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _call(builder, "tilerelease")
@@ -69,8 +69,8 @@ def _release(typingctx: Any) -> Any:
 
 
 def _tiles(many: int) -> Any:
-    """An intrinsic for ``many`` tiles of rows, at most three, under each other, and one panel: sums in tiles 0 to 2,
-    rows in 3 to 5, weights in 7. Three sums at once hide how long one takes."""
+    """An intrinsic that multiplies ``many`` (at most three) consecutive tiles of rows by one panel: sums in tiles 0 to
+    2, rows in 3 to 5, weights in 7. Three independent sums hide the latency."""
 
     @intrinsic
     def tiles(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
@@ -89,7 +89,7 @@ def _tiles(many: int) -> Any:
             x_width, out_width, depth = (cgutils.unpack_tuple(builder, array.shape)[1] for array in (x, out, packed))
             rows = [builder.add(i, number(r * ROWS)) for r in range(many)]
             panel = builder.mul(builder.mul(p, number(ROWS)), depth)
-            for r in range(many):  # a stride of nothing: the bias in every row
+            for r in range(many):  # stride 0: the bias in every row
                 _call(builder, "tileloadd64", tile(r), _bytes(builder, packed, panel), number(0))
             steps = builder.sdiv(builder.sub(depth, number(1)), number(ROWS))
             with cgutils.for_range(builder, steps) as loop:
@@ -118,7 +118,7 @@ _one, _two, _three = _tiles(1), _tiles(2), _tiles(3)
 
 @njit(cache=True, nogil=True)
 def multiply(x, packed, out):  # type: ignore[no-untyped-def]
-    """A packed map of all rows.
+    """Apply a packed linear map to all rows.
 
     Args:
         x: (R, K) uint16, bits of bfloat16 numbers, R a multiple of ``ROWS``, K of ``DEPTH``; packed: (P, 1 + K / 2, 16)

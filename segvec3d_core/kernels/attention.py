@@ -5,9 +5,9 @@ For voxel i, neighbours j in N(i) and each head:
     s_ij  = q_i . k_j + u_i . r_ij          a_ij = softmax_j s_ij              (1)
     out_i = sum_j a_ij v_j                  rel_i = sum_j a_ij r_ij            (2)
 
-r_ij is the relative pose of the edge; u_i and a linear map of rel_i let phi, psi and gamma see it without ever
-storing a (V, k, C) tensor. ``reference`` says the same in plain torch, on any device; the fused kernels here run on
-CPU, that of ``attention_triton`` on a GPU.
+r_ij is the relative pose of the edge; through u_i and a linear map of rel_i it enters phi, psi and gamma without a
+(V, k, C) tensor ever being stored. ``reference`` is equivalent in plain torch, on any device; the fused kernels here
+run on the CPU, that of ``attention_triton`` on a GPU.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from torch import Tensor
 from .vectors import LANES, Writer
 
 HEAD_DIM = 16
-"""Channels of one head, D: a constant, because the kernels are compiled for it."""
+"""Channels of one head, D; constant, because the kernels are compiled for it."""
 EDGE_DIM = 10
-"""Numbers in the relative pose of an edge, E, see ``kernels.shape.edge_features``."""
+"""Components of the relative pose of an edge, E, see ``kernels.shape.edge_features``."""
 EDGE_LANES = 2 * LANES
-"""The kernels read an edge as two vectors: its first eight numbers and its last eight. Those in both count once,
-because ``spread`` leaves their place in the second one empty."""
+"""The kernels read an edge as two vectors: its first eight and its last eight components. The overlap counts only once,
+because ``spread`` leaves it zero in the second vector."""
 
 log = logging.getLogger(__name__)
 _triton_serves = True
-"""Until it has failed."""
+"""Whether to use Triton; False once it has failed."""
 
 
 def reference(
@@ -46,7 +46,7 @@ def reference(
     Args:
         q, k, v: (V, H, D) queries, keys and values of H heads; u: (V, H, E) edge queries.
         edges: (V, K, E) relative poses; neighbors: (V, K) int64.
-        uniform: weigh all neighbours equally (ablation: mean instead of attention).
+        uniform: weight all neighbours equally (ablation: mean instead of attention).
 
     Returns:
         out (V, H, D), rel (V, H, E).
@@ -61,7 +61,7 @@ def reference(
 
 @njit(cache=True, nogil=True, inline="always", fastmath=True)
 def exponential(x):  # type: ignore[no-untyped-def]
-    """exp(x) for x <= 0 to 2e-5 relative, in a form that compiles to vector instructions."""
+    """exp(x) for x <= 0 with a relative error of 2e-5, in a form that compiles to vector instructions."""
     y = max(x, np.float32(-80.0)) * np.float32(1.44269504)
     n = np.int32(y - np.float32(0.5))
     f = (y - np.float32(n)) * np.float32(0.69314718)
@@ -97,7 +97,7 @@ def _weights(q, k, u, edges, neighbors, i, heads, w):  # type: ignore[no-untyped
 
 
 def spread(u: Tensor) -> Tensor:
-    """The last dimension of (..., E) laid out as the kernels read an edge -> (..., 16)."""
+    """Lay out the last dimension of (..., E) as the kernels read an edge, see ``EDGE_LANES`` -> (..., 16)."""
     out = u.new_zeros(*u.shape[:-1], EDGE_LANES)
     out[..., :LANES] = u[..., :LANES]
     out[..., EDGE_LANES - (EDGE_DIM - LANES) :] = u[..., LANES:]
@@ -123,7 +123,7 @@ def _neighbor(to: Writer, neighbors: Any, i: Any, p: Any) -> Any:
 
 
 def _scores(to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any) -> None:
-    """s_ij of voxel i and head h for all its neighbours into ``w``, eight at a time as long as there are eight."""
+    """Write s_ij of voxel i and head h for all neighbours to ``w``, eight at a time, the rest one by one."""
     builder, many = to.builder, to.shape(neighbors)[1]
     query, edge_query = _halves(to, x, i, 0, h), _halves(to, x, i, 3, h)
 
@@ -145,7 +145,7 @@ def _scores(to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: A
 
 
 def _soften(to: Writer, w: Any) -> Any:
-    """``w`` becomes exp(w - max w) -> one over its sum."""
+    """Replace ``w`` by exp(w - max w) -> the reciprocal of its sum."""
     eights = to.builder.sdiv(to.shape(w)[0], to.number(LANES))
     top, total = to.variable(to.load(w, to.number(0))), to.variable(to.zero())
     with cgutils.for_range(to.builder, eights) as loop:
@@ -163,7 +163,8 @@ def _soften(to: Writer, w: Any) -> Any:
 def _sums(
     to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, share: Any, seen: Any, r: Any
 ) -> None:
-    """out_i and rel_i of head h, weighted by ``w`` times ``share``, into row r of ``seen``: its left and right half."""
+    """Write out_i and rel_i of head h, weighted by ``w`` times ``share``, to the left and right half of row r of
+    ``seen``."""
     sums = [to.variable(to.zero()) for _ in range(4)]
     with cgutils.for_range(to.builder, to.shape(neighbors)[1]) as loop:
         weight = to.broadcast(to.scalar(w, loop.index))
@@ -195,7 +196,7 @@ def _attend_head(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: 
 
 @njit(cache=True, nogil=True)
 def weights_room(many):  # type: ignore[no-untyped-def]
-    """What ``attend`` needs beside its arguments, for ``many`` neighbours."""
+    """Scratch memory of ``attend`` for ``many`` neighbours, padded with -inf to a multiple of ``LANES``."""
     return np.full((many + LANES - 1) // LANES * LANES, -np.inf, np.float32)
 
 
@@ -204,10 +205,10 @@ def attend(x, edges, neighbors, i, w, seen, r):  # type: ignore[no-untyped-def]
     """Equations (1) and (2) of voxel i.
 
     Args:
-        x: (V, 4 C) float32, of each voxel its queries, keys, values and ``spread`` edge queries.
+        x: (V, 4 C) float32, each voxel's queries, keys, values and ``spread`` edge queries.
         edges: (V, K, E) float32; neighbors: (V, K) int64; w: from ``weights_room``.
-        seen: (., 2 C) float32, in row r of which the left half takes out, the right one rel, 16 numbers to a head: its
-            first eight numbers and its last eight.
+        seen: (., 2 C) float32; out is written to the left half of row r, rel to the right half, with 16 components per
+            head: the first eight and the last eight of E.
     """
     for h in range(x.shape[1] // (4 * HEAD_DIM)):
         for p in range(neighbors.shape[1], len(w)):
@@ -217,7 +218,7 @@ def attend(x, edges, neighbors, i, w, seen, r):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def _forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
-    """``attend`` of all voxels -> (V, 2 C)."""
+    """``attend`` for all voxels -> (V, 2 C)."""
     seen = np.empty((len(x), x.shape[1] // 2), np.float32)
     for i in prange(len(x)):
         attend(x, edges, neighbors, i, weights_room(neighbors.shape[1]), seen, i)
@@ -226,7 +227,7 @@ def _forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _backward(q, k, v, u, edges, neighbors, heads, g_out, g_rel):  # type: ignore[no-untyped-def]
-    """Gradients of q, k, v, u; sequential, because neighbours share rows, which also keeps it deterministic."""
+    """Gradients of q, k, v, u; sequential, because neighbours share rows, and hence deterministic."""
     n, many = neighbors.shape
     dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
     du = np.zeros_like(u)
@@ -259,7 +260,7 @@ def _backward(q, k, v, u, edges, neighbors, heads, g_out, g_rel):  # type: ignor
 
 
 class _Fused(torch.autograd.Function):
-    """The fused CPU kernels as a differentiable operation; neighbours and edges take no gradient."""
+    """The fused CPU kernels as a differentiable operation; neighbours and edges get no gradient."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> Any:
@@ -284,7 +285,7 @@ class _Fused(torch.autograd.Function):
 def neighborhood_attention(
     q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor, uniform: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Equations (1) and (2), fused on CPU and, without gradient, on a GPU; plain torch elsewhere. Arguments as
+    """Equations (1) and (2), fused on the CPU and, without gradients, on a GPU; else in plain torch. Arguments as for
     ``reference``."""
     if uniform or q.dtype != torch.float32:
         return reference(q, k, v, u, edges, neighbors, uniform)
@@ -297,7 +298,7 @@ def neighborhood_attention(
 
 
 def on_gpu(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> tuple[Tensor, Tensor]:
-    """By Triton's kernel; by plain torch, and from then on, where there is no Triton or it cannot compile."""
+    """The Triton kernel; plain torch, permanently, once Triton is missing or cannot compile."""
     global _triton_serves
     if _triton_serves:
         try:
@@ -305,8 +306,8 @@ def on_gpu(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors:
 
             return forward(q, k, v, u, edges, neighbors)
         except (torch.OutOfMemoryError, getattr(torch, "AcceleratorError", torch.OutOfMemoryError)):
-            raise  # the GPU has failed, not the compiler
-        except Exception as error:  # whatever keeps a compiler from compiling: the answer needs no Triton
+            raise  # a failure of the GPU, not of the compiler
+        except Exception as error:  # a compiler may fail in many ways; plain torch does not need it
             _triton_serves = "out of memory" in str(error)
             log.warning(
                 "attention runs in plain torch, because Triton does not serve: %s: %s", type(error).__name__, error

@@ -1,8 +1,8 @@
-"""Linear maps of bfloat16 numbers with float32 sums, where the processor multiplies these faster than float32.
+"""Linear maps in bfloat16 with float32 sums, for processors on which that is faster than float32.
 
-On the matrix unit (``amx.py``) where there is one and the system lends it, else in vector registers, with an
-instruction that multiplies two inputs at a time (AVX-512 BF16: AMD since Zen 4, some of Intel's without the unit).
-Weights and inputs keep 8 bits of mantissa there, as in training with bfloat16; what is between the maps stays float32.
+They run on the matrix unit (``amx.py``) if there is one and the system permits its use, else in vector registers with
+an instruction that multiplies two inputs at a time (AVX-512 BF16: AMD since Zen 4, some Intel processors without the
+matrix unit). Weights and inputs are rounded to 8 significant bits; everything between the maps stays float32.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .amx import DEPTH, ROWS
 from .vectors import NATIVE, PANEL, Writer
 
 VARIABLE = "SEGVEC3D_BF16"
-"""Environment variable; 0 keeps all maps in float32."""
+"""Environment variable; 0 disables bfloat16."""
 Packed = NDArray[np.uint32] | NDArray[np.int32]
-"""A linear map (K -> M) as (P, 1 + K / 2, 16): 16 output columns to a panel; the bits of the bias, then the weights of
-two inputs at a time. The type says what shall multiply: uint32 the matrix unit, int32 the vector registers."""
+"""A linear map (K -> M) as (P, 1 + K / 2, 16): panels of 16 output columns; the bits of the float32 bias, then pairs of
+bfloat16 weights. The dtype selects the unit: uint32 for the matrix unit, int32 for vector registers."""
 Multiplier = Literal["AMX", "AVX-512"]
 TYPED = 20
-"""LLVM of so many and more has the type; before, the instruction took others."""
+"""First version of LLVM in which the AVX-512 instruction takes the type bfloat."""
 
 
 class _BFloat16(ir.types.Type):
-    """LLVM's type of that name, which llvmlite does not have."""
+    """LLVM's type bfloat, which llvmlite lacks."""
 
     def _to_string(self) -> str:
         return "bfloat"
@@ -51,7 +51,7 @@ _NUMBERS = ir.VectorType(_BFloat16(), 2 * PANEL)
 
 @functools.cache
 def multipliers() -> tuple[Multiplier, ...]:
-    """What multiplies bfloat16 numbers on this processor, the fastest first."""
+    """The units of this processor that multiply bfloat16 numbers, fastest first."""
     features = binding.get_host_cpu_features()
     if not NATIVE or not features.get("avx512f"):
         return ()
@@ -61,13 +61,13 @@ def multipliers() -> tuple[Multiplier, ...]:
 
 
 def multiplier() -> Multiplier | None:
-    """What multiplies bfloat16 numbers in this process; None where all maps stay in float32."""
+    """The unit that multiplies bfloat16 numbers in this process; None if all maps are in float32."""
     return next(iter(multipliers()), None) if os.environ.get(VARIABLE, "1") != "0" else None
 
 
 def pack(columns: NDArray[np.float32]) -> Packed:
-    """A (1 + K, P, 16) float32 map, the first row being the bias, as this process multiplies it; K filled up with zeros
-    to a multiple of ``DEPTH``."""
+    """Pack a (1 + K, P, 16) float32 map, whose first row is the bias, for this process's multiplier; K is padded with
+    zeros to a multiple of ``DEPTH``."""
     weights = columns[1:]
     weights = np.concatenate([weights, np.zeros((-len(weights) % DEPTH, *weights.shape[1:]), np.float32)])
     rounded = np.empty(weights.shape, np.uint16)
@@ -79,8 +79,7 @@ def pack(columns: NDArray[np.float32]) -> Packed:
 
 @njit(cache=True, nogil=True)
 def rounded_to(x, rounded):  # type: ignore[no-untyped-def]
-    """The first columns of a float32 block as bfloat16, rounded to the nearest and to even; zeros where it is not as
-    wide."""
+    """Write the first columns of a float32 block as bfloat16, rounded to nearest even; missing columns become zero."""
     bits, width = x.view(np.uint32), min(x.shape[1], rounded.shape[1])
     for i in range(len(x)):
         row, to = bits[i], rounded[i]
@@ -92,8 +91,8 @@ def rounded_to(x, rounded):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
-    """Rows i to i + ``ROWS`` and columns 16 p to 16 p + 16 of the linear map, the sums kept in registers throughout; x
-    holds two numbers to an int32."""
+    """Rows i to i + ``ROWS`` and columns 16 p to 16 p + 16 of the linear map, with the sums kept in registers; x holds
+    two bfloat16 numbers per int32."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args, PANEL)
@@ -122,11 +121,11 @@ def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def in_registers(x, packed, out):  # type: ignore[no-untyped-def]
-    """``dense.dense`` of an int32 map, in vector registers.
+    """``dense.dense`` for an int32 map, in vector registers.
 
     Args:
-        x: (R, .) float32, R a multiple of ``ROWS``, whatever lies beyond the K columns finite; packed: from ``pack``.
-        out: (R, 16 P) float32 to write.
+        x: (R, .) float32, R a multiple of ``ROWS``, finite also beyond column K; packed: from ``pack``.
+        out: (R, 16 P) float32, written.
     """
     rounded = np.empty((len(x), 2 * (packed.shape[1] - 1)), np.uint16)
     rounded_to(x, rounded)
@@ -138,7 +137,7 @@ def in_registers(x, packed, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def on_matrix_unit(x, packed, out):  # type: ignore[no-untyped-def]
-    """The same of a uint32 map, on the matrix unit."""
+    """The same for a uint32 map, on the matrix unit."""
     rounded = np.empty((len(x), 2 * (packed.shape[1] - 1)), np.uint16)
     rounded_to(x, rounded)
     amx.multiply(rounded, packed, out)

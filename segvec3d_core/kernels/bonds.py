@@ -1,4 +1,4 @@
-"""Edges judged one by one: the bond head, fused on the CPU, and its last layer in plain torch."""
+"""The bond head: a fused CPU kernel, and its reference in plain torch."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .dense import dense, standardize, tiled
 from .vectors import LANES, Writer
 
 WIDTH = 32
-"""W, width of the hidden layer: a constant, because the kernel is compiled for it."""
+"""W, width of the hidden layer; constant, because the kernel is compiled for it."""
 
 
 def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose: Tensor, out: Tensor) -> Tensor:
     """w . relu(own_i + other_j + P r_ij) in plain torch.
 
     Args:
-        own, other: (V, W) what each end brings; edges: (V, K, E) relative poses; neighbors: (V, K) int64.
+        own, other: (V, W) contributions of both ends; edges: (V, K, E) relative poses; neighbors: (V, K) int64.
         pose: (W, E) P; out: (W,) w.
 
     Returns:
@@ -33,8 +33,8 @@ def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose
 
 
 def _hidden(to: Writer, given: list[Any], many: list[Any]) -> list[Any]:
-    """Products of the hidden layer and w for some edges of voxel i, a vector each that is yet to be summed. Edges taken
-    together share what is loaded of P."""
+    """Products of the hidden layer and w for some edges of voxel i, one vector per edge, not yet summed over its lanes.
+    Edges processed together share the loads of P."""
     ends, edges, neighbors, pose, out, i = given
     builder, parts = to.builder, range(0, WIDTH, LANES)
     first = [to.at(p, i, to.shape(neighbors)[1]) for p in many]
@@ -57,7 +57,7 @@ def _hidden(to: Writer, given: list[Any], many: list[Any]) -> list[Any]:
 
 @intrinsic
 def _logits_of(typingctx: Any, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, logits: Any) -> Any:
-    """Logits of all edges of voxel i into row i of ``logits``, eight at a time as long as there are eight."""
+    """Write the logits of all edges of voxel i to row i of ``logits``, eight at a time, the rest one by one."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args)
@@ -89,12 +89,12 @@ def _look(f, both, ends):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def bond_logits(bounds, f, both, edges, neighbors, pose, out, ends, logits):  # type: ignore[no-untyped-def]
-    """The bond head: layer normalisation of features, what each voxel brings to either end of an edge, ``reference``.
+    """The bond head: layer normalisation of the features, contributions of each voxel to both ends, ``reference``.
 
     Args:
         bounds: from ``forward.blocks``; f: (V, d) features; both (d -> 2 W): own and other, packed.
-        edges, neighbors, pose (E, W) and out (W,): as in ``reference``, W being ``WIDTH``.
-        ends: (V, 2 W), ``padded``, own beside other, and logits (V, K): to write.
+        edges, neighbors, out (W,): as in ``reference``; pose: (E, W), transposed.
+        ends: (V, 2 W), ``padded``, own beside other, written; logits: (V, K), written.
     """
     for b in prange(len(bounds) - 1):
         first, last = bounds[b], bounds[b + 1]

@@ -1,7 +1,7 @@
-"""Smallest boxes that stand along a direction, for many sets of points at once.
+"""Smallest boxes with a given vertical axis, for many sets of points at once.
 
-A frame of a cluttered table has two dozen of them: a library's hull and a handful of array operations for each take
-several times as long as the points.
+A frame of a cluttered table has two dozen objects; a library's convex hull and a handful of array operations for each
+would take several times as long.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def _outer(plane):  # type: ignore[no-untyped-def]
-    """Of (N, 2) points those that can be on their convex hull: not within the octagon of the outermost ones in eight
+    """Candidates for the convex hull of (N, 2) points: those not inside the octagon of the extreme points in eight
     directions (Akl and Toussaint 1978)."""
     ends, reach = np.zeros(8, np.int64), np.full(8, -np.inf)
     for i in range(len(plane)):
@@ -37,12 +37,12 @@ def _outer(plane):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _hull(plane):  # type: ignore[no-untyped-def]
-    """Corners of the convex hull of (N, 2) points, counter-clockwise (Andrew 1979); two where all lie on a line, one
-    where all are alike."""
+    """Vertices of the convex hull of (N, 2) points, counter-clockwise (Andrew 1979); two if all points are collinear,
+    one if all are equal."""
     by_y = np.argsort(plane[:, 1], kind="mergesort")
     points = plane[by_y[np.argsort(plane[by_y, 0], kind="mergesort")]]
     corners, count, least = np.empty((2 * len(points), 2)), 0, 1
-    for way in range(2):  # along the lower side, and back along the upper one
+    for way in range(2):  # lower hull, then upper hull
         for step in range(way, len(points)):
             i = step if way == 0 else len(points) - 1 - step
             x, y = points[i, 0], points[i, 1]
@@ -55,13 +55,13 @@ def _hull(plane):  # type: ignore[no-untyped-def]
                 corners[count, 0], corners[count, 1] = x, y
                 count += 1
         least = count
-    return corners[: max(1, count - 1)]  # the last one is the first again
+    return corners[: max(1, count - 1)]  # the last vertex repeats the first
 
 
 @njit(cache=True, nogil=True)
 def _side(hull):  # type: ignore[no-untyped-def]
-    """Direction of one side of the smallest rectangle around a convex hull: it lies along one of the hull's (Freeman
-    and Shapira 1975)."""
+    """Direction (cosine, sine) of a side of the smallest rectangle around a convex hull, which has a side along one of
+    the hull's (Freeman and Shapira 1975)."""
     best, c, s = np.inf, 1.0, 0.0
     for k in range(len(hull)):
         after = (k + 1) % len(hull)
@@ -83,11 +83,11 @@ def _side(hull):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def standing_boxes(points, rows, starts, vertical):  # type: ignore[no-untyped-def]
-    """The smallest box around each of K sets of points, one axis of which is given.
+    """The smallest box around each of K sets of points with a given third axis.
 
     Args:
-        points: (V, 3) float32; rows: (M,) int64, those of each set, one set after the other; starts: (K + 1,) int64
-            where each set's begin, none of them empty.
+        points: (V, 3) float32; rows: (M,) int64 indices of the sets, concatenated; starts: (K + 1,) int64 offsets, no
+            set empty.
         vertical: (K, 3) float64 unit vectors, the third axis of each box.
 
     Returns:

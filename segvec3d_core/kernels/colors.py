@@ -1,4 +1,4 @@
-"""What the colours of instances are like, for many of them at once, and how they change along edges."""
+"""Colour statistics of many instances at once, and changes of colour along edges."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ BINS = 12
 """8 hues, brown, black, grey, white."""
 BROWN, BLACK, GREY, WHITE = 8, 9, 10, 11
 DARK = 0.05
-"""Added to lightness, 0 to 1, before its logarithm is taken: what is darker is noise."""
+"""Added to lightness, 0 to 1, before taking its logarithm, because darker values are noise."""
 FAINT = 0.15
-"""Added to the sum of a colour's channels before its share of red and green is taken, for the same reason."""
+"""Added to the sum of a colour's channels before computing its shares of red and green, for the same reason."""
 LIGHTER = 0.1, 0.5
-"""Differences of the logarithm of lightness, as of a shadow and as of another thing, that count for a half."""
+"""Differences in log lightness that map to 0.5: typical of a shadow, and of another object."""
 TINTED = 0.02, 0.1
-"""Differences of the shares of red and green that count for a half."""
+"""Differences in the shares of red and green that map to 0.5."""
 
 
 @njit(cache=True, nogil=True)
 def hue_bin(r, g, b):  # type: ignore[no-untyped-def]
-    """Bin of a colour, 0 to 1 each. Names of colours are regions of hue and lightness, not means: the mean of a red
-    label on white is a pink that nobody sees."""
+    """Bin of a colour with channels 0 to 1.
+
+    Colour names are regions of hue and lightness; a mean would turn a red label on white into pink.
+    """
     high, low = max(r, g, b), min(r, g, b)
     chroma = high - low
     saturation = chroma / max(high, 1e-6)
@@ -46,10 +48,10 @@ def hue_bin(r, g, b):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def histograms(rgb, starts):  # type: ignore[no-untyped-def]
-    """Share of the colours of each of K sets in each bin.
+    """Histogram of colour bins of each of K sets, as shares.
 
     Args:
-        rgb: (M, 3) float32, one set after the other; starts: (K + 1,) int64 where each begins.
+        rgb: (M, 3) float32, sets concatenated; starts: (K + 1,) int64 offsets.
 
     Returns:
         (K, 12) float32.
@@ -64,7 +66,7 @@ def histograms(rgb, starts):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def statistics(rgb, starts):  # type: ignore[no-untyped-def]
-    """Mean, median and standard deviation of each channel, mean lightness and mean chroma of each of K sets.
+    """Mean, median and standard deviation of each channel, mean of the largest channel and mean chroma of K sets.
 
     Args:
         rgb, starts: as for ``histograms``, no set empty.
@@ -91,17 +93,19 @@ def statistics(rgb, starts):  # type: ignore[no-untyped-def]
 
 
 def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
-    """How colours change along each edge, in plain torch. A change says less where all around is patterned, so the mean
-    of the changes at both ends is told, too. Where a camera saw no colour, its driver says black (0, 0, 0): from there
-    to what has a colour nothing changes, and it does not count in the mean.
+    """Changes of colour along each edge, in plain torch.
+
+    A change is less significant in a patterned neighbourhood, so the mean changes around both ends are included.
+    Colours of (0, 0, 0) are unknown: edges between a known and an unknown colour have change 0 and do not count in the
+    means.
 
     Args:
         colors: (V, 3) mean RGB, 0 to 1; neighbors: (V, K) int64.
 
     Returns:
-        (V, K, 10) float32, 0 to 2: change of lightness d / (d + s) for both s of ``LIGHTER``, of the shares of red and
-        green for both of ``TINTED``; the means of these four around one end and the other, added; how far these means
-        differ, for the first of ``LIGHTER`` and of ``TINTED``.
+        (V, K, 10) float32, 0 to 2: change of lightness d / (d + s) for both s of ``LIGHTER``, and of the shares of red
+        and green for both of ``TINTED``; sums of the means of these four around both ends; absolute differences of
+        these means for the first of ``LIGHTER`` and of ``TINTED``.
     """
     light = torch.log(colors.mean(1) + DARK)
     tint = (colors / (colors.sum(1, keepdim=True) + FAINT))[:, :2]

@@ -1,8 +1,8 @@
 """Linear maps, GELU and layer normalisation on blocks of rows that stay in the processor's cache.
 
-A library's matrix product writes its result to memory, the next operation reads it back, and every operation wakes and
-awaits all threads: for the narrow layers of the network that costs more than the arithmetic. These kernels run on one
-thread, on a block of ``BLOCK`` rows; ``kernels.forward`` strings them together and spreads the blocks over the cores.
+With a library, each operation writes its result to memory, the next one reads it back, and every one synchronises all
+threads: for the network's narrow layers this costs more than the arithmetic. These kernels run on one thread and on a
+block of at most ``BLOCK`` rows; ``kernels.forward`` chains them and distributes the blocks over the cores.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from . import bfloat16
 from .vectors import PANEL, WIDE, Writer
 
 TILE = 6 if WIDE < PANEL else PANEL
-"""Rows of a tile: twelve sums in sixteen registers, or sixteen in thirty-two."""
+"""Rows of a tile: twelve sums in sixteen registers, or sixteen sums in thirty-two registers."""
 BLOCK = 96
-"""Most rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
+"""Maximum rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
 
 
 Packed = NDArray[np.float32] | bfloat16.Packed
-"""A linear map (K -> M) laid out for ``dense``: (P, 1 + K, 16) float32, 16 output columns to a panel, the last one
-padded with zeros; the first row of each panel is the bias. In bfloat16 see ``bfloat16.pack``."""
+"""A linear map (K -> M) laid out for ``dense``: (P, 1 + K, 16) float32, panels of 16 output columns, the last one
+padded with zeros; the first row of each panel is the bias. For bfloat16 see ``bfloat16.pack``."""
 
 
 def pack(weight: Tensor, bias: Tensor) -> Packed:
-    """A (M, K) weight and (M,) bias, as in ``nn.Linear``, for ``dense``."""
+    """Pack a (M, K) weight and (M,) bias, as in ``nn.Linear``, for ``dense``."""
     outputs, depth = weight.shape
     panels = -(-outputs // PANEL)
     columns = np.zeros((1 + depth, panels * PANEL), np.float32)
@@ -42,17 +42,17 @@ def pack(weight: Tensor, bias: Tensor) -> Packed:
 
 
 def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
-    """Weight and bias that say after ``standardize`` what ``linear`` says after ``norm``."""
+    """Fold the affine part of ``norm`` into ``linear``: weight and bias to apply after ``standardize``."""
     shift = linear.weight @ norm.bias
     return linear.weight * norm.weight, shift if linear.bias is None else linear.bias + shift
 
 
 @intrinsic
 def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
-    """Rows i to i + ``TILE`` and columns 16 p to 16 p + 16 of the linear map, the sums kept in registers throughout.
+    """Rows i to i + ``TILE`` and columns 16 p to 16 p + 16 of the linear map, with the sums kept in registers.
 
-    Written out for LLVM, because a compiler does not find this form in loops. It is the inner kernel of Goto and
-    van de Geijn (2008): for each k, a row of weights and ``TILE`` broadcast inputs feed twelve sums.
+    Generated as LLVM code, because compilers do not find this form in loops. It is the inner kernel of Goto and van de
+    Geijn (2008): for each k, a row of weights and ``TILE`` broadcast inputs are accumulated in the sums.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -83,7 +83,7 @@ def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def tiled(count):  # type: ignore[no-untyped-def]
-    """``count`` rows and those that fill the last tile."""
+    """``count`` rounded up to whole tiles."""
     return (count + TILE - 1) // TILE * TILE
 
 
@@ -95,7 +95,7 @@ def _in_registers(x, packed, out):  # type: ignore[no-untyped-def]
 
 
 def _map(x, packed, out):  # type: ignore[no-untyped-def]
-    """As ``packed`` is laid out: of float32 or bfloat16 numbers, in the vector registers or on the matrix unit."""
+    """The linear map by the unit that fits the dtype of ``packed``; implemented by ``_choose``."""
 
 
 @overload(_map)
@@ -109,12 +109,11 @@ def _choose(x, packed, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def dense(x, packed, out):  # type: ignore[no-untyped-def]
-    """The linear map of each row.
+    """Apply a linear map to each row.
 
     Args:
-        x: (R, >= K) float32, R a multiple of ``TILE``, of which the first K columns are read and what lies beyond is
-            finite; packed: from ``pack``.
-        out: (R, 16 P) float32 to write.
+        x: (R, >= K) float32, R a multiple of ``TILE``; only the first K columns matter, but all must be finite.
+        packed: from ``pack``; out: (R, 16 P) float32, written.
     """
     _map(x, packed, out)
 
@@ -129,8 +128,8 @@ _ERF = (
 
 @intrinsic
 def _gelu(typingctx: Any, x: Any, i: Any) -> Any:
-    """x Phi(x) of the ``WIDE`` numbers from flat offset i on, in place: a compiler divides exactly, for as long as all
-    the rest takes."""
+    """x Phi(x) of the ``WIDE`` numbers from flat offset i, in place. Generated as LLVM code, because compilers divide
+    exactly, which takes as long as all the rest."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args, WIDE)
@@ -153,14 +152,14 @@ def _gelu(typingctx: Any, x: Any, i: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def gelu(x):  # type: ignore[no-untyped-def]
-    """x Phi(x) of a (R, C) float32 block, C a multiple of ``PANEL``, in place, to 1e-6."""
+    """GELU, x Phi(x), of a (R, C) float32 block, C a multiple of ``PANEL``, in place, accurate to 1e-6."""
     for i in range(0, x.size, WIDE):
         _gelu(x, i)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def standardize(x, out):  # type: ignore[no-untyped-def]
-    """Layer normalisation of a (R, C) float32 block, but for weight and bias, which ``fold`` gives to what follows."""
+    """Layer normalisation of a (R, C) float32 block without weight and bias, which ``fold`` moves to the next map."""
     width = np.float32(x.shape[1])
     for i in range(len(x)):
         row, to = x[i], out[i]

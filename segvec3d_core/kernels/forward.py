@@ -1,9 +1,9 @@
-"""The network's forward pass on CPU, block by block: what ``network.PointAttention`` says in torch, without gradient.
+"""The network's forward pass on the CPU, block by block, equivalent to ``network.PointAttention`` without gradients.
 
-Between two attentions everything is a map of single voxels, so a block of them runs through the whole chain, from the
-attention of one layer to the queries, keys and values of the next, while it lies in the cache. The processor's cores
-meet once per layer. One row of ``x`` holds a voxel's query, key, value and edge query side by side, so that looking at
-a neighbour touches memory once.
+Between two attentions all operations are voxel-wise, so a block of voxels passes through the whole chain, from the
+attention of one layer to the queries, keys and values of the next, while it is in the cache. The cores synchronise once
+per layer. Each row of ``x`` holds a voxel's query, key, value and edge query side by side, so that all data of a
+neighbour is contiguous.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .dense import BLOCK, dense, gelu, standardize, tiled
 
 
 def blocks(count: int) -> NDArray[np.int64]:
-    """Bounds of equal blocks for ``count`` rows -> (B + 1,), B a multiple of the number of threads where it can be."""
+    """Bounds of equal blocks for ``count`` rows -> (B + 1,), B a multiple of the number of threads if possible."""
     threads = get_num_threads()
     wanted = -(-count // (BLOCK * threads)) * threads
     rows = tiled(-(-count // wanted))
@@ -25,13 +25,13 @@ def blocks(count: int) -> NDArray[np.int64]:
 
 
 def padded(count: int, width: int) -> NDArray[np.float32]:
-    """A float32 array for ``count`` rows and those that fill the last tile."""
+    """An uninitialised float32 array for ``count`` rows, rounded up to whole tiles."""
     return np.empty((tiled(count), width), np.float32)
 
 
 @njit(cache=True, nogil=True)
 def _ask(h, shared, qkvu, x):  # type: ignore[no-untyped-def]
-    """Queries, keys, values and edge queries of a block of features ``h`` into ``x``."""
+    """Write queries, keys, values and edge queries of a block of features ``h`` to ``x``."""
     normal, common = np.empty_like(h), np.empty_like(h)
     standardize(h, normal)
     dense(normal, shared, common)
@@ -58,12 +58,12 @@ def _enter_block(first, last, inputs, edges, below, stem, shared, qkvu, f, x):  
 
 @njit(cache=True, nogil=True, parallel=True)
 def enter(bounds, inputs, edges, below, stem, shared, qkvu, f, x):  # type: ignore[no-untyped-def]
-    """The stem of a level and what its first layer asks.
+    """The stem of a level, and the queries, keys and values of its first layer.
 
     Args:
-        bounds: from ``blocks``; inputs: (V, 12); edges: (V, k, 10); below: (V, C') features of the finer level, pooled.
-        stem (C'' -> C), and of the layer shared (C -> C), qkvu (C -> 4 C: phi, psi, gamma, edge queries): packed.
-        f: (V, C) features to write; x: (V, 4 C) to write; both ``padded``.
+        bounds: from ``blocks``; inputs: (V, 12); edges: (V, k, 10); below: (V, C') pooled features of the finer level.
+        stem (C'' -> C), shared (C -> C), qkvu (C -> 4 C: phi, psi, gamma, edge queries): packed maps.
+        f: (V, C) features, written; x: (V, 4 C), written; both ``padded``.
     """
     for b in prange(len(bounds) - 1):
         _enter_block(bounds[b], bounds[b + 1], inputs, edges, below, stem, shared, qkvu, f, x)
@@ -71,7 +71,7 @@ def enter(bounds, inputs, edges, below, stem, shared, qkvu, f, x):  # type: igno
 
 @njit(cache=True, nogil=True)
 def _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outputs, at):  # type: ignore[no-untyped-def]
-    """(1) to (3) for a block -> its features, which also go to columns ``at`` and on of ``outputs``."""
+    """(1) to (3) for a block -> its features, also written to the columns of ``outputs`` from ``at`` on."""
     room, width = tiled(last - first), f.shape[1]
     seen = np.zeros((room, 2 * width), np.float32)
     weights = weights_room(neighbors.shape[1])
@@ -107,13 +107,13 @@ def _layer_block(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def layer(bounds, f, x, edges, neighbors, out, widen, narrow, shared, qkvu, more, outputs, at, f_next, x_next):  # type: ignore[no-untyped-def]
-    """An attention layer, and what the next one asks if there is ``more``.
+    """An attention layer and, if there is ``more``, the queries, keys and values of the next layer.
 
     Args:
-        f, x: from ``enter`` or the layer before; edges, neighbors: the level's graph.
-        out (2 C -> C), and of the MLP widen and narrow: packed; shared, qkvu: of the next layer, as in ``enter``.
-        outputs: (V, L C) outputs of the level's L layers, of which columns ``at`` and on are written.
-        f_next, x_next: as f and x, to write.
+        f, x: from ``enter`` or the previous layer; edges, neighbors: the level's graph.
+        out (2 C -> C), widen and narrow of the MLP: packed maps; shared, qkvu: of the next layer, as in ``enter``.
+        outputs: (V, L C) outputs of the level's L layers, written from column ``at`` on.
+        f_next, x_next: as f and x, written.
     """
     for b in prange(len(bounds) - 1):
         _layer_block(
@@ -124,7 +124,7 @@ def layer(bounds, f, x, edges, neighbors, out, widen, narrow, shared, qkvu, more
 
 @njit(cache=True, nogil=True)
 def pool(outputs, at, parents, count):  # type: ignore[no-untyped-def]
-    """Mean over the children of each of ``count`` parents, of columns ``at`` and on of (V, L C) ``outputs``."""
+    """Mean of the columns of (V, L C) ``outputs`` from ``at`` on over the children of each of ``count`` parents."""
     width = outputs.shape[1] - at
     means, rows = np.zeros((count, width), np.float32), np.zeros(count, np.float32)
     for i in range(len(parents)):
@@ -167,13 +167,13 @@ def _refine_block(first, last, outputs, down, parents, offsets, mix, place, norm
 
 @njit(cache=True, nogil=True, parallel=True)
 def descend(bounds, outputs, down, parents, offsets, mix, place, norm, linear, h, peaks):  # type: ignore[no-untyped-def]
-    """A level's part in the concatenation (4), on what the coarser one hands down.
+    """A level's part of the concatenation (4), added to the result of the coarser level.
 
     Args:
-        outputs: (V, L C) of the level's layers; down: (V', d) of the coarser level, (0, d) at the coarsest;
-        parents: (V,); offsets: (V, 3); mix (L C -> d): packed; place: (3, d) for the offsets.
-        norm: (2, d) weight and bias, and linear (d -> d), packed, that refine.
-        h: (V, d) to write, ``padded``; peaks: (B, d) to write, the maximum of each block.
+        outputs: (V, L C) of the level's layers; down: (V', d) of the coarser level, (0, d) at the coarsest.
+        parents: (V,); offsets: (V, 3); mix (L C -> d): packed; place: (3, d) map of the offsets.
+        norm: (2, d) weight and bias, and linear (d -> d), packed, of ``PointAttention.refine``.
+        h: (V, d), ``padded``, written; peaks: (B, d) maximum of each block, written.
     """
     for b in prange(len(bounds) - 1):
         _refine_block(bounds[b], bounds[b + 1], outputs, down, parents, offsets, mix, place, norm, linear, h, peaks[b])
@@ -207,10 +207,10 @@ def finish(bounds, h, fuse_in, fuse_out, both, embed, surface, f, e, logits):  #
     """(6) and (7).
 
     Args:
-        h: (V, d), H; fuse_in, with the scene vector in its bias, fuse_out, both, the first layers of the two heads as
-        one map, and embed, the second of the embedding: packed.
-        surface: the second layer of the surface head, its bias at the end.
-        f: (V, d), e: (V, d_e), both ``padded``, and logits (V,): to write.
+        h: (V, d), H; fuse_in: packed, with the scene vector in its bias; fuse_out: packed.
+        both: first layers of both heads as one packed map; embed: second layer of the embedding head, packed.
+        surface: second layer of the surface head, its bias at the end.
+        f: (V, d), e: (V, d_e), both ``padded``, and logits (V,): written.
     """
     for b in prange(len(bounds) - 1):
         _finish_block(bounds[b], bounds[b + 1], h, fuse_in, fuse_out, both, embed, surface, f, e, logits)
@@ -229,7 +229,7 @@ def _three_layers_block(x, first, second, third, out):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True, parallel=True)
 def three_layers(bounds, x, first, second, third, out):  # type: ignore[no-untyped-def]
-    """Three packed maps with GELU between them, of x (M, .) into out (M, .), both ``padded``."""
+    """Three packed maps with GELU between them, from x (M, .) to out (M, .), both ``padded``."""
     for b in prange(len(bounds) - 1):
         end = bounds[b] + tiled(bounds[b + 1] - bounds[b])
         _three_layers_block(x[bounds[b] : end], first, second, third, out[bounds[b] : end])

@@ -10,9 +10,9 @@ from numba import njit, prange
 
 EMPTY = -1
 BAND_BIT = 40
-"""A cell's band is kept in its z coordinate from this bit up, so that cells of two bands never meet."""
+"""A cell's band is encoded in its z coordinate from this bit up, so that cells of different bands never coincide."""
 LAST_BAND = 3
-"""Voxels grow no more than ``2**LAST_BAND`` times."""
+"""Voxel edges grow by at most ``2**LAST_BAND``."""
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -64,13 +64,13 @@ def hash_cells(coords):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def group_rows(owner, count):  # type: ignore[no-untyped-def]
-    """Rows sorted by their owner, in their own order within each: a counting sort.
+    """Sort rows by owner with a stable counting sort.
 
     Args:
-        owner: (N,) int64 from 0 to ``count`` - 1; rows of negative ones are left out.
+        owner: (N,) int64 from 0 to ``count`` - 1; rows with negative owners are left out.
 
     Returns:
-        order (M,) int64, the rows, and starts (count + 1,) int64, where each owner's begin.
+        order (M,) int64 rows, and starts (count + 1,) int64 offset of each owner's rows.
     """
     starts = np.zeros(count + 1, np.int64)
     for i in range(len(owner)):
@@ -88,7 +88,8 @@ def group_rows(owner, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _band(x, y, z, reach):  # type: ignore[no-untyped-def]
-    """How often a voxel's edge has doubled this far from the eye: once for each doubling beyond ``reach``."""
+    """Number of times a voxel's edge has doubled at an offset from the eye: once at ``reach`` and at each doubling of
+    it, at most ``LAST_BAND``."""
     squared, limit, band = x * x + y * y + z * z, reach * reach, 0
     while band < LAST_BAND and squared >= limit:
         band += 1
@@ -98,7 +99,7 @@ def _band(x, y, z, reach):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _lookup(x, y, z, coords, table):  # type: ignore[no-untyped-def]
-    """Slot of the voxel with these coordinates and its number, or the slot to put it and ``EMPTY``."""
+    """Slot and number of the voxel with these coordinates, or the slot at which to insert it and ``EMPTY``."""
     mask = np.int64(len(table) - 1)
     s = slot(x, y, z, mask)
     found = table[s]
@@ -110,7 +111,7 @@ def _lookup(x, y, z, coords, table):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _table_of(coords, slots):  # type: ignore[no-untyped-def]
-    """A hash table of distinct voxels, ``slots`` large, a power of two."""
+    """A hash table of distinct voxels with ``slots`` slots, a power of two."""
     table = np.full(slots, EMPTY, np.int64)
     for v in range(len(coords)):
         s, _ = _lookup(coords[v, 0], coords[v, 1], coords[v, 2], coords, table)
@@ -119,20 +120,19 @@ def _table_of(coords, slots):  # type: ignore[no-untyped-def]
 
 
 PARTS = 8
-"""Into so many runs a cloud is cut to be grouped by several cores: always as many, so that sums come out the same on
-any processor."""
+"""Number of runs into which points are split for several cores; constant, so that sums are the same on any machine."""
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _counts(point, i, keep, farthest):  # type: ignore[no-untyped-def]
-    """Whether point i is kept, finite and near enough."""
+    """Whether point i is kept, finite and within ``farthest``."""
     near = abs(point[0]) < farthest and abs(point[1]) < farthest and abs(point[2]) < farthest
     return near and (len(keep) == 0 or keep[i])
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _cell_of(px, py, pz, origin, size, eye, reach):  # type: ignore[no-untyped-def]
-    """Coordinates of the voxel that holds a point, the band in z."""
+    """Coordinates of the voxel that contains a point, with the band in z."""
     band = _band(px - eye[0], py - eye[1], pz - eye[2], reach)
     edge = size * (1 << band)
     x, y = np.int64(np.floor((px - origin[0]) / edge)), np.int64(np.floor((py - origin[1]) / edge))
@@ -141,9 +141,9 @@ def _cell_of(px, py, pz, origin, size, eye, reach):  # type: ignore[no-untyped-d
 
 @njit(cache=True, nogil=True)
 def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coords, sums, counts):  # type: ignore[no-untyped-def]
-    """``group_points`` of a run of points into the four arrays, each as long as the run -> the number of voxels.
+    """``group_points`` for a run of points, written to four arrays as long as the run -> the number of voxels.
 
-    Neighbouring pixels mostly share a voxel, so the last one is tried first.
+    Neighbouring pixels mostly share a voxel, so the previous voxel is tried first.
     """
     table = np.full(1 << 13, EMPTY, np.int64)
     count, last = 0, -1
@@ -174,13 +174,13 @@ def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coord
 
 @njit(cache=True, nogil=True)
 def _merge(first, found, coords, sums, counts):  # type: ignore[no-untyped-def]
-    """Bring the voxels of all parts together, in place at the beginning of the arrays.
+    """Merge the voxels of all parts in place, at the beginning of the arrays.
 
     Args:
-        first: (P,) where each part's voxels begin; found: (P,) how many they are; coords, sums, counts: of all parts.
+        first: (P,) offset of each part's voxels; found: (P,) their number; coords, sums, counts: of all parts.
 
     Returns:
-        numbers (sum of ``found``,), what each part's voxels are called now, part after part, and the number of voxels.
+        numbers (sum of ``found``,), new number of each part's voxels, concatenated, and the number of voxels.
     """
     slots, total = 16, found.sum()
     while slots < 2 * total:
@@ -210,16 +210,16 @@ def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ign
     Args:
         points: (N, 3) float32; keep: (N,) bool, or (0,) for all; farthest: larger coordinates and NaN are left out.
         origin: (3,) float64 of the grid; size: finest voxel edge, float64.
-        eye: (3,) float64 from where distance counts; reach: beyond this distance the edge doubles with each doubling
-            of the distance, inf for voxels of one size.
+        eye: (3,) float64 point from which distance is measured; reach: distance at which the edge doubles, and again at
+            each doubling of it, inf for voxels of one size.
 
     Returns:
-        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64 in edges of the voxel's own band, the band
-        in z from ``BAND_BIT`` up, sums (V, 3) float64 relative to ``origin``, counts (V,) int32. Voxels are numbered
-        by their first point.
+        inverse (N,) int64 voxel of each point or -1, coords (V, 3) int64 in units of the voxel's own edge, with the
+        band in z from ``BAND_BIT`` up, sums (V, 3) float64 relative to ``origin``, counts (V,) int32. Voxels are
+        numbered by their first point.
     """
     n = len(points)
-    # As long as the points, but memory is taken only where something is written.
+    # As long as the points, but the system allocates memory only for the pages that are written.
     coords, sums, counts = np.empty((n, 3), np.int64), np.empty((n, 3), np.float64), np.empty(n, np.int32)
     inverse, bounds, found = np.empty(n, np.int64), np.arange(PARTS + 1) * n // PARTS, np.zeros(PARTS, np.int64)
     for part in prange(PARTS):
@@ -239,7 +239,7 @@ def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ign
 
 @njit(cache=True, nogil=True, inline="always")
 def _mixed(x, y, z):  # type: ignore[no-untyped-def]
-    """A hash of three integers that fills all bits alike (the finalizer of MurmurHash3)."""
+    """A hash of three integers with well mixed bits (the finalizer of MurmurHash3)."""
     h = np.uint64(x) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(y) * np.uint64(0xC2B2AE3D27D4EB4F)
     h += np.uint64(z) * np.uint64(0x165667B19E3779F9)
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -249,7 +249,7 @@ def _mixed(x, y, z):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _ones(word):  # type: ignore[no-untyped-def]
-    """How many bits of a uint64 are set."""
+    """Number of set bits of a uint64."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -258,13 +258,13 @@ def _ones(word):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def count_voxels(points, keep, farthest, origin, size, eye, reach, bits):  # type: ignore[no-untyped-def]
-    """How many voxels ``group_points`` would find, nearly: by linear counting (Whang, Vander-Zanden and Taylor 1990).
+    """Approximate number of voxels of ``group_points`` by linear counting (Whang, Vander-Zanden and Taylor 1990).
 
-    Each voxel sets the bit that its hash names; how many bits stay clear tells how many voxels there are. Nothing is
-    stored of a voxel, so that a size can be tried in a fraction of the time.
+    Each voxel sets the bit given by its hash; the number of clear bits yields the number of voxels. No voxel is stored,
+    so a voxel size can be tried in a fraction of the time.
 
     Args:
-        bits: a power of two, at least 64; the rest as in ``group_points``.
+        bits: size of the bitmap, a power of two, at least 64; the rest as for ``group_points``.
     """
     n, spots = len(points), np.zeros((PARTS, bits // 64), np.uint64)
     for part in prange(PARTS):
@@ -289,8 +289,11 @@ def count_voxels(points, keep, farthest, origin, size, eye, reach, bits):  # typ
 
 @njit(cache=True, nogil=True)
 def mean_colors(colors, inverse, counts):  # type: ignore[no-untyped-def]
-    """Mean of (N, 3) uint8 colours per voxel -> (V, 3) float32, 0 to 1; points with inverse -1 are left out, and so are
-    those of (0, 0, 0), which is what a driver says of points that its colour camera did not see, unless all are so."""
+    """Mean of (N, 3) uint8 colours per voxel -> (V, 3) float32, 0 to 1.
+
+    Points with inverse -1 are left out, and so is (0, 0, 0), with which drivers mark points that the colour camera did
+    not see; a voxel without any other colour gets (0, 0, 0).
+    """
     sums, seen = np.zeros((len(counts), 3), np.int64), np.zeros(len(counts), np.int64)
     for i in range(len(colors)):
         v = inverse[i]
@@ -307,8 +310,8 @@ def mean_colors(colors, inverse, counts):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def mean_by_cell(values, inverse, count):  # type: ignore[no-untyped-def]
-    """Mean of (N, C) values per cell -> (count, C) float32, and the number of rows per cell (count,) int32; rows of
-    negative cells are left out, the mean of none is 0."""
+    """Mean of (N, C) values per cell -> (count, C) float32, and the number of rows per cell (count,) int32; rows with
+    negative cells are left out, the mean of an empty cell is 0."""
     channels = values.shape[1]
     sums = np.zeros((count, channels), np.float64)
     rows = np.zeros(count, np.int32)
@@ -328,13 +331,14 @@ def mean_by_cell(values, inverse, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def band_seams(points, bands, size, eye, reach):  # type: ignore[no-untyped-def]
-    """Which voxels lie so near the seam to another band that neighbours may lie beyond it.
+    """Voxels so near the seam to another band that they may have neighbours beyond it.
 
     Args:
-        points: (V, 3) float32; bands: (V,) int64; size: edge in band 0; eye: (3,) float32; reach: where band 1 begins.
+        points: (V, 3) float32; bands: (V,) int64; size: edge in band 0.
+        eye: (3,) float32; reach: distance from it at which band 1 begins.
 
     Returns:
-        (V,) uint8: 1 for the finer band's side, 2 for the coarser one's, 3 for both.
+        (V,) uint8: 1 near the finer band, 2 near the coarser one, 3 near both, 0 near none.
     """
     seams = np.zeros(len(points), np.uint8)
     for i in range(len(points)):

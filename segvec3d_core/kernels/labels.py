@@ -1,4 +1,4 @@
-"""Labels of points from those of voxels, without the steps of voxels where two instances meet."""
+"""Labels of points from those of voxels, refined at the borders between instances."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .attention import exponential
 from .grid import PARTS
 
 ACROSS = 0.5
-"""How far off a voxel's plane a point may lie and still be of it, in edges of its own voxel: standard deviation."""
+"""Standard deviation of a point's distance from a neighbouring voxel's plane, in edges of the point's own voxel."""
 ALONG = 0.7
-"""The same for its distance from the voxel's centroid along the plane."""
+"""The same for its distance from that voxel's centroid along the plane."""
 
 
 @njit(cache=True, nogil=True)
 def _alike(row, neighbors, of_voxel, first):  # type: ignore[no-untyped-def]
-    """For each neighbour of a voxel the first one of its label into ``first`` -> whether all are of one label."""
+    """Write to ``first`` for each neighbour of a voxel the first one with its label -> whether all labels are equal."""
     one = True
     for q in range(len(first)):
         at = 0
@@ -29,7 +29,7 @@ def _alike(row, neighbors, of_voxel, first):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always", fastmath=True)
 def _votes(x, y, z, row, neighbors, centroids, normals, edge, votes):  # type: ignore[no-untyped-def]
-    """What the neighbours of a point's voxel have to say about the point, by how near it is to each one's plane."""
+    """Weights of the neighbours of a point's voxel, by the point's distance from each one's plane and centroid."""
     across, along = np.float32(-0.5 / ACROSS**2) / (edge * edge), np.float32(-0.5 / ALONG**2) / (edge * edge)
     for q in range(len(votes)):
         j = neighbors[row, q]
@@ -41,19 +41,19 @@ def _votes(x, y, z, row, neighbors, centroids, normals, edge, votes):  # type: i
 
 @njit(cache=True, nogil=True, parallel=True)
 def point_labels(points, inverse, of_voxel, groups, neighbors, centroids, normals, edges, origin):  # type: ignore[no-untyped-def]
-    """The label of each point's voxel; where voxels of several labels meet, the one that most of them vote for.
+    """Label points by their voxels or, where voxels of several labels meet, by a weighted vote of the neighbours.
 
-    A voxel at a border holds points of both sides. There each neighbour votes for its own label, by how near the point
-    is to the plane through the neighbour's centroid and to the centroid along it.
+    A voxel at a border contains points of both sides. There each neighbour votes for its own label, weighted by the
+    point's distance from the plane through the neighbour's centroid and from the centroid along that plane.
 
     Args:
-        points: (N, 3) float32, metres; inverse: (N,) int64, the voxel of each or -1.
+        points: (N, 3) float32, metres; inverse: (N,) int64, voxel of each point or -1.
         of_voxel: (V,) int32 labels from 0 to ``groups`` - 1, or -1; neighbors: (V, K) int64.
         centroids: (V, 3) float32, metres relative to ``origin``; normals: (V, 3) float32, unit vectors.
         edges: (V,) float32, metres; origin: (3,) float64.
 
     Returns:
-        (N,) int32 labels, -1 for points of no voxel; (``groups``,) int64 points of each.
+        (N,) int32 labels, -1 for none; (``groups``,) int64 number of points of each label.
     """
     count, many = neighbors.shape
     first, plain = np.empty((count, many), np.int64), np.empty(count, np.bool_)
@@ -68,7 +68,7 @@ def point_labels(points, inverse, of_voxel, groups, neighbors, centroids, normal
             v = inverse[i]
             if v < 0 or plain[v]:
                 labels[i] = -1 if v < 0 else of_voxel[v]
-                counts[part, labels[i]] += 1  # those of none are counted last
+                counts[part, labels[i]] += 1  # label -1 is counted in the last column
                 continue
             x, y = np.float32(points[i, 0] - origin[0]), np.float32(points[i, 1] - origin[1])
             z = np.float32(points[i, 2] - origin[2])

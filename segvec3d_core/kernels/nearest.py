@@ -1,8 +1,8 @@
-"""The nearest neighbours of voxels, looked for in the cells of a grid around each.
+"""Nearest neighbours of voxels, searched in the grid cells around each.
 
-Voxels of one cell see the same cells, so their points are laid out once, side by side. For each voxel all distances are
-taken and every candidate's rank is counted: how many are nearer. That is more comparisons than a sorted list of the
-nearest needs, but eight are made at once and none is a jump, which the processor would guess wrong.
+Voxels of one cell have the same candidates, which are copied to contiguous memory once per cell. For each voxel all
+distances are computed and each candidate's rank is counted: the number of nearer ones. This takes more comparisons than
+insertion into a sorted list, but eight are done at once, without mispredicted branches.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .grid import BAND_BIT, EMPTY, slot
 from .vectors import LANES, VECTOR, Writer
 
 CHUNK = 4 * LANES
-"""So many candidates are ranked at once."""
+"""Number of candidates ranked at once."""
 SHARES = 64
-"""Into so many runs of cells the work is cut for the cores."""
+"""Number of runs of cells into which the work is split for the cores."""
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -41,7 +41,7 @@ def _find(x, y, z, cells, cell_first, cell_table):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True, inline="always")
 def _insert(best, ids, count, d, j):  # type: ignore[no-untyped-def]
-    """Put a candidate into the list of the nearest, sorted by distance and then by index; ``count`` long."""
+    """Insert a candidate into the list of the nearest, sorted by distance, then index; its new length is ``count``."""
     p = count - 1
     while p > 0 and (best[p - 1] > d or (best[p - 1] == d and ids[p - 1] > j)):
         best[p] = best[p - 1]
@@ -53,7 +53,7 @@ def _insert(best, ids, count, d, j):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _around(x, y, z, cells, cell_first, cell_table, near):  # type: ignore[no-untyped-def]
-    """Numbers of the cells that exist among the 27 around these coordinates into ``near`` -> how many."""
+    """Write the numbers of the existing cells among the 27 around these coordinates to ``near`` -> how many."""
     many = 0
     for block in range(27):
         cell = _find(x + block // 9 - 1, y + block // 3 % 3 - 1, z + block % 3 - 1, cells, cell_first, cell_table)
@@ -65,7 +65,7 @@ def _around(x, y, z, cells, cell_first, cell_table, near):  # type: ignore[no-un
 
 @njit(cache=True, nogil=True)
 def _nearest_of(points, i, near, order, starts, best, ids, count):  # type: ignore[no-untyped-def]
-    """Put the points of the cells ``near`` among the nearest to point i so far -> how many these are now."""
+    """Insert the points of the cells ``near`` into the list of the nearest to point i -> its new length."""
     k = len(best)
     for cell in near:
         for o in range(starts[cell], starts[cell + 1]):
@@ -85,10 +85,13 @@ def _nearest_of(points, i, near, order, starts, best, ids, count):  # type: igno
 
 @intrinsic
 def _ranks(typingctx: Any, places: Any, own: Any, many: Any, room: Any, d: Any, ranks: Any) -> Any:
-    """Squared distances of candidates from one of them, and how many are nearer than each.
+    """Squared distances of candidates from one of them, and for each the number of nearer ones.
 
-    Written to ``d`` and ``ranks`` (R,) int32. places: (3, R) float32 x, y and z, of which the first ``many`` are real
-    and the first ``room``, a multiple of ``CHUNK``, are read; own: the one that is looked from, -1 from itself.
+    Args:
+        places: (3, R) float32 x, y and z; the first ``many`` are candidates, the first ``room``, a multiple of
+            ``CHUNK``, are read.
+        own: index of the candidate from which distances are measured; its own distance is set to -1.
+        d: (R,) float32 and ranks: (R,) int32, written.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -122,8 +125,8 @@ def _ranks(typingctx: Any, places: Any, own: Any, many: Any, room: Any, d: Any, 
 
 @njit(cache=True, nogil=True)
 def _lay_out(points, near, own, order, starts, places, ids):  # type: ignore[no-untyped-def]
-    """Points of the cells ``near`` side by side into ``places`` (3, R), and their numbers into ``ids`` -> where those
-    of cell ``own`` begin."""
+    """Copy the points of the cells ``near`` to ``places`` (3, R), and their indices to ``ids`` -> the position of the
+    first point of cell ``own``."""
     many, begin = 0, 0
     for cell in near:
         if cell == own:
@@ -138,7 +141,7 @@ def _lay_out(points, near, own, order, starts, places, ids):  # type: ignore[no-
 
 @njit(cache=True, nogil=True)
 def _across(points, i, band, size, cells, cell_first, cell_table, beyond):  # type: ignore[no-untyped-def]
-    """Cells of another band around point i into ``beyond`` -> how many."""
+    """Write the cells of another band around point i to ``beyond`` -> how many."""
     width = np.float32(2 * (1 << band)) * size
     x = np.int64(np.floor(points[i, 0] / width))
     y = np.int64(np.floor(points[i, 1] / width))
@@ -150,7 +153,7 @@ def _across(points, i, band, size, cells, cell_first, cell_table, beyond):  # ty
 def _by_insertion(  # type: ignore[no-untyped-def]
     points, i, near, cells, cell_first, cell_table, order, starts, band, seam, size, best, beyond, ids
 ):
-    """The nearest of point i one by one, those beyond a seam, too -> how many."""
+    """Find the nearest of point i by insertion, including those beyond a seam -> how many."""
     count = _nearest_of(points, i, near, order, starts, best, ids, 0)
     for side in (-1, 1):
         if (side < 0 and not seam & 1) or (side > 0 and not seam & 2):
@@ -164,7 +167,7 @@ def _by_insertion(  # type: ignore[no-untyped-def]
 def _neighbors_of_cells(  # type: ignore[no-untyped-def]
     first, last, points, cells, cell_first, cell_table, order, starts, bands, seams, size, neighbors, found
 ):
-    """``grid_neighbors`` of the points of cells ``first`` to ``last``."""
+    """``grid_neighbors`` for the points of cells ``first`` to ``last``."""
     k = neighbors.shape[1]
     best, near, beyond = np.empty(k, np.float32), np.empty(27, np.int64), np.empty(27, np.int64)
     room = 8 * CHUNK
@@ -193,7 +196,7 @@ def _neighbors_of_cells(  # type: ignore[no-untyped-def]
             if seams[i] == 0 and total == many * (many - 1) // 2:
                 found[i] = min(many, k)
                 neighbors[i, : found[i]] = ranked[: found[i]]
-            else:  # beside a seam, or two are equally far and the lower number comes first
+            else:  # near a seam, or with equal distances, where the lower index comes first
                 found[i] = _by_insertion(
                     points, i, some, cells, cell_first, cell_table, order, starts, bands[i], seams[i], size,
                     best, beyond, neighbors[i],
@@ -205,19 +208,19 @@ def _neighbors_of_cells(  # type: ignore[no-untyped-def]
 def grid_neighbors(  # type: ignore[no-untyped-def]
     points, cells, cell_first, cell_table, order, starts, k, bands, seams, size
 ):
-    """The k nearest points among those in the 27 cells around each point's own, and near a seam in the 27 cells of
-    the other band, too, sorted by distance and, at equal distance, by index.
+    """The k nearest points within the 27 cells around each point, and near a seam also within the 27 cells of the other
+    band, sorted by distance and, at equal distance, by index.
 
     Args:
         points: (V, 3) float32.
-        cells: (V, 3) int64 cell coordinates of each point, two edges of its band wide, with the band in z.
+        cells: (V, 3) int64 cell coordinates of each point; cells are two edges of its band wide, with the band in z.
         cell_first: (G,) int64 a member of each cell; cell_table: hash table of cells from ``hash_cells``.
-        order: (V,) int64 points sorted by cell; starts: (G + 1,) int64 where each cell begins in ``order``.
-        k: neighbours wanted, the point itself first.
+        order: (V,) int64 points sorted by cell; starts: (G + 1,) int64 offset of each cell in ``order``.
+        k: number of neighbours, the point itself first.
         bands: (V,) int64; seams: (V,) uint8 from ``band_seams``; size: edge in band 0, float32.
 
     Returns:
-        neighbors (V, k) int64, padded with the point itself; found (V,) int32, how many are real.
+        neighbors (V, k) int64, padded with the point itself; found (V,) int32, number of entries that are not padding.
     """
     neighbors, found = np.empty((len(points), k), np.int64), np.empty(len(points), np.int32)
     bounds = np.arange(SHARES + 1) * len(cell_first) // SHARES

@@ -1,4 +1,4 @@
-"""Pixels between a thing and what lies behind it: depth that a filter or a sensor mixed of both."""
+"""Ramps in depth images: pixels at an object's edge whose depth a filter or sensor blended with the background's."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import numpy as np
 from numba import njit, prange
 
 STEEP = 8.0
-"""A pixel lies on a ramp where depth goes on changing on both sides by more than so many times the pixel's width.
-Chosen on simulated frames, sharp ones and blurred ones (docs/experiments.md)."""
+"""A pixel is on a ramp if depth changes on both sides of it, in the same direction, by more than this many times the
+pixel's width. Chosen on sharp and blurred simulated frames (docs/experiments.md)."""
 LONGEST = 10
-"""A ramp is no longer than so many steps from pixel to pixel; what goes on so steeply is a surface seen edge on."""
+"""Maximum length of a ramp in steps between pixels; a longer slope is a surface seen edge on."""
 BLURRED = 2.0
-"""An image is blurred that has over so many ramps for each sharp edge: one in ten of simulated frames, nearly all once
+"""An image is blurred if it has more than this many ramps per sharp edge: one in ten simulated frames, nearly all if
 their depth is blurred over a pixel or more."""
 INSIDE, RAMP, EDGE = 1, 2, 3
 REACH = 8
-"""So many pixels off, at most, another one speaks for a pixel on a ramp."""
+"""Maximum distance, in pixels, from which a pixel on a ramp takes its label."""
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _is_steep(near, far, factor):  # type: ignore[no-untyped-def]
-    """Whether depth grows steeply from one pixel to the next; what was not seen is NaN, 0 or infinite."""
+    """Whether depth grows steeply from one pixel to the next; pixels without a return are NaN, 0 or infinite."""
     return 0 < near and factor * near < far < np.inf
 
 
 @njit(cache=True, nogil=True)
 def _length(points, forward, i, step, before, after, factor):  # type: ignore[no-untyped-def]
-    """How many steps a slope goes on of which pixel i is a part; beyond ``LONGEST`` not all of them are counted.
+    """Number of steps of the steep slope through pixel i; beyond ``LONGEST`` not all of them are counted.
 
     Args:
-        step: from one pixel of the line to the next; before, after: how many of them there are on either side.
-        factor: by which depth grows with each step of the slope.
+        step: index difference between pixels of the line; before, after: number of pixels on either side of i.
+        factor: minimum ratio of depths for a steep step.
     """
     if points[i + step, forward] < points[i, forward]:
         step, before, after = -step, after, before
@@ -50,10 +50,10 @@ def _length(points, forward, i, step, before, after, factor):  # type: ignore[no
 
 @njit(cache=True, nogil=True, inline="always")
 def _kind(points, forward, i, step, before, after, factor):  # type: ignore[no-untyped-def]
-    """What a line of an image is at pixel i: ``INSIDE`` a ramp, or where a ``RAMP`` or an ``EDGE`` begins, of one steep
-    step between pixels that were seen, or nothing of these, 0. Arguments as ``_length`` has them."""
+    """Classify pixel i along a line of an image: ``INSIDE`` a ramp, the start of a ``RAMP``, the start of an ``EDGE``
+    (one steep step between pixels with a return), or 0. Arguments as for ``_length``."""
     here, then = points[i, forward], points[i + step, forward]
-    if then < factor * here and here < factor * then:  # nearly all, and soon told
+    if then < factor * here and here < factor * then:  # fast path for nearly all pixels
         return 0
     rises = _is_steep(here, then, factor)
     if not rises and not _is_steep(then, here, factor):
@@ -72,16 +72,16 @@ def _kind(points, forward, i, step, before, after, factor):  # type: ignore[no-u
 
 @njit(cache=True, nogil=True, parallel=True)
 def find_ramps(points, forward, width, height, fx, fy):  # type: ignore[no-untyped-def]
-    """Which pixels lie on a ramp between two surfaces, along a row or a column.
+    """Find the pixels on ramps between two surfaces, along rows and columns.
 
     Args:
-        points: (height * width, 3) float32, metres, row by row; NaN where nothing was seen.
-        forward: which coordinate is the depth: 2 of an optical frame, 0 of a body's.
+        points: (height * width, 3) float32, metres, row by row; NaN without a return.
+        forward: coordinate that is the depth: 2 in an optical frame, 0 in a body frame.
         width, height: pixels; fx, fy: focal lengths, pixels.
 
     Returns:
-        (height * width,) bool; how many ramps there are, and how many edges at which depth jumps in one step, each
-        counted in every row or column that it crosses.
+        (height * width,) bool, pixels on ramps; number of ramps; number of edges, where depth jumps in one step. Ramps
+        and edges are counted in every row and column that crosses them.
     """
     on = np.zeros(height * width, np.bool_)
     ramps = edges = 0
@@ -104,15 +104,15 @@ def find_ramps(points, forward, width, height, fx, fy):  # type: ignore[no-untyp
 
 @njit(cache=True, nogil=True)
 def pixels_beside(points, forward, width, height, on, left):  # type: ignore[no-untyped-def]
-    """For each pixel on a ramp the nearest one left along its row or its column, of two as near the one less far off in
-    depth. Any other pixel is its own, and so is one with none left within ``REACH``.
+    """For each pixel on a ramp the nearest valid pixel along its row or column; of equally near ones that of most
+    similar depth. Other pixels, and those without a valid pixel within ``REACH``, map to themselves.
 
     Args:
-        points, forward, width, height: as ``find_ramps`` has them.
-        on: (height * width,) bool, pixels on ramps; left: those that may speak for them.
+        points, forward, width, height: as for ``find_ramps``.
+        on: (height * width,) bool, pixels on ramps; left: (height * width,) bool, valid pixels.
 
     Returns:
-        (height * width,) int64.
+        (height * width,) int64 pixel indices.
     """
     beside = np.arange(height * width)
     for i in np.nonzero(on)[0]:

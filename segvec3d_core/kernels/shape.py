@@ -1,4 +1,4 @@
-"""Kernels that say how a surface lies around each voxel: normals, shape, relative poses of neighbours."""
+"""Kernels for the local geometry around each voxel: normals, shape, relative poses of neighbours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def smallest_eigen(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
-    """Normals and shape of each neighbourhood by principal components.
+    """Normals and shape of each neighbourhood by principal component analysis.
 
     Args:
         points: (V, 3) float32; neighbors: (V, k) int64; found: (V,) int32; size: voxel edge, metres.
@@ -57,7 +57,7 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
     for i in prange(n):
         m = found[i]
         mx = my = mz = a = b = c = d = e = f = 0.0
-        for p in range(m):  # from the voxel itself, a few edges away: double precision loses nothing by one pass
+        for p in range(m):  # relative to the voxel itself, so that one pass in double precision is accurate
             j = neighbors[i, p]
             x = (points[j, 0] - points[i, 0]) * per
             y = (points[j, 1] - points[i, 1]) * per
@@ -81,11 +81,11 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def edge_features(points, normals, rays, up, oriented, neighbors, sizes):  # type: ignore[no-untyped-def]
-    """Relative pose r_ij of each edge, in edges of voxel i, bounded to about one.
+    """Relative pose r_ij of each edge, in units of two edges of voxel i, so that values are about one at most.
 
     Args:
-        points, normals: (V, 3) float32; rays: (V, 3) float32 unit vectors from the sensor, zero when unknown;
-        up: (3,) float32, zero when unknown; oriented: whether the normals' signs mean something;
+        points, normals: (V, 3) float32; rays: (V, 3) float32 unit vectors from the sensor, zero if unknown.
+        up: (3,) float32, zero if unknown; oriented: whether the normals have consistent signs.
         neighbors: (V, k) int64; sizes: (V,) float32 voxel edges, metres.
 
     Returns:

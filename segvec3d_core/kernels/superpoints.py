@@ -1,4 +1,4 @@
-"""Kernels that say of superpoints what they are like."""
+"""Kernels that compute features of superpoints."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def mean_and_largest(values, of_voxel, count):  # type: ignore[no-untyped-def]
-    """Mean and largest of (V, C) values per superpoint and channel, in one pass.
+    """Mean and maximum of (V, C) values per superpoint and channel, in one pass.
 
     Args:
-        of_voxel: (V,) int64 from 0 to ``count`` - 1; voxels of negative ones are left out.
+        of_voxel: (V,) int64 from 0 to ``count`` - 1; voxels with negative values are left out.
 
     Returns:
-        two (count, C) float32, 0 and -inf of those without a voxel.
+        two (count, C) float32; 0 and -inf for superpoints without voxels.
     """
     channels = values.shape[1]
     sums = np.zeros((count, channels), np.float64)
@@ -40,20 +40,20 @@ def mean_and_largest(values, of_voxel, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count, step):  # type: ignore[no-untyped-def]
-    """What S = ``count`` superpoints are like on average and how they spread, in two passes over the voxels.
+    """Means and spreads of S = ``count`` superpoints, in two passes over the voxels.
 
     Args:
-        points, normals: (V, 3) float32, z up where up is known; colors: (V, 3) float32, 0 of a voxel that has none,
-            (0, 3) where no voxel has.
+        points, normals: (V, 3) float32, z up if up is known.
+        colors: (V, 3) float32, (0, 0, 0) for voxels with unknown colour; (0, 3) for a cloud without colours.
         surface: (V,) float32 probability; edges: (V,) float32 metres; embeddings: (V, d_e) float32.
-        of_voxel: (V,) int64 from 0 to ``count`` - 1; voxels of negative ones are left out.
+        of_voxel: (V,) int64 from 0 to ``count`` - 1; voxels with negative values are left out.
         step: metres below the highest point.
 
     Returns:
-        (S,) int64 voxels; (S, d_e + 15) float32 means of the embedding, the probability, its logit, the place, the
-        normal, its magnitudes, the colour (nan where no voxel has one) and the edge; (S, 2) lowest and highest place;
-        (S, 3, 3) covariance of the places; (S, 2) share of voxels more than ``step`` below the highest, mean squared
-        distance of the embeddings from their mean.
+        (S,) int64 number of voxels; (S, d_e + 15) float32 means of embedding, probability, its logit, position, normal,
+        absolute normal, colour (NaN if unknown) and edge; (S, 2) lowest and highest z; (S, 3, 3) covariance of the
+        positions; (S, 2) share of voxels more than ``step`` below the highest, and mean squared distance of the
+        embeddings from their mean.
     """
     width = embeddings.shape[1]
     voxels, colored = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -91,7 +91,7 @@ def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count
         s = of_voxel[i]
         if s < 0:
             continue
-        for axis in range(3):  # squares of places that are not centred would lose millimetres
+        for axis in range(3):  # squares of uncentred positions would lose millimetres
             away[axis] = points[i, axis] - means[s, width + 2 + axis]
         for a in range(3):
             for b in range(3):
@@ -107,7 +107,7 @@ def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count
 
 @njit(cache=True, nogil=True)
 def mean_direction(rays):  # type: ignore[no-untyped-def]
-    """Mean of (V, 3) float32 rays as if all were of length 1 -> (3,) float32."""
+    """Mean direction of (V, 3) float32 rays, normalised before averaging -> (3,) float32."""
     total = np.zeros(3)
     for i in range(len(rays)):
         x, y, z = rays[i]
@@ -120,17 +120,17 @@ def mean_direction(rays):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def rim_shares(points, of_voxel, count, sectors):  # type: ignore[no-untyped-def]
-    """How much of the view's rim each superpoint covers.
+    """Share of the view's rim that each superpoint covers.
 
-    The rim runs through the point that is the farthest from the middle of the view in each of many directions; a point
-    counts as much as the rim is long on both sides of it, halfway to the next.
+    The rim is the polygon through the point farthest from the centre of the view in each of many directions; each point
+    is weighted by half of the rim's length to both of its neighbours.
 
     Args:
-        points: (V, 3) float32 as the sensor sees them, z pointing back from the middle of the view;
-        of_voxel: (V,) int64 from 0 to ``count`` - 1, negative ones are of none; sectors: number of directions.
+        points: (V, 3) float32 relative to the sensor, z pointing from the centre of the view to the sensor.
+        of_voxel: (V,) int64 from 0 to ``count`` - 1, negative for none; sectors: number of directions.
 
     Returns:
-        (count,) float32, which sum to 1 where every point of the rim is of a superpoint.
+        (count,) float32; the sum is 1 if every point of the rim belongs to a superpoint.
     """
     farthest, rows = np.full(sectors, -1.0), np.full(sectors, -1, np.int64)
     for i in range(len(points)):
@@ -160,16 +160,16 @@ def rim_shares(points, of_voxel, count, sectors):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def extents_of_groups(points, counts, of_voxel, group, places, normals, depths, step, groups):  # type: ignore[no-untyped-def]
-    """How groups of superpoints lie about their main planes, point by point.
+    """Distribution of the points of groups of superpoints relative to the groups' main planes and tops.
 
     Args:
         points: (V, 3) float32; counts: (V,) int32 points in each voxel; of_voxel: (V,) int64 superpoint, -1 for none.
         group: (S,) int64 group of each superpoint; places, normals: (G, 3) float32 of each group's main plane.
-        depths: (L,) float64 metres behind the plane, negative ones before it; step: metres below the top; groups: G.
+        depths: (L,) float64 metres behind the plane, negative in front of it; step: metres below the top; groups: G.
 
     Returns:
-        (G,) float64 points; (G, L) share beyond each depth; (G,) share more than ``step`` below the highest point; (G,)
-        root mean square distance from the middle.
+        (G,) float64 number of points; (G, L) share beyond each depth; (G,) share more than ``step`` below the highest
+        point; (G,) root mean square distance from the mean.
     """
     total, top, middle = np.zeros(groups), np.full(groups, -np.inf), np.zeros((groups, 3))
     for i in range(len(points)):

@@ -1,4 +1,4 @@
-"""Words for kernels that are written out for LLVM, where a loop would not compile to what the processor does best."""
+"""Helpers for kernels generated as LLVM code, where compiled loops would not use the processor's best instructions."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ NATIVE = (
     and config.CPU_NAME in (None, binding.get_host_cpu_name())  # type: ignore[attr-defined]
     and config.CPU_FEATURES in (None, binding.get_host_cpu_features().flatten())  # type: ignore[attr-defined]
 )
-"""Whether kernels are compiled for this very processor, not for another that numba's environment variables name: asked
-as numba asks it for its cache, so that what is kept there was compiled for the same constants."""
+"""Whether kernels are compiled for this processor, not for another one set by numba's environment variables. Determined
+like the key of numba's cache, so that cached kernels were compiled with the same constants."""
 WIDE = 16 if NATIVE and binding.get_host_cpu_features().get("avx512f") else LANES
 """Numbers in the widest vector register of this processor."""
 PANEL = 16
 """Columns of a panel of weights: two registers of eight, or one of sixteen (AVX-512)."""
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 Value = Any
-"""A value in the code that is being written."""
+"""A value in the generated code."""
 
 
 class Writer:
     """Writes float32 vector code into a numba intrinsic.
 
     Attributes:
-        builder: of llvmlite; arrays: the intrinsic's arguments, those that are arrays opened.
-        vector: type of the vectors, of ``lanes`` numbers.
+        builder: of llvmlite; arrays: the intrinsic's arguments, arrays as array structures.
+        vector: type of the vectors, with ``lanes`` numbers.
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any, lanes: int = LANES) -> None:
@@ -57,11 +57,11 @@ class Writer:
         return self.builder.add(base, self.builder.mul(step, times))
 
     def scalar(self, array: Value, offset: Value) -> Value:
-        """The one number at a flat offset."""
+        """The number at a flat offset."""
         return self.builder.load(self.builder.gep(array.data, [offset]))
 
     def load(self, array: Value, offset: Value) -> Value:
-        """A vector from a flat offset on."""
+        """The vector that starts at a flat offset."""
         return self.builder.load(self._pointer(array, offset), align=4)
 
     def store(self, value: Value, array: Value, offset: Value) -> None:
@@ -76,7 +76,7 @@ class Writer:
         return self.shuffle(self.builder.insert_element(undefined, value, first), undefined, [0] * self.lanes)
 
     def variable(self, value: Value) -> Value:
-        """Room for a vector that changes; LLVM keeps it in a register."""
+        """A mutable variable with this initial value; LLVM keeps it in a register."""
         slot = cgutils.alloca_once(self.builder, value.type)
         self.builder.store(value, slot)
         return slot
@@ -89,7 +89,7 @@ class Writer:
         return self.filled(0.0)
 
     def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
-        """a b + c, in one instruction where the processor has it."""
+        """a b + c, in one instruction if the processor has it."""
         return self.builder.fadd(self.builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
     def maximum(self, a: Value, b: Value) -> Value:
@@ -99,8 +99,8 @@ class Writer:
         return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
 
     def divide(self, a: Value, b: Value) -> Value:
-        """a / b for finite b other than 0; with AVX-512 to the last bit or two, by an estimate of 1 / b and a step of
-        Newton's."""
+        """a / b for finite b other than 0; with AVX-512 by an estimate of 1 / b and one Newton step, accurate to the
+        last bit or two."""
         if self.lanes != 2 * LANES:
             return self.builder.fdiv(a, b)
         kind = ir.FunctionType(self.vector, [self.vector, self.vector, ir.IntType(16)])
@@ -110,7 +110,8 @@ class Writer:
         return self.builder.fmul(a, self.builder.fmul(r, error))
 
     def exponential(self, x: Value) -> Value:
-        """exp(x) for x <= 0, to 2e-5 relative: a power of two from the exponent's bits, the rest by a polynomial."""
+        """exp(x) for x <= 0 with a relative error of 2e-5: a power of two by the exponent bits, the rest by a
+        polynomial."""
         b, whole = self.builder, ir.VectorType(ir.IntType(32), LANES)
         y = b.fmul(self.maximum(x, self.filled(-80.0)), self.filled(1.44269504))
         n = b.fptosi(b.fsub(y, self.filled(0.5)), whole)
@@ -122,11 +123,11 @@ class Writer:
         return b.fmul(p, b.bitcast(power, VECTOR))
 
     def total(self, value: Value) -> Value:
-        """Sum of the lanes, in halves: always in the same order."""
+        """Sum of the lanes by halving, in a fixed order."""
         return self._reduce(value, self.builder.fadd)
 
     def peak(self, value: Value) -> Value:
-        """Largest of the lanes."""
+        """Maximum of the lanes."""
         return self._reduce(value, self.maximum)
 
     def _reduce(self, value: Value, join: Callable[[Value, Value], Value]) -> Value:
@@ -136,8 +137,8 @@ class Writer:
         return self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
     def totals(self, values: list[Value]) -> Value:
-        """Sums of the lanes of eight vectors -> one vector: halves of two are added at once, then those of four and
-        of eight, in shuffles that stay within the register's halves as long as they can."""
+        """Sums of the lanes of eight vectors -> one vector. Pairs of vectors are added at once, then fours and eights,
+        with shuffles that stay within the halves of a register as long as possible."""
         pairs = [
             self._fold(a, b, [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15])
             for a, b in zip(values[::2], values[1::2], strict=True)
@@ -152,5 +153,5 @@ class Writer:
         return self.builder.fadd(self.shuffle(a, b, left), self.shuffle(a, b, right))
 
     def shuffle(self, a: Value, b: Value, lanes: list[int]) -> Value:
-        """Lanes picked from two vectors, those of the second counted on after the first's."""
+        """Select lanes of two vectors; those of the second are numbered after the first's."""
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
