@@ -16,8 +16,8 @@ from .types import FARTHEST, PointCloud
 BITS = 16
 """Bits per voxel of the budget for approximate counting, which is then off by a few per thousand."""
 SPARSE, ROOMY = 8, 0.7
-"""If every 8th point occupies at most this share of the budget, the whole cloud mostly fits, and counting is skipped;
-if it does not fit after all, its voxels are counted then."""
+"""If every ``SPARSE``-th point occupies at most ``ROOMY`` of the budget, the whole cloud mostly fits, and counting is
+skipped; if it does not fit after all, its voxels are counted then."""
 FILLED, MEDIAN_POINTS = 2.5, 2
 """Doubling the voxel edge leaves a quarter of a surface's voxels, but nearly all of those of points that lie farther
 apart than that. A cloud is sparse if it has fewer than ``FILLED`` voxels for each one of twice the edge and the median
