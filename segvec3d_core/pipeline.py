@@ -32,7 +32,7 @@ from .relations import View
 from .superpoints import EmbeddedVoxels, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
-from .types import Camera, Match, Matches, Pieces, PointCloud, Scene
+from .types import Camera, Match, Matches, PointCloud, Scene
 from .voxels import VoxelGrid, voxels_of, wanted_points, without_ramps
 
 log = logging.getLogger(__name__)
@@ -309,6 +309,7 @@ class SegVec3D:
                 in_picture = None if axes is None else -axes[:, 1]
                 vertical = vertical_of(segments, voxels.normals, embedded.up, in_picture)
                 segments = describe_segments(segments, grid, vertical, config)
+                affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
             with clock("alignment"), single_thread():  # a handful of rows
                 v = np.zeros((0, self.alignment.config.width), np.float32)
                 if segments:
@@ -317,7 +318,7 @@ class SegVec3D:
             with clock("labels"):
                 points, beside = embedded.cloud.points, embedded.beside
                 labels, counts = label_points(segments, points, grid, voxels, config.min_points, beside)
-                return self._scene(embedded, labels, counts, segments, v, vertical, ties, clock.seconds)
+                return self._scene(embedded.cloud, labels, counts, segments, v, vertical, axes, affinity, clock.seconds)
 
     @torch.inference_mode()
     def part(
@@ -349,19 +350,14 @@ class SegVec3D:
 
     @staticmethod
     def _scene(
-        embedded: Embedded, labels: NDArray[np.int32], counts: NDArray[np.int64], segments: list[Segment],
-        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, ties: Ties | None,
-        seconds: dict[str, float],
+        cloud: PointCloud, labels: NDArray[np.int32], counts: NDArray[np.int64], segments: list[Segment],
+        v: NDArray[np.float32], vertical: NDArray[np.float32] | None, axes: NDArray[np.float32] | None,
+        affinity: NDArray[np.float32] | None, seconds: dict[str, float],
     ) -> Scene:  # fmt: skip
-        cloud = embedded.cloud
         objects = tuple(segment.to_object(v[k], int(counts[k])) for k, segment in enumerate(segments))
-        axes, affinity, pieces = cloud.camera_axes, None, None
         if vertical is None and axes is not None:  # assume that the camera is held upright
             vertical = -axes[:, 1]
-        if ties is not None:
-            affinity = ties.affinity([segment.voxels for segment in segments])
-            pieces = Pieces(embedded.grid.inverse, ties.of_voxel, ties.pairs, ties.same, ties.weight)
-        return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes, affinity, pieces)
+        return Scene(labels, objects, seconds, cloud.viewpoint, vertical, axes, affinity)
 
     # Section 4.3: instances meet language -------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ instances share with text. Points are in metres in the cloud's own frame. Types 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
@@ -252,49 +251,6 @@ class SceneObject:
     point_count: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pieces:
-    """The superpoints from which the instances of a cloud were joined, and how surely they belong together.
-
-    Attributes:
-        voxels: (N,) int64 voxel of each of the N points, -1 for none.
-        of_voxel: (V,) int64 superpoint of each of the V voxels, -1 for none.
-        pairs: (P, 2) int64 superpoints that were compared; logits: (P,) that both are of one instance; weights: (P,)
-            how much each pair counts.
-    """
-
-    voxels: NDArray[np.int64]
-    of_voxel: NDArray[np.int64]
-    pairs: NDArray[np.int64]
-    logits: NDArray[np.float64]
-    weights: NDArray[np.float64]
-
-    def bond(
-        self, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]], scales: tuple[float, float]
-    ) -> float:
-        """How surely two parts of one instance belong together: mean logit of the pairs between their superpoints.
-
-        Args:
-            first, second: (A,) and (B,) points that show either part; scales: how much one point of each stands for,
-                by which a superpoint that shows both goes to the part of which it shows more.
-
-        Returns:
-            infinite where no pair tells: both parts are one superpoint, or others join them.
-        """
-        shares = np.zeros((2, int(self.of_voxel.max(initial=-1)) + 2))
-        for share, points, scale in zip(shares, (first, second), scales, strict=True):
-            voxels = self.voxels[points]
-            np.add.at(share, self.of_voxel[voxels[voxels >= 0]], scale)
-        shares[:, -1] = 0  # of voxels that are of no superpoint
-        mine = shares[0] > shares[1]
-        theirs = (shares[1] > 0) & ~mine
-        a, b = self.pairs.T
-        between = (mine[a] & theirs[b]) | (theirs[a] & mine[b])
-        if not between.any():
-            return math.inf
-        return float(np.average(self.logits[between], weights=self.weights[between]))
-
-
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Scene:
     """The result of ``SegVec3D.segment``.
@@ -310,7 +266,6 @@ class Scene:
             then seen along the direction from the viewpoint to the objects.
         affinity: (K, K) float32, 0 to 1: probability that two instances are parts of one, 0 for those that share no
             pair of superpoints; None for other clustering methods than "graph", for tiles and for a map.
-        pieces: the superpoints that the instances were joined from; None likewise.
     """
 
     labels: NDArray[np.int32]
@@ -320,7 +275,6 @@ class Scene:
     up: Float32 | None = None
     camera_axes: Float32 | None = None
     affinity: Float32 | None = None
-    pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
         labels = _array("labels", self.labels, np.int32, (None,))
@@ -332,8 +286,6 @@ class Scene:
             object.__setattr__(self, "affinity", _array("affinity", self.affinity, np.float32, shape))
             if not ((self.affinity >= 0) & (self.affinity <= 1)).all():
                 raise ValueError("affinity: expected 0 to 1 throughout")
-        if self.pieces is not None and len(self.pieces.voxels) != len(labels):
-            raise ValueError(f"pieces: expected voxels of {len(labels)} points, got {len(self.pieces.voxels)}")
 
     def __len__(self) -> int:
         return len(self.objects)

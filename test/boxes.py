@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segvec3d_core.geometry import oriented_box
 from segvec3d_core.object_map import MapConfig, MapObject, ObjectMap
-from segvec3d_core.types import BODY_AXES, Camera, Pieces, PointCloud, Scene, SceneObject
+from segvec3d_core.types import BODY_AXES, Camera, PointCloud, Scene, SceneObject
 
 CAMERA = Camera(120, 90, 110.0, 110.0, 59.5, 44.5)
 
@@ -46,14 +46,13 @@ def pose(eye: tuple[float, float, float], target: tuple[float, float, float] = (
 
 def see(
     blocks: list[Block], T: NDArray[np.float64], groups: list[int] | None = None, camera: Camera = CAMERA,
-    affinity: float | None = None, bond: float | None = None,
+    affinity: float | None = None,
 ) -> tuple[Scene, PointCloud]:  # fmt: skip
     """What the camera sees of the floor and the blocks, perfectly segmented.
 
     Args:
         groups: number of the instance that each block belongs to, -1 for none; each its own unless told.
-        affinity: how likely any two of the instances are one; bond: logit of any two blocks, a superpoint each, to be
-            one; neither told unless given.
+        affinity: how likely any two of the instances are one; not told unless given.
     """
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.shape)], -1).reshape(-1, 3)
@@ -80,10 +79,6 @@ def see(
         objects = np.array([thing.kind == "object" for thing in scene.objects])
         meet = np.outer(objects, objects) & ~np.eye(len(scene), dtype=bool)
         scene = replace(scene, affinity=np.where(meet, affinity, 0).astype(np.float32))
-    if bond is not None:
-        pairs = np.argwhere(np.triu(np.ones((len(blocks) + 1, len(blocks) + 1)), 1))
-        logits, weights = np.full(len(pairs), bond), np.ones(len(pairs))
-        scene = replace(scene, pieces=Pieces(owner, np.arange(len(blocks) + 1), pairs, logits, weights))
     return scene, cloud
 
 

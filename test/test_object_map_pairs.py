@@ -100,20 +100,3 @@ def test_two_that_are_parted_only_just_in_every_view_stay_two(robot):
     halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
     robot.watch(halves, affinity=0.45, seconds=60.0)
     assert len(robot.objects()) == 2
-
-
-@pytest.mark.parametrize(("bond", "things"), [(None, 1), (6.0, 1), (0.3, 2), (-1.0, 2)])
-def test_two_that_are_joined_only_just_in_every_other_view_stay_two(robot, bond, things):
-    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
-    robot.watch(halves, seconds=0.8)
-    for _ in range(6):
-        robot.watch(halves, groups=[0, 0], bond=bond, seconds=0.8)
-        robot.watch(halves, affinity=0.3, seconds=0.8)
-    assert len(robot.objects()) == things
-
-
-def test_two_that_are_joined_only_just_in_every_view_become_one(robot):
-    halves = [Block((0, -0.1, 0), (0.1, 0.2, 0.1), look=3), Block((0, 0.1, 0), (0.1, 0.2, 0.1), look=3)]
-    robot.watch(halves, seconds=0.8)
-    robot.watch(halves, groups=[0, 0], bond=0.3, seconds=20.0)
-    assert len(robot.objects()) == 1

@@ -8,7 +8,7 @@ from boxes import AWAY, CAN, FRONT, MUG, SIDE, Block, Robot, along_x, see, unorg
 
 from segvec3d_core.object_map.picture import _draw, pictured
 from segvec3d_core.pointcloud2 import with_camera
-from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, Pieces, PointCloud, Scene
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, PointCloud, Scene
 
 
 def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
@@ -28,25 +28,13 @@ def test_a_picture_holds_the_nearest_points_of_a_cloud_where_they_lie():
     assert pictured(scene, cloud)[:2] == (scene, cloud)
 
 
-def test_a_picture_knows_the_pieces_of_its_points():
-    scene, cloud = unorganised(*see([MUG, CAN], FRONT))
-    none = np.zeros(0)
-    voxels = np.arange(len(cloud))  # each point its own
-    scene = replace(scene, pieces=Pieces(voxels, voxels, np.zeros((0, 2), np.int64), none, none))
-    seen, image, _ = pictured(scene, cloud)
-    assert seen.pieces is not None
-    filled = np.isfinite(image.points[:, 2])
-    assert (seen.pieces.voxels[~filled] == -1).all()
-    np.testing.assert_array_equal(cloud.points[seen.pieces.voxels[filled]], image.points[filled])
-
-
 def test_the_kernel_draws_the_nearest_point_of_each_pixel_as_written_down():
     rng = np.random.default_rng(3)
     points = rng.normal((0, 0, 1), (0.4, 0.3, 0.4), (2_000, 3)).astype(np.float32)
     points[::50] = np.nan
-    colors = rng.integers(0, 255, (2_000, 3)).astype(np.uint8)
+    colors, labels = rng.integers(0, 255, (2_000, 3)).astype(np.uint8), np.arange(2_000, dtype=np.int32)
     width, height, focal, cx, cy = 20, 15, 18.0, 9.3, 7.1
-    nearest, seen, shades = _draw(points, colors, focal, cx, cy, width, height)
+    seen, shades, owner = _draw(points, colors, labels, focal, cx, cy, width, height)
     best = np.full(width * height, -1)
     for i in np.flatnonzero(points[:, 2] > 0):
         x, y, z = points[i].astype(np.float64)
@@ -55,10 +43,10 @@ def test_the_kernel_draws_the_nearest_point_of_each_pixel_as_written_down():
         if 0 <= column < width and 0 <= row < height and (best[pixel] < 0 or z < points[best[pixel], 2]):
             best[pixel] = i
     assert (best >= 0).sum() > 100
-    np.testing.assert_array_equal(nearest, best)
+    np.testing.assert_array_equal(owner, best)
     np.testing.assert_array_equal(seen, np.where(best[:, None] < 0, np.float32(np.nan), points[best]))
     np.testing.assert_array_equal(shades, np.where(best[:, None] < 0, 0, colors[best]))
-    assert _draw(points, colors[:0], focal, cx, cy, width, height)[2].shape == (0, 3)
+    assert _draw(points, colors[:0], labels, focal, cx, cy, width, height)[1].shape == (0, 3)
 
 
 def test_stray_points_before_the_lens_do_not_spoil_the_picture():

@@ -77,23 +77,6 @@ def test_what_was_kept_apart_is_more_likely_two_than_one(model, scenes):
     assert any(scene.affinity.any() for scene in scenes), "some stand close enough to be asked about"
 
 
-def test_what_an_instance_was_joined_from_belongs_together_and_what_was_kept_apart_does_not(scenes):
-    joined, parted = [], []
-    for scene in scenes:
-        pieces = scene.pieces
-        known = (scene.labels >= 0) & (pieces.voxels >= 0)
-        counts = np.zeros((pieces.of_voxel.max() + 2, len(scene)))
-        np.add.at(counts, (pieces.of_voxel[pieces.voxels[known]], scene.labels[known]), 1)
-        counts = counts[:-1]
-        assert counts.max(1).sum() > 0.97 * counts.sum(), "a superpoint lies in one instance, but for border points"
-        large = (counts[pieces.pairs].sum(2) > 50).all(1)
-        a, b = counts.argmax(1)[pieces.pairs[large].T]
-        joined += pieces.logits[large][a == b].tolist()
-        parted += pieces.logits[large][a != b].tolist()
-    assert np.median(joined) > 1
-    assert np.median(parted) < -1
-
-
 def test_boxes_hold_their_points_and_are_rotations(frames, scenes):
     for frame, scene in zip(frames, scenes, strict=True):
         points = frame.cloud().points

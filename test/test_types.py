@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segvec3d_core import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
-from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, Pieces, from_body
+from segvec3d_core.types import BODY_AXES, OPTICAL_AXES, from_body
 
 POINTS = np.zeros((4, 3), np.float32)
 CAMERA = Camera(2, 2, 1.0, 1.0, 0.5, 0.5)
@@ -186,30 +186,3 @@ def test_points_lie_in_memory_as_kernels_are_compiled_for(points: np.ndarray) ->
     np.testing.assert_array_equal(cloud.points, POINTS)
     assert cloud.points.flags.c_contiguous
     assert cloud.points.flags.writeable
-
-
-def test_pieces_tell_how_surely_two_parts_of_an_instance_belong_together():
-    """Four superpoints in a row, of ten points each; the bonds between neighbours are 3, -1 and 2."""
-    of_voxel = np.append(np.repeat(np.arange(4), 5), -1)
-    voxels = np.append(np.repeat(np.arange(20), 2), [20, -1])  # two of no superpoint
-    pairs, logits = np.array([[0, 1], [1, 2], [2, 3]]), np.array([3.0, -1.0, 2.0])
-    pieces = Pieces(voxels, of_voxel, pairs, logits, np.array([1.0, 1.0, 3.0]))
-    points = np.split(np.arange(40), 4)
-    strays = np.array([40, 41])
-    assert pieces.bond(points[0], np.append(points[1], strays), (1, 1)) == 3
-    assert pieces.bond(np.concatenate(points[:2]), np.concatenate(points[2:]), (1, 1)) == -1
-    outer = np.concatenate([points[0], points[1], points[3]])
-    assert pieces.bond(outer, points[2], (1, 1)) == pytest.approx((-1 + 3 * 2) / 4), "weighed"
-    assert pieces.bond(np.concatenate([points[0], points[1][:4]]), points[1], (1, 1)) == 3, (
-        "it shows less of the second"
-    )
-    assert pieces.bond(np.concatenate([points[0], points[1][:4]]), points[1], (5, 1)) == np.inf, "or more"
-    assert pieces.bond(points[0], points[2], (1, 1)) == np.inf, "others join them"
-    assert pieces.bond(points[0], strays, (1, 1)) == np.inf
-
-
-def test_pieces_are_of_the_scenes_points():
-    nothing = np.zeros(0)
-    pieces = Pieces(np.zeros(2, np.int64), np.zeros(1, np.int64), np.zeros((0, 2), np.int64), nothing, nothing)
-    with pytest.raises(ValueError, match="pieces: expected voxels of 3 points, got 2"):
-        Scene(np.full(3, -1, np.int32), pieces=pieces)

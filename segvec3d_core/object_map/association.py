@@ -118,8 +118,7 @@ class Evidence:
     Attributes:
         rows: (R,) int64 voxels of the entries' ``Stack`` that were looked for, one object after the other; starts:
             (E + 1,) where each object's begin; stride: (E,) for how many voxels each of them stands.
-        pixels: (R,) int32 what ``looking.look`` says of them; all outside without a camera.
-        seen: (R,) int32 the same with the instance for the pixel, -1 for none.
+        seen: (R,) int32 what ``looking.look`` says of them; all outside without a camera.
         state: (E, 4) voxels outside, hidden, looked through, seen. votes: (E, K) voxels seen as each instance.
         covered: (E, K) points of each instance in the object's voxels.
         first, second: (P,) int32 the objects in whose voxels each picked point lies, -1 for none.
@@ -131,7 +130,6 @@ class Evidence:
     rows: NDArray[np.int64]
     starts: NDArray[np.int64]
     stride: Float32
-    pixels: NDArray[np.int32]
     seen: NDArray[np.int32]
     state: NDArray[np.int32]
     votes: NDArray[np.int32]
@@ -143,19 +141,11 @@ class Evidence:
     of_instance: NDArray[np.float64]
 
 
-def shown_by(evidence: Evidence, e: int, k: int) -> NDArray[np.int32]:
-    """(A,) pixels of instance k that show voxels of object e."""
-    looked_for = slice(evidence.starts[e], evidence.starts[e + 1])
-    return evidence.pixels[looked_for][evidence.seen[looked_for] == k]
-
-
 def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
     """Look for each object where it was; which of its voxels are looked for changes with ``turn``."""
     count = len(stack.sizes)
     rows, starts, stride = looking.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
-    pixels = _look(stack.xyz, rows, sight)
-    seen, shown = pixels.copy(), pixels >= 0
-    seen[shown] = sight.scene.labels[pixels[shown]]
+    seen = _look(stack.xyz, rows, sight)
     votes, state = looking.tally(seen, starts, len(sight.scene))
     # In voxels of twice each entry's edge half an edge of error costs little.
     covered, hit, first, second = fusing.cover(
@@ -170,7 +160,7 @@ def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
         of_visible = of_entry = hit / np.maximum(np.diff(stack.starts), 1)[:, None]
     of_instance = covered / np.maximum(np.diff(sight.bounds), 1)
     return Evidence(
-        rows, starts, stride, pixels, seen, state, votes, covered, first, second, of_visible, of_entry, of_instance
+        rows, starts, stride, seen, state, votes, covered, first, second, of_visible, of_entry, of_instance
     )  # fmt: skip
 
 
@@ -180,7 +170,9 @@ def _look(xyz: Float32, rows: NDArray[np.int64], sight: Sight) -> NDArray[np.int
         return np.full(len(rows), looking.OUTSIDE, np.int32)
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     T = np.linalg.inv(sight.T)
-    return np.asarray(looking.look(xyz, rows, T, intrinsics, camera.width, camera.height, sight.cloud.points))
+    return np.asarray(
+        looking.look(xyz, rows, T, intrinsics, camera.width, camera.height, sight.cloud.points, sight.scene.labels)
+    )
 
 
 def match_by_space(stack: Stack, sight: Sight, evidence: Evidence, least: float) -> dict[int, int]:

@@ -39,7 +39,7 @@ class MapConfig:
     min_overlap: float = 0.35
     confirm_seconds: float = 0.4
     split_seconds: float = 5.0
-    merge_seconds: float = 0.75
+    merge_seconds: float = 1.5
     gone_seconds: float = 0.8
     doubt_seconds: float = 2.0
     remember_seconds: float = math.inf

@@ -7,7 +7,7 @@ from numba import njit
 
 OUTSIDE, HIDDEN, THROUGH = -4, -3, -2
 """What ``look`` says of a point that the depth image does not show: out of view or no return there, behind something
-nearer, in front of what is seen. -1: seen, as no instance."""
+nearer, in front of what is seen. -1 and above: it is seen, and that is its instance."""
 
 
 @njit(cache=True, nogil=True)
@@ -64,7 +64,7 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def look(xyz, rows, T, camera, width, height, points):  # type: ignore[no-untyped-def]  # compiled
+def look(xyz, rows, T, camera, width, height, points, labels):  # type: ignore[no-untyped-def]  # compiled
     """What an organised cloud shows of some points of the map.
 
     A point counts as looked through, or as hidden, where a small patch around its pixel agrees on it: at an object's
@@ -73,10 +73,10 @@ def look(xyz, rows, T, camera, width, height, points):  # type: ignore[no-untype
     Args:
         xyz: (M, 3) float32, and rows: (R,) int64, which of them; T: (4, 4) float64 takes them to the optical frame;
             camera: (4,) fx, fy, cx, cy.
-        points: (N, 3) float32 of the cloud.
+        points: (N, 3) float32 of the cloud; labels: (N,) int32.
 
     Returns:
-        (R,) int32: OUTSIDE, HIDDEN, THROUGH, or the pixel that shows the point.
+        (R,) int32: OUTSIDE, HIDDEN, THROUGH, or the label where the point is seen.
     """
     out = np.empty(len(rows), np.int32)
     for i in range(len(rows)):
@@ -104,7 +104,7 @@ def look(xyz, rows, T, camera, width, height, points):  # type: ignore[no-untype
             if not depth > 0:
                 continue
             if abs(depth - z) <= tolerance:
-                out[i] = pixel
+                out[i] = labels[pixel]
                 nearer = farther = 0
                 break
             if depth < z:

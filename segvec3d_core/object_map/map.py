@@ -29,7 +29,7 @@ from .up import Up
 LONGEST_STEP = 1.0
 """Seconds that one update counts for at most: a gap between clouds is no evidence of anything."""
 
-MERGE_SHARE = 0.25
+MERGE_SHARE = 0.5
 """Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
 
 PUT_SHARE = 0.3
@@ -165,7 +165,7 @@ class ObjectMap:
         self._turn += 1
         evidence = gather(stack, sight, self._turn)
         matches = match_by_space(stack, sight, evidence, self.config.min_overlap)
-        self._pairs.note(stack, evidence, matches, scene, seconds, self.config.merge_seconds)
+        self._pairs.note(stack, evidence, matches, scene.affinity, seconds, self.config.merge_seconds)
         self._fuse(candidates, stack, matches, sight, evidence)
         for k, e in matches.items():
             candidates[e].sight(scene.objects[k], stamp, seconds, bool(sight.cut[k]))
@@ -314,8 +314,7 @@ class ObjectMap:
             by_id = by_id or {entry.id: entry for entry in self._entries}
             a, b = (by_id[i] for i in pair)
             # What has hardly been seen by itself needs as little to be seen as a part.
-            least = max(MERGE_SHARE * min(a.seen, b.seen), 0.5 * self.config.confirm_seconds)
-            needed = min(self.config.merge_seconds, least)
+            needed = min(self.config.merge_seconds, max(MERGE_SHARE * min(a.seen, b.seen), self.config.confirm_seconds))
             if together < needed or "gone" in (a.state, b.state):
                 continue
             # The larger part is what the thing was known as, not a handle that was seen first.

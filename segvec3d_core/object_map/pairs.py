@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from ..types import Pieces, Scene
-from .association import Evidence, shown_by
+from ..types import Float32
+from .association import Evidence
 from .entry import Stack
 
 MEMORY = 8.0
 """Seconds of having been seen as one or as two that are remembered of a pair, and twice ``merge_seconds`` at least."""
 
 SURE = 3.0
-"""Log odds from which a cloud's judgement, that two are one or that they are two, counts in full."""
+"""Log odds of being two with which two are held for two for good: as surely as what is seen as one is one."""
 
 REACH = 0.02
 """Metres between objects that touch, as far as a map can tell."""
@@ -30,12 +30,11 @@ class Pairs:
         self._seconds: dict[tuple[int, int], tuple[float, float]] = {}
 
     def note(
-        self, stack: Stack, evidence: Evidence, matches: dict[int, int], scene: Scene, seconds: float,
+        self, stack: Stack, evidence: Evidence, matches: dict[int, int], affinity: Float32 | None, seconds: float,
         merge_seconds: float,
     ) -> None:  # fmt: skip
-        """Take in what a cloud shows: ``matches`` are the objects of the instances of ``scene``, by index in ``stack``;
-        ``merge_seconds`` as in ``MapConfig``. What was only just joined, or only just kept apart, may well be otherwise
-        in the next view, and counts less than what was judged surely."""
+        """Take in what a cloud shows: ``matches`` are its instances' objects, by index in ``stack``; ``affinity``
+        (K, K) how likely two instances are one after all, as far as was told; ``merge_seconds`` as in ``MapConfig``."""
         if not matches:
             return
         taken, instances = np.array(sorted((e, k) for k, e in matches.items()), np.int64).T
@@ -48,14 +47,13 @@ class Pairs:
         for other, k in np.argwhere(mostly):
             e = matches.get(k, other)
             if e != other and stack.alike[e, other] and stack.looks[e] @ stack.looks[other] >= MERGE_LOOK:
-                share = 1.0 if scene.pieces is None else _sure_of_one(stack, evidence, (e, other), k, scene.pieces)
-                self._weigh(ids[e], ids[other], share * seconds, 0.0, memory)
+                self._weigh(ids[e], ids[other], seconds, 0.0, memory)
         low, high = stack.low[taken] - REACH, stack.high[taken]
         touching = ((low[:, None] < high) & (low < high[:, None])).all(2)
         first, second = np.nonzero(np.triu(touching, 1))
         sure = np.ones(len(first))
-        if scene.affinity is not None:
-            one = np.clip(scene.affinity[instances[first], instances[second]], 1e-6, 0.5)
+        if affinity is not None:  # what is parted only just may well be one in the next view
+            one = np.clip(affinity[instances[first], instances[second]], 1e-6, 0.5)
             sure = np.where(stack.alike[taken[first], taken[second]], np.minimum(np.log((1 - one) / one) / SURE, 1), 1)
         for a, b, share in zip(
             stack.ids[taken[first]].tolist(), stack.ids[taken[second]].tolist(), sure.tolist(), strict=True
@@ -80,13 +78,3 @@ class Pairs:
         """Drop the pairs of objects that are no more."""
         for pair in [pair for pair in self._seconds if pair[0] in ids or pair[1] in ids]:
             del self._seconds[pair]
-
-
-def _sure_of_one(stack: Stack, evidence: Evidence, both: tuple[int, int], k: int, pieces: Pieces) -> float:
-    """How surely, 0 to 1, instance k was joined across two objects that it shows."""
-    first, second = (shown_by(evidence, e, k) for e in both)
-    if not len(first) or not len(second):  # without a camera nothing tells which points show which
-        return 1.0
-    area = evidence.stride * stack.sizes**2
-    bond = pieces.bond(first, second, (float(area[both[0]]), float(area[both[1]])))
-    return float(np.clip(bond / SURE, 0.0, 1.0))

@@ -41,13 +41,11 @@ def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud, Float3
     if cloud.camera is not None or cloud.camera_axes is None or (camera := _camera(cloud.points)) is None:
         return scene, cloud, OPTICAL_AXES
     colors = np.empty((0, 3), np.uint8) if cloud.colors is None else cloud.colors
-    nearest, points, shades = _draw(cloud.points, colors, camera.fx, camera.cx, camera.cy, camera.width, camera.height)
+    points, shades, labels = _draw(
+        cloud.points, colors, scene.labels, camera.fx, camera.cx, camera.cy, camera.width, camera.height
+    )
     image = PointCloud(points, None if cloud.colors is None else shades, cloud.up, cloud.viewpoint, camera)
-    labels = np.where(nearest >= 0, scene.labels[nearest], np.int32(-1))  # -1 picks any, and is none
-    pieces = scene.pieces
-    if pieces is not None:
-        pieces = replace(pieces, voxels=np.where(nearest >= 0, pieces.voxels[nearest], -1))
-    return replace(scene, labels=labels, pieces=pieces), image, OPTICAL_AXES
+    return replace(scene, labels=labels), image, OPTICAL_AXES
 
 
 def _camera(points: NDArray[np.float32]) -> Camera | None:
@@ -66,9 +64,8 @@ def _camera(points: NDArray[np.float32]) -> Camera | None:
 
 
 @njit(cache=True, nogil=True)
-def _draw(points, colors, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]  # compiled
-    """The nearest point in each pixel: (height * width,) int64, -1 for none; (height * width, 3) float32 where it is,
-    nan for none; its colour, or (0, 3)."""
+def _draw(points, colors, labels, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]  # compiled
+    """The nearest point in each pixel: (height * width, 3) float32, nan for none; its colour, or (0, 3); its label."""
     nearest, depth = np.full(height * width, -1, np.int64), np.full(height * width, np.float32(np.inf))
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
@@ -78,14 +75,15 @@ def _draw(points, colors, focal, cx, cy, width, height):  # type: ignore[no-unty
         if 0 <= column < width and 0 <= row < height and z < depth[row * width + column]:
             depth[row * width + column] = z
             nearest[row * width + column] = i
-    image = np.full((len(nearest), 3), np.float32(np.nan))
+    image, owner = np.full((len(nearest), 3), np.float32(np.nan)), np.full(len(nearest), np.int32(-1))
     shades = np.zeros((len(nearest) if len(colors) else 0, 3), np.uint8)
     for pixel in range(len(nearest)):
         i = nearest[pixel]
         if i < 0:
             continue
+        owner[pixel] = labels[i]
         for axis in range(3):
             image[pixel, axis] = points[i, axis]
             if len(colors):
                 shades[pixel, axis] = colors[i, axis]
-    return nearest, image, shades
+    return image, shades, owner
