@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             busy = time.thread_time()
             objects.snapshot().scene()
             told.append(1e3 * (time.thread_time() - busy))
-        if step % max(1, args.updates // 10) == 0:
+        if step >= 0 and step % max(1, args.updates // 10) == 0:
             gc.collect()
             memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(machine_line())
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, times in (("processor", processor), ("wall", wall), ("what it tells, processor", told)):
         p50, p95 = np.percentile(times, [50, 95])
         print(f"{name:24} {p50:6.2f} ms p50  {p95:6.2f} ms p95")
-    print(f"peak memory {memory[0]:.0f} MB after a first tenth, {memory[-1]:.0f} MB at the end")
+    print(f"peak memory {memory[0]:.0f} MB at the begin, {memory[-1]:.0f} MB at the end")
     return 0
 
 
