@@ -45,7 +45,7 @@ class Round:
         dropped: clouds that a newer one replaced in the node.
         latencies: seconds from publishing to receiving the instances, of each processed cloud, in order.
         processor: mean number of cores that the node kept busy.
-        memory: resident memory of the node at the start and at the end, MB.
+        memory: resident memory of the node after each published cloud, MB.
         new, repeated: seconds until the response to queries with a new text, and to the same again.
         stages: milliseconds of each stage of the node, mean of the latest clouds.
     """
@@ -55,7 +55,7 @@ class Round:
     dropped: int = 0
     latencies: list[float] = field(default_factory=list)
     processor: float = 0.0
-    memory: tuple[float, float] = (0.0, 0.0)
+    memory: list[float] = field(default_factory=list)
     new: list[float] = field(default_factory=list)
     repeated: list[float] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
@@ -127,15 +127,15 @@ def measure(client: Any, heard: Any, node: Part, clouds: Sequence[Any], rate: fl
     before, stop = health(heard), threading.Event()
     asker = threading.Thread(target=asking, args=(stop, asked, result), daemon=True)
     asker.start()
-    (busy, held), begun = usage(node), time.monotonic()
+    (busy, _), begun = usage(node), time.monotonic()
     while (due := begun + result.published / rate) < begun + seconds:
         time.sleep(max(0.0, due - time.monotonic()))
         message = clouds[result.published % len(clouds)]
         message.header.stamp = client.node.get_clock().now().to_msg()
         publisher.publish(message)
         result.published += 1
-    busy_now, held_now = usage(node)
-    result.processor, result.memory = (busy_now - busy) / (time.monotonic() - begun), (held, held_now)
+        result.memory.append(usage(node)[1])
+    result.processor = (usage(node)[0] - busy) / (time.monotonic() - begun)
     stop.set()
     asker.join()
     time.sleep(SETTLE)
@@ -155,14 +155,14 @@ def line(rate: float, result: Round) -> str:
     new, repeated = (1e3 * np.percentile(times, [50, 95]) for times in (result.new, result.repeated))
     return (
         f"{rate:5g} {result.published:9d} {result.received:8d} {result.dropped:8d} {len(result.latencies):9d} "
-        f"{p50:8.0f} {p95:6.0f} {result.processor:7.2f} {result.memory[0]:7.0f} {result.memory[1]:6.0f} "
+        f"{p50:8.0f} {p95:6.0f} {result.processor:7.2f} {result.memory[0]:7.0f} {result.memory[-1]:6.0f} "
         f"{new[0]:8.0f} {new[1]:5.0f} {repeated[0]:8.1f} {repeated[1]:5.1f}"
     )
 
 
-def drift(result: Round, parts: int = 6) -> str:
-    """Text with the median latency of each of ``parts`` consecutive parts of a run, milliseconds."""
-    return " ".join(f"{1e3 * np.median(part):.0f}" for part in np.array_split(result.latencies, parts) if len(part))
+def drift(values: Sequence[float], parts: int = 6) -> str:
+    """Text with the median of each of ``parts`` consecutive parts of a run."""
+    return " ".join(f"{np.median(part):.0f}" for part in np.array_split(values, parts) if len(part))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -201,7 +201,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parts.check()
             print(line(rate, result), flush=True)
             print("      stages: " + ", ".join(f"{stage} {took:.1f}" for stage, took in result.stages.items()))
-            print(f"      median latency in six parts of the time: {drift(result)}", flush=True)
+            latencies = [1e3 * seconds for seconds in result.latencies]
+            print(f"      in six parts of the time: median latency {drift(latencies)}")
+            print(f"      median memory {drift(result.memory)} MB", flush=True)
     return 0
 
 
