@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .files import replacing
+
 FORMAT = 1
 
 
@@ -56,15 +58,14 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint; an interrupted write leaves an older file intact."""
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "format": f"segvec3d {FORMAT}",
         "config": json.dumps(checkpoint.config),
         "record": json.dumps(checkpoint.record),
     }
-    partial = path.with_name(path.name + ".part")
-    save_file({k: v.detach().contiguous().cpu() for k, v in checkpoint.tensors.items()}, str(partial), metadata)
-    partial.replace(path)
+    tensors = {name: value.detach().contiguous().cpu() for name, value in checkpoint.tensors.items()}
+    with replacing(path) as partial:
+        save_file(tensors, str(partial), metadata)
 
 
 def fingerprint(path: Path) -> str:

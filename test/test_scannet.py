@@ -186,8 +186,8 @@ def test_of_the_limited_annotation_benchmark_only_the_listed_points_are_labelled
     listed = read_labelled_points(tmp_path / "points20")
     scene = read_scene(write_scene(tmp_path / "scans")).only(listed["scene0000_00"])
     np.testing.assert_array_equal(scene.instance, [0, -1, -1, -1, 1] + [-1] * 7)
-    with pytest.raises(ValueError, match="labelled points: expected 0 to 11, got 12"):
-        scene.only(np.array([12]))
+    with pytest.raises(ValueError, match="labelled points: expected 0 to 11, got -1 to 12"):
+        scene.only(np.array([3, 12, -1]))
 
 
 class Trap:

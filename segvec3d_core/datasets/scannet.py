@@ -82,7 +82,8 @@ class ScanNetScene:
             ValueError: an index out of range.
         """
         if len(points) and not (points.min() >= 0 and points.max() < len(self.points)):
-            raise ValueError(f"{self.name}: labelled points: expected 0 to {len(self.points) - 1}, got {points.max()}")
+            got = f"{points.min()} to {points.max()}"
+            raise ValueError(f"{self.name}: labelled points: expected 0 to {len(self.points) - 1}, got {got}")
         instance = np.full(len(self.points), -1, np.int64)
         instance[points] = self.instance[points]
         return replace(self, instance=instance)
