@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, times in (("processor", processor), ("wall", wall), ("what it tells, processor", told)):
         p50, p95 = np.percentile(times, [50, 95])
         print(f"{name:24} {p50:6.2f} ms p50  {p95:6.2f} ms p95")
-    print(f"peak memory {memory[0]:.0f} MB at the begin, {memory[-1]:.0f} MB at the end")
+    print(f"peak memory {memory[0]:.0f} MB at the start, {memory[-1]:.0f} MB at the end")
     return 0
 
 

@@ -60,11 +60,12 @@ def _evaluate(args: Namespace) -> int:
         if args.pictures is not None:
             gallery.look(model.find, cloud, scene, things, answers)
     new, again = query_times(model, crowd)
+    pairs = _pairs(outcomes, model)
     if args.json != "-":
         print(machine_line())
         print(f"{count} simulated tables, {len(names)} categories, {len(outcomes)} questions, percent")
         _print(outcomes)
-        _print_pairs(outcomes, _never_saw_pairs(model))
+        _print_pairs(pairs)
         print(
             f"a new query over {CROWD} objects takes {1e3 * new:.1f} ms, a repeated one {1e3 * again:.2f} ms (medians)"
         )
@@ -73,7 +74,7 @@ def _evaluate(args: Namespace) -> int:
         print(f"written: {', '.join(map(str, written))}", file=sys.stderr if args.json == "-" else sys.stdout)
     if args.json is not None:
         result = _as_dict(outcomes, count, sorted(names)) | {"query_seconds": {"new": new, "repeated": again}}
-        result |= {"colour_category_pairs": _pairs(outcomes, _never_saw_pairs(model))}
+        result |= {"colour_category_pairs": pairs}
         write_json(args.json, result | {"machine": machine(), "model": model.info})
     return 0
 
@@ -123,25 +124,22 @@ def _print(outcomes: Sequence[Outcome]) -> None:
     )
 
 
-def _never_saw_pairs(model: SegVec3D) -> bool:
-    """Whether the weights were trained ``--without-pairs``."""
-    return bool(model.info.get("alignment", {}).get("without_pairs", False))
-
-
-def _print_pairs(outcomes: Sequence[Outcome], unseen: bool) -> None:
-    texts = []
-    for rate in pair_scores(outcomes):
-        low, high = rate.interval()
-        texts.append(f"{100 * rate.rate:.1f} of {rate.total} ({100 * low:.1f}-{100 * high:.1f})")
-    story = "never saw" if unseen else "may have seen"
-    print(f"R@1 of colour + category, pairs that this alignment {story} together: {texts[0]}; other pairs: {texts[1]}")
-
-
-def _pairs(outcomes: Sequence[Outcome], unseen: bool) -> dict[str, Any]:
-    """Recall of colour + category queries for JSON: held-out pairs and others; see ``_never_saw_pairs``."""
+def _pairs(outcomes: Sequence[Outcome], model: SegVec3D) -> dict[str, Any]:
+    """R@1 of the pairs of colour and category that training may hold out and of the others, as JSON, and whether the
+    weights were trained ``--without-pairs``."""
     scores = zip(("held_out", "others"), pair_scores(outcomes), strict=True)
     rates = {name: {"asked": r.total, "r_at_1": known(r.rate), "interval": r.interval()} for name, r in scores}
-    return {"never_seen": unseen, **rates}
+    return {"never_seen": bool(model.info.get("alignment", {}).get("without_pairs", False)), **rates}
+
+
+def _print_pairs(pairs: dict[str, Any]) -> None:
+    texts = []
+    for rate in (pairs["held_out"], pairs["others"]):
+        first = "-" if rate["r_at_1"] is None else f"{100 * rate['r_at_1']:.1f}"
+        low, high = rate["interval"]
+        texts.append(f"{first} of {rate['asked']} ({100 * low:.1f}-{100 * high:.1f})")
+    story = "never saw" if pairs["never_seen"] else "may have seen"
+    print(f"R@1 of colour + category, pairs that this alignment {story} together: {texts[0]}; other pairs: {texts[1]}")
 
 
 def _refused(answered: Any) -> float:
