@@ -156,8 +156,10 @@ def _filled(table: NDArray[Any], points: Float32, colors: NDArray[np.uint8] | No
     if colors is None:
         table["rgb"] = NO_COLOR
     else:
-        channels = colors.astype(np.uint32)
-        table["rgb"] = channels[:, 0] << 16 | channels[:, 1] << 8 | channels[:, 2]
+        blue_first = np.zeros((len(table), 4), np.uint8)
+        for channel in range(3):
+            blue_first[:, 2 - channel] = colors[:, channel]
+        table["rgb"] = blue_first.view("<u4")[:, 0]
     return table
 
 
@@ -237,8 +239,8 @@ def _colors(table: NDArray[Any]) -> NDArray[np.uint8] | None:
 
 def packed_colors(packed: NDArray[Any]) -> NDArray[np.uint8]:
     """(N, 3) uint8 RGB of (N,) integers 0xRRGGBB; the upper byte is ignored."""
-    packed = packed.astype(np.uint32)
-    return np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], 1).astype(np.uint8)
+    blue_first = packed.astype("<u4").view(np.uint8).reshape(-1, 4)
+    return np.ascontiguousarray(blue_first[:, 2::-1])
 
 
 def fit_camera(points: NDArray[Any], width: int, height: int, tolerance: float = 0.75) -> Camera | None:
@@ -251,7 +253,8 @@ def fit_camera(points: NDArray[Any], width: int, height: int, tolerance: float =
     """
     if height < 2 or width < 2 or len(points) != width * height:
         return None
-    index = np.flatnonzero(np.isfinite(points).all(1) & (points[:, 2] > 1e-6))
+    x, y, z = points.T  # one axis after the other: numpy is slow at rows of three
+    index = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > 1e-6))
     if len(index) < 100:
         return None
     index = index[:: max(1, len(index) // 20_000)]

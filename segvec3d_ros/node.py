@@ -25,6 +25,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
 from segvec3d_core.config import DEFAULT_VOCABULARY
+from segvec3d_core.memory import keep_freed_memory
 from segvec3d_core.object_map import warm_up
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
@@ -355,6 +356,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or 2 if an argument or a parameter is refused.
     """
     use_large_messages()
+    keep_freed_memory()
     return run_node(lambda: SegVec3DNode(load_segvec3d), sys.argv[1:] if argv is None else argv)
 
 

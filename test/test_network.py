@@ -44,7 +44,7 @@ def hierarchy(config: NetworkConfig, rotation: np.ndarray | None = None):
     return build_hierarchy(scene(), np.zeros(3, np.float32), None, config, rotation)
 
 
-@pytest.mark.parametrize(("heads", "k"), [(1, 16), (2, 16), (4, 16), (2, 1), (2, 11)])
+@pytest.mark.parametrize(("heads", "k"), [(1, 16), (2, 16), (4, 16), (2, 1), (2, 11), (3, 20)])
 def test_the_fused_kernel_and_its_gradients_are_those_of_the_reference(heads, k):
     generator, v = torch.Generator().manual_seed(heads), 300
     q, key, value = (torch.randn(v, heads, HEAD_DIM, generator=generator, requires_grad=True) for _ in range(3))

@@ -16,6 +16,7 @@ from importlib import import_module
 from segvec3d_core.cli.arguments import make_parser
 from segvec3d_core.cli.modes import refuse_others
 from segvec3d_core.files import require_writable
+from segvec3d_core.memory import keep_freed_memory
 
 PASSED_ON = {"node": "segvec3d_ros.node", "demo": "segvec3d_ros.demo"}
 """Commands of the ROS package, which parse their own arguments. The node takes ROS arguments, and has no help."""
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         refuse_others(args)
         if getattr(args, "json", None) not in (None, "-"):
             require_writable(args.json)
+        keep_freed_memory()
         module, function = args.run
         handler: Callable[[argparse.Namespace], int] = getattr(import_module(f".{module}", __name__), function)
         return handler(args)

@@ -7,41 +7,17 @@ forked from one with OpenMP threads dies at its first kernel: start processes wi
 """
 
 import os
-import tempfile
 import threading
-from pathlib import Path
 
 import numba
-from numba.misc.appdirs import user_cache_dir
+
+from . import cache
 
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]  # type: ignore[attr-defined]
 KERNEL_LOCK = threading.RLock()
 
 
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        return False
-    return True
-
-
-def _last_resort() -> Path:
-    """A folder in the system's temporary directory that only this user can have written to."""
-    folder = Path(tempfile.gettempdir()) / f"segvec3d-kernels-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    about = folder.lstat()
-    mine = folder.is_dir() and not folder.is_symlink() and about.st_uid == os.getuid() and not about.st_mode & 0o022
-    return folder if mine else Path(tempfile.mkdtemp(prefix="segvec3d-kernels-"))
-
-
-# numba caches compiled kernels beside their sources or, if that is not writable, in the user's cache folder. If neither
-# is writable it refuses to import them.
-if not numba.config.CACHE_DIR and not (  # type: ignore[attr-defined]
-    _writable(Path(__file__).parent / "__pycache__") or _writable(Path(user_cache_dir("numba", appauthor=False)))
-):
-    numba.config.CACHE_DIR = str(_last_resort())  # type: ignore[attr-defined]
+cache.prepare()
 
 
 def _start_threads() -> None:

@@ -23,15 +23,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
 
-from .vectors import LANES, Writer
+from .vectors import LANES, WIDE, Writer
 
 HEAD_DIM = 16
 """Channels of one head, D; constant, because the kernels are compiled for it."""
 EDGE_DIM = 10
 """Components of the relative pose of an edge, E, see ``kernels.shape.edge_features``."""
 EDGE_LANES = 2 * LANES
-"""The kernels read an edge as two vectors: its first eight and its last eight components. The overlap counts only once,
-because ``spread`` leaves it zero in the second vector."""
+"""The kernels read an edge as its first eight and its last eight components. The overlap counts only once, because
+``spread`` leaves it zero in the second eight."""
 
 log = logging.getLogger(__name__)
 _triton_serves = True
@@ -104,100 +104,140 @@ def spread(u: Tensor) -> Tensor:
     return out
 
 
-def _pose(to: Writer, edges: Any, i: Any, p: Any) -> tuple[Any, Any]:
-    """The relative pose of edge p of voxel i as two vectors."""
+def _pose(to: Writer, edges: Any, i: Any, p: Any) -> list[Any]:
+    """The relative pose of edge p of voxel i, ``EDGE_LANES`` numbers."""
     at = to.builder.mul(to.at(p, i, to.shape(edges)[1]), to.number(EDGE_DIM))
-    return to.load(edges, at), to.load(edges, to.at(at, EDGE_DIM - LANES))
+    return to.load_eights(edges, [at, to.at(at, EDGE_DIM - LANES)])
 
 
-def _halves(to: Writer, x: Any, row: Any, part: int, h: Any) -> tuple[Any, Any]:
-    """The two vectors of head h in a quarter of a row of x: 0 query, 1 key, 2 value, 3 edge query."""
+def _part(to: Writer, x: Any, row: Any, part: int, h: Any) -> list[Any]:
+    """The vectors of head h in a quarter of a row of x: 0 query, 1 key, 2 value, 3 edge query."""
     width = to.shape(x)[1]
     quarter = to.builder.sdiv(width, to.number(4))
     at = to.at(to.at(to.builder.mul(row, width), part, quarter), h, HEAD_DIM)
-    return to.load(x, at), to.load(x, to.at(at, LANES))
+    return to.load_all(x, at, HEAD_DIM)
 
 
 def _neighbor(to: Writer, neighbors: Any, i: Any, p: Any) -> Any:
     return to.scalar(neighbors, to.at(p, i, to.shape(neighbors)[1]))
 
 
-def _scores(to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any) -> None:
-    """Write s_ij of voxel i and head h for all neighbours to ``w``, eight at a time, the rest one by one."""
+def _scores(to: Writer, x: Any, i: Any, heads: list[Any], edges: Any, neighbors: Any, weights: list[Any]) -> None:
+    """Write s_ij of voxel i and each head for all neighbours to its ``weights``, one for each lane at a time, the rest
+    one by one."""
     builder, many = to.builder, to.shape(neighbors)[1]
-    query, edge_query = _halves(to, x, i, 0, h), _halves(to, x, i, 3, h)
+    queries = [(*_part(to, x, i, 0, h), *_part(to, x, i, 3, h)) for h in heads]
 
-    def products(p: Any) -> Any:
-        key = _halves(to, x, _neighbor(to, neighbors, i, p), 1, h)
+    def products(p: Any, n: int) -> Any:
+        key = _part(to, x, _neighbor(to, neighbors, i, p), 1, heads[n])
         total = to.zero()
-        for a, b in zip((*query, *edge_query), (*key, *_pose(to, edges, i, p)), strict=True):
+        for a, b in zip(queries[n], (*key, *_pose(to, edges, i, p)), strict=True):
             total = to.multiply_add(a, b, total)
         return total
 
-    eights = builder.sdiv(many, to.number(LANES))
-    with cgutils.for_range(builder, eights) as loop:
-        first = builder.mul(loop.index, to.number(LANES))
-        to.store(to.totals([products(to.at(first, p)) for p in range(LANES)]), w, first)
-    done = builder.mul(eights, to.number(LANES))
+    whole = builder.sdiv(many, to.number(to.lanes))
+    with cgutils.for_range(builder, whole) as loop:
+        first = builder.mul(loop.index, to.number(to.lanes))
+        for n, w in enumerate(weights):
+            to.store(to.totals([products(to.at(first, p), n) for p in range(to.lanes)]), w, first)
+    done = builder.mul(whole, to.number(to.lanes))
     with cgutils.for_range(builder, builder.sub(many, done)) as loop:
         p = builder.add(done, loop.index)
-        builder.store(to.total(products(p)), builder.gep(w.data, [p]))
+        for n, w in enumerate(weights):
+            builder.store(to.total(products(p, n)), builder.gep(w.data, [p]))
 
 
-def _soften(to: Writer, w: Any) -> Any:
-    """Replace ``w`` by exp(w - max w) -> the reciprocal of its sum."""
-    eights = to.builder.sdiv(to.shape(w)[0], to.number(LANES))
-    top, total = to.variable(to.load(w, to.number(0))), to.variable(to.zero())
-    with cgutils.for_range(to.builder, eights) as loop:
-        at = to.builder.mul(loop.index, to.number(LANES))
-        to.builder.store(to.maximum(to.builder.load(top), to.load(w, at)), top)
-    peak = to.broadcast(to.peak(to.builder.load(top)))
-    with cgutils.for_range(to.builder, eights) as loop:
-        at = to.builder.mul(loop.index, to.number(LANES))
-        weight = to.exponential(to.builder.fsub(to.load(w, at), peak))
-        to.store(weight, w, at)
-        to.builder.store(to.builder.fadd(to.builder.load(total), weight), total)
-    return to.builder.fdiv(ir.Constant(ir.FloatType(), 1.0), to.total(to.builder.load(total)))
+def _soften(to: Writer, weights: list[Any]) -> list[Any]:
+    """Replace each w of ``weights`` by exp(w - max w) -> the reciprocals of their sums."""
+    vectors = to.builder.sdiv(to.shape(weights[0])[0], to.number(to.lanes))
+    tops = [to.variable(to.load(w, to.number(0))) for w in weights]
+    totals = [to.variable(to.zero()) for _ in weights]
+    with cgutils.for_range(to.builder, vectors) as loop:
+        at = to.builder.mul(loop.index, to.number(to.lanes))
+        for w, top in zip(weights, tops, strict=True):
+            to.builder.store(to.maximum(to.builder.load(top), to.load(w, at)), top)
+    peaks = [to.broadcast(to.peak(to.builder.load(top))) for top in tops]
+    with cgutils.for_range(to.builder, vectors) as loop:
+        at = to.builder.mul(loop.index, to.number(to.lanes))
+        for w, peak, total in zip(weights, peaks, totals, strict=True):
+            weight = to.exponential(to.builder.fsub(to.load(w, at), peak))
+            to.store(weight, w, at)
+            to.builder.store(to.builder.fadd(to.builder.load(total), weight), total)
+    one = ir.Constant(ir.FloatType(), 1.0)
+    return [to.builder.fdiv(one, to.total(to.builder.load(total))) for total in totals]
 
 
 def _sums(
-    to: Writer, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, share: Any, seen: Any, r: Any
-) -> None:
-    """Write out_i and rel_i of head h, weighted by ``w`` times ``share``, to the left and right half of row r of
-    ``seen``."""
-    sums = [to.variable(to.zero()) for _ in range(4)]
-    with cgutils.for_range(to.builder, to.shape(neighbors)[1]) as loop:
-        weight = to.broadcast(to.scalar(w, loop.index))
-        value = _halves(to, x, _neighbor(to, neighbors, i, loop.index), 2, h)
-        for one, part in zip(sums, (*value, *_pose(to, edges, i, loop.index)), strict=True):
-            to.builder.store(to.multiply_add(weight, part, to.builder.load(one)), one)
-    width = to.shape(seen)[1]
-    out = to.at(to.builder.mul(r, width), h, HEAD_DIM)
-    rel = to.builder.add(out, to.builder.sdiv(width, to.number(2)))
-    for k, one in enumerate(sums):
-        mean = to.builder.fmul(to.builder.load(one), to.broadcast(share))
-        to.store(mean, seen, to.at(rel if k > 1 else out, LANES * (k % 2)))
+    to: Writer, x: Any, i: Any, heads: list[Any], edges: Any, neighbors: Any, weights: list[Any], shares: list[Any],
+    seen: Any, r: Any,
+) -> None:  # fmt: skip
+    """Write out_i and rel_i of each head, weighted by its ``weights`` times its share, to the left and right half of
+    row r of ``seen``."""
+    builder, width, parts = to.builder, to.shape(seen)[1], range(0, HEAD_DIM, to.lanes)
+    sums = [[to.variable(to.zero()) for _ in range(0, HEAD_DIM + EDGE_LANES, to.lanes)] for _ in heads]
+    with cgutils.for_range(builder, to.shape(neighbors)[1]) as loop:
+        j, pose = _neighbor(to, neighbors, i, loop.index), _pose(to, edges, i, loop.index)
+        for h, w, row in zip(heads, weights, sums, strict=True):
+            weight = to.broadcast(to.scalar(w, loop.index))
+            for one, part in zip(row, (*_part(to, x, j, 2, h), *pose), strict=True):
+                builder.store(to.multiply_add(weight, part, builder.load(one)), one)
+    for h, share, row in zip(heads, shares, sums, strict=True):
+        out = to.at(builder.mul(r, width), h, HEAD_DIM)
+        rel = builder.add(out, builder.sdiv(width, to.number(2)))
+        starts = [to.at(half, part) for half in (out, rel) for part in parts]
+        for start, one in zip(starts, row, strict=True):
+            to.store(builder.fmul(builder.load(one), to.broadcast(share)), seen, start)
+
+
+def _attend_heads(count: int) -> Any:
+    """An intrinsic for equations (1) and (2) of voxel i and ``count`` heads from h on, with a ``w`` for each of two
+    heads. Each head is a long chain of operations that wait for each other; two chains side by side wait once."""
+
+    @intrinsic
+    def attend_heads(
+        typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w0: Any, w1: Any, seen: Any, r: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            to = Writer(context, builder, signature, args)
+            x, i, h, edges, neighbors, w0, w1, seen, r = to.arrays
+            heads, weights = [to.at(h, n) for n in range(count)], [w0, w1][:count]
+            _scores(to, x, i, heads, edges, neighbors, weights)
+            shares = _soften(to, weights)
+            _sums(to, x, i, heads, edges, neighbors, weights, shares, seen, r)
+            return context.get_dummy_value()
+
+        return types.void(x, types.intp, types.intp, edges, neighbors, w0, w1, seen, types.intp), generate
+
+    return attend_heads
+
+
+_one_head, _two_heads = _attend_heads(1), _attend_heads(2)
 
 
 @intrinsic
-def _attend_head(typingctx: Any, x: Any, i: Any, h: Any, edges: Any, neighbors: Any, w: Any, seen: Any, r: Any) -> Any:
-    """Equations (1) and (2) of voxel i and head h."""
+def mean_pose(typingctx: Any, edges: Any, i: Any, out: Any, at: Any) -> Any:
+    """Write the mean relative pose of the edges of voxel i to ``out`` (1D) from ``at`` on, 10 numbers."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = Writer(context, builder, signature, args)
-        x, i, h, edges, neighbors, w, seen, r = to.arrays
-        _scores(to, x, i, h, edges, neighbors, w)
-        share = _soften(to, w)
-        _sums(to, x, i, h, edges, neighbors, w, share, seen, r)
+        to = Writer(context, builder, signature, args, LANES)
+        edges, i, out, at = to.arrays
+        many = to.shape(edges)[1]
+        sums = [to.variable(to.zero()) for _ in range(2)]
+        with cgutils.for_range(builder, many) as loop:
+            for one, part in zip(sums, _pose(to, edges, i, loop.index), strict=True):
+                builder.store(builder.fadd(builder.load(one), part), one)
+        share = builder.fdiv(ir.Constant(ir.FloatType(), 1.0), builder.sitofp(many, ir.FloatType()))
+        for one, start in zip(sums, (at, to.at(at, EDGE_DIM - LANES)), strict=True):
+            to.store(builder.fmul(builder.load(one), to.broadcast(share)), out, start)
         return context.get_dummy_value()
 
-    return types.void(x, types.intp, types.intp, edges, neighbors, w, seen, types.intp), generate
+    return types.void(edges, types.intp, out, types.intp), generate
 
 
 @njit(cache=True, nogil=True)
 def weights_room(many):  # type: ignore[no-untyped-def]
-    """Scratch memory of ``attend`` for ``many`` neighbours, padded with -inf to a multiple of ``LANES``."""
-    return np.full((many + LANES - 1) // LANES * LANES, -np.inf, np.float32)
+    """Scratch memory of ``attend`` for ``many`` neighbours and two heads, padded with -inf to whole vectors."""
+    return np.full((2, (many + WIDE - 1) // WIDE * WIDE), -np.inf, np.float32)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -210,10 +250,13 @@ def attend(x, edges, neighbors, i, w, seen, r):  # type: ignore[no-untyped-def]
         seen: (., 2 C) float32; out is written to the left half of row r, rel to the right half, with 16 components per
             head: the first eight and the last eight of E.
     """
-    for h in range(x.shape[1] // (4 * HEAD_DIM)):
-        for p in range(neighbors.shape[1], len(w)):
-            w[p] = -np.inf
-        _attend_head(x, i, h, edges, neighbors, w, seen, r)  # type: ignore[call-arg]
+    heads = x.shape[1] // (4 * HEAD_DIM)
+    for h in range(0, heads, 2):
+        w[:, neighbors.shape[1] :] = -np.inf
+        if h + 1 < heads:
+            _two_heads(x, i, h, edges, neighbors, w[0], w[1], seen, r)
+        else:
+            _one_head(x, i, h, edges, neighbors, w[0], w[1], seen, r)
 
 
 @njit(cache=True, nogil=True, parallel=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .attention import EDGE_DIM
 from .dense import dense, standardize, tiled
-from .vectors import LANES, Writer
+from .vectors import Writer
 
 WIDTH = 32
 """W, width of the hidden layer; constant, because the kernel is compiled for it."""
@@ -36,7 +36,7 @@ def _hidden(to: Writer, given: list[Any], many: list[Any]) -> list[Any]:
     """Products of the hidden layer and w for some edges of voxel i, one vector per edge, not yet summed over its lanes.
     Edges processed together share the loads of P."""
     ends, edges, neighbors, pose, out, i = given
-    builder, parts = to.builder, range(0, WIDTH, LANES)
+    builder, parts = to.builder, range(0, WIDTH, to.lanes)
     first = [to.at(p, i, to.shape(neighbors)[1]) for p in many]
     own = to.at(to.number(0), i, 2 * WIDTH)
     others = [to.at(to.number(WIDTH), to.scalar(neighbors, at), 2 * WIDTH) for at in first]
@@ -57,20 +57,21 @@ def _hidden(to: Writer, given: list[Any], many: list[Any]) -> list[Any]:
 
 @intrinsic
 def _logits_of(typingctx: Any, ends: Any, edges: Any, neighbors: Any, pose: Any, out: Any, i: Any, logits: Any) -> Any:
-    """Write the logits of all edges of voxel i to row i of ``logits``, eight at a time, the rest one by one."""
+    """Write the logits of all edges of voxel i to its row, one for each lane at a time, the rest one by one."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args)
         *given, logits = to.arrays
         many, i = to.shape(logits)[1], given[-1]
-        eights = builder.sdiv(many, to.number(LANES))
-        with cgutils.for_range(builder, eights) as loop:
-            first = builder.mul(loop.index, to.number(LANES))
+        whole = builder.sdiv(many, to.number(to.lanes))
+        together = to.lanes // 4  # so that their sums are in eight registers
+        with cgutils.for_range(builder, whole) as loop:
+            first = builder.mul(loop.index, to.number(to.lanes))
             products = []
-            for p in range(0, LANES, 2):
-                products += _hidden(to, given, [to.at(first, p), to.at(first, p + 1)])
+            for p in range(0, to.lanes, together):
+                products += _hidden(to, given, [to.at(first, p + q) for q in range(together)])
             to.store(to.totals(products), logits, to.at(first, i, many))
-        done = builder.mul(eights, to.number(LANES))
+        done = builder.mul(whole, to.number(to.lanes))
         with cgutils.for_range(builder, builder.sub(many, done)) as loop:
             p = builder.add(done, loop.index)
             (product,) = _hidden(to, given, [p])

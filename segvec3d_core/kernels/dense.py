@@ -20,7 +20,8 @@ from . import bfloat16
 from .vectors import PANEL, WIDE, Writer
 
 TILE = 6 if WIDE < PANEL else PANEL
-"""Rows of a tile: twelve sums in sixteen registers, or sixteen sums in thirty-two registers."""
+"""Rows of a tile. With sixteen registers twelve hold its sums of one panel; with thirty-two, sixteen hold those of one
+panel, or of half its rows and two panels, and twenty-four those of half its rows and three."""
 BLOCK = 96
 """Maximum rows of a block: with the widest layer, 256 channels, it fits into a cache of 256 KiB."""
 
@@ -47,38 +48,44 @@ def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
     return linear.weight * norm.weight, shift if linear.bias is None else linear.bias + shift
 
 
-@intrinsic
-def _tile(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
-    """Rows i to i + ``TILE`` and columns 16 p to 16 p + 16 of the linear map, with the sums kept in registers.
+def _tiles(rows: int, panels: int) -> Any:
+    """An intrinsic that computes ``rows`` rows and ``panels`` panels of the linear map with the sums kept in registers.
 
     Generated as LLVM code, because compilers do not find this form in loops. It is the inner kernel of Goto and van de
-    Geijn (2008): for each k, a row of weights and ``TILE`` broadcast inputs are accumulated in the sums.
+    Geijn (2008): for each k, a row of weights and ``rows`` broadcast inputs are accumulated in the sums. The more
+    panels share a broadcast, the fewer loads there are for each multiplication.
     """
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = Writer(context, builder, signature, args, WIDE)
-        x, i, packed, p, out = to.arrays
-        x_width, out_width, depth = to.shape(x)[1], to.shape(out)[1], to.shape(packed)[1]
-        parts = range(0, PANEL, WIDE)
-        panel = builder.mul(builder.mul(p, to.number(PANEL)), depth)
-        bias = [to.load(packed, to.at(panel, part)) for part in parts]
-        sums = [[to.variable(start) for start in bias] for _ in range(TILE)]
-        inputs = [builder.mul(to.at(i, r), x_width) for r in range(TILE)]
-        weights = to.at(panel, PANEL)
-        with cgutils.for_range(builder, builder.sub(depth, to.number(1))) as loop:
-            at = to.at(weights, loop.index, PANEL)
-            columns = [to.load(packed, to.at(at, part)) for part in parts]
-            for row, start in zip(sums, inputs, strict=True):
-                value = to.broadcast(to.scalar(x, builder.add(start, loop.index)))
-                for one, column in zip(row, columns, strict=True):
-                    builder.store(to.multiply_add(value, column, builder.load(one)), one)
-        for r, row in enumerate(sums):
-            at = to.at(builder.mul(to.at(i, r), out_width), p, PANEL)
-            for one, part in zip(row, parts, strict=True):
-                to.store(builder.load(one), out, to.at(at, part))
-        return context.get_dummy_value()
+    @intrinsic
+    def tiles(typingctx: Any, x: Any, i: Any, packed: Any, p: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            to = Writer(context, builder, signature, args)
+            x, i, packed, p, out = to.arrays
+            x_width, out_width, depth = to.shape(x)[1], to.shape(out)[1], to.shape(packed)[1]
+            size, parts = builder.mul(to.number(PANEL), depth), range(0, PANEL, WIDE)
+            starts = [to.at(builder.mul(to.at(p, q), size), part) for q in range(panels) for part in parts]
+            bias = [to.load(packed, start) for start in starts]
+            sums = [[to.variable(one) for one in bias] for _ in range(rows)]
+            inputs = [builder.mul(to.at(i, r), x_width) for r in range(rows)]
+            weights = [to.at(start, PANEL) for start in starts]
+            with cgutils.for_range(builder, builder.sub(depth, to.number(1))) as loop:
+                columns = [to.load(packed, to.at(at, loop.index, PANEL)) for at in weights]
+                for row, start in zip(sums, inputs, strict=True):
+                    value = to.broadcast(to.scalar(x, builder.add(start, loop.index)))
+                    for one, column in zip(row, columns, strict=True):
+                        builder.store(to.multiply_add(value, column, builder.load(one)), one)
+            for r, row in enumerate(sums):
+                at = to.at(builder.mul(to.at(i, r), out_width), p, PANEL)
+                for n, one in enumerate(row):
+                    to.store(builder.load(one), out, to.at(at, n * WIDE))
+            return context.get_dummy_value()
 
-    return types.void(x, types.intp, packed, types.intp, out), generate
+        return types.void(x, types.intp, packed, types.intp, out), generate
+
+    return tiles
+
+
+_one, _two, _three = _tiles(TILE, 1), _tiles(TILE // 2, 2), _tiles(TILE // 2, 3)
 
 
 @njit(cache=True, nogil=True)
@@ -89,9 +96,22 @@ def tiled(count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _in_registers(x, packed, out):  # type: ignore[no-untyped-def]
+    """With thirty-two registers panels by threes, and by twos where one would be left over."""
     for i in range(0, len(x), TILE):
-        for p in range(len(packed)):
-            _tile(x, i, packed, p, out)  # type: ignore[call-arg]
+        p = 0
+        while p < len(packed):
+            left = len(packed) - p
+            if WIDE < PANEL or left == 1:
+                _one(x, i, packed, p, out)
+                p += 1
+            elif left == 2 or left == 4:
+                for half in range(i, i + TILE, TILE // 2):
+                    _two(x, half, packed, p, out)
+                p += 2
+            else:
+                for half in range(i, i + TILE, TILE // 2):
+                    _three(x, half, packed, p, out)
+                p += 3
 
 
 def _map(x, packed, out):  # type: ignore[no-untyped-def]
@@ -132,7 +152,7 @@ def _gelu(typingctx: Any, x: Any, i: Any) -> Any:
     exactly, which takes as long as all the rest."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = Writer(context, builder, signature, args, WIDE)
+        to = Writer(context, builder, signature, args)
         x, i = to.arrays
         value = to.load(x, i)
         z = to.minimum(to.maximum(builder.fmul(value, to.filled(0.70710678)), to.filled(-4.0)), to.filled(4.0))
@@ -173,3 +193,12 @@ def standardize(x, out):  # type: ignore[no-untyped-def]
         scale = np.float32(1) / np.sqrt(spread / width + np.float32(1e-5))
         for c in range(len(row)):
             to[c] = (row[c] - mean) * scale
+
+
+@njit(cache=True, nogil=True)
+def add(x, out):  # type: ignore[no-untyped-def]
+    """Add a (R, C) float32 block to another of the same shape."""
+    for i in range(len(out)):
+        row, to = x[i], out[i]
+        for c in range(len(to)):
+            to[c] += row[c]

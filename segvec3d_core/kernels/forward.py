@@ -12,8 +12,8 @@ import numpy as np
 from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
-from .attention import EDGE_DIM, attend, weights_room
-from .dense import BLOCK, dense, gelu, standardize, tiled
+from .attention import EDGE_DIM, attend, mean_pose, weights_room
+from .dense import BLOCK, add, dense, gelu, standardize, tiled
 
 
 def blocks(count: int) -> NDArray[np.int64]:
@@ -41,17 +41,13 @@ def _ask(h, shared, qkvu, x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _enter_block(first, last, inputs, edges, below, stem, shared, qkvu, f, x):  # type: ignore[no-untyped-def]
-    end, many, known = first + tiled(last - first), edges.shape[1], inputs.shape[1]
+    end, known = first + tiled(last - first), inputs.shape[1]
     parts = np.zeros((end - first, known + EDGE_DIM + below.shape[1]), np.float32)
-    share = np.float32(1) / np.float32(many)
     for i in range(first, last):
         row = parts[i - first]
         row[:known] = inputs[i]
-        pose = row[known : known + EDGE_DIM]  # the mean over the neighbours
-        for p in range(many):
-            for e in range(EDGE_DIM):
-                pose[e] += edges[i, p, e] * share
         row[known + EDGE_DIM :] = below[i]
+        mean_pose(edges, i, row, known)  # type: ignore[call-arg]
     dense(parts, stem, f[first:end])
     _ask(f[first:end], shared, qkvu, x[first:end])
 
@@ -80,17 +76,16 @@ def _attend_block(first, last, f, x, edges, neighbors, out, widen, narrow, outpu
     h, normal = np.empty((room, width), np.float32), np.empty((room, width), np.float32)
     hidden = np.empty((room, 2 * width), np.float32)
     dense(seen, out, h)
-    for i in range(room):
-        for c in range(width):
-            h[i, c] += f[first + i, c]
+    add(f[first : first + room], h)
     standardize(h, normal)
     dense(normal, widen, hidden)
     gelu(hidden)
     dense(hidden, narrow, normal)
+    add(normal, h)
     for i in range(room):
+        row, to = h[i], outputs[first + i, at : at + width]
         for c in range(width):
-            h[i, c] += normal[i, c]
-            outputs[first + i, at + c] = h[i, c]
+            to[c] = row[c]
     return h
 
 
@@ -144,25 +139,27 @@ def _refine_block(first, last, outputs, down, parents, offsets, mix, place, norm
     dense(outputs[first:end], mix, here)
     width = here.shape[1]
     if len(down):
+        along_x, along_y, along_z = place[0], place[1], place[2]
         for i in range(last - first):
             x, y, z = offsets[first + i, 0], offsets[first + i, 1], offsets[first + i, 2]
-            handed = down[parents[first + i]]
+            row, handed = here[i], down[parents[first + i]]
             for c in range(width):
-                here[i, c] += handed[c] + (x * place[0, c] + y * place[1, c] + z * place[2, c])
+                row[c] += handed[c] + (x * along_x[c] + y * along_y[c] + z * along_z[c])
     normal, change = np.empty_like(here), np.empty_like(here)
     standardize(here, normal)
+    scale, shift = norm[0], norm[1]
     for i in range(len(here)):
+        row = normal[i]
         for c in range(width):
-            normal[i, c] = normal[i, c] * norm[0, c] + norm[1, c]
+            row[c] = row[c] * scale[c] + shift[c]
     gelu(normal)
     dense(normal, linear, change)
-    for i in range(len(here)):
-        for c in range(width):
-            here[i, c] += change[i, c]
+    add(change, here)
     peak[:] = here[0]
     for i in range(1, last - first):
+        row = here[i]
         for c in range(width):
-            peak[c] = max(peak[c], here[i, c])
+            peak[c] = max(peak[c], row[c])
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -187,9 +184,7 @@ def _finish_block(first, last, h, fuse_in, fuse_out, both, embed, surface, f, e,
     dense(here, fuse_in, normal)
     gelu(normal)
     dense(normal, fuse_out, out)
-    for i in range(len(here)):
-        for c in range(width):
-            out[i, c] += here[i, c]
+    add(here, out)
     standardize(out, normal)
     dense(normal, both, hidden)
     gelu(hidden)

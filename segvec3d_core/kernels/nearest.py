@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .grid import BAND_BIT, EMPTY, slot
-from .vectors import LANES, VECTOR, Writer
+from .vectors import LANES, Writer
 
 CHUNK = 4 * LANES
 """Number of candidates ranked at once."""
@@ -97,10 +97,10 @@ def _ranks(typingctx: Any, places: Any, own: Any, many: Any, room: Any, d: Any, 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args)
         places, own, many, room, d, ranks = to.arrays
-        counts, length = ir.VectorType(ir.IntType(32), LANES), to.shape(places)[1]
+        counts, length = ir.VectorType(ir.IntType(32), to.lanes), to.shape(places)[1]
         centre = [to.broadcast(to.scalar(places, to.at(own, axis, length))) for axis in range(3)]
-        with cgutils.for_range(builder, builder.sdiv(room, to.number(LANES))) as loop:
-            at, total = builder.mul(loop.index, to.number(LANES)), None
+        with cgutils.for_range(builder, builder.sdiv(room, to.number(to.lanes))) as loop:
+            at, total = builder.mul(loop.index, to.number(to.lanes)), None
             for axis, middle in enumerate(centre):
                 away = builder.fsub(to.load(places, to.at(at, axis, length)), middle)
                 square = builder.fmul(away, away)
@@ -108,16 +108,16 @@ def _ranks(typingctx: Any, places: Any, own: Any, many: Any, room: Any, d: Any, 
             to.store(total, d, at)
         builder.store(ir.Constant(ir.FloatType(), -1.0), builder.gep(d.data, [own]))
         with cgutils.for_range(builder, builder.sdiv(room, to.number(CHUNK))) as loop:
-            ats = [to.at(to.number(LANES * part), loop.index, CHUNK) for part in range(CHUNK // LANES)]
+            ats = [to.at(to.number(part), loop.index, CHUNK) for part in range(0, CHUNK, to.lanes)]
             distances = [to.load(d, at) for at in ats]
-            nearer = [to.variable(ir.Constant(counts, [0] * LANES)) for _ in ats]
+            nearer = [to.variable(ir.Constant(counts, [0] * to.lanes)) for _ in ats]
             with cgutils.for_range(builder, many) as other:
                 value = to.broadcast(to.scalar(d, other.index))
                 for distance, count in zip(distances, nearer, strict=True):
                     less = builder.sext(builder.fcmp_ordered("<", value, distance), counts)  # -1 where it is
                     builder.store(builder.sub(builder.load(count), less), count)
             for at, count in zip(ats, nearer, strict=True):
-                to.store(builder.bitcast(builder.load(count), VECTOR), ranks, at)
+                to.store(builder.bitcast(builder.load(count), to.vector), ranks, at)
         return context.get_dummy_value()
 
     return types.void(places, types.intp, types.intp, types.intp, d, ranks), generate

@@ -10,7 +10,7 @@ from numba import config, types
 from numba.core import cgutils
 
 LANES = 8
-"""Numbers in a vector register (AVX2); narrower processors split it."""
+"""Numbers in a vector register with AVX2; narrower processors split it."""
 NATIVE = (
     bool(config.ENABLE_AVX)  # type: ignore[attr-defined]
     and config.CPU_NAME in (None, binding.get_host_cpu_name())  # type: ignore[attr-defined]
@@ -22,7 +22,6 @@ WIDE = 16 if NATIVE and binding.get_host_cpu_features().get("avx512f") else LANE
 """Numbers in the widest vector register of this processor."""
 PANEL = 16
 """Columns of a panel of weights: two registers of eight, or one of sixteen (AVX-512)."""
-VECTOR = ir.VectorType(ir.FloatType(), LANES)
 Value = Any
 """A value in the generated code."""
 
@@ -35,7 +34,7 @@ class Writer:
         vector: type of the vectors, with ``lanes`` numbers.
     """
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, lanes: int = LANES) -> None:
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, lanes: int = WIDE) -> None:
         self.builder, self.lanes, self.vector = builder, lanes, ir.VectorType(ir.FloatType(), lanes)
         self.arrays = [
             context.make_array(kind)(context, builder, value) if hasattr(kind, "ndim") else value
@@ -64,11 +63,21 @@ class Writer:
         """The vector that starts at a flat offset."""
         return self.builder.load(self._pointer(array, offset), align=4)
 
+    def load_all(self, array: Value, offset: Value, count: int) -> list[Value]:
+        """The ``count`` numbers from a flat offset on, a multiple of ``lanes``."""
+        return [self.load(array, self.at(offset, part)) for part in range(0, count, self.lanes)]
+
+    def load_eights(self, array: Value, offsets: list[Value]) -> list[Value]:
+        """The eight numbers that start at each of two flat offsets, as one vector or two."""
+        eights = ir.VectorType(ir.FloatType(), LANES)
+        parts = [self.builder.load(self._pointer(array, offset, eights), align=4) for offset in offsets]
+        return parts if self.lanes == LANES else [self.shuffle(parts[0], parts[1], list(range(self.lanes)))]
+
     def store(self, value: Value, array: Value, offset: Value) -> None:
         self.builder.store(value, self._pointer(array, offset), align=4)
 
-    def _pointer(self, array: Value, offset: Value) -> Value:
-        return self.builder.bitcast(self.builder.gep(array.data, [offset]), self.vector.as_pointer())
+    def _pointer(self, array: Value, offset: Value, kind: Value = None) -> Value:
+        return self.builder.bitcast(self.builder.gep(array.data, [offset]), (kind or self.vector).as_pointer())
 
     def broadcast(self, value: Value) -> Value:
         """One number in all lanes."""
@@ -112,15 +121,15 @@ class Writer:
     def exponential(self, x: Value) -> Value:
         """exp(x) for x <= 0 with a relative error of 2e-5: a power of two by the exponent bits, the rest by a
         polynomial."""
-        b, whole = self.builder, ir.VectorType(ir.IntType(32), LANES)
+        b, whole = self.builder, ir.VectorType(ir.IntType(32), self.lanes)
         y = b.fmul(self.maximum(x, self.filled(-80.0)), self.filled(1.44269504))
         n = b.fptosi(b.fsub(y, self.filled(0.5)), whole)
-        f = b.fmul(b.fsub(y, b.sitofp(n, VECTOR)), self.filled(0.69314718))
+        f = b.fmul(b.fsub(y, b.sitofp(n, self.vector)), self.filled(0.69314718))
         p = self.filled(0.0083333333)
         for coefficient in (0.041666667, 0.16666667, 0.5, 1.0, 1.0):
             p = self.multiply_add(p, f, self.filled(coefficient))
-        power = b.shl(b.add(n, ir.Constant(whole, [127] * LANES)), ir.Constant(whole, [23] * LANES))
-        return b.fmul(p, b.bitcast(power, VECTOR))
+        bias, mantissa = (ir.Constant(whole, [bits] * self.lanes) for bits in (127, 23))
+        return b.fmul(p, b.bitcast(b.shl(b.add(n, bias), mantissa), self.vector))
 
     def total(self, value: Value) -> Value:
         """Sum of the lanes by halving, in a fixed order."""
@@ -131,26 +140,40 @@ class Writer:
         return self._reduce(value, self.maximum)
 
     def _reduce(self, value: Value, join: Callable[[Value, Value], Value]) -> Value:
-        for lanes in (4, 2, 1):
+        lanes = self.lanes
+        while lanes > 1:
+            lanes //= 2
             low, high = (self.shuffle(value, value, list(range(at, at + lanes))) for at in (0, lanes))
             value = join(low, high)
         return self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
     def totals(self, values: list[Value]) -> Value:
-        """Sums of the lanes of eight vectors -> one vector. Pairs of vectors are added at once, then fours and eights,
-        with shuffles that stay within the halves of a register as long as possible."""
-        pairs = [
-            self._fold(a, b, [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15])
-            for a, b in zip(values[::2], values[1::2], strict=True)
-        ]
-        fours = [
-            self._fold(a, b, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
-            for a, b in zip(pairs[::2], pairs[1::2], strict=True)
-        ]
-        return self._fold(fours[0], fours[1], [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15])
+        """Sums of the lanes of as many vectors as there are lanes -> one vector.
 
-    def _fold(self, a: Value, b: Value, left: list[int], right: list[int]) -> Value:
-        return self.builder.fadd(self.shuffle(a, b, left), self.shuffle(a, b, right))
+        Each step adds two vectors at once. The first two shuffle within quarters of sixteen bytes, which is faster, the
+        others whole quarters.
+        """
+        quarters = self.lanes // 4
+        near = [([0, 4, 1, 5], [2, 6, 3, 7]), ([0, 1, 4, 5], [2, 3, 6, 7])]
+        steps = [tuple(self._in_quarters(picks) for picks in both) for both in near]
+        half = quarters // 2
+        while half:
+            low = [q for q in range(2 * quarters) if q % (2 * half) < half]
+            steps.append(tuple(self._of_quarters([q + shift for q in low]) for shift in (0, half)))
+            half //= 2
+        for left, right in steps:
+            pairs = zip(values[::2], values[1::2], strict=True)
+            values = [self.builder.fadd(self.shuffle(a, b, left), self.shuffle(a, b, right)) for a, b in pairs]
+        return values[0]
+
+    def _in_quarters(self, picks: list[int]) -> list[int]:
+        """Lanes of two vectors that select ``picks`` of each quarter; 0 to 3 are of the first, 4 to 7 of the second."""
+        return [p % 4 + first + (self.lanes if p > 3 else 0) for first in range(0, self.lanes, 4) for p in picks]
+
+    @staticmethod
+    def _of_quarters(quarters: list[int]) -> list[int]:
+        """Lanes of whole quarters."""
+        return [4 * quarter + lane for quarter in quarters for lane in range(4)]
 
     def shuffle(self, a: Value, b: Value, lanes: list[int]) -> Value:
         """Select lanes of two vectors; those of the second are numbered after the first's."""

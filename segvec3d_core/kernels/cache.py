@@ -1,0 +1,83 @@
+"""Where numba keeps compiled kernels, and when it may use them again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numba
+from numba.core.caching import UserWideCacheLocator
+from numba.misc.appdirs import user_cache_dir
+
+from ..files import replacing
+
+SOURCES = ("kernels", "object_map", "simulate")
+"""Folders of the package that have kernels; those of the first are called from the others, too."""
+STAMP = "sources.sha256"
+
+
+def prepare() -> None:
+    """Choose a folder that can be written to, and forget the kernels that were compiled from other sources.
+
+    numba caches compiled kernels beside their sources or, if that is not writable, in the user's cache folder. If
+    neither is writable it refuses to import them.
+    """
+    package = Path(__file__).parents[1]
+    beside, wide = package / SOURCES[0] / "__pycache__", Path(user_cache_dir("numba", appauthor=False))
+    if not numba.config.CACHE_DIR and not (_writable(beside) or _writable(wide)):  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(_last_resort())  # type: ignore[attr-defined]
+    called = sorted((package / SOURCES[0]).glob("*.py"))
+    for name in SOURCES:
+        forget_stale(package / name, {*called, *(package / name).glob("*.py")})
+
+
+def forget_stale(folder: Path, sources: Iterable[Path]) -> None:
+    """Remove the compiled kernels of the sources in ``folder`` if any of ``sources`` has changed since the last call.
+
+    numba compiles what a kernel calls into it, but only looks whether the file of the kernel itself has changed: after
+    an update it would go on with old code of other files.
+    """
+    cache = _cache_of(folder)
+    if cache is None:
+        return
+    texts = (source.read_bytes() for source in sorted(sources))
+    stamp = hashlib.sha256(b"\0".join(text for text in texts if b"numba" in text)).hexdigest()
+    try:
+        if (cache / STAMP).is_file() and (cache / STAMP).read_text() == stamp:
+            return
+        for compiled in (*cache.glob("*.nbi"), *cache.glob("*.nbc")):
+            compiled.unlink(missing_ok=True)
+        with replacing(cache / STAMP) as part:
+            part.write_text(stamp)
+    except OSError:  # full, or another user's: numba does not write there either
+        return
+
+
+def _cache_of(folder: Path) -> Path | None:
+    """The folder in which numba caches the kernels of the sources in ``folder``, None if there is none."""
+    beside, own = folder / "__pycache__", UserWideCacheLocator.get_suitable_cache_subpath(str(folder / "a.py"))
+    if numba.config.CACHE_DIR:  # type: ignore[attr-defined]
+        return Path(numba.config.CACHE_DIR) / own  # type: ignore[attr-defined]
+    wide = Path(user_cache_dir("numba", appauthor=False)) / own
+    return next((cache for cache in (beside, wide) if _writable(cache)), None)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _last_resort() -> Path:
+    """A folder in the system's temporary directory that only this user can have written to."""
+    folder = Path(tempfile.gettempdir()) / f"segvec3d-kernels-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    mine = folder.is_dir() and not folder.is_symlink() and about.st_uid == os.getuid() and not about.st_mode & 0o022
+    return folder if mine else Path(tempfile.mkdtemp(prefix="segvec3d-kernels-"))
