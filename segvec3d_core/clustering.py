@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from .config import ClusteringMethod
 from .kernels.agglomeration import average_linkage, basins, contacts, mutual
 from .kernels.grid import mean_by_cell
+from .kernels.nearest import nearest_rows
 
 MERGED_SEGMENTS = 2_000
 """Only this many of the largest segments are compared for merging, which bounds time and memory."""
@@ -152,6 +151,8 @@ def merge_segments(e: Embeddings, labels: Labels, parted: NDArray[np.int64], con
         labels: (V,) segment of each voxel or -1; parted: (P, 2) pairs of segments that must not be merged.
     """
     count = int(labels.max(initial=-1)) + 1
+    from scipy.spatial.distance import cdist
+
     means, sizes = _means(e, labels, count)
     large = np.flatnonzero(sizes >= config.min_voxels)
     large = np.sort(large[np.argsort(-sizes[large], kind="stable")[:MERGED_SEGMENTS]])
@@ -208,6 +209,8 @@ def fixed_radius(e: Embeddings, active: NDArray[np.bool_], config: ClusteringCon
 
     Density is counted once, over all active voxels.
     """
+    from scipy.spatial import cKDTree
+
     rows = np.flatnonzero(active)
     tree = cKDTree(e[rows])
     crowd = tree.query_ball_point(e[rows], config.radius, return_length=True)
@@ -249,7 +252,7 @@ def absorb_fragments(e: Embeddings, labels: Labels, active: NDArray[np.bool_], c
         return kept
     means, _ = _means(e, kept, count)
     loose = np.flatnonzero((kept < 0) & active)
-    distance, nearest = cKDTree(means).query(e[loose], distance_upper_bound=config.adopt_radius)
-    near = np.isfinite(distance)
-    kept[loose[near]] = nearest[near]
+    nearest, distance = nearest_rows(e[loose], means, 1)
+    near = distance[:, 0] < config.adopt_radius
+    kept[loose[near]] = nearest[near, 0]
     return kept

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from .alignment import InstanceInput, instance_statistics
@@ -17,6 +16,7 @@ from .geometry import oriented_boxes
 from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows, mean_by_cell
 from .kernels.labels import point_labels
+from .kernels.nearest import nearest_rows
 from .superpoints import EmbeddedVoxels
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
@@ -136,7 +136,7 @@ def find_segments(
     deviation, _ = mean_by_cell(np.stack(off, 1), group, len(members))
     gaps = np.full(count, FAR)
     if count > 1:
-        gaps = np.minimum(cKDTree(center[:count]).query(center[:count], 2)[0][:, 1], FAR)
+        gaps = np.minimum(nearest_rows(center[:count], center[:count], 2)[1][:, 1], FAR)
     points = np.bincount(group + 1, grid.counts, len(members) + 1)[1:].astype(np.int64)
     found: dict[Kind, list[Segment]] = {"object": [], "surface": []}
     for k, voxels in enumerate(members):

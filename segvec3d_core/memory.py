@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import platform
+import os
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
@@ -18,9 +17,10 @@ def keep_freed_memory() -> None:
 
     By default glibc returns it, and the system has to clear each page again when a cloud as large as the last one is
     segmented: a tenth of the time of a frame. The process then holds on to what its largest frame needed. For programs
-    of their own; a library leaves this to its caller. Does nothing with another C library.
+    of their own; a library leaves this to its caller. Does nothing where the C library has no such choice.
     """
-    if platform.libc_ver()[0] == "glibc":
-        allocator = ctypes.CDLL(None)
-        allocator.mallopt(MMAP_THRESHOLD, LARGEST)
-        allocator.mallopt(TRIM_THRESHOLD, KEPT)
+    import ctypes
+
+    if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(MMAP_THRESHOLD, LARGEST)
+        mallopt(TRIM_THRESHOLD, KEPT)

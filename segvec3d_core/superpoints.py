@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from .clustering import BOND_BOUND, drop_small, grow
 from .hierarchy import canonical_rotation
 from .kernels.agglomeration import contacts, mutual
+from .kernels.nearest import nearest_rows
 from .kernels.superpoints import extents_of_groups, mean_and_largest, mean_direction, moments, rim_shares
 from .voxels import VoxelGrid
 
@@ -264,7 +264,7 @@ def _pairs(
     if count > 1:
         k = min(NEAREST + 1, count)
         i = np.repeat(np.arange(count), k)
-        j = cKDTree(embedding).query(embedding, k)[1].ravel()
+        j = nearest_rows(embedding, embedding, k)[0].ravel()
         near = (np.minimum(i, j) * count + np.maximum(i, j))[i != j]
     keys = np.union1d(touch, near)
     return np.stack([keys // max(count, 1), keys % max(count, 1)], 1), np.searchsorted(keys, touch)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
+from segvec3d_core.kernels.nearest import nearest_rows
 from segvec3d_core.kernels.superpoints import mean_and_largest, mean_direction, moments, rim_shares
 
 
@@ -69,3 +71,20 @@ def test_the_rim_is_shared_by_length_wherever_the_middle_of_the_view_lies():
     assert shares[3] == 0
     assert rim_shares(points[:1], owner[:1], 4, 128) == pytest.approx(0), "a point has no length"
     assert rim_shares(points[:0], owner[:0], 4, 128) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("rows", "others", "k"), [(200, 90, 7), (3, 1, 1), (5, 5, 5), (0, 4, 2)])
+def test_the_nearest_rows_are_those_that_a_tree_finds(rows: int, others: int, k: int) -> None:
+    rng = np.random.default_rng(0)
+    here, there = (rng.normal(size=(count, 16)).astype(np.float32) for count in (rows, others))
+    found, distances = nearest_rows(here, there, k)
+    expected, indices = cKDTree(there).query(here, np.arange(1, k + 1))
+    assert np.array_equal(found, indices)
+    assert distances == pytest.approx(expected)
+
+
+def test_of_rows_equally_near_the_first_comes_first() -> None:
+    there = np.array([[2.0], [1.0], [-1.0], [1.0]], np.float32)
+    found, distances = nearest_rows(np.zeros((1, 1), np.float32), there, 3)
+    assert found.tolist() == [[1, 2, 3]]
+    assert distances.tolist() == [[1, 1, 1]]

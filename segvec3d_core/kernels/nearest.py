@@ -1,4 +1,4 @@
-"""Nearest neighbours of voxels, searched in the grid cells around each.
+"""Nearest neighbours of voxels, searched in the grid cells around each, and of a few hundred rows, searched among all.
 
 Voxels of one cell have the same candidates, which are copied to contiguous memory once per cell. For each voxel all
 distances are computed and each candidate's rank is counted: the number of nearer ones. This takes more comparisons than
@@ -230,3 +230,42 @@ def grid_neighbors(  # type: ignore[no-untyped-def]
             neighbors, found,
         )  # fmt: skip
     return neighbors, found
+
+
+@njit(cache=True, nogil=True)
+def _nearest_of_all(rows, columns, found, distances):  # type: ignore[no-untyped-def]
+    k, far = found.shape[1], np.empty(columns.shape[1], np.float64)
+    best = np.empty(k, np.float64)
+    for i in range(len(rows)):
+        far[:] = 0
+        for c in range(len(columns)):
+            value, column = np.float64(rows[i, c]), columns[c]
+            for j in range(len(far)):
+                away = value - np.float64(column[j])
+                far[j] += away * away
+        count = 0
+        for j in range(len(far)):
+            if count < k or far[j] < best[k - 1]:
+                count = min(count + 1, k)
+                _insert(best, found[i], count, far[j], j)
+        for p in range(k):
+            distances[i, p] = np.sqrt(best[p])
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def nearest_rows(rows, others, k):  # type: ignore[no-untyped-def]
+    """The k nearest of some rows for each of ``rows``, by comparing all: for a few hundred rows of many numbers no
+    tree is faster, and the library of the usual one takes a second to import.
+
+    Args:
+        rows: (N, C) floats; others: (M, C) floats, M >= k.
+
+    Returns:
+        indices (N, k) int64, sorted by distance, then index, and distances (N, k) float64.
+    """
+    found, distances = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float64)
+    columns, bounds = others.T.copy(), np.arange(SHARES + 1) * len(rows) // SHARES
+    for share in prange(SHARES):
+        first, last = bounds[share], bounds[share + 1]
+        _nearest_of_all(rows[first:last], columns, found[first:last], distances[first:last])
+    return found, distances
