@@ -243,7 +243,7 @@ def test_a_scene_of_rooms_has_walls_floor_and_furniture() -> None:
     assert "object" in kinds.values()
 
 
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", [*SENSORS, "lidar"])
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 40), (33, 7)])
 def test_a_frame_may_be_of_any_size(sensor: Sensor, width: int, height: int) -> None:
     frame = simulate_frame(np.random.default_rng(1), "table", width, height, sensor, objects=1)
@@ -254,7 +254,8 @@ def test_a_frame_may_be_of_any_size(sensor: Sensor, width: int, height: int) -> 
 def test_an_unknown_layout_or_sensor_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="layout: expected one of table, room, shelf, got 'garden'"):
         sample_scene(np.random.default_rng(0), "garden")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="sensor: expected one of ideal, kinect, stereo, generic, tof, got 'eye'"):
+    sensors = "ideal, kinect, stereo, generic, tof, lidar"
+    with pytest.raises(ValueError, match=f"sensor: expected one of {sensors}, got 'eye'"):
         simulate_frame(np.random.default_rng(0), "table", 64, 48, "eye")  # type: ignore[arg-type]
 
 

@@ -12,12 +12,14 @@ from segvec3d_core.simulate import SENSORS
 from segvec3d_core.simulate.noise import (
     MODELS,
     Seen,
+    _beams,
     _filled_corners,
     _warp,
     ellipses,
     generic,
     ideal,
     kinect,
+    lidar,
     smooth_noise,
     stereo,
     tof,
@@ -57,7 +59,7 @@ def test_every_model_says_which_pixel_each_depth_was_read_from(sensor: str) -> N
     assert np.percentile(error, 95) < 0.04
 
 
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", [*SENSORS, "lidar"])
 def test_nothing_is_read_where_nothing_is(sensor: str) -> None:
     read, _ = MODELS[sensor](np.random.default_rng(0), view(np.zeros(SHAPE, np.float32)))
     assert not np.isfinite(read).any()
@@ -104,6 +106,44 @@ def test_generic_noise_scales_perturbs_and_drops() -> None:
     read, _ = generic(np.random.default_rng(1), view(flat(1.0)))
     assert 0.85 < np.isfinite(read).mean() < 1
     assert 0 < np.nanstd(read) < 0.01
+
+
+def wall_by_lidar(seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64], Camera]:
+    """What a LiDAR reads of a wall at 2 m, by a camera of 62 degrees."""
+    camera = Camera(960, 720, 800.0, 800.0, 479.5, 359.5)
+    there = view(np.full((720, 960), 2.0, np.float32))
+    return *lidar(np.random.default_rng(seed), replace(there, camera=camera)), camera
+
+
+def test_a_lidar_reads_single_beams() -> None:
+    read, source, _ = wall_by_lidar(3)
+    valid = np.isfinite(read)
+    assert 0.05 < valid.mean() < 0.4
+    assert np.nanmean(read) == pytest.approx(2.0, abs=0.005)
+    assert 0.002 < np.nanstd(read) < 0.03
+    assert np.abs(np.array(np.unravel_index(source, read.shape)) - np.indices(read.shape)).max() < 12
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_beams_of_a_lidar_are_in_rows_at_equal_angles(seed: int) -> None:
+    camera = wall_by_lidar(0)[2]
+    beams = _beams(np.random.default_rng(seed), camera)
+    rows, columns = np.nonzero(beams >= 0)
+    of_row = beams[rows, columns]
+    elevation = np.arctan((rows - camera.cy) / camera.fy * np.cos(np.arctan((columns - camera.cx) / camera.fx)))
+    middle = np.bincount(of_row, elevation) / np.bincount(of_row)
+    pixel = 1 / camera.fy
+    assert np.abs(elevation - middle[of_row]).max() < pixel
+    assert np.ptp(np.diff(middle)) < pixel
+    assert np.deg2rad(0.15) - pixel < np.diff(middle).mean() < np.deg2rad(0.7) + pixel
+
+
+def test_a_row_of_a_lidar_is_off_as_a_whole() -> None:
+    spreads = []
+    for seed in range(6):
+        means = np.array([np.nanmean(row) for row in wall_by_lidar(seed)[0][340:380] if np.isfinite(row).sum() > 100])
+        spreads.append(means.std())
+    assert np.median(spreads) > 0.0015, "the mean of a hundred beams is off by a tenth of their error"
 
 
 def test_materials_that_return_little_leave_holes() -> None:

@@ -329,7 +329,7 @@ def _simulate(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed, the same frames (default: 0)")
     parser.add_argument("--layout", help="table, room or shelf (default: drawn for each frame)")
     parser.add_argument("--objects", type=int, metavar="N", help="objects to place on a table (default: drawn)")
-    parser.add_argument("--sensor", help="noise of this sensor: kinect, stereo, tof, generic or ideal (default: drawn)")
+    parser.add_argument("--sensor", help="kinect, stereo, tof, generic, ideal or lidar (default: a drawn camera)")
     parser.add_argument("--width", type=int, default=640, help="pixels (default: 640)")
     parser.add_argument("--height", type=int, default=480, help="pixels (default: 480)")
     parser.add_argument("--preview", metavar="FILE", help="a contact sheet of the frames")

@@ -7,7 +7,7 @@ and the pixel whose surface was read: labels follow the geometry that a point re
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numba import njit
@@ -19,8 +19,9 @@ from ..types import Camera
 from .edition import is_first_edition
 from .matching import SAME_SURFACE, fattened, filled_from_left, smoothed, without_thin
 
-Sensor = Literal["ideal", "kinect", "stereo", "generic", "tof"]
-SENSORS: tuple[Sensor, ...] = get_args(Sensor)
+Sensor = Literal["ideal", "kinect", "stereo", "generic", "tof", "lidar"]
+SENSORS: tuple[Sensor, ...] = ("ideal", "kinect", "stereo", "generic", "tof")
+"""Depth cameras, of which scenes draw one; a LiDAR reads only what is asked of it by name."""
 
 FILLED = 0.15
 """Share of stereo frames whose holes are filled from the left."""
@@ -242,6 +243,39 @@ def _mixed(depth: Float32, sigma: float) -> Float32:
     return np.asarray(gaussian_filter(depth, sigma) / np.maximum(weight, 1e-3), np.float32)
 
 
+def lidar(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
+    """A LiDAR that looks ahead: beams in rows at equal angles, one pixel each and none between; error along the beam,
+    part of it common to a row; at edges either side, or a place between both."""
+    shape, beams = seen.depth.shape, _beams(rng, seen.camera)
+    source = _jitter(rng, shape, rng.uniform(0.0, 1.0) * seen.camera.width / 640, 1.0)  # a beam is wide
+    depth = seen.depth.ravel()[source]
+    between = _edges(seen.depth, 0.03) & (rng.random(shape) < rng.uniform(0.0, 0.4))
+    depth = np.where(between, _mixed(seen.depth, 1.0), depth)
+    of_row = rng.normal(0, rng.uniform(0.001, 0.006), beams.max(initial=-1) + 2)[beams]
+    error = of_row + rng.uniform(0.003, 0.02) * rng.standard_normal(shape, np.float32)
+    rows, columns = np.indices(shape)
+    ray = np.hypot(1, np.hypot((columns - seen.camera.cx) / seen.camera.fx, (rows - seen.camera.cy) / seen.camera.fy))
+    depth = np.where(depth > 0, depth + error / ray, 0)
+    missing = (beams < 0) | (seen.cosine < rng.uniform(0.03, 0.1)) | _patchy(rng, seen) | (depth * ray < 0.2)
+    missing |= rng.random(shape) < rng.choice([0.0, 0.01, 0.03])
+    return _read(depth, missing | (seen.depth <= 0)), source
+
+
+def _beams(rng: Generator, camera: Camera) -> NDArray[np.int64]:
+    """(H, W) row of the beam that meets each pixel, -1 for none: 0.1 to 0.25 degrees apart along a row, and 0.15 to 0.7
+    from row to row, as of 32 to 128 rows in a field of 20 degrees or of 90."""
+    along, apart = np.deg2rad(rng.uniform(0.1, 0.25)), np.deg2rad(rng.uniform(0.15, 0.7))
+    azimuth = np.arange(np.arctan(-camera.cx / camera.fx), np.arctan((camera.width - camera.cx) / camera.fx), along)
+    elevation = np.arange(np.arctan(-camera.cy / camera.fy), np.arctan((camera.height - camera.cy) / camera.fy), apart)
+    tilt = np.tan(elevation + rng.uniform(0, apart))[:, None] / np.cos(azimuth)
+    row = np.rint(camera.fy * tilt + camera.cy).astype(int)
+    column = np.broadcast_to(np.rint(camera.fx * np.tan(azimuth) + camera.cx).astype(int), row.shape)
+    inside = (row >= 0) & (row < camera.height) & (column >= 0) & (column < camera.width)
+    beams = np.full((camera.height, camera.width), -1)
+    beams[row[inside], column[inside]] = np.indices(row.shape)[0][inside]
+    return beams
+
+
 def ideal(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
     """A perfect sensor."""
     return _read(seen.depth, seen.depth <= 0), np.arange(seen.depth.size).reshape(seen.depth.shape)
@@ -281,4 +315,4 @@ def local_contrast(color: NDArray[np.uint8]) -> Float32:
     return np.asarray(maximum_filter(grey, 5) - minimum_filter(grey, 5), np.float32)
 
 
-MODELS = {"ideal": ideal, "kinect": kinect, "stereo": stereo, "generic": generic, "tof": tof}
+MODELS = {"ideal": ideal, "kinect": kinect, "stereo": stereo, "generic": generic, "tof": tof, "lidar": lidar}

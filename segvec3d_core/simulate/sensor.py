@@ -10,9 +10,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..types import Camera, PointCloud
-from . import noise, raster
+from . import raster
 from .edition import is_first_edition
-from .noise import SENSORS, Seen, Sensor
+from .noise import MODELS, SENSORS, Seen, Sensor
 from .paint import Light, paint
 from .scenes import Entity, Layout, SceneModel, sample_scene
 
@@ -29,7 +29,9 @@ TOP = 0.06
 TABLES = ("table", "coffee table", "desk")
 """Furniture that carries things wherever it stands."""
 
-NEAREST: dict[Sensor, float] = {"ideal": 0.25, "kinect": 0.45, "stereo": 0.3, "generic": 0.28, "tof": 0.3}
+NEAREST: dict[Sensor, float] = {
+    "ideal": 0.25, "kinect": 0.45, "stereo": 0.3, "generic": 0.28, "tof": 0.3, "lidar": 0.4,
+}  # fmt: skip
 """How near a sensor still measures, metres."""
 
 ARM = (0.28, 0.7)
@@ -262,7 +264,7 @@ def render(
         scene: the scene.
         view: where the camera stands.
         camera: intrinsics.
-        sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
+        sensor: "ideal", "kinect", "stereo", "generic", "tof" or "lidar"; None draws a camera.
         light: how the scene is lit; None draws it.
 
     Raises:
@@ -270,8 +272,8 @@ def render(
     """
     if sensor is None:
         sensor = draw_sensor(rng)
-    if sensor not in SENSORS:
-        raise ValueError(f"sensor: expected one of {', '.join(SENSORS)}, got {sensor!r}")
+    if sensor not in MODELS:
+        raise ValueError(f"sensor: expected one of {', '.join(MODELS)}, got {sensor!r}")
     local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
     shape = (camera.height, camera.width)
     depth, face = raster.pinhole(local, scene.faces, shape, (camera.fx, camera.fy, camera.cx, camera.cy))
@@ -283,7 +285,7 @@ def render(
     )  # fmt: skip
     color = paint(rng, scene, points, normals, face, view.eye, light)
     seen = Seen(depth, cosine, _loss(rng, scene, face, cosine), color, camera)
-    read, source = noise.MODELS[sensor](rng, seen)
+    read, source = MODELS[sensor](rng, seen)
     instance = np.where(face >= 0, scene.face_entity[face], -1).ravel()[source]
     if scene.workspace is not None:
         read = np.where(_in_workspace(scene, points, view.eye).ravel()[source], read, np.float32(np.nan))
@@ -377,7 +379,7 @@ def simulate_frame(
         rng: source of randomness; the same state gives the same frame.
         layout: "table", "room" or "shelf"; None draws one.
         width, height: image size, pixels, 1 or more.
-        sensor: "ideal", "kinect", "stereo", "generic" or "tof"; None draws one.
+        sensor: "ideal", "kinect", "stereo", "generic", "tof" or "lidar"; None draws a camera.
         objects: how many objects to try to place on a table; None draws it.
         whole: share of the uncropped tables that are seen from far enough away to show more than their tops.
 
