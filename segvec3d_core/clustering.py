@@ -150,9 +150,9 @@ def merge_segments(e: Embeddings, labels: Labels, parted: NDArray[np.int64], con
     Args:
         labels: (V,) segment of each voxel or -1; parted: (P, 2) pairs of segments that must not be merged.
     """
-    count = int(labels.max(initial=-1)) + 1
     from scipy.spatial.distance import cdist
 
+    count = int(labels.max(initial=-1)) + 1
     means, sizes = _means(e, labels, count)
     large = np.flatnonzero(sizes >= config.min_voxels)
     large = np.sort(large[np.argsort(-sizes[large], kind="stable")[:MERGED_SEGMENTS]])

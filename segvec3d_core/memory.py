@@ -17,10 +17,13 @@ def keep_freed_memory() -> None:
 
     By default glibc returns it, and the system has to clear each page again when a cloud as large as the last one is
     segmented: a tenth of the time of a frame. The process then holds on to what its largest frame needed. For programs
-    of their own; a library leaves this to its caller. Does nothing where the C library has no such choice.
+    of their own; a library leaves this to its caller. Does nothing where the C library has no such choice, or where
+    environment variables have made it.
     """
     import ctypes
 
+    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
+        return
     if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(MMAP_THRESHOLD, LARGEST)
         mallopt(TRIM_THRESHOLD, KEPT)

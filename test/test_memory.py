@@ -1,5 +1,6 @@
 """The memory of freed arrays stays with the process."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -28,9 +29,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def _page_faults(how: str) -> int:
-    command = [sys.executable, "-c", PROGRAM, how]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=60)
+def _page_faults(how: str, **chosen: str) -> int:
+    command, root = [sys.executable, "-c", PROGRAM, how], Path(__file__).parents[1]
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("MALLOC_") and k != "GLIBC_TUNABLES"
+    } | chosen
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
@@ -40,3 +44,4 @@ def test_the_next_arrays_get_the_pages_of_those_that_were_freed() -> None:
     """Eight arrays of four MiB have 8192 pages of four KiB; with huge pages there are fewer faults in both cases."""
     kept, returned = _page_faults("keep"), _page_faults("return")
     assert kept < 0.1 * returned
+    assert _page_faults("keep", MALLOC_ARENA_MAX="2") > 0.5 * returned, "the user has chosen"

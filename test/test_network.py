@@ -1,5 +1,8 @@
 """The network says equations (1) to (7), and its fused kernels say what the plain reference says."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +19,7 @@ from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_att
 from segvec3d_core.kernels.bonds import reference as bonds_reference
 from segvec3d_core.kernels.colors import color_edges, color_edges_reference
 from segvec3d_core.kernels.dense import PANEL, TILE, dense, fold, gelu, pack, standardize
+from segvec3d_core.kernels.vectors import LANES, WIDE
 from segvec3d_core.network import PointAttention, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
 
@@ -75,7 +79,20 @@ def test_attention_weights_of_equation_1_sum_to_one():
     assert torch.allclose(out, ones, atol=1e-4)
 
 
-@pytest.mark.parametrize("k", [16, 11])
+@pytest.mark.skipif(WIDE == LANES, reason="this processor has no wider vectors (AVX-512) that could be left unused")
+def test_the_fused_kernels_serve_processors_with_narrower_vectors(tmp_path):
+    """The tests of attention, linear maps and bonds, compiled for AVX2."""
+    chosen = "fused_kernel_and_its_gradients or bonds_of_all_edges or packed_map_after"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen],
+        env=os.environ | {"NUMBA_CPU_NAME": "haswell", "NUMBA_CACHE_DIR": str(tmp_path)}, timeout=280,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "14 passed" in done.stdout
+
+
+@pytest.mark.parametrize("k", [16, 11, 20])
 @pytest.mark.usefixtures("float32")
 def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by_one(k):
     torch.manual_seed(1)
@@ -92,7 +109,7 @@ def test_bonds_of_all_edges_are_those_of_the_reference_and_of_edges_taken_one_by
         assert torch.allclose(bonds.some(f, level, some), fused.reshape(-1)[some], atol=1e-4)
 
 
-@pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17)])
+@pytest.mark.parametrize(("depth", "width"), [(3, 5), (32, 64), (100, 17), (20, 48), (7, 80)])
 @pytest.mark.usefixtures("float32")
 def test_a_packed_map_after_a_standardised_row_is_linear_after_layer_norm(depth, width):
     torch.manual_seed(depth)

@@ -15,8 +15,6 @@ from . import cache
 
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]  # type: ignore[attr-defined]
 KERNEL_LOCK = threading.RLock()
-
-
 cache.prepare()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numba
@@ -15,8 +15,10 @@ from numba.misc.appdirs import user_cache_dir
 from ..files import replacing
 
 SOURCES = ("kernels", "object_map", "simulate")
-"""Folders of the package that have kernels; those of the first are called from the others, too."""
+"""Folders of the package that have kernels; those of the first may be called from any."""
 STAMP = "sources.sha256"
+
+log = logging.getLogger(__name__)
 
 
 def prepare() -> None:
@@ -29,13 +31,12 @@ def prepare() -> None:
     beside, wide = package / SOURCES[0] / "__pycache__", Path(user_cache_dir("numba", appauthor=False))
     if not numba.config.CACHE_DIR and not (_writable(beside) or _writable(wide)):  # type: ignore[attr-defined]
         numba.config.CACHE_DIR = str(_last_resort())  # type: ignore[attr-defined]
-    called = sorted((package / SOURCES[0]).glob("*.py"))
     for name in SOURCES:
-        forget_stale(package / name, {*called, *(package / name).glob("*.py")})
+        forget_stale(package / name, *{package / SOURCES[0], package / name})
 
 
-def forget_stale(folder: Path, sources: Iterable[Path]) -> None:
-    """Remove the compiled kernels of the sources in ``folder`` if any of ``sources`` has changed since the last call.
+def forget_stale(folder: Path, *folders: Path) -> None:
+    """Remove the compiled kernels of ``folder`` if any source in ``folders`` has changed since the last call.
 
     numba compiles what a kernel calls into it, but only looks whether the file of the kernel itself has changed: after
     an update it would go on with old code of other files.
@@ -43,26 +44,27 @@ def forget_stale(folder: Path, sources: Iterable[Path]) -> None:
     cache = _cache_of(folder)
     if cache is None:
         return
-    texts = (source.read_bytes() for source in sorted(sources))
-    stamp = hashlib.sha256(b"\0".join(text for text in texts if b"numba" in text)).hexdigest()
+    sources = sorted(source for some in folders for source in some.glob("[!.]*.py") if source.is_file())
+    texts = (source.read_bytes() for source in sources)
+    stamp = hashlib.sha256(b"\0".join(text for text in texts if b"numba" in text)).hexdigest().encode()
     try:
-        if (cache / STAMP).is_file() and (cache / STAMP).read_text() == stamp:
+        if (cache / STAMP).is_file() and (cache / STAMP).read_bytes() == stamp:
             return
         for compiled in (*cache.glob("*.nbi"), *cache.glob("*.nbc")):
             compiled.unlink(missing_ok=True)
         with replacing(cache / STAMP) as part:
-            part.write_text(stamp)
-    except OSError:  # full, or another user's: numba does not write there either
-        return
+            part.write_bytes(stamp)
+    except OSError as error:
+        log.warning("kernels: the cache may be of an older version and cannot be cleared: %s", error)
 
 
 def _cache_of(folder: Path) -> Path | None:
     """The folder in which numba caches the kernels of the sources in ``folder``, None if there is none."""
-    beside, own = folder / "__pycache__", UserWideCacheLocator.get_suitable_cache_subpath(str(folder / "a.py"))
+    own = UserWideCacheLocator.get_suitable_cache_subpath(str(folder / "any.py"))
+    caches = [folder / "__pycache__", Path(user_cache_dir("numba", appauthor=False)) / own]
     if numba.config.CACHE_DIR:  # type: ignore[attr-defined]
-        return Path(numba.config.CACHE_DIR) / own  # type: ignore[attr-defined]
-    wide = Path(user_cache_dir("numba", appauthor=False)) / own
-    return next((cache for cache in (beside, wide) if _writable(cache)), None)
+        caches.insert(0, Path(numba.config.CACHE_DIR) / own)  # type: ignore[attr-defined]
+    return next((cache for cache in caches if _writable(cache)), None)
 
 
 def _writable(folder: Path) -> bool:

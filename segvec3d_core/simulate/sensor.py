@@ -49,6 +49,9 @@ SHARES: dict[Sensor, float] = {"ideal": 0.05, "kinect": 0.3, "stereo": 0.25, "ge
 FIRST_SHARES: dict[Sensor, float] = {"ideal": 0.06, "kinect": 0.38, "stereo": 0.3, "generic": 0.26, "tof": 0.0}
 """How often each sensor was drawn in the first edition."""
 
+LIDAR_SHARE = 0.2
+"""A LiDAR reads about this share of the pixels that a camera would."""
+
 WEAK = 0.3
 """Every third material whose chance of returning nothing is above this never returns anything; not on furniture."""
 
@@ -389,10 +392,11 @@ def simulate_frame(
     scene = sample_scene(rng, layout, objects)
     if sensor is None and not is_first_edition():
         sensor = draw_sensor(rng)
+    share = LIDAR_SHARE if sensor == "lidar" else 1.0
     for _ in range(6):
         frame = render(rng, scene, sample_view(rng, scene, whole, sensor), sample_camera(rng, width, height), sensor)
         visible = frame.instance >= 0
         is_object = np.array([e.kind == "object" for e in frame.entities])
-        if visible.mean() > 0.1 and is_object[frame.instance[visible]].sum() > 150 * width / 640:
+        if visible.mean() > 0.1 * share and is_object[frame.instance[visible]].sum() > 150 * share * width / 640:
             return frame
     return frame
