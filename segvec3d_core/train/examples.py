@@ -143,13 +143,10 @@ def prepare(
         is_surface = sample.is_surface[np.maximum(labels, 0)] & (labels >= 0)
     elif supervision is not None:
         labels, is_surface = weaken(supervision, truth, hierarchy, is_surface, grid.colors, rng)
-    seen_from = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
-    rotation = canonical_rotation(grid.centroids, seen_from, up)
-    rotation = rotation if turn is None else turn @ rotation
-    votes = sample.centres if fovea is None else fovea.compress(sample.centres)
-    votes = (votes - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
-    centres, has_centre = torch.from_numpy(votes[known]), torch.from_numpy((labels >= 0) & ~is_surface)
-    if supervision is not None:
+    if supervision is None:
+        votes = _true_centres(sample, grid, turn)[known]
+        centres, has_centre = torch.from_numpy(votes), torch.from_numpy((labels >= 0) & ~is_surface)
+    else:
         centres, has_centre = seen_centres(hierarchy, labels, is_surface)
     return Example(
         hierarchy,
@@ -161,6 +158,16 @@ def prepare(
         grid,
         sample.instance,
     )
+
+
+def _true_centres(sample: Sample, grid: VoxelGrid, turn: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """(E, 3) centres of all entities in the network's frame and the units of its votes; ``turn`` is the augmentation's
+    (3, 3) rotation, or None."""
+    seen_from = None if sample.viewpoint is None else (sample.viewpoint - grid.origin).astype(np.float32)
+    rotation = canonical_rotation(grid.centroids, seen_from, sample.up)
+    rotation = rotation if turn is None else turn @ rotation
+    places = sample.centres if grid.fovea is None else grid.fovea.compress(sample.centres)
+    return (places - grid.origin).astype(np.float32) @ rotation.T / np.float32(grid.size) * np.float32(VOTE_SCALE)
 
 
 def augmented(sample: Sample, rng: np.random.Generator, crops: float = 0.45) -> Sample:
