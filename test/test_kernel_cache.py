@@ -32,14 +32,14 @@ print(caller(), sum(caller.stats.cache_hits.values()))
 """
 
 
-def _run(folder: Path, value: int, look: bool, cache: str = "") -> str:
+def _run(folder: Path, value: int, look: bool, elsewhere: str = "") -> str:
     (folder / "package").mkdir(exist_ok=True)
     (folder / "package" / "called.py").write_text(CALLED.format(value))
     if not (folder / "package" / "caller.py").exists():
         (folder / "package" / "caller.py").write_text(CALLER)
     done = subprocess.run(
         [sys.executable, "-c", RUN.format(look=look)], capture_output=True, text=True, cwd=folder, timeout=110,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_CACHE_DIR": cache},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_CACHE_DIR": elsewhere},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

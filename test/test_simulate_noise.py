@@ -109,7 +109,7 @@ def test_generic_noise_scales_perturbs_and_drops() -> None:
 
 
 def wall_by_lidar(seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64], Camera]:
-    """What a LiDAR reads of a wall at 2 m, by a camera of 62 degrees."""
+    """What a LiDAR reads of a wall at 2 m, as pixels of a camera that sees 62 degrees."""
     camera = Camera(960, 720, 800.0, 800.0, 479.5, 359.5)
     there = view(np.full((720, 960), 2.0, np.float32))
     return *lidar(np.random.default_rng(seed), replace(there, camera=camera)), camera

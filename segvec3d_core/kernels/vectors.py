@@ -150,30 +150,30 @@ class Writer:
     def totals(self, values: list[Value]) -> Value:
         """Sums of the lanes of as many vectors as there are lanes -> one vector.
 
-        Each step adds two vectors at once. The first two shuffle within quarters of sixteen bytes, which is faster, the
-        others whole quarters.
+        Each step adds two vectors at once. The first two shuffle within groups of four lanes, which is faster, the
+        others whole groups.
         """
-        quarters = self.lanes // 4
+        groups = self.lanes // 4
         near = [([0, 4, 1, 5], [2, 6, 3, 7]), ([0, 1, 4, 5], [2, 3, 6, 7])]
-        steps = [tuple(self._in_quarters(picks) for picks in both) for both in near]
-        half = quarters // 2
+        steps = [tuple(self._in_groups(picks) for picks in both) for both in near]
+        half = groups // 2
         while half:
-            low = [q for q in range(2 * quarters) if q % (2 * half) < half]
-            steps.append(tuple(self._of_quarters([q + shift for q in low]) for shift in (0, half)))
+            low = [group for group in range(2 * groups) if group % (2 * half) < half]
+            steps.append(tuple(self._of_groups([group + shift for group in low]) for shift in (0, half)))
             half //= 2
         for left, right in steps:
             pairs = zip(values[::2], values[1::2], strict=True)
             values = [self.builder.fadd(self.shuffle(a, b, left), self.shuffle(a, b, right)) for a, b in pairs]
         return values[0]
 
-    def _in_quarters(self, picks: list[int]) -> list[int]:
-        """Lanes of two vectors that select ``picks`` of each quarter; 0 to 3 are of the first, 4 to 7 of the second."""
+    def _in_groups(self, picks: list[int]) -> list[int]:
+        """Lanes of two vectors that select ``picks`` of each group; 0 to 3 are of the first, 4 to 7 of the second."""
         return [p % 4 + first + (self.lanes if p > 3 else 0) for first in range(0, self.lanes, 4) for p in picks]
 
     @staticmethod
-    def _of_quarters(quarters: list[int]) -> list[int]:
-        """Lanes of whole quarters."""
-        return [4 * quarter + lane for quarter in quarters for lane in range(4)]
+    def _of_groups(groups: list[int]) -> list[int]:
+        """Lanes of whole groups."""
+        return [4 * group + lane for group in groups for lane in range(4)]
 
     def shuffle(self, a: Value, b: Value, lanes: list[int]) -> Value:
         """Select lanes of two vectors; those of the second are numbered after the first's."""
