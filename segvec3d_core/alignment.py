@@ -7,140 +7,11 @@ the network predicts how much it claims about each part; the text fits an instan
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .inference import fused_mlp
-from .kernels import colors
-
-INSTANCE_STATISTICS = 32
-VOXEL_GEOMETRY = 8
-COLOR_BINS = colors.BINS
-SIZE_STATISTICS = 8
-"""The first 8 of the ``INSTANCE_STATISTICS`` describe size, the others colour."""
-
-BLOCKS = ("kind", "colour", "material", "shape")
-"""Parts of the shared space, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlignmentConfig:
-    """Architecture of the alignment.
-
-    Attributes:
-        features: d_f of the backbone; text: d_t of the sentence encoder.
-        shared: dimensions of the kind part, or of the whole shared space if there is one projection.
-        hidden: width of the per-voxel descriptor that is pooled with F.
-        paper: use the paper's u_X, mean-pooled F alone, and one projection for everything.
-        looks: dimensions of each of colour, material and shape, which have their own projections; 0: one projection for
-            everything.
-        again: add a second per-voxel descriptor that also sees the pooled first one.
-    """
-
-    features: int = 96
-    text: int = 384
-    shared: int = 128
-    hidden: int = 128
-    paper: bool = False
-    looks: int = 32
-    again: bool = True
-
-    @property
-    def parts(self) -> list[int]:
-        """Dimensions of each part of the shared space."""
-        return [self.shared] + [self.looks] * (0 if self.paper or not self.looks else len(BLOCKS) - 1)
-
-    @property
-    def width(self) -> int:
-        """d_v, dimensions of the shared space."""
-        return sum(self.parts)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> AlignmentConfig:
-        """Inverse of ``to_dict``; files without ``looks`` or ``again`` predate these options, which are then off."""
-        return cls(**{"looks": 0, "again": False, **values})
-
-    @property
-    def pooled(self) -> int:
-        """Width of the pooled description of an instance: mean of F, mean and maximum of each descriptor, size and
-        colour."""
-        if self.paper:
-            return self.features
-        return self.features + (5 if self.again else 3) * self.hidden + (self.paint if self.looks else 0)
-
-    @property
-    def paint(self) -> int:
-        """Width of the colour description of an instance: mean and maximum, half of ``hidden`` each."""
-        return self.hidden // 2 * 2
-
-    @property
-    def mixed(self) -> int:
-        """d_u, the width to which ``pooled`` is reduced."""
-        return 4 * self.hidden if self.again and not self.paper else self.pooled
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceInput:
-    """Input of the alignment for K instances, their M voxels concatenated.
-
-    Attributes:
-        features: (M, d_f) F of the voxels.
-        geometry: (M, 8) in the frame of the instance's box: position relative to half its longest edge, distance from
-            the box's third axis, normal, and lightness less 0.5.
-        owner: (M,) int64 instance of each voxel, 0 to K - 1, ascending, each at least once.
-        statistics: (K, 32) size and colour of each instance, see ``instance_statistics``.
-        color: (M, 3) colour of the voxels, 0 to 1; NaN where unknown.
-    """
-
-    features: Tensor
-    geometry: Tensor
-    owner: Tensor
-    statistics: Tensor
-    color: Tensor
-
-    @property
-    def count(self) -> int:
-        return len(self.statistics)
-
-    def sizes(self) -> list[int]:
-        """Number of voxels of each instance."""
-        sizes: list[int] = torch.bincount(self.owner, minlength=self.count).tolist()
-        return sizes
-
-
-def instance_statistics(
-    sizes: NDArray[np.float32], rgb: NDArray[np.float32] | None, starts: NDArray[np.int64], upright: bool,
-    edges: NDArray[np.float64],
-) -> NDArray[np.float32]:  # fmt: skip
-    """(K, 32) float32: log sizes and proportions, then colour; unknown colour is zero and flagged.
-
-    Args:
-        sizes: (K, 3) box edges, metres, the third along up.
-        rgb: (M, 3) colours, 0 to 1, concatenated by instance, or None; starts: (K + 1,) offsets, no instance empty.
-        upright: whether up is known.
-        edges: (K,) voxel edges, metres.
-    """
-    out = np.zeros((len(sizes), INSTANCE_STATISTICS), np.float32)
-    longest = np.maximum(np.sort(sizes, 1)[:, ::-1], edges[:, None])
-    out[:, 0:3] = np.log(longest / 0.1)
-    out[:, 3:5] = longest[:, 1:] / longest[:, :1]
-    out[:, 5] = float(upright)
-    out[:, 6] = np.log(np.maximum(sizes[:, 2], edges) / 0.1) if upright else 0.0
-    out[:, 7] = np.log(edges / 0.01)
-    if rgb is not None:
-        out[:, 8] = 1.0
-        told = colors.statistics(rgb, starts)
-        out[:, 9:18], out[:, 30:] = told[:, :9], told[:, 9:]
-        out[:, 18 : 18 + COLOR_BINS] = colors.histograms(rgb, starts)
-    return out
+from .config import BLOCKS, AlignmentConfig
+from .inference.alignment import INSTANCE_STATISTICS, SIZE_STATISTICS, VOXEL_GEOMETRY, InstanceInput
 
 
 class Alignment(nn.Module):
@@ -171,7 +42,7 @@ class Alignment(nn.Module):
         # Calibration: probability that a text describes an instance = sigmoid(a score + b).
         self.register_buffer("calibration", torch.tensor([10.0, -5.0] if self.looks is None else [1.0, 0.0]))
 
-    def pool(self, x: InstanceInput) -> Tensor:
+    def pool(self, x: InstanceInput[Tensor]) -> Tensor:
         """Equation (9): instance vectors u_X, L2-normalised -> (K, d_u).
 
         F is trained to separate instances, not to tell what they are. So u_X mixes the mean of F with the mean and
@@ -180,15 +51,15 @@ class Alignment(nn.Module):
         """
         return self._pool(x, None if self.looks is None else self.looks.paint(x))
 
-    def _pool(self, x: InstanceInput, paint: Tensor | None) -> Tensor:
+    def _pool(self, x: InstanceInput[Tensor], paint: Tensor | None) -> Tensor:
         mean = _mean(x.features, x)
         if self.config.paper:
             return nn.functional.normalize(mean, dim=1)
-        d = fused_mlp(self.describe, torch.cat([x.features, x.geometry], 1))
+        d = self.describe(torch.cat([x.features, x.geometry], 1))
         u = [mean, _mean(d, x), _peak(d, x)]
         if self.again is not None:
             whole = torch.cat(u[1:], 1)
-            d = fused_mlp(self.again, torch.cat([d, whole[x.owner]], 1))
+            d = self.again(torch.cat([d, whole[x.owner]], 1))
             u += [_mean(d, x), _peak(d, x)]
         if paint is None:
             u.append(self.summarise(x.statistics))
@@ -196,7 +67,7 @@ class Alignment(nn.Module):
             u += [self.summarise(x.statistics[:, :SIZE_STATISTICS]), paint]
         return nn.functional.normalize(self.mix(torch.cat(u, 1)), dim=1)
 
-    def project_instances(self, x: InstanceInput) -> Tensor:
+    def project_instances(self, x: InstanceInput[Tensor]) -> Tensor:
         """Equation (10): v_X = W_3D u_X -> (K, d_v) of unit length; all parts have equal norm."""
         if self.looks is None:
             return nn.functional.normalize(self.w_3d(self.pool(x)), dim=1)
@@ -258,12 +129,12 @@ class Looks(nn.Module):
         self.scale = nn.Parameter(torch.full((len(BLOCKS),), 10.0))
         self.bias = nn.Parameter(torch.full((len(BLOCKS),), -4.0))
 
-    def paint(self, x: InstanceInput) -> Tensor:
+    def paint(self, x: InstanceInput[Tensor]) -> Tensor:
         """Colour descriptions of K instances -> (K, ``AlignmentConfig.paint``)."""
         known = ~x.color.isnan().any(1, keepdim=True)
         rgb = x.color.nan_to_num(0.5)
         grey = rgb.mean(1, keepdim=True)
-        c = fused_mlp(self.tint, torch.cat([2 * rgb - 1, 4 * (rgb - grey), known], 1))
+        c = self.tint(torch.cat([2 * rgb - 1, 4 * (rgb - grey), known], 1))
         return torch.cat([_mean(c, x), _peak(c, x)], 1)
 
     def project_instances(self, u: Tensor, paint: Tensor) -> list[Tensor]:
@@ -288,15 +159,17 @@ class Looks(nn.Module):
         return log_p - torch.log(-torch.expm1(log_p.clamp_max(-1e-6)))
 
 
-def _mean(values: Tensor, x: InstanceInput) -> Tensor:
+def _mean(values: Tensor, x: InstanceInput[Tensor]) -> Tensor:
     """Mean of (M, d) over the voxels of each instance -> (K, d)."""
-    rows = torch.bincount(x.owner, minlength=x.count).clamp_min(1)[:, None]
-    return values.new_zeros(x.count, values.shape[1]).index_add_(0, x.owner, values) / rows
+    count = len(x.statistics)
+    rows = torch.bincount(x.owner, minlength=count).clamp_min(1)[:, None]
+    return values.new_zeros(count, values.shape[1]).index_add_(0, x.owner, values) / rows
 
 
-def _peak(values: Tensor, x: InstanceInput) -> Tensor:
+def _peak(values: Tensor, x: InstanceInput[Tensor]) -> Tensor:
     """Maximum of (M, d) over the voxels of each instance -> (K, d)."""
-    return torch.stack([part.max(0).values for part in values.split(x.sizes())])
+    sizes = torch.bincount(x.owner, minlength=len(x.statistics)).tolist()
+    return torch.stack([part.max(0).values for part in values.split(sizes)])
 
 
 def _join(parts: list[Tensor]) -> Tensor:

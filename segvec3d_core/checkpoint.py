@@ -7,11 +7,15 @@ import json
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
 from .files import replacing
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FORMAT = 1
 
@@ -21,28 +25,35 @@ class Checkpoint:
     """Contents of a weight file.
 
     Attributes:
-        tensors: name -> weights, ``network.*``, ``grouping.*`` and ``alignment.*``.
+        arrays: name -> weights, ``network.*``, ``grouping.*`` and ``alignment.*``.
         config: JSON-serialisable configurations and constants, by module.
         record: JSON-serialisable training record: command, commit, data, time, scores.
     """
 
-    tensors: dict[str, Tensor]
+    arrays: dict[str, NDArray[np.floating]]
     config: dict[str, Any]
     record: dict[str, Any] = field(default_factory=dict)
 
-    def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors under ``prefix``, named without it."""
-        return {k[len(prefix) + 1 :]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
+    def part(self, prefix: str) -> dict[str, NDArray[np.floating]]:
+        """The arrays under ``prefix``, named without it.
+
+        Raises:
+            ValueError: there are none.
+        """
+        part = {k[len(prefix) + 1 :]: v for k, v in self.arrays.items() if k.startswith(prefix + ".")}
+        if not part:
+            raise ValueError(f"weights: no {prefix} in them")
+        return part
 
     def fill(self, prefix: str, module: nn.Module) -> None:
-        """Load the weights under ``prefix`` into a module.
+        """Load the weights under ``prefix`` into a torch module.
 
         Raises:
             ValueError: there are none, or they do not fit the module.
         """
-        part = self.part(prefix)
-        if not part:
-            raise ValueError(f"weights: no {prefix} in them")
+        import torch
+
+        part = {name: torch.from_numpy(value) for name, value in self.part(prefix).items()}
         try:
             module.load_state_dict(part)
         except RuntimeError as error:
@@ -56,16 +67,16 @@ def shipped_path() -> Path:
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint; an interrupted write leaves an older file intact."""
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
 
     metadata = {
         "format": f"segvec3d {FORMAT}",
         "config": json.dumps(checkpoint.config),
         "record": json.dumps(checkpoint.record),
     }
-    tensors = {name: value.detach().contiguous().cpu() for name, value in checkpoint.tensors.items()}
+    arrays = {name: np.array(value, order="C") for name, value in checkpoint.arrays.items()}
     with replacing(path) as partial:
-        save_file(tensors, str(partial), metadata)
+        save_file(arrays, partial, metadata)
 
 
 def fingerprint(path: Path) -> str:
@@ -85,9 +96,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise FileNotFoundError(f"weights: no file at {path}")
     try:
-        with safe_open(str(path), "pt") as file:
+        with safe_open(str(path), "np") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ValueError(f"weights: {path} is damaged or not a safetensors file: {error}") from None
     if metadata.get("format") != f"segvec3d {FORMAT}":
@@ -95,6 +106,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"weights: {path}: expected format 'segvec3d {FORMAT}', got {metadata.get('format', 'none')!r}"
         )
     try:
-        return Checkpoint(tensors, json.loads(metadata["config"]), json.loads(metadata["record"]))
+        return Checkpoint(arrays, json.loads(metadata["config"]), json.loads(metadata["record"]))
     except (KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"weights: {path}: unreadable metadata: {error}") from None

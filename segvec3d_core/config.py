@@ -131,3 +131,90 @@ class NetworkConfig:
         """Inverse of ``to_dict``; weights without ``late_color`` predate it and were trained without."""
         known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**{"late_color": False, **known})
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingConfig:
+    """Architecture of the grouping network.
+
+    Attributes:
+        features, embedding: d_f and d_e of the backbone.
+        width: D; heads, layers: of the attention; dropout: rates for the inputs and for the hidden features.
+    """
+
+    features: int = 96
+    embedding: int = 16
+    width: int = 64
+    heads: int = 4
+    layers: int = 3
+    dropout: tuple[float, float] = (0.1, 0.05)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> GroupingConfig:
+        return cls(**{**values, "dropout": tuple(values["dropout"])})
+
+
+BLOCKS = ("kind", "colour", "material", "shape")
+"""Parts of the space shared with language, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentConfig:
+    """Architecture of the alignment.
+
+    Attributes:
+        features: d_f of the backbone; text: d_t of the sentence encoder.
+        shared: dimensions of the kind part, or of the whole shared space if there is one projection.
+        hidden: width of the per-voxel descriptor that is pooled with F.
+        paper: use the paper's u_X, mean-pooled F alone, and one projection for everything.
+        looks: dimensions of each of colour, material and shape, which have their own projections; 0: one projection for
+            everything.
+        again: add a second per-voxel descriptor that also sees the pooled first one.
+    """
+
+    features: int = 96
+    text: int = 384
+    shared: int = 128
+    hidden: int = 128
+    paper: bool = False
+    looks: int = 32
+    again: bool = True
+
+    @property
+    def parts(self) -> list[int]:
+        """Dimensions of each part of the shared space."""
+        return [self.shared] + [self.looks] * (0 if self.paper or not self.looks else len(BLOCKS) - 1)
+
+    @property
+    def width(self) -> int:
+        """d_v, dimensions of the shared space."""
+        return sum(self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> AlignmentConfig:
+        """Inverse of ``to_dict``; files without ``looks`` or ``again`` predate these options, which are then off."""
+        return cls(**{"looks": 0, "again": False, **values})
+
+    @property
+    def pooled(self) -> int:
+        """Width of the pooled description of an instance: mean of F, mean and maximum of each descriptor, size and
+        colour."""
+        if self.paper:
+            return self.features
+        return self.features + (5 if self.again else 3) * self.hidden + (self.paint if self.looks else 0)
+
+    @property
+    def paint(self) -> int:
+        """Width of the colour description of an instance: mean and maximum, half of ``hidden`` each."""
+        return self.hidden // 2 * 2
+
+    @property
+    def mixed(self) -> int:
+        """d_u, the width to which ``pooled`` is reduced."""
+        return 4 * self.hidden if self.again and not self.paper else self.pooled

@@ -5,12 +5,12 @@ V voxels at the finest level, V_l at level l, k neighbours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .clock import Clock
 from .config import NetworkConfig
@@ -18,12 +18,18 @@ from .kernels.grid import hash_cells, mean_by_cell
 from .neighbors import build_graph
 from .voxels import Scale, VoxelGrid
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 VOXEL_FEATURES = 12
+
+Array = TypeVar("Array")
+"""Numpy arrays for the kernels on the CPU; torch tensors for everything else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """Voxels of one size and their graph, as tensors.
+class Level(Generic[Array]):
+    """Voxels of one size and their graph.
 
     Attributes:
         inputs: (V_l, 12) features of each voxel, see ``voxel_features``.
@@ -35,17 +41,17 @@ class Level:
         scale: this level's edge in units of the finest edge.
     """
 
-    inputs: Tensor
-    neighbors: Tensor
-    edges: Tensor
-    parents: Tensor | None
-    offsets: Tensor
-    position: Tensor
+    inputs: Array
+    neighbors: Array
+    edges: Array
+    parents: Array | None
+    offsets: Array
+    position: Array
     scale: float
 
 
 @dataclass(frozen=True, slots=True)
-class Hierarchy:
+class Hierarchy(Generic[Array]):
     """The network's input for one cloud.
 
     Attributes:
@@ -54,9 +60,30 @@ class Hierarchy:
         normals: (V, 3) float32 unit normals of the finest voxels, in the cloud's frame.
     """
 
-    levels: tuple[Level, ...]
+    levels: tuple[Level[Array], ...]
     size: float
     normals: NDArray[np.float32]
+
+    def tensors(self) -> Hierarchy[Tensor]:
+        """The same as tensors, which share the memory of the arrays."""
+        import torch
+
+        return self._converted(torch.from_numpy)
+
+    def arrays(self) -> Hierarchy[NDArray[Any]]:
+        """The same as arrays, which share the memory of the tensors."""
+        return self._converted(lambda tensor: tensor.numpy())
+
+    def _converted(self, convert: Callable[[Any], Any]) -> Hierarchy[Any]:
+        levels = []
+        for level in self.levels:
+            values = {name: getattr(level, name) for name in _ARRAYS}
+            changes: dict[str, Any] = {k: None if v is None else convert(v) for k, v in values.items()}
+            levels.append(replace(level, **changes))
+        return Hierarchy(tuple(levels), self.size, self.normals)
+
+
+_ARRAYS = tuple(part.name for part in fields(Level) if part.name != "scale")
 
 
 def voxel_features(
@@ -127,7 +154,7 @@ def build_hierarchy(
     config: NetworkConfig,
     rotation: NDArray[np.float32] | None = None,
     clock: Clock | None = None,
-) -> Hierarchy:
+) -> Hierarchy[NDArray[Any]]:
     """Voxels at every level with their graphs.
 
     Args:
@@ -146,7 +173,7 @@ def build_hierarchy(
     up = None if up is None else turn @ up
     fovea = None if grid.scale.fovea is None else replace(grid.scale.fovea, eye=turn @ grid.scale.fovea.eye)
     scale = replace(grid.scale, fovea=fovea)
-    levels: list[Level] = []
+    levels: list[Level[NDArray[Any]]] = []
     normals = np.zeros((0, 3), np.float32)
     for depth in range(len(config.channels)):
         graph, rays = build_graph(points, scale, config.neighbors, seen_from, up, clock)
@@ -162,17 +189,8 @@ def build_hierarchy(
         parents, offsets, coarse, coarser = None, np.zeros_like(points), points, scale
         if depth + 1 < len(config.channels):
             parents, offsets, coarse, coarser = _halved(points, scale)
-        levels.append(
-            Level(
-                torch.from_numpy(inputs),
-                torch.from_numpy(graph.neighbors),
-                torch.from_numpy(graph.edges),
-                None if parents is None else torch.from_numpy(parents),
-                torch.from_numpy(offsets),
-                torch.from_numpy(position / np.float32(grid.size)),
-                float(2**depth),
-            )
-        )
+        position = position / np.float32(grid.size)
+        levels.append(Level(inputs, graph.neighbors, graph.edges, parents, offsets, position, float(2**depth)))
         points, scale = coarse, coarser
     return Hierarchy(tuple(levels), grid.size, normals)
 

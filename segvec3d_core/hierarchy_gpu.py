@@ -85,7 +85,7 @@ def build_hierarchy(
     up: NDArray[np.float32] | None,
     config: NetworkConfig,
     device: torch.device,
-) -> Hierarchy:
+) -> Hierarchy[Tensor]:
     """Voxels at every level with their graphs, on ``device``; arguments as for ``hierarchy.build_hierarchy``."""
     there = None if viewpoint is None else (viewpoint - grid.origin).astype(np.float32)
     turn = canonical_rotation(grid.centroids, there, up)
@@ -96,7 +96,7 @@ def build_hierarchy(
     points, fovea = turned(grid.centroids), grid.scale.fovea
     scale = _Scale.of(grid, points.new_zeros(3) if fovea is None else turned(fovea.eye))
     seen_from, upward = None if there is None else turned(there), None if up is None else turned(up.astype(np.float32))
-    levels: list[Level] = []
+    levels: list[Level[Tensor]] = []
     normals: Tensor = points
     for depth in range(len(config.channels)):
         rays, distance = None, points.new_zeros(len(points))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from .alignment import InstanceInput, instance_statistics
 from .clustering import BOND_BOUND
 from .config import SegmentationConfig
 from .geometry import oriented_boxes
+from .inference.alignment import InstanceInput, instance_statistics
 from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows, mean_by_cell
 from .kernels.labels import point_labels
@@ -242,12 +241,12 @@ def _one_after_the_other(sets: list[NDArray[np.int64]]) -> tuple[NDArray[np.int6
 
 def alignment_input(
     segments: list[Segment],
-    features: Tensor,
+    features: NDArray[np.float32],
     grid: VoxelGrid,
     normals: NDArray[np.float32],
     up: NDArray[np.float32] | None,
-) -> InstanceInput:
-    """Input of ``Alignment`` for K > 0 described segments.
+) -> InstanceInput[NDArray[Any]]:
+    """Input of the alignment for K > 0 described segments.
 
     Args:
         features: (V, d_f) F of all voxels; grid: the voxels; normals: (V, 3) in the cloud's frame; up: (3,) or None.
@@ -268,13 +267,8 @@ def alignment_input(
     radius = np.linalg.norm(place[:, :2], axis=1)
     geometry = np.concatenate([place, radius[:, None], turned, lightness[:, None]], 1)
     statistics = instance_statistics(size, None if grid.colors is None else rgb, starts, up is not None, edges)
-    return InstanceInput(
-        features[torch.from_numpy(voxels)],
-        torch.from_numpy(geometry.astype(np.float32)),
-        torch.from_numpy(owner),
-        torch.from_numpy(statistics),
-        torch.from_numpy(np.where(unseen[:, None], np.float32(np.nan), rgb)),
-    )
+    color = np.where(unseen[:, None], np.float32(np.nan), rgb)
+    return InstanceInput(features[voxels], geometry.astype(np.float32), owner, statistics, color)
 
 
 def label_points(

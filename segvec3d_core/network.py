@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from .clock import Clock
 from .config import NetworkConfig
 from .hierarchy import VOXEL_FEATURES, Hierarchy, Level
-from .inference import FusedNetwork, fused_bonds, packed
-from .kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention
+from .inference.backbone import VOTE_SCALE, FusedBonds, FusedNetwork
+from .inference.layers import Weights
+from .kernels.attention import EDGE_DIM, HEAD_DIM
+from .kernels.attention_torch import neighborhood_attention
 from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
 from .kernels.colors import color_edges, color_edges_reference
-from .threads import single_thread
+from .trained import packed
 
 BOND_ROWS = 1 << 16
 """Voxels per block when bonds are computed without the fused kernel and without gradients."""
@@ -48,7 +50,7 @@ class PointwiseAttention(nn.Module):
         )
         self.scale = HEAD_DIM**-0.5
 
-    def forward(self, f: Tensor, level: Level) -> Tensor:
+    def forward(self, f: Tensor, level: Level[Tensor]) -> Tensor:
         """Map (V_l, C) features of one layer to (V_l, C) features of the next."""
         v, h = len(f), self.heads
         shared = nn.functional.gelu(self.shared(self.norm(f)))
@@ -83,7 +85,7 @@ def pool(f: Tensor, parents: Tensor, count: int) -> Tensor:
     return total / add_up(f.new_ones(len(f), 1), parents, count)
 
 
-def recomputed(level: Level, f: Tensor) -> Level:
+def recomputed(level: Level[Tensor], f: Tensor) -> Level[Tensor]:
     """The level with recomputed neighbourhoods: the k nearest voxels in the space of (V_l, C) features ``f``.
 
     Of the relative pose only the offset and its length are filled in; the remaining entries are zero, because they are
@@ -122,10 +124,11 @@ class Bonds(nn.Module):
         self.pose = nn.Linear(EDGE_DIM, WIDTH, bias=False)
         self.out = nn.Linear(WIDTH, 1)
 
-    def forward(self, f: Tensor, level: Level) -> Tensor:
+    def forward(self, f: Tensor, level: Level[Tensor]) -> Tensor:
         """(V, d_f) features F -> (V, k) bond logits, positive for edges within one instance."""
         if not torch.is_grad_enabled() and f.device.type == "cpu" and f.dtype == torch.float32:
-            return fused_bonds(self, f, level)
+            fused = packed(self, lambda bonds: FusedBonds(Weights.of(bonds)))
+            return torch.from_numpy(fused(f.contiguous().numpy(), level.edges.numpy(), level.neighbors.numpy()))
         f = self.norm(f)
         own, other, pose, out = self.own(f), self.other(f), self.pose.weight, self.out.weight[0]
         rows = len(f) if torch.is_grad_enabled() else BOND_ROWS  # the hidden layer of all edges takes much memory
@@ -133,7 +136,7 @@ class Bonds(nn.Module):
         logits = [bonds_reference(mine, other, edges, neighbors, pose, out) for mine, edges, neighbors in parts]
         return torch.cat(logits) + self.out.bias
 
-    def some(self, f: Tensor, level: Level, edges: Tensor) -> Tensor:
+    def some(self, f: Tensor, level: Level[Tensor], edges: Tensor) -> Tensor:
         """The same for a subset of edges, (M,) flat indices into (V, k) -> (M,) logits; for training."""
         f, k = self.norm(f), level.neighbors.shape[1]
         i, j = edges // k, level.neighbors.reshape(-1)[edges]
@@ -141,14 +144,14 @@ class Bonds(nn.Module):
         return self.out(nn.functional.relu(hidden)).squeeze(1)
 
 
-def colored(level: Level, colors: Tensor) -> Level:
+def colored(level: Level[Tensor], colors: Tensor) -> Level[Tensor]:
     """The level with changes of (V, 3) colours along its edges in place of relative poses, see ``kernels.colors``."""
     if colors.device.type == "cpu":
         return replace(level, edges=torch.from_numpy(color_edges(colors.numpy(), level.neighbors.numpy())))
     return replace(level, edges=color_edges_reference(colors, level.neighbors))
 
 
-def both_colored(level: Level, colors: Tensor) -> Tensor:
+def both_colored(level: Level[Tensor], colors: Tensor) -> Tensor:
     """Which edges have a known colour at both ends -> (V, k) bool, or (1, 1) if all have.
 
     Drivers report (0, 0, 0) where the colour camera saw nothing, so black of (V, 3) colours counts as unknown.
@@ -195,7 +198,7 @@ class PointAttention(nn.Module):
             nn.init.zeros_(self.color_bonds.out.weight)
             nn.init.zeros_(self.color_bonds.out.bias)
 
-    def encode(self, hierarchy: Hierarchy) -> list[list[Tensor]]:
+    def encode(self, hierarchy: Hierarchy[Tensor]) -> list[list[Tensor]]:
         """Stacked attention layers, (1) to (3): outputs h of every layer, by level."""
         outputs: list[list[Tensor]] = []
         below: Tensor | None = None
@@ -214,7 +217,7 @@ class PointAttention(nn.Module):
             below = f
         return outputs
 
-    def concatenate(self, outputs: list[list[Tensor]], hierarchy: Hierarchy) -> Tensor:
+    def concatenate(self, outputs: list[list[Tensor]], hierarchy: Hierarchy[Tensor]) -> Tensor:
         """Equation (4): H = MLP([h1; ...; hL]) -> (V, d_f).
 
         A linear map of a concatenation is a sum of linear maps, so coarse layers are mapped at their own, small number
@@ -234,7 +237,7 @@ class PointAttention(nn.Module):
         assert down is not None
         return down
 
-    def forward(self, hierarchy: Hierarchy, clock: Clock | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, hierarchy: Hierarchy[Tensor], clock: Clock | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Features, embeddings and surface logits of the finest voxels.
 
         Args:
@@ -245,11 +248,11 @@ class PointAttention(nn.Module):
         """
         fused = self._fused(hierarchy)
         if fused is None:
-            return self._vote(hierarchy, *self.plain(hierarchy))
-        with single_thread():
-            return self._vote(hierarchy, *fused(hierarchy, clock or Clock()))
+            return self.plain(hierarchy)
+        f, e, logits = map(torch.from_numpy, fused(hierarchy.arrays(), clock or Clock()))
+        return f, e, logits
 
-    def judge_edges(self, f: Tensor, level: Level, colors: Tensor | None) -> Tensor:
+    def judge_edges(self, f: Tensor, level: Level[Tensor], colors: Tensor | None) -> Tensor:
         """Bond logits -> (V, k), positive for edges within one instance: the geometric head's, plus the colour head's
         where both ends have a colour.
 
@@ -261,7 +264,7 @@ class PointAttention(nn.Module):
             return logits
         return logits + cast(Tensor, self.color_bonds(f, colored(level, colors))) * both_colored(level, colors)
 
-    def judge_some_edges(self, f: Tensor, level: Level, colors: Tensor | None, edges: Tensor) -> Tensor:
+    def judge_some_edges(self, f: Tensor, level: Level[Tensor], colors: Tensor | None, edges: Tensor) -> Tensor:
         """The same for a subset of edges, see ``Bonds.some``."""
         logits = self.bonds.some(f, level, edges)
         if colors is None or self.color_bonds is None:
@@ -269,30 +272,23 @@ class PointAttention(nn.Module):
         known = both_colored(level, colors).expand(level.neighbors.shape).reshape(-1)[edges]
         return logits + self.color_bonds.some(f, colored(level, colors), edges) * known
 
-    def _vote(self, hierarchy: Hierarchy, f: Tensor, e: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Add the centre vote to the embeddings."""
-        if self.config.centre_vote:
-            votes = e[:, :3] + hierarchy.levels[0].position * VOTE_SCALE
-            e = torch.cat([votes, e[:, 3:]], 1)
-        return f, e, logits
-
-    def plain(self, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
-        """The outputs of ``forward`` without the centre vote, in plain torch: differentiable, on any device."""
+    def plain(self, hierarchy: Hierarchy[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The outputs of ``forward`` in plain torch: differentiable, on any device."""
         h = self.concatenate(self.encode(hierarchy), hierarchy)
         f = h
         if self.config.global_context:
             z = self.context(h.max(0).values)  # (5)
             f = h + self.fuse(torch.cat([h, z.expand_as(h)], 1))  # (6)
-        return f, self.embed(f), self.surface(f).squeeze(1)  # (7)
+        e = self.embed(f)  # (7)
+        if self.config.centre_vote:
+            e = torch.cat([e[:, :3] + hierarchy.levels[0].position * VOTE_SCALE, e[:, 3:]], 1)
+        return f, e, self.surface(f).squeeze(1)
 
-    def _fused(self, hierarchy: Hierarchy) -> FusedNetwork | None:
+    def _fused(self, hierarchy: Hierarchy[Tensor]) -> FusedNetwork | None:
         """The fused kernels with the current weights, or None if they do not apply: they need float32 on the CPU, no
         gradients, and the shipped architecture."""
-        inputs = hierarchy.levels[0].inputs
-        if torch.is_grad_enabled() or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        inputs, weight = hierarchy.levels[0].inputs, cast(nn.Linear, self.embed[1]).weight
+        plain = any(x.device.type != "cpu" or x.dtype != torch.float32 for x in (inputs, weight))
+        if torch.is_grad_enabled() or plain or not FusedNetwork.fits(self.config):
             return None
-        return packed(self, FusedNetwork) if FusedNetwork.fits(self) else None
-
-
-VOTE_SCALE = 0.1
-"""Embedding units per voxel edge for the centre vote: ten voxels are one margin of equation (8)."""
+        return packed(self, lambda network: FusedNetwork(Weights.of(network), network.config))

@@ -7,33 +7,40 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from . import hierarchy_gpu
-from .alignment import Alignment, AlignmentConfig
 from .checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint, shipped_path
 from .clock import Clock
 from .clustering import ClusteringConfig, cluster
-from .config import ClusteringMethod, NetworkConfig, SegmentationConfig
+from .config import AlignmentConfig, ClusteringMethod, GroupingConfig, NetworkConfig, SegmentationConfig
 from .device import device_of
-from .grouping import GroupingConfig, SuperpointNetwork, Ties, group_superpoints
-from .hierarchy import Hierarchy, build_hierarchy
+from .grouping import Ties, group_superpoints
+from .hierarchy import build_hierarchy
+from .inference import shapes
+from .inference.alignment import InstanceInput
+from .inference.backbone import FusedNetwork
+from .inference.grouping import Judged
+from .inference.layers import Array, sigmoid
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
 from .kernels import KERNEL_LOCK
 from .matching import answer
-from .network import PointAttention
 from .nouns import singular
 from .query import interpret
 from .relations import View
-from .superpoints import EmbeddedVoxels, find_superpoints
+from .superpoints import EmbeddedVoxels, Superpoints, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
+from .trained import Aligner, Backbone, Grouper, aligner, backbone, grouper, ungrouped
 from .types import Camera, Match, Matches, PointCloud, Scene
 from .voxels import VoxelGrid, voxels_of, wanted_points, without_ramps
+
+if TYPE_CHECKING:
+    from .alignment import Alignment
+    from .grouping_network import SuperpointNetwork
+    from .network import PointAttention
 
 log = logging.getLogger(__name__)
 
@@ -65,32 +72,60 @@ class SegVec3D:
     processed one at a time.
 
     Attributes:
-        device: where the graph is built and the backbone runs; later stages run on the CPU.
+        device: where the graph is built and the backbone runs, "cpu" or "cuda:0" and so on; later stages run on the
+            CPU.
         info: name and fingerprint of the weights, number of parameters, training record.
         threshold: default ``min_similarity`` of ``find`` and ``name``.
     """
 
     def __init__(
         self,
-        network: PointAttention,
-        alignment: Alignment,
+        network: PointAttention | Backbone,
+        alignment: Alignment | Aligner,
         clustering: ClusteringConfig | None = None,
         score: ScoreModel | None = None,
         threshold: float = 0.5,
-        device: str | torch.device = "auto",
+        device: str = "auto",
         info: dict[str, Any] | None = None,
-        grouping: SuperpointNetwork | None = None,
+        grouping: SuperpointNetwork | Grouper | None = None,
     ) -> None:
         self.device = device_of(device)
         self._warned = False  # whether a cloud that may not be a scan has been warned about
-        self.network = network.to(self.device).eval()
-        self.grouping = (grouping or _ungrouped(network.config)).cpu().eval()
-        self.alignment = alignment.cpu().eval()
+        self._network = backbone(network).on(self.device)
+        self._alignment = aligner(alignment).on("cpu")
+        self._grouping = (ungrouped(self._network.config) if grouping is None else grouper(grouping)).on("cpu")
         self.clustering = clustering or ClusteringConfig()
         self.score = score or ScoreModel()
         self.threshold = threshold
         self.text = TextEncoder()
         self.info = info or {}
+
+    @property
+    def network(self) -> PointAttention:
+        """The backbone as a torch module, equations (1) to (7); inference follows changes of its weights."""
+        return self._network.module
+
+    @network.setter
+    def network(self, network: PointAttention) -> None:
+        self._network = backbone(network)
+
+    @property
+    def grouping(self) -> SuperpointNetwork:
+        """The grouping network as a torch module."""
+        return self._grouping.module
+
+    @grouping.setter
+    def grouping(self, grouping: SuperpointNetwork) -> None:
+        self._grouping = grouper(grouping)
+
+    @property
+    def alignment(self) -> Alignment:
+        """The alignment as a torch module, equations (9) to (11)."""
+        return self._alignment.module
+
+    @alignment.setter
+    def alignment(self, alignment: Alignment) -> None:
+        self._alignment = aligner(alignment)
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: str = "auto") -> SegVec3D:
@@ -107,7 +142,7 @@ class SegVec3D:
         """
         file, place = shipped_path() if path is None else Path(path), device_of(device)
         model = cls._read(file)
-        if place.type == "cpu":
+        if place == "cpu":
             return model
         try:
             model.network.to(place)
@@ -126,15 +161,13 @@ class SegVec3D:
         """Load trained weights on the CPU."""
         checkpoint = load_checkpoint(file)
         try:
-            network = PointAttention(NetworkConfig.from_dict(checkpoint.config["network"]))
-            checkpoint.fill("network", network)
-            alignment = Alignment(AlignmentConfig.from_dict(checkpoint.config["alignment"]))
-            checkpoint.fill("alignment", alignment)
-            clustering = ClusteringConfig(**checkpoint.config["clustering"])
-            score = ScoreModel(**checkpoint.config["score"])
-            threshold = float(checkpoint.config["threshold"])
-            grouping = SuperpointNetwork(GroupingConfig.from_dict(checkpoint.config["grouping"]))
-            checkpoint.fill("grouping", grouping)
+            config = checkpoint.config
+            network = backbone(checkpoint.part("network"), NetworkConfig.from_dict(config["network"]))
+            alignment = aligner(checkpoint.part("alignment"), AlignmentConfig.from_dict(config["alignment"]))
+            grouping = grouper(checkpoint.part("grouping"), GroupingConfig.from_dict(config["grouping"]))
+            clustering = ClusteringConfig(**config["clustering"])
+            score = ScoreModel(**config["score"])
+            threshold = float(config["threshold"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
         model = cls(network, alignment, clustering, score, threshold, "cpu", grouping=grouping)
@@ -145,6 +178,11 @@ class SegVec3D:
     @classmethod
     def untrained(cls, seed: int = 0, config: NetworkConfig | None = None, device: str = "auto") -> SegVec3D:
         """The same pipeline with random weights, as a baseline without learning."""
+        import torch
+
+        from .alignment import Alignment
+        from .network import PointAttention
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = PointAttention(config)
@@ -156,6 +194,10 @@ class SegVec3D:
 
         The surface head stays trained. Cluster by embeddings ("fast"): an untrained grouping network separates nothing.
         """
+        import torch
+
+        from .network import PointAttention
+
         network = PointAttention(self.network.config)
         network.load_state_dict(self.network.state_dict())
         with torch.random.fork_rng(devices=[]):
@@ -166,14 +208,14 @@ class SegVec3D:
             network.color_bonds = random.color_bonds
         name = f"{self.info.get('weights', 'weights')}, instance heads untrained"
         return SegVec3D(
-            network, self.alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
+            network, self._alignment, self.clustering, self.score, self.threshold, self.device, {"weights": name}
         )
 
     def with_clustering(self, clustering: ClusteringConfig) -> SegVec3D:
         """The same model with other clustering constants; the weights are shared, not copied."""
         other = SegVec3D(
-            self.network, self.alignment, clustering, self.score, self.threshold, self.device, dict(self.info),
-            self.grouping,
+            self._network, self._alignment, clustering, self.score, self.threshold, self.device, dict(self.info),
+            self._grouping,
         )  # fmt: skip
         other.text = self.text
         return other
@@ -183,22 +225,29 @@ class SegVec3D:
 
         The alignment's matrices are stored in half precision, which changes similarities by about 0.01, rarely 0.02.
         """
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"alignment.{k}": v.half() if v.ndim > 1 else v for k, v in self.alignment.state_dict().items()}
-        tensors |= {f"grouping.{k}": v for k, v in self.grouping.state_dict().items()}
+        arrays: dict[str, NDArray[np.floating]] = {f"network.{k}": v for k, v in self._network.arrays.items()}
+        half = {k: v.astype(np.float16) if v.ndim > 1 else v for k, v in self._alignment.arrays.items()}
+        arrays |= {f"alignment.{k}": v for k, v in half.items()}
+        arrays |= {f"grouping.{k}": v for k, v in self._grouping.arrays.items()}
         config = {
-            "network": self.network.config.to_dict(),
-            "alignment": self.alignment.config.to_dict(),
-            "grouping": self.grouping.config.to_dict(),
+            "network": self._network.config.to_dict(),
+            "alignment": self._alignment.config.to_dict(),
+            "grouping": self._grouping.config.to_dict(),
             "clustering": asdict(self.clustering),
             "score": asdict(self.score),
             "threshold": self.threshold,
         }
-        save_checkpoint(Checkpoint(tensors, config, record or {}), Path(path))
+        save_checkpoint(Checkpoint(arrays, config, record or {}), Path(path))
 
     def parameter_count(self) -> int:
         """Number of trainable parameters of all networks, without the sentence encoder."""
-        return sum(p.numel() for m in (self.network, self.grouping, self.alignment) for p in m.parameters())
+        return shapes.parameters(
+            (
+                shapes.network_shapes(self._network.config),
+                shapes.grouping_shapes(self._grouping.config),
+                shapes.alignment_shapes(self._alignment.config),
+            )
+        )
 
     def warm_up(self) -> None:
         """Compile kernels and load the sentence encoder, so that the first cloud and query are not slow."""
@@ -241,7 +290,7 @@ class SegVec3D:
                     "cloud: taken for a scan whose z is up, but it looks like one in a camera's own frame: tell its "
                     "viewpoint, 0 0 0, or its up"
                 )
-        with KERNEL_LOCK, torch.inference_mode():
+        with KERNEL_LOCK:
             with clock("voxels"):
                 wanted, beside = without_ramps(cloud, wanted_points(cloud, config))
                 grid = voxels_of(cloud.points, cloud.colors, cloud.viewpoint, config, wanted)
@@ -250,7 +299,6 @@ class SegVec3D:
             voxels = self.embed_voxels(grid, cloud.viewpoint, up, clock)
             return Embedded(cloud, grid, up, voxels, clock.seconds, beside)
 
-    @torch.inference_mode()
     def embed_voxels(
         self, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None,
         clock: Clock | None = None,
@@ -261,26 +309,29 @@ class SegVec3D:
             viewpoint: (3,) sensor position in the cloud's frame, metres, or None; up: (3,) or None.
             clock: measures the stages.
         """
-        clock = clock or Clock()
+        clock, config = clock or Clock(), self._network.config
         with KERNEL_LOCK:
+            if self.device != "cpu" or not FusedNetwork.fits(config):
+                return _embed_by_torch(self.network, self.device, grid, viewpoint, up, clock)
             with clock("graph"):
-                hierarchy = self._hierarchy(grid, viewpoint, up, clock)
+                hierarchy = build_hierarchy(grid, viewpoint, up, config, clock=clock)
             with clock("network"):
-                features, e, logits = self.network(hierarchy, clock)
-                colors = None if grid.colors is None else torch.from_numpy(grid.colors).to(self.device)
-                bonds = self.network.judge_edges(features, hierarchy.levels[0], colors).cpu().numpy()
-                embeddings, surface = e.cpu().numpy(), logits.sigmoid().cpu().numpy()
-                features = features.cpu()
-            neighbors = hierarchy.levels[0].neighbors.cpu().numpy()
-        return EmbeddedVoxels(neighbors, hierarchy.normals, features, embeddings, surface, bonds)
+                fused, finest = self._network.fused, hierarchy.levels[0]
+                features, embeddings, logits = fused(hierarchy, clock)
+                bonds = fused.judge_edges(features, finest, grid.colors)
+        return EmbeddedVoxels(finest.neighbors, hierarchy.normals, features, embeddings, sigmoid(logits), bonds)
 
-    def _hierarchy(
-        self, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None, up: NDArray[np.float32] | None, clock: Clock
-    ) -> Hierarchy:
-        """The voxels' graphs, on the device of the network."""
-        if self.device.type == "cpu":
-            return build_hierarchy(grid, viewpoint, up, self.network.config, clock=clock)
-        return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, self.network.config, self.device)
+    def judge(self, superpoints: Superpoints) -> Judged:
+        """Predict which superpoints of a cloud belong together and which lie on surfaces."""
+        return self._grouping.fused(superpoints)
+
+    def project(self, instances: InstanceInput[NDArray[Any]]) -> Array:
+        """Equations (9) and (10): vectors of K > 0 instances -> (K, d_v) of unit length."""
+        return self._alignment.fused.project_instances(instances)
+
+    def compare(self, v: Array, t: Array) -> Array:
+        """Calibrated similarity of instances (K, d_v) and sentence vectors (T, d_t) -> (K, T), 0 to 1."""
+        return self._alignment.fused.similarity(v, t)
 
     def group(
         self,
@@ -300,7 +351,7 @@ class SegVec3D:
         grid, voxels = embedded.grid, embedded.voxels
         if voxels is None:
             return Scene(np.full(len(embedded.cloud), -1, np.int32), (), clock.seconds)
-        with KERNEL_LOCK, torch.inference_mode():
+        with KERNEL_LOCK:
             with clock("clustering"):
                 viewpoint = embedded.cloud.viewpoint
                 segments, ties = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
@@ -311,16 +362,14 @@ class SegVec3D:
                 segments = describe_segments(segments, grid, vertical, config)
                 affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
             with clock("alignment"), single_thread():  # a handful of rows
-                v = np.zeros((0, self.alignment.config.width), np.float32)
+                v = np.zeros((0, self._alignment.config.width), np.float32)
                 if segments:
-                    inputs = alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up)
-                    v = self.alignment.project_instances(inputs).numpy()
+                    v = self.project(alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up))
             with clock("labels"):
                 points, beside = embedded.cloud.points, embedded.beside
                 labels, counts = label_points(segments, points, grid, voxels, config.min_points, beside)
                 return self._scene(embedded.cloud, labels, counts, segments, v, vertical, axes, affinity, clock.seconds)
 
-    @torch.inference_mode()
     def part(
         self, voxels: EmbeddedVoxels, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None,
         up: NDArray[np.float32] | None, method: ClusteringMethod, clustering: ClusteringConfig | None = None,
@@ -342,7 +391,7 @@ class SegVec3D:
                 return find_segments(objects, surfaces, e, surface, *graph, grid, self.score), None
             superpoints = find_superpoints(voxels, grid, viewpoint, up)
             with single_thread():  # a few hundred rows
-                found = group_superpoints(superpoints, self.grouping.judge(superpoints), e, surface, constants)
+                found = group_superpoints(superpoints, self.judge(superpoints), e, surface, constants)
             segments = find_segments(
                 found.objects, found.surfaces, e, found.surface, *graph, grid, self.score, found.doubts
             )
@@ -425,14 +474,28 @@ class SegVec3D:
             nouns: whether the texts are bare nouns, whose vectors are averaged over prompt templates.
         """
         t = self.text.encode_nouns(texts) if nouns else self.text.encode(texts)
-        with torch.inference_mode():
-            width = self.alignment.config.width
-            v = np.array([o.embedding for o in scene.objects], np.float32).reshape(len(scene), width)
-            return self.alignment.similarity(torch.from_numpy(v), torch.from_numpy(t)).numpy()
+        v = np.array([o.embedding for o in scene.objects], np.float32).reshape(len(scene), self._alignment.config.width)
+        return self.compare(v, t)
 
 
-def _ungrouped(config: NetworkConfig) -> SuperpointNetwork:
-    """A grouping network for a backbone of this shape, with random but reproducible weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding))
+def _embed_by_torch(
+    network: PointAttention, device: str, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None,
+    up: NDArray[np.float32] | None, clock: Clock,
+) -> EmbeddedVoxels:  # fmt: skip
+    """``SegVec3D.embed_voxels`` on a GPU, or of a form of network that the kernels do not know."""
+    import torch
+
+    from . import hierarchy_gpu
+
+    with torch.inference_mode():
+        with clock("graph"):
+            if device == "cpu":
+                hierarchy = build_hierarchy(grid, viewpoint, up, network.config, clock=clock).tensors()
+            else:
+                hierarchy = hierarchy_gpu.build_hierarchy(grid, viewpoint, up, network.config, torch.device(device))
+        with clock("network"):
+            features, e, logits = network(hierarchy)
+            colors = None if grid.colors is None else torch.from_numpy(grid.colors).to(device)
+            bonds = network.judge_edges(features, hierarchy.levels[0], colors)
+            told = (x.cpu().numpy() for x in (features, e, logits.sigmoid(), bonds))
+        return EmbeddedVoxels(hierarchy.levels[0].neighbors.cpu().numpy(), hierarchy.normals, *told)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from .config import SegmentationConfig
@@ -52,10 +53,10 @@ class Roof:
         return max(need.bytes / self.bytes_per_second, need.operations / self.operations_per_second)
 
     @classmethod
-    def measure(cls, device: torch.device) -> Roof:
+    def measure(cls, device: str) -> Roof:
         """Measure this machine by copying and multiplying large matrices with torch's threads, in the number format in
         which the network computes; the best of several runs."""
-        short = device.type == "cpu" and bfloat16.multiplier() is not None
+        short = device == "cpu" and bfloat16.multiplier() is not None
         source = torch.zeros(COPIED, device=device)
         target = torch.empty_like(source)
         matrix = torch.zeros(SIDE, SIDE, dtype=torch.bfloat16 if short else torch.float32, device=device)
@@ -66,19 +67,18 @@ class Roof:
         )
 
 
-def _fastest(work: Callable[[], object], device: torch.device) -> float:
+def _fastest(work: Callable[[], object], device: str) -> float:
     """Seconds of the fastest of ``TRIES`` runs, after one to warm up."""
     times = []
     for _ in range(TRIES + 1):
         start = time.perf_counter()
         work()
-        if device.type == "cuda":
+        if device != "cpu":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
     return min(times[1:])
 
 
-@torch.inference_mode()
 def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dict[str, Need]:
     """Minimum work of each stage for a cloud, by the names in ``Scene.timings``, and of the conversions before and
     after; {} for a cloud without usable points.
@@ -96,7 +96,7 @@ def needs(model: SegVec3D, cloud: PointCloud, config: SegmentationConfig) -> dic
     to_cluster = _size_of(
         voxels.neighbors, voxels.normals, voxels.features, voxels.embeddings, voxels.surface, voxels.bonds
     )
-    if model.device.type == "cuda":  # substages are not measured there
+    if model.device != "cpu":  # substages are not measured there
         return {
             "graph": _together(_graph_needs(hierarchy)),
             "network": _together(_network_needs(model.network, hierarchy)),
@@ -121,7 +121,7 @@ def _size_of(*arrays: Any) -> int:
     return sum(int(a.nbytes) for a in arrays if a is not None)
 
 
-def _graph_needs(hierarchy: Hierarchy) -> dict[str, Need]:
+def _graph_needs(hierarchy: Hierarchy[NDArray[Any]]) -> dict[str, Need]:
     points = [3 * 4 * len(level.inputs) for level in hierarchy.levels]  # bytes; normals take as many
     neighbors = [_size_of(level.neighbors) for level in hierarchy.levels]
     edges = [_size_of(level.edges) for level in hierarchy.levels]
@@ -134,7 +134,7 @@ def _graph_needs(hierarchy: Hierarchy) -> dict[str, Need]:
     }
 
 
-def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, Need]:
+def _network_needs(network: PointAttention, hierarchy: Hierarchy[NDArray[Any]]) -> dict[str, Need]:
     """The levels, and the concatenation and heads after them."""
     found, config = {}, network.config
     rows = [len(level.inputs) for level in hierarchy.levels]
@@ -147,11 +147,11 @@ def _network_needs(network: PointAttention, hierarchy: Hierarchy) -> dict[str, N
     judges = [bonds for bonds in (network.bonds, network.color_bonds) if bonds is not None]
     finest, ends = hierarchy.levels[0], [network.fuse, network.embed, network.surface, *judges]
     operations = rows[0] * sum(_per_row(part.modules()) for part in ends)
-    operations += (finest.neighbors.numel() - rows[0]) * sum(_per_row([bonds.pose, bonds.out]) for bonds in judges)
+    operations += (finest.neighbors.size - rows[0]) * sum(_per_row([bonds.pose, bonds.out]) for bonds in judges)
     for i, n in enumerate(rows):
         parts = [network.mix[i], *network.refine[i].modules(), *network.place[i : i + 1]]
         operations += n * _per_row(parts)
-    told = 4 * (rows[0] * (config.features + config.embedding + 1) + finest.neighbors.numel())
+    told = 4 * (rows[0] * (config.features + config.embedding + 1) + finest.neighbors.size)
     given = sum(between) + _size_of(finest.edges, finest.neighbors, *(level.offsets for level in hierarchy.levels))
     found["network"] = Need(given + told, operations)
     return found
@@ -170,7 +170,7 @@ def _weights(modules: Iterable[nn.Module]) -> int:
     return sum(_size_of(linear.weight) for linear in _linear(modules))
 
 
-def _attention(level: Level, channels: int) -> int:
+def _attention(level: Level[NDArray[Any]], channels: int) -> int:
     """Operations of one layer's attention over the neighbours: scores and weighted sums."""
     heads = channels // HEAD_DIM
-    return int(level.neighbors.numel()) * heads * 2 * 2 * (HEAD_DIM + EDGE_DIM)
+    return level.neighbors.size * heads * 2 * 2 * (HEAD_DIM + EDGE_DIM)

@@ -1,5 +1,5 @@
-"""The sentence encoder's network: BERT (Devlin et al., 2019) built from torch's own layers, with the files of a
-sentence-transformers model (Reimers and Gurevych, 2019). That library gives the same, but takes ten seconds to import.
+"""The sentence encoder's network: BERT (Devlin et al., 2019) on arrays, with the files of a sentence-transformers model
+(Reimers and Gurevych, 2019). That library gives the same, but takes ten seconds to import.
 
 T texts, L tokens of the longest, C channels.
 """
@@ -7,106 +7,108 @@ T texts, L tokens of the longest, C channels.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer
-from torch import Tensor, nn
-from torch.nn import functional
+
+from .inference.layers import Array, Weights, gelu, unit
 
 BATCH = 256
 """Maximum number of texts per forward pass; texts of similar length are batched together."""
 
-_LAYER = {
-    "attention.output.dense": "self_attn.out_proj",
-    "attention.output.LayerNorm": "norm1",
-    "intermediate.dense": "linear1",
-    "output.dense": "linear2",
-    "output.LayerNorm": "norm2",
-}
-"""Names of a layer's parts in BERT's files -> in torch."""
 
-
-class SentenceNetwork(nn.Module):
+class SentenceNetwork:
     """Tokens to sentence vectors: BERT's encoder, then the mean over a text's tokens.
 
     Args:
-        config: contents of BERT's config.json.
+        config: contents of BERT's config.json; arrays: its weights by name.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__()
-        width, eps = config["hidden_size"], config["layer_norm_eps"]
-        self.words = nn.Embedding(config["vocab_size"], width)
-        self.places = nn.Embedding(config["max_position_embeddings"], width)
-        self.norm = nn.LayerNorm(width, eps)
-        layer = nn.TransformerEncoderLayer(
-            width, config["num_attention_heads"], config["intermediate_size"], 0.0, config["hidden_act"], eps,
-            batch_first=True,
-        )  # fmt: skip
-        self.layers = nn.TransformerEncoder(layer, config["num_hidden_layers"], enable_nested_tensor=False)
+    def __init__(self, config: Mapping[str, Any], arrays: Mapping[str, NDArray[np.floating]]) -> None:
+        weights = Weights(arrays)
+        self._heads, self._eps = config["num_attention_heads"], config["layer_norm_eps"]
+        self._embeddings = weights.part("embeddings")
+        self._layers = [
+            _Layer(weights.part(f"encoder.layer.{k}"), self._heads, self._eps)
+            for k in range(config["num_hidden_layers"])
+        ]
+        # All tokens have token type 0.
+        self._places = (
+            self._embeddings["position_embeddings.weight"] + self._embeddings["token_type_embeddings.weight"][0]
+        )
 
-    def forward(self, tokens: Tensor, there: Tensor) -> Tensor:
+    def __call__(self, tokens: NDArray[np.int64], there: NDArray[np.bool_]) -> Array:
         """Vectors of unit length, (T, C).
 
         Args:
             tokens: (T, L) int64; there: (T, L) bool, False for padding.
         """
-        x = self.norm(self.words(tokens) + self.places.weight[: tokens.shape[1]])
-        x = self.layers(x, src_key_padding_mask=None if there.all() else ~there)
-        total = torch.where(there[:, :, None], x, 0.0).sum(1)
-        return functional.normalize(total / there.sum(1, keepdim=True), dim=1)
+        words = self._embeddings["word_embeddings.weight"][tokens]
+        x = self._embeddings.norm("LayerNorm", words + self._places[: tokens.shape[1]], self._eps)
+        hidden = np.where(there, np.float32(0), np.float32(-np.inf))[:, None, None]
+        for layer in self._layers:
+            x = layer(x, hidden)
+        return unit((x * there[:, :, None]).sum(1) / there.sum(1, keepdims=True))
+
+
+class _Layer:
+    """Attention between the tokens of a text, and a network of two layers for each token."""
+
+    def __init__(self, weights: Weights, heads: int, eps: float) -> None:
+        self._weights, self._heads, self._eps = weights, heads, eps
+
+    def __call__(self, x: Array, hidden: Array) -> Array:
+        """Update (T, L, C) features.
+
+        Args:
+            hidden: (T, 1, 1, L), -inf for padding, else 0.
+        """
+        w = self._weights
+        q, k, v = (self._split(w.linear(f"attention.self.{name}", x)) for name in ("query", "key", "value"))
+        score = q @ k.swapaxes(2, 3) * np.float32(q.shape[3] ** -0.5) + hidden
+        weight = np.exp(score - score.max(3, keepdims=True))
+        heard = (weight / weight.sum(3, keepdims=True)) @ v
+        told = w.linear("attention.output.dense", heard.swapaxes(1, 2).reshape(x.shape))
+        x = w.norm("attention.output.LayerNorm", x + told, self._eps)
+        more = w.linear("output.dense", gelu(w.linear("intermediate.dense", x)))
+        return w.norm("output.LayerNorm", x + more, self._eps)
+
+    def _split(self, x: Array) -> Array:
+        """(T, L, C) -> (T, heads, L, C / heads)."""
+        return x.reshape(*x.shape[:2], self._heads, -1).swapaxes(1, 2)
 
 
 class SentenceModel:
     """Texts to vectors, with the model files of a folder.
 
     Args:
-        folder: sentence-transformers model made of BERT, mean pooling and normalisation.
-        device: where the network runs.
+        folder: sentence-transformers model made of BERT with GELU, mean pooling and normalisation.
     """
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         longest = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(longest)
         self.tokenizer.no_padding()
-        with torch.random.fork_rng(devices=[]):  # initial weights are overwritten: leave the global generator alone
-            self.network = SentenceNetwork(config)
-        weights = _renamed(load_file(folder / "model.safetensors"), config["num_hidden_layers"])
-        self.network.load_state_dict(weights, assign=True)
-        self.network.to(device).eval()
-        self.device = device
+        self.network = SentenceNetwork(config, load_file(folder / "model.safetensors"))
+        self._width: int = config["hidden_size"]
 
-    @torch.inference_mode()
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """(T, C) float32 of unit length, on CPU."""
+    def encode(self, texts: Sequence[str]) -> Array:
+        """(T, C) float32 of unit length."""
         tokens = [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(tokens)), key=lambda k: len(tokens[k]))
-        out = torch.empty(len(tokens), self.network.words.embedding_dim)
+        out = np.empty((len(tokens), self._width), np.float32)
         for first in range(0, len(order), BATCH):
             rows = order[first : first + BATCH]
-            padded = nn.utils.rnn.pad_sequence([torch.tensor(tokens[k]) for k in rows], batch_first=True)
-            lengths = torch.tensor([len(tokens[k]) for k in rows])
-            there = torch.arange(padded.shape[1]) < lengths[:, None]
-            out[rows] = self.network(padded.to(self.device), there.to(self.device)).cpu()
+            lengths = np.array([len(tokens[k]) for k in rows])
+            there = np.arange(lengths.max()) < lengths[:, None]
+            padded = np.zeros(there.shape, np.int64)
+            padded[there] = np.concatenate([tokens[k] for k in rows])
+            out[rows] = self.network(padded, there)
         return out
-
-
-def _renamed(given: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """BERT's weights under the names of ``SentenceNetwork``; all tokens have token type 0, whose embedding is added to
-    the position embeddings."""
-    places = given["embeddings.position_embeddings.weight"] + given["embeddings.token_type_embeddings.weight"][0]
-    out = {"words.weight": given["embeddings.word_embeddings.weight"], "places.weight": places}
-    for end in ("weight", "bias"):
-        out[f"norm.{end}"] = given[f"embeddings.LayerNorm.{end}"]
-        for k in range(layers):
-            old, new = f"encoder.layer.{k}", f"layers.layers.{k}"
-            asked = [given[f"{old}.attention.self.{name}.{end}"] for name in ("query", "key", "value")]
-            out[f"{new}.self_attn.in_proj_{end}"] = torch.cat(asked)
-            out |= {f"{new}.{to}.{end}": given[f"{old}.{name}.{end}"] for name, to in _LAYER.items()}
-    return out

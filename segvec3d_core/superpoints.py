@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .clustering import BOND_BOUND, drop_small, grow
@@ -51,14 +50,14 @@ class EmbeddedVoxels:
 
     Attributes:
         neighbors: (V, k) int64; normals: (V, 3) float32, in the cloud's frame.
-        features: (V, d_f) F, on the CPU; embeddings: (V, d_e) float32.
+        features: (V, d_f) F; embeddings: (V, d_e); both float32.
         surface: (V,) float32, probability of lying on a surface.
         bonds: (V, k) float32, logits that an edge stays within an instance.
     """
 
     neighbors: NDArray[np.int64]
     normals: Array
-    features: torch.Tensor
+    features: Array
     embeddings: Array
     surface: Array
     bonds: Array
@@ -202,7 +201,7 @@ class _Pieces:
         embedding, surface, logit, place, normal, facing, color, edge = np.split(
             means, voxels.embeddings.shape[1] + np.array([0, 1, 2, 5, 8, 11, 14]), axis=1
         )
-        mean_features, peak_features = mean_and_largest(voxels.features.numpy(), of_voxel, count)
+        mean_features, peak_features = mean_and_largest(voxels.features, of_voxel, count)
         axes = np.sqrt(np.clip(np.linalg.eigvalsh(spread), 1e-8, None)).astype(np.float32)
         floor, ceiling = np.percentile(points[:, 2], [1, 99])
         distance = np.zeros(count) if seen_from is None else np.linalg.norm(place - turn @ seen_from, axis=1)

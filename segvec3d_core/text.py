@@ -49,12 +49,10 @@ class TextEncoder:
 
     Args:
         remembered: capacity of the cache in texts; the least recently used are dropped.
-        device: where the encoder runs.
     """
 
-    def __init__(self, remembered: int = CACHED_TEXTS, device: str = "cpu") -> None:
+    def __init__(self, remembered: int = CACHED_TEXTS) -> None:
         self._remembered = remembered
-        self._device = device
         self._model: SentenceModel | None = None
         self._lock = Lock()
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -62,7 +60,7 @@ class TextEncoder:
     def _load(self) -> SentenceModel:
         if self._model is None:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-            self._model = SentenceModel(model_path(), self._device)
+            self._model = SentenceModel(model_path())
         return self._model
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -85,7 +83,7 @@ class TextEncoder:
             new = list(dict.fromkeys(t for t in texts if t not in self._cache))
             if new:
                 with single_thread() if len(new) <= FEW_TEXTS else contextlib.nullcontext():
-                    vectors = self._load().encode(new).numpy()
+                    vectors = self._load().encode(new)
                 self._cache.update(zip(new, vectors, strict=True))
             for text in texts:
                 self._cache.move_to_end(text)

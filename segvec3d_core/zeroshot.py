@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .config import SegmentationConfig
@@ -39,7 +39,6 @@ def class_vectors(model: SegVec3D, classes: Sequence[str]) -> NDArray[np.float32
     return np.array(vectors, np.float32)
 
 
-@torch.inference_mode()
 def classify(
     model: SegVec3D, points: NDArray[np.float32], up: Sequence[float], classes: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -63,9 +62,9 @@ def classify(
     whole = Segment("object", np.arange(len(grid)), 1.0, np.zeros(4), len(points))
     described = describe_segments([whole], grid, embedded.up, config)
     x = alignment_input(described, voxels.features, grid, voxels.normals, embedded.up)
-    t, best = torch.from_numpy(classes), torch.zeros(len(classes))
+    best = np.zeros(len(classes), np.float32)
     for size in SIZES:
-        x.statistics[:, [0, 1, 2, 6]] += float(np.log(size / NOMINAL))
-        best = torch.maximum(best, model.alignment.similarity(model.alignment.project_instances(x), t)[0])
-        x.statistics[:, [0, 1, 2, 6]] -= float(np.log(size / NOMINAL))
-    return best.numpy()
+        statistics = x.statistics.copy()
+        statistics[:, [0, 1, 2, 6]] += np.float32(np.log(size / NOMINAL))
+        best = np.maximum(best, model.compare(model.project(replace(x, statistics=statistics)), classes)[0])
+    return best

@@ -127,8 +127,29 @@ def test_the_pipeline_loads_without_training_and_simulation() -> None:
     done = _run("import sys, segvec3d_core.pipeline; print('\\n'.join(sys.modules))")
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.split()
-    assert "segvec3d_core.network" in loaded
+    assert "segvec3d_core.inference.backbone" in loaded
     assert not [name for name in loaded if _is_workshop(name)]
+
+
+def test_objects_are_found_on_the_cpu_without_loading_torch() -> None:
+    """It takes as long to import as everything else up to the first answer."""
+    done = _run(
+        """
+import sys
+sys.modules["torch"] = None
+import numpy as np
+from segvec3d_core import Camera, PointCloud, SegVec3D
+model = SegVec3D.load(device="cpu")
+depth = np.full((120, 160), 1.0, np.float32)
+depth[40:80, 60:100] = 0.8
+scene = model.segment(PointCloud.from_depth(depth, Camera(160, 120, 150.0, 150.0, 79.5, 59.5)))
+print(len(scene), len(model.find(scene, "the wall", min_similarity=0.0)), len(model.name(scene, ["box", "wall"])))
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    objects, matches, names = map(int, done.stdout.split())
+    assert objects == names >= 2
+    assert matches == 1
 
 
 def test_help_answers_without_loading_torch() -> None:

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from segvec3d_core.baselines import PlaneDbscan
-from segvec3d_core.clock import Clock
 from segvec3d_core.clustering import ClusteringConfig
 from segvec3d_core.config import ClusteringMethod, NetworkConfig, SegmentationConfig
 from segvec3d_core.datasets.frames import Frame, FrameFolder
 from segvec3d_core.datasets.scans import Scan, ScanFolder
 from segvec3d_core.evaluate import evaluate, evaluate_retrieval, object_mask, queries, score, spread, variations
-from segvec3d_core.hierarchy import Hierarchy
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.types import Box, Camera, Match, Matches, PointCloud, Scene, SceneObject
 
@@ -199,14 +197,14 @@ def test_the_spread_is_what_each_constant_gives_by_itself_and_the_network_runs_o
     model: SegVec3D, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = table_frame()
-    runs, forward = [], model.network.forward
+    runs, embed = [], SegVec3D.embed_voxels
 
-    def counted(hierarchy: Hierarchy, clock: Clock) -> object:
-        runs.append(hierarchy)
-        return forward(hierarchy, clock)
+    def counted(model: SegVec3D, *given: Any) -> object:
+        runs.append(given)
+        return embed(model, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(model.network, "forward", counted)
+        patch.setattr(SegVec3D, "embed_voxels", counted)
         tried = spread(model, [frame], FAST)
     assert len(runs) == 1
     by_themselves = list(zip(tried, variations(model.clustering, FAST), strict=True))

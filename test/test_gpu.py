@@ -15,8 +15,8 @@ from sklearn.metrics import adjusted_rand_score
 from segvec3d_core import PointCloud, SegVec3D, hierarchy_gpu, network, pipeline
 from segvec3d_core.config import NetworkConfig, SegmentationConfig
 from segvec3d_core.hierarchy import Level, build_hierarchy
-from segvec3d_core.inference import FusedNetwork
-from segvec3d_core.kernels import attention
+from segvec3d_core.inference.backbone import FusedNetwork
+from segvec3d_core.kernels import attention_torch
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM
 from segvec3d_core.simulate import simulate_frame
 from segvec3d_core.types import Scene
@@ -55,11 +55,13 @@ def on_a_floor_and_far() -> np.ndarray:
 SEEN = [(np.zeros(3, np.float32), None), (np.zeros(3, np.float32), UP), (None, UP)]
 
 
-def both_ways(points: np.ndarray, viewpoint: np.ndarray | None, up: np.ndarray | None) -> list[tuple[Level, Level]]:
+def both_ways(
+    points: np.ndarray, viewpoint: np.ndarray | None, up: np.ndarray | None
+) -> list[tuple[Level[torch.Tensor], Level[torch.Tensor]]]:
     """The levels of a cloud from the CPU's kernels and from the GPU's plain torch, computed here."""
     fovea = None if viewpoint is None else Fovea(viewpoint, 1.5)
     given = voxelize(points, 0.01, fovea=fovea), viewpoint, up, NetworkConfig()
-    fused, plain = build_hierarchy(*given), hierarchy_gpu.build_hierarchy(*given, CPU)
+    fused, plain = build_hierarchy(*given).tensors(), hierarchy_gpu.build_hierarchy(*given, CPU)
     return list(zip(fused.levels, plain.levels, strict=True))
 
 
@@ -96,11 +98,11 @@ def test_the_whole_path_in_plain_torch_parts_a_frame_as_the_kernels_do(monkeypat
     fused = [model.segment(cloud, ALL) for cloud in clouds]
 
     def on_cpu(grid, viewpoint, up, config, clock):
-        return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, config, CPU)
+        return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, config, CPU).arrays()
 
     monkeypatch.setattr(pipeline, "build_hierarchy", on_cpu)
-    monkeypatch.setattr(FusedNetwork, "fits", lambda network: False)
-    monkeypatch.setattr(network, "neighborhood_attention", attention.reference)
+    monkeypatch.setattr(FusedNetwork, "fits", lambda config: False)
+    monkeypatch.setattr(network, "neighborhood_attention", attention_torch.reference)
     for cloud, scene in zip(clouds, fused, strict=True):
         agree(scene, model.segment(cloud, ALL))
 
@@ -140,7 +142,7 @@ def held_to_the_reference(device: str) -> None:
     for count, heads, k in ((0, 1, 16), (1, 1, 1), (33, 2, 11), (100, 4, 16)):
         given = attention_inputs(count, heads, k, device)
         wide: Any = [value.cpu().double() if value.is_floating_point() else value.cpu() for value in given]
-        exact = attention.reference(*wide)
+        exact = attention_torch.reference(*wide)
         for a, b in zip(attention_triton.forward(*given), exact, strict=True):
             assert a.shape == b.shape
             assert torch.allclose(a.cpu().double(), b, atol=1e-4)
@@ -161,7 +163,7 @@ def test_a_gpu_says_the_same_twice():
     one, other = model.embed(cloud).voxels, model.embed(cloud).voxels
     assert one is not None
     assert other is not None
-    assert torch.equal(one.features, other.features)
+    assert np.array_equal(one.features, other.features)
 
 
 @on_gpu
@@ -189,11 +191,11 @@ def test_the_triton_kernel_compiles_for_a_gpu_without_one(capability):
 
 def test_where_triton_does_not_serve_attention_runs_in_plain_torch_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "segvec3d_core.kernels.attention_triton", None)  # to import it fails
-    monkeypatch.setattr(attention, "_triton_serves", True)
+    monkeypatch.setattr(attention_torch, "_triton_serves", True)
     given = attention_inputs(20, 2, 8)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            for a, b in zip(attention.on_gpu(*given), attention.reference(*given), strict=True):
+            for a, b in zip(attention_torch.on_gpu(*given), attention_torch.reference(*given), strict=True):
                 assert torch.equal(a, b)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "plain torch" in caplog.text

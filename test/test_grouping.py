@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from superpoint_scenes import SMALL, a_scene, four_lessons, judged, made, seen
 
 from segvec3d_core.clustering import ClusteringConfig
-from segvec3d_core.config import ClusteringMethod
-from segvec3d_core.grouping import JUDGED, GroupingConfig, SuperpointNetwork, Ties, group_superpoints
+from segvec3d_core.config import ClusteringMethod, GroupingConfig
+from segvec3d_core.grouping import Ties, group_superpoints
+from segvec3d_core.grouping_network import SuperpointNetwork
+from segvec3d_core.inference.grouping import JUDGED
 from segvec3d_core.instances import ScoreModel
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import (
@@ -77,7 +79,7 @@ def test_what_is_known_of_superpoints_is_finite_and_of_the_told_width(scene):
     assert np.isfinite(superpoints.nodes).all()
     assert np.isfinite(superpoints.edges).all()
     inside = superpoints.of_voxel == 0
-    features = voxels.features.numpy()[inside]
+    features = voxels.features[inside]
     assert superpoints.nodes[0, :32] == pytest.approx(features.mean(0), abs=1e-4)
     assert superpoints.nodes[0, 32:64] == pytest.approx(features.max(0), abs=1e-6)
 
@@ -120,7 +122,7 @@ def test_a_cloud_too_small_for_a_superpoint_has_none_and_is_judged():
     found = find_superpoints(model.embed_voxels(grid, None, None), grid, None, None)
     assert found.nodes.shape == (0, node_features(SMALL.features, SMALL.embedding))
     assert found.pairs.shape == (0, 2)
-    said = model.grouping.judge(found)
+    said = model.judge(found)
     assert len(said.same) == len(said.kinds(np.zeros(0, np.int64))) == 0
     assert model.part(model.embed_voxels(grid, None, None), grid, None, None, "graph")[0] == []
 
@@ -234,7 +236,7 @@ def test_a_cloud_without_colour_is_grouped(scene):
     scanned = find_superpoints(voxels, replace(grid, colors=None), None, None)
     assert np.isnan(scanned.edges[:, change]).all(), "in a scan nobody guesses"
     model = SegVec3D.untrained(0, SMALL, "cpu")
-    said = model.grouping.judge(bare)
+    said = model.judge(bare)
     assert np.isfinite(said.same).all()
     assert np.isfinite(said.kinds(np.arange(len(bare.sizes)))).all()
 

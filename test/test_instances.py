@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 
 from segvec3d_core.config import SegmentationConfig
 from segvec3d_core.instances import (
@@ -93,8 +92,8 @@ def test_the_alignment_reads_no_flying_pixels():
     segment, grid = whole(np.concatenate([cube(), behind]))
     normals = np.tile(UP, (len(grid), 1))
     described = describe_segments([segment], grid, UP, EVERYTHING)
-    x = alignment_input(described, torch.zeros(len(grid), 4), grid, normals, UP)
-    assert x.geometry[:, :3].abs().max() < 1.5
+    x = alignment_input(described, np.zeros((len(grid), 4), np.float32), grid, normals, UP)
+    assert np.abs(x.geometry[:, :3]).max() < 1.5
 
 
 def test_where_the_colour_camera_saw_nothing_the_colour_is_unknown_and_not_black():
@@ -108,11 +107,11 @@ def test_where_the_colour_camera_saw_nothing_the_colour_is_unknown_and_not_black
         segment = Segment("object", np.arange(len(grid)), 1.0, np.zeros(4), len(points))
         (described,) = describe_segments([segment], grid, UP, EVERYTHING)
         assert (None if described.color is None else described.color.tolist()) == typical
-        x = alignment_input([described], torch.zeros(len(grid), 2), grid, np.tile(UP, (len(grid), 1)), None)
-        seen = x.color[~x.color.isnan().any(1)]
+        x = alignment_input([described], np.zeros((len(grid), 2), np.float32), grid, np.tile(UP, (len(grid), 1)), None)
+        seen = x.color[~np.isnan(x.color).any(1)]
         assert len(x.color) - len(seen) >= len(x.color) // 3
-        assert len(seen) == 0 if typical is None else torch.allclose(seen, torch.tensor(typical) / 255, atol=1e-3)
-        assert (x.geometry[x.color.isnan().any(1), 7] == 0).all()
+        assert len(seen) == 0 if typical is None else np.allclose(seen, np.array(typical) / 255, atol=1e-3)
+        assert (x.geometry[np.isnan(x.color).any(1), 7] == 0).all()
 
 
 @pytest.mark.parametrize("doubted", [True, False])
@@ -171,7 +170,11 @@ def parted(points: np.ndarray, truth: np.ndarray) -> tuple[list[Segment], VoxelG
         for k in range(truth.max() + 1)
     ]
     nothing = np.zeros((len(grid), 1), np.float32)
-    return segments, grid, EmbeddedVoxels(neighbors, normals, torch.empty(0), nothing, nothing[:, 0], nothing)
+    return (
+        segments,
+        grid,
+        EmbeddedVoxels(neighbors, normals, np.empty((0, 0), np.float32), nothing, nothing[:, 0], nothing),
+    )
 
 
 def test_a_border_that_runs_through_voxels_has_no_steps_of_voxels():

@@ -12,13 +12,15 @@ import torch
 from segvec3d_core import SegVec3D
 from segvec3d_core.config import NetworkConfig
 from segvec3d_core.hierarchy import build_hierarchy, canonical_rotation
-from segvec3d_core.inference import FusedNetwork
+from segvec3d_core.inference.backbone import FusedNetwork
+from segvec3d_core.inference.layers import Weights
 from segvec3d_core.kernels import bfloat16
 from segvec3d_core.kernels.amx import DEPTH, ROWS
-from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM, neighborhood_attention, reference
+from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM
+from segvec3d_core.kernels.attention_torch import neighborhood_attention, reference
 from segvec3d_core.kernels.bonds import reference as bonds_reference
 from segvec3d_core.kernels.colors import color_edges, color_edges_reference
-from segvec3d_core.kernels.dense import PANEL, TILE, dense, fold, gelu, pack, standardize
+from segvec3d_core.kernels.dense import PANEL, TILE, dense, gelu, pack, standardize
 from segvec3d_core.kernels.vectors import LANES, WIDE
 from segvec3d_core.network import PointAttention, recomputed
 from segvec3d_core.voxels import VoxelGrid, voxelize
@@ -45,7 +47,7 @@ def scene(n: int = 4_000) -> VoxelGrid:
 
 
 def hierarchy(config: NetworkConfig, rotation: np.ndarray | None = None):
-    return build_hierarchy(scene(), np.zeros(3, np.float32), None, config, rotation)
+    return build_hierarchy(scene(), np.zeros(3, np.float32), None, config, rotation).tensors()
 
 
 @pytest.mark.parametrize(("heads", "k"), [(1, 16), (2, 16), (4, 16), (2, 1), (2, 11), (3, 20)])
@@ -116,8 +118,8 @@ def test_a_packed_map_after_a_standardised_row_is_linear_after_layer_norm(depth,
     norm, linear = torch.nn.LayerNorm(depth), torch.nn.Linear(depth, width)
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
-    x = torch.randn(4 * TILE, depth)
-    normal, packed = np.empty(x.shape, np.float32), pack(*fold(norm, linear))
+    x, weights = torch.randn(4 * TILE, depth), Weights.of(torch.nn.ModuleDict({"norm": norm, "linear": linear}))
+    normal, packed = np.empty(x.shape, np.float32), pack(*weights.folded("norm", "linear"))
     out = np.empty((len(x), packed.shape[0] * packed.shape[2]), np.float32)
     standardize(x.numpy(), normal)
     dense(normal, packed, out)
@@ -145,7 +147,7 @@ def test_products_of_rounded_numbers_are_added_up(depth, width, tiles, way, monk
     monkeypatch.delenv(bfloat16.VARIABLE, raising=False)
     torch.manual_seed(depth)
     linear, x = torch.nn.Linear(depth, width), torch.randn(tiles * ROWS, depth)
-    packed = pack(linear.weight, linear.bias)
+    packed = pack(linear.weight.detach().numpy(), linear.bias.detach().numpy())
     assert packed.dtype == {"AMX": np.uint32, "AVX-512": np.int32}[way]
     out = np.full((len(x), packed.shape[0] * packed.shape[2]), np.nan, np.float32)
     dense(x.numpy(), packed, out)
@@ -207,7 +209,7 @@ def test_without_gradient_the_network_says_the_same(config):
         for a, b in zip(network(x), plain, strict=True):
             terms = float(b.abs().max())  # sums of large terms are as exact as these, however small they are
             assert torch.allclose(a, b.detach(), atol=max(1e-3, 3e-6 * terms), rtol=1e-4)
-    assert FusedNetwork.fits(network) is (config.edge_features and config.attention and not config.recompute)
+    assert FusedNetwork.fits(config) is (config.edge_features and config.attention and not config.recompute)
 
 
 @pytest.mark.usefixtures("float32")
@@ -384,6 +386,6 @@ def test_a_single_voxel_passes_through():
     grid = voxelize(np.zeros((1, 3), np.float32), 0.01)
     network = PointAttention().eval()
     with torch.inference_mode():
-        f, e, _ = network(build_hierarchy(grid, None, np.array([0, 0, 1], np.float32), network.config))
+        f, e, _ = network(build_hierarchy(grid, None, np.array([0, 0, 1], np.float32), network.config).tensors())
     assert torch.isfinite(f).all()
     assert torch.isfinite(e).all()

@@ -8,8 +8,9 @@ import torch
 from training_scene import SMALL, generator
 
 from segvec3d_core import SegVec3D
-from segvec3d_core.alignment import Alignment, AlignmentConfig
+from segvec3d_core.alignment import Alignment
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from segvec3d_core.config import AlignmentConfig
 from segvec3d_core.network import PointAttention
 from segvec3d_core.train.data import Scenes
 from segvec3d_core.train.examples import cropped, prepare

@@ -8,7 +8,8 @@ import torch
 from training_scene import SMALL, generator
 
 from segvec3d_core import SegVec3D
-from segvec3d_core.alignment import Alignment, AlignmentConfig
+from segvec3d_core.alignment import Alignment
+from segvec3d_core.config import AlignmentConfig
 from segvec3d_core.network import PointAttention
 from segvec3d_core.quiz import held_out_pair
 from segvec3d_core.text import TextEncoder

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from superpoint_scenes import SMALL, a_scene, four_lessons, judged
 
-from segvec3d_core.grouping import GroupingConfig, SuperpointNetwork, Ties, join
+from segvec3d_core.config import GroupingConfig
+from segvec3d_core.grouping import Ties, join
+from segvec3d_core.grouping_network import SuperpointNetwork
 from segvec3d_core.pipeline import SegVec3D
 from segvec3d_core.superpoints import (
     EmbeddedVoxels,

@@ -5,6 +5,7 @@ import shutil
 from argparse import Namespace
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,13 +29,13 @@ def test_what_is_left_out_of_training_must_be_something_that_is_made(tmp_path):
     ("change", "message"),
     [
         ({}, "--grouping-start: .* tells of no training of the grouping"),
-        ({"record": {"grouping": {}}, "tensors": {}}, "weights: no grouping in them"),
-        ({"record": {"grouping": {}}, "tensors": {"grouping.norm.bias": torch.zeros(3)}}, "grouping of another shape"),
+        ({"record": {"grouping": {}}, "arrays": {}}, "weights: no grouping in them"),
+        ({"record": {"grouping": {}}, "arrays": {"grouping.norm.bias": np.zeros(3)}}, "grouping of another shape"),
     ],
 )
 def test_what_a_later_stage_cannot_begin_with_is_said_before_hours_of_training(change, message, tmp_path):
     file = tmp_path / "start.safetensors"
-    save_checkpoint(replace(Checkpoint({"network.x": torch.zeros(1)}, {}, {}), **change), file)
+    save_checkpoint(replace(Checkpoint({"network.x": np.zeros(1)}, {}, {}), **change), file)
     args = Namespace(threads=1, workers=0, without=None, output=tmp_path, grouping_start=file, alignment_start=None)
     with pytest.raises(ValueError, match=message):
         run(args)
@@ -188,7 +189,7 @@ def test_only_a_part_of_weights_begun_with_can_be_kept(keep, start, tmp_path, ca
 def test_what_cannot_be_mixed_is_told(told, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(shipped_path(), "segvec3d.safetensors")
-    save_checkpoint(Checkpoint({"network.x": torch.zeros(1)}, {}, {}), tmp_path / "small.safetensors")
+    save_checkpoint(Checkpoint({"network.x": np.zeros(1)}, {}, {}), tmp_path / "small.safetensors")
     assert main(["train", "--output", str(tmp_path), "--stage", "mixture", *told]) != 0
     assert message in capsys.readouterr().err
     assert not (tmp_path / "backbone.safetensors").exists()

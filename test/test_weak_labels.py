@@ -108,7 +108,7 @@ def test_a_label_spreads_up_to_the_crease_and_no_farther():
     points = np.concatenate([np.stack([u, v, zero], 1), np.stack([zero, v, u], 1)]).astype(np.float32)
     grid = voxelize(points, 0.01)
     eye, up = np.array([1, 0.15, 1], np.float32), np.array([0, 0, 1], np.float32)
-    hierarchy = build_hierarchy(grid, eye, up, NetworkConfig())
+    hierarchy = build_hierarchy(grid, eye, up, NetworkConfig()).tensors()
     place = grid.centroids + grid.origin
     marked = np.full(len(grid), -1)
     marked[np.linalg.norm(place - (0.05, 0.15, 0), axis=1).argmin()] = 3

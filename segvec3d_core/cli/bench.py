@@ -72,7 +72,7 @@ def bench(args: Namespace) -> int:
             _row(args, model, config, roof, asked, f"simulated room of {points:,} points", [_simulated_scan(points)])
         )
     if args.json is not None:
-        about = {"version": 1, "path": args.path, "machine": machine(), "device": str(model.device), "runs": args.runs}
+        about = {"version": 1, "path": args.path, "machine": machine(), "device": model.device, "runs": args.runs}
         about["roof"] = dataclasses.asdict(roof)
         write_json(args.json, about | rows[0] | {"sets": rows})
     return 0
@@ -93,7 +93,7 @@ def _row(
     floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
     floor = {stage: 1e3 * float(np.mean([f[stage] for f in floors if f])) for stage in next(filter(None, floors), {})}
     memory = peak_memory()  # before the baseline takes its own
-    gpu_memory = torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else None
+    gpu_memory = torch.cuda.max_memory_allocated(model.device) if model.device != "cpu" else None
     baseline = _measure(PlaneDbscan(), clouds, args.runs, config)
     if args.json != "-":
         points = f"{min(map(len, clouds)):,} to {max(map(len, clouds)):,} points"
@@ -210,9 +210,9 @@ def _measure_questions(model: SegVec3D, scene: Scene, asked: Iterator[str]) -> d
     return {name: Timing.of(seconds) for name, seconds in times.items()}
 
 
-def _waiting(device: torch.device) -> Callable[[], object] | None:
+def _waiting(device: str) -> Callable[[], object] | None:
     """Function that waits until a GPU has finished its work; None for a CPU."""
-    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
+    return partial(torch.cuda.synchronize, device) if device != "cpu" else None
 
 
 def _convert(cloud: PointCloud, clock: Clock) -> None:

@@ -7,13 +7,13 @@ import platform
 from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
 from segvec3d_core import __version__
 from segvec3d_core.config import SegmentationConfig
+from segvec3d_core.device import gpu_name
 from segvec3d_core.pipeline import SegVec3D
 
 T = TypeVar("T")
@@ -65,19 +65,20 @@ def progress(items: Iterable[T], text: str, total: int | None = None) -> Iterabl
 
 def machine() -> dict[str, Any]:
     """Hardware and software that the figures of a run depend on."""
+    import numba
+
     from ..kernels import bfloat16
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "segvec3d": __version__,
         "cpu": _cpu_name(),
         "cores": cores,
-        "gpu": gpu,
-        "threads": torch.get_num_threads(),
+        "gpu": gpu_name(),
+        "threads": numba.get_num_threads(),
         "bfloat16": bfloat16.multiplier(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": version("torch"),
     }
 
 
@@ -106,5 +107,5 @@ def machine_line() -> str:
     maps = f", on CPU linear maps in bfloat16 ({about['bfloat16']})" if about["bfloat16"] else ""
     return (
         f"segvec3d {about['segvec3d']}, {about['cpu']}, {about['cores']} cores{gpu}, "
-        f"torch {about['torch']} with {about['threads']} threads{maps}"
+        f"{about['threads']} threads, torch {about['torch']}{maps}"
     )

@@ -95,7 +95,7 @@ def _methods(
     """
     methods: dict[str, tuple[Segmenter, SegmentationConfig]] = {MODEL: (model, config)}
     if not model_only:
-        untrained = SegVec3D.untrained(0, model.network.config, str(model.device))
+        untrained = SegVec3D.untrained(0, model.network.config, model.device)
         by_embeddings = dataclasses.replace(config, clustering="fast") if config.clustering == "graph" else config
         methods["untrained heads (7)"] = model.with_untrained_heads(), by_embeddings
         methods["untrained weights"] = untrained.with_clustering(model.clustering), by_embeddings

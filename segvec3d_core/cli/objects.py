@@ -79,7 +79,7 @@ def _in_tiles(args: Namespace, model: SegVec3D, chunks: Iterable[PointCloud]) ->
     with process_submit(args.workers) as submit:
         return segment_tiles(
             args.model or shipped_path(), chunks, tiling, config, submit=submit, ahead=2 * args.workers,
-            watch=progress, device=str(model.device),
+            watch=progress, device=model.device,
         )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ class Taken:
 def bench_start(args: Namespace) -> int:
     """Start new processes, one at a time, and print how long each kind takes; the first of each is not counted."""
     at_least("--start", args.start, 1)
-    device = str(load_model(args).device)  # errors in the weights are reported here, once
+    device = load_model(args).device  # errors in the weights are reported here, once
     rows: dict[str, Taken] = {}
     with _commands(args.model, device) as commands:
         for name, command in commands.items():

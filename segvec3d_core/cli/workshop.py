@@ -93,7 +93,7 @@ def info(args: Namespace) -> int:
     result["ros"] = {name: _importable(name) for name in ("rclpy", "segvec3d_interfaces")}
     try:
         model = load_model(args)
-        result["device"] = str(model.device)
+        result["device"] = model.device
         result["model"] = model.info
     except FileNotFoundError as error:
         if args.model is not None:

@@ -6,22 +6,20 @@ For voxel i, neighbours j in N(i) and each head:
     out_i = sum_j a_ij v_j                  rel_i = sum_j a_ij r_ij            (2)
 
 r_ij is the relative pose of the edge; through u_i and a linear map of rel_i it enters phi, psi and gamma without a
-(V, k, C) tensor ever being stored. ``reference`` is equivalent in plain torch, on any device; the fused kernels here
-run on the CPU, that of ``attention_triton`` on a GPU.
+(V, k, C) tensor ever being stored. The fused kernels here run on the CPU, that of ``attention_triton`` on a GPU;
+``attention_torch`` has the reference in plain torch and chooses between them.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
-import torch
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from torch import Tensor
+from numpy.typing import NDArray
 
 from .vectors import LANES, WIDE, Writer
 
@@ -32,31 +30,6 @@ EDGE_DIM = 10
 EDGE_LANES = 2 * LANES
 """The kernels read an edge as its first eight and its last eight components. The overlap counts only once, because
 ``spread`` leaves it zero in the second eight."""
-
-log = logging.getLogger(__name__)
-_triton_serves = True
-"""Whether to use Triton; False once it has failed."""
-
-
-def reference(
-    q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor, uniform: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Equations (1) and (2) in plain torch.
-
-    Args:
-        q, k, v: (V, H, D) queries, keys and values of H heads; u: (V, H, E) edge queries.
-        edges: (V, K, E) relative poses; neighbors: (V, K) int64.
-        uniform: weight all neighbours equally (ablation: mean instead of attention).
-
-    Returns:
-        out (V, H, D), rel (V, H, E).
-    """
-    if uniform:
-        weights = q.new_full((len(q), q.shape[1], neighbors.shape[1]), 1.0 / neighbors.shape[1])
-    else:
-        scores = torch.einsum("vhd,vkhd->vhk", q, k[neighbors]) + torch.einsum("vhe,vke->vhk", u, edges)
-        weights = scores.softmax(-1)
-    return torch.einsum("vhk,vkhd->vhd", weights, v[neighbors]), torch.einsum("vhk,vke->vhe", weights, edges)
 
 
 @njit(cache=True, nogil=True, inline="always", fastmath=True)
@@ -96,9 +69,9 @@ def _weights(q, k, u, edges, neighbors, i, heads, w):  # type: ignore[no-untyped
             w[h, p] *= total
 
 
-def spread(u: Tensor) -> Tensor:
+def spread(u: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lay out the last dimension of (..., E) as the kernels read an edge, see ``EDGE_LANES`` -> (..., 16)."""
-    out = u.new_zeros(*u.shape[:-1], EDGE_LANES)
+    out = np.zeros((*u.shape[:-1], EDGE_LANES), np.float32)
     out[..., :LANES] = u[..., :LANES]
     out[..., EDGE_LANES - (EDGE_DIM - LANES) :] = u[..., LANES:]
     return out
@@ -260,7 +233,7 @@ def attend(x, edges, neighbors, i, w, seen, r):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
+def forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
     """``attend`` for all voxels -> (V, 2 C)."""
     seen = np.empty((len(x), x.shape[1] // 2), np.float32)
     for i in prange(len(x)):
@@ -269,7 +242,7 @@ def _forward(x, edges, neighbors):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _backward(q, k, v, u, edges, neighbors, heads, g_out, g_rel):  # type: ignore[no-untyped-def]
+def backward(q, k, v, u, edges, neighbors, heads, g_out, g_rel):  # type: ignore[no-untyped-def]
     """Gradients of q, k, v, u; sequential, because neighbours share rows, and hence deterministic."""
     n, many = neighbors.shape
     dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
@@ -300,59 +273,3 @@ def _backward(q, k, v, u, edges, neighbors, heads, g_out, g_rel):  # type: ignor
                 for e in range(EDGE_DIM):
                     du[i, h * EDGE_DIM + e] += ds * edges[i, p, e]
     return dq, dk, dv, du
-
-
-class _Fused(torch.autograd.Function):
-    """The fused CPU kernels as a differentiable operation; neighbours and edges get no gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> Any:
-        x = torch.cat([t.detach().reshape(len(t), -1) for t in (q, k, v, spread(u))], 1)
-        seen = torch.from_numpy(_forward(x.numpy(), edges.numpy(), neighbors.numpy()))  # type: ignore[call-arg]
-        ctx.save_for_backward(q, k, v, u, edges, neighbors)
-        out, rel = seen.view(len(q), 2, q.shape[1], -1).unbind(1)
-        return out.contiguous(), torch.cat([rel[..., :LANES], rel[..., LANES - EDGE_DIM :]], -1)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        q, k, v, u, edges, neighbors = ctx.saved_tensors
-        heads = q.shape[1]
-        flat = [t.detach().reshape(len(t), -1).contiguous().numpy() for t in (q, k, v, u)]
-        flat_grads = [g.reshape(len(g), -1).contiguous().numpy() for g in grads]
-        rest = (edges.numpy(), neighbors.numpy(), heads, *flat_grads)
-        dq, dk, dv, du = _backward(*flat, *rest)  # type: ignore[call-arg]
-        views = [torch.from_numpy(d).view_as(t) for d, t in ((dq, q), (dk, k), (dv, v), (du, u))]
-        return *views, None, None
-
-
-def neighborhood_attention(
-    q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor, uniform: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Equations (1) and (2), fused on the CPU and, without gradients, on a GPU; else in plain torch. Arguments as for
-    ``reference``."""
-    if uniform or q.dtype != torch.float32:
-        return reference(q, k, v, u, edges, neighbors, uniform)
-    if q.device.type == "cpu":
-        out, rel = _Fused.apply(q, k, v, u, edges.contiguous(), neighbors.contiguous())
-        return out, rel
-    if q.device.type == "cuda" and not torch.is_grad_enabled():
-        return on_gpu(q, k, v, u, edges, neighbors)
-    return reference(q, k, v, u, edges, neighbors)
-
-
-def on_gpu(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> tuple[Tensor, Tensor]:
-    """The Triton kernel; plain torch, permanently, once Triton is missing or cannot compile."""
-    global _triton_serves
-    if _triton_serves:
-        try:
-            from .attention_triton import forward
-
-            return forward(q, k, v, u, edges, neighbors)
-        except (torch.OutOfMemoryError, getattr(torch, "AcceleratorError", torch.OutOfMemoryError)):
-            raise  # a failure of the GPU, not of the compiler
-        except Exception as error:  # a compiler may fail in many ways; plain torch does not need it
-            _triton_serves = "out of memory" in str(error)
-            log.warning(
-                "attention runs in plain torch, because Triton does not serve: %s: %s", type(error).__name__, error
-            )
-    return reference(q, k, v, u, edges, neighbors)

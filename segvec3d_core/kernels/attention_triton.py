@@ -1,8 +1,8 @@
 """Neighbourhood attention, equations (1) and (2), fused for NVIDIA GPUs in Triton.
 
 One program handles a block of voxels and a head. It passes over their neighbours once, with a running maximum (Milakov
-and Gimelshein 2018), so that neither scores nor gathered values are written to memory. ``attention.reference`` is the
-equivalent in plain torch. Triton compiles at the first call and needs a C compiler and Python's headers for it.
+and Gimelshein 2018), so that neither scores nor gathered values are written to memory. ``attention_torch.reference`` is
+the equivalent in plain torch. Triton compiles at the first call and needs a C compiler and Python's headers for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _attend(  # type: ignore[no-untyped-def]
     q, k, v, u, edges, neighbors, out, rel, count, heads, many,
     D: tl.constexpr, E: tl.constexpr, LANES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """``attention.reference`` for ``BLOCK`` voxels and one head; ``LANES`` is a power of two, at least E."""
+    """``attention_torch.reference`` for ``BLOCK`` voxels and one head; ``LANES`` is a power of two, at least E."""
     i, h = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK), tl.program_id(1)
     c, e = tl.arange(0, D)[None, :], tl.arange(0, LANES)[None, :]
     here = (i < count)[:, None]
@@ -48,7 +48,7 @@ def _attend(  # type: ignore[no-untyped-def]
 
 
 def forward(q: Tensor, k: Tensor, v: Tensor, u: Tensor, edges: Tensor, neighbors: Tensor) -> tuple[Tensor, Tensor]:
-    """Equations (1) and (2) without gradients; arguments as for ``attention.reference``, float32 on one GPU."""
+    """Equations (1) and (2) without gradients; arguments as for ``attention_torch.reference``, float32 on one GPU."""
     count, heads, width = q.shape
     poses = edges.shape[2]
     out, rel = torch.empty_like(q, memory_format=torch.contiguous_format), q.new_empty(count, heads, poses)

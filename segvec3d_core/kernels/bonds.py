@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from torch import Tensor
 
 from .attention import EDGE_DIM
 from .dense import dense, standardize, tiled
 from .vectors import Writer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WIDTH = 32
 """W, width of the hidden layer; constant, because the kernel is compiled for it."""
@@ -29,7 +30,7 @@ def reference(own: Tensor, other: Tensor, edges: Tensor, neighbors: Tensor, pose
     Returns:
         (V, K) logits.
     """
-    return torch.relu(own[:, None] + other[neighbors] + edges @ pose.T) @ out
+    return (own[:, None] + other[neighbors] + edges @ pose.T).relu() @ out
 
 
 def _hidden(to: Writer, given: list[Any], many: list[Any]) -> list[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numba import njit, prange
-from torch import Tensor
 
 from .attention import EDGE_DIM
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BINS = 12
 """8 hues, brown, black, grey, white."""
@@ -107,6 +110,8 @@ def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
         and green for both of ``TINTED``; sums of the means of these four around both ends; absolute differences of
         these means for the first of ``LIGHTER`` and of ``TINTED``.
     """
+    import torch
+
     light = torch.log(colors.mean(1) + DARK)
     tint = (colors / (colors.sum(1, keepdim=True) + FAINT))[:, :2]
     lighter = (light[:, None] - light[neighbors]).abs()

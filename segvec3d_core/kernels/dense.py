@@ -14,7 +14,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from . import bfloat16
 from .vectors import PANEL, WIDE, Writer
@@ -31,21 +30,15 @@ Packed = NDArray[np.float32] | bfloat16.Packed
 padded with zeros; the first row of each panel is the bias. For bfloat16 see ``bfloat16.pack``."""
 
 
-def pack(weight: Tensor, bias: Tensor) -> Packed:
-    """Pack a (M, K) weight and (M,) bias, as in ``nn.Linear``, for ``dense``."""
+def pack(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Packed:
+    """Pack a (M, K) weight and (M,) bias, as in torch's ``nn.Linear``, for ``dense``."""
     outputs, depth = weight.shape
     panels = -(-outputs // PANEL)
     columns = np.zeros((1 + depth, panels * PANEL), np.float32)
-    columns[0, :outputs] = bias.detach().numpy()
-    columns[1:, :outputs] = weight.detach().T.numpy()
+    columns[0, :outputs] = bias
+    columns[1:, :outputs] = weight.T
     tiled = columns.reshape(1 + depth, panels, PANEL)
     return bfloat16.pack(tiled) if bfloat16.multiplier() else np.ascontiguousarray(tiled.transpose(1, 0, 2))
-
-
-def fold(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
-    """Fold the affine part of ``norm`` into ``linear``: weight and bias to apply after ``standardize``."""
-    shift = linear.weight @ norm.bias
-    return linear.weight * norm.weight, shift if linear.bias is None else linear.bias + shift
 
 
 def _tiles(rows: int, panels: int) -> Any:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..alignment import Alignment, AlignmentConfig
+from ..alignment import Alignment
 from ..checkpoint import load_checkpoint
+from ..config import AlignmentConfig
 from ..pipeline import SegVec3D
 from ..quiz import held_out_pair
 from ..text import TextEncoder
@@ -119,8 +119,8 @@ def recalibrate(plan: AlignmentTraining, weights: Path, aligned: Path) -> tuple[
         ValueError: the alignment reads the features of another network.
     """
     model, other = SegVec3D.load(weights, device="cpu"), load_checkpoint(aligned)
-    ours, theirs = model.network.state_dict(), other.part("network")
-    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+    ours, theirs = load_checkpoint(weights).part("network"), other.part("network")
+    if ours.keys() != theirs.keys() or not all(np.array_equal(ours[name], theirs[name]) for name in ours):
         raise ValueError(f"calibration: {aligned} reads the features of another network than {weights} has")
     model.alignment = Alignment(AlignmentConfig.from_dict(other.config["alignment"])).eval()
     other.fill("alignment", model.alignment)

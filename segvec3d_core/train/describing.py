@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..alignment import InstanceInput
 from ..config import SegmentationConfig
+from ..inference.alignment import InstanceInput
 from ..instances import SCORE_FEATURES, Segment, alignment_input, describe_segments, vertical_of
 from ..pipeline import SegVec3D
 from ..types import OPTICAL_AXES
@@ -58,7 +58,6 @@ class SceneRows:
     score_hits: NDArray[np.bool_]
 
 
-@torch.inference_mode()
 def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> SceneRows:
     """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
     that segmentation missed are described from their true mask, so that hard shapes are not left out."""
@@ -86,7 +85,7 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
     described = describe_segments([s for s, _ in chosen], grid, vertical, SegmentationConfig(min_points=1, min_score=0))
     rows = []
     for segment, (_, entity) in zip(described, chosen, strict=True):
-        x = alignment_input([segment], features, grid, normals, up)
+        x = alignment_input([segment], features, grid, normals, up).tensors()
         info = sample.infos[entity]
         assert info is not None
         some = slice(None, None, -(-x.features.shape[0] // KEPT_VOXELS))
@@ -127,7 +126,7 @@ def describe_scenes(
         yield SceneRows(rows, np.array(features).reshape(-1, len(SCORE_FEATURES)), np.array(hits, bool))
 
 
-def collate(rows: list[Described3D]) -> InstanceInput:
+def collate(rows: list[Described3D]) -> InstanceInput[Tensor]:
     """Bring single instances together."""
     sizes = torch.tensor([len(r.features) for r in rows])
     return InstanceInput(

@@ -34,7 +34,7 @@ class Example:
         grid: the voxels; instance: (N,) int64 true instance of each point.
     """
 
-    hierarchy: Hierarchy
+    hierarchy: Hierarchy[Tensor]
     labels: Tensor
     truth: Tensor
     is_surface: Tensor
@@ -50,7 +50,7 @@ class Example:
 
 
 def seen_centres(
-    hierarchy: Hierarchy, labels: NDArray[np.int64], is_surface: NDArray[np.bool_]
+    hierarchy: Hierarchy[Tensor], labels: NDArray[np.int64], is_surface: NDArray[np.bool_]
 ) -> tuple[Tensor, Tensor]:
     """Centres of what is seen and labelled, where nobody says where the true ones are -> (V, 3) votes in embedding
     units, and (V,) bool: on labelled objects."""
@@ -130,7 +130,7 @@ def prepare(
     viewpoint, up = sample.viewpoint, sample.up
     fovea = None if viewpoint is None else Fovea(viewpoint, reach)
     grid = voxelize(sample.points, base, sample.colors, max_voxels=max_voxels, fovea=fovea)
-    hierarchy = build_hierarchy(grid, viewpoint, up, config, turn)
+    hierarchy = build_hierarchy(grid, viewpoint, up, config, turn).tensors()
 
     told = grid.inverse
     if supervision is not None and supervision.kind == "listed":  # points without one have no say in a voxel's label
@@ -207,7 +207,7 @@ def _carried(
     """Labels of a grid's voxels by agreement with an earlier frame, in which alone somebody labelled points."""
     fovea = _fovea_at(earlier, grid)
     before = voxelize(earlier.points, grid.size, earlier.colors, max_voxels=len(grid) * 2, fovea=fovea)
-    hierarchy = build_hierarchy(before, earlier.viewpoint, None, config)
+    hierarchy = build_hierarchy(before, earlier.viewpoint, None, config).tensors()
     truth = majority(before.inverse, earlier.instance, len(before), len(earlier.is_surface))
     kinds = (truth >= 0) & earlier.is_surface[np.maximum(truth, 0)]
     labels, _ = weaken(supervision, truth, hierarchy, kinds, before.colors, rng)

@@ -19,8 +19,10 @@ from tqdm import tqdm
 
 from ..checkpoint import load_checkpoint
 from ..clustering import ClusteringConfig
-from ..config import SegmentationConfig
-from ..grouping import GroupingConfig, Judged, SuperpointNetwork, Ties, group_superpoints, join
+from ..config import GroupingConfig, SegmentationConfig
+from ..grouping import Ties, group_superpoints, join
+from ..grouping_network import SuperpointNetwork
+from ..inference.grouping import Judged
 from ..metrics import FrameScore, score_frame
 from ..pipeline import SegVec3D
 from ..superpoints import Superpoints, find_superpoints
@@ -165,7 +167,7 @@ def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator, joined: boo
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     further = []
     if joined:
-        ties = Ties.of(superpoints, model.grouping.judge(superpoints))
+        ties = Ties.of(superpoints, model.judge(superpoints))
         further.append(join(ties, len(superpoints.sizes), model.clustering.join_threshold))
     row = judged_scene(sample, superpoints, truth, rng, *further)
     return tuple(getattr(row, part.name) for part in fields(row))
@@ -305,7 +307,6 @@ class JudgedVoxels:
         return score_frame(found.objects[None] + 1, self.truth[None], ignore=-1)
 
 
-@torch.inference_mode()
 def judge_scene(model: SegVec3D, sample: Sample) -> JudgedVoxels:
     """A scene as the pipeline sees it: frames without ``up``, its own voxel budgets."""
     viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
@@ -314,7 +315,7 @@ def judge_scene(model: SegVec3D, sample: Sample) -> JudgedVoxels:
     superpoints = find_superpoints(voxels, grid, viewpoint, up)
     truth = majority(grid.inverse, sample.instance, len(grid), len(sample.is_surface))
     on_object = np.where(truth < 0, -1, np.where(np.append(sample.is_surface, False)[truth], 0, truth + 1))
-    return JudgedVoxels(superpoints, model.grouping.judge(superpoints), voxels.embeddings, voxels.surface, on_object)
+    return JudgedVoxels(superpoints, model.judge(superpoints), voxels.embeddings, voxels.surface, on_object)
 
 
 def judge_scenes(model: SegVec3D, seed: int, scenes: int, cache: Path | None) -> Iterator[JudgedVoxels]:

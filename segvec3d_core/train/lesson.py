@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..alignment import Alignment, AlignmentConfig, InstanceInput
+from ..alignment import Alignment
 from ..checkpoint import load_checkpoint
+from ..config import AlignmentConfig
+from ..inference.alignment import InstanceInput
 from ..text import TextEncoder
 from . import losses
 from .captions import Captions, Described, Facts
@@ -47,7 +49,7 @@ class Bank:
         self._color = torch.cat([row.color for row in rows])
         self._statistics = torch.stack([row.statistics for row in rows])
 
-    def draw(self, chosen: NDArray[np.int64], rng: Generator) -> InstanceInput:
+    def draw(self, chosen: NDArray[np.int64], rng: Generator) -> InstanceInput[Tensor]:
         """Some instances, of each a random half or more of its voxels, evenly spread; of a large one at most
         ``MOST_VOXELS``."""
         sizes = self.sizes[chosen]
@@ -63,10 +65,10 @@ class Bank:
         )  # fmt: skip
 
 
-def augment(x: InstanceInput, rng: np.random.Generator) -> InstanceInput:
+def augment(x: InstanceInput[Tensor], rng: np.random.Generator) -> InstanceInput[Tensor]:
     """Forget colour now and then; see it under other white balance and exposure and with a part in shadow; jitter
     sizes."""
-    k = x.count
+    k = len(x.statistics)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.08, (k, 3)) + rng.normal(0, 0.1, (k, 1)))).float()
     shadow = torch.from_numpy(rng.uniform(0.45, 1.0, (k, 1))).float()
     direction = nn.functional.normalize(torch.from_numpy(rng.normal(0, 1, (k, 3))).float(), dim=1)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from ..checkpoint import Checkpoint, fingerprint, load_checkpoint
 
@@ -29,16 +29,16 @@ def mix(weights: Path, start: Path, keep: float) -> Checkpoint:
     if not 0 < keep < 1:
         raise ValueError(f"--keep: expected a share between 0 and 1, got {keep}")
     ours, theirs = load_checkpoint(weights), load_checkpoint(start)
-    shapes = [{name: value.shape for name, value in each.tensors.items()} for each in (ours, theirs)]
+    shapes = [{name: value.shape for name, value in each.arrays.items()} for each in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"mixture: {start} has networks of another shape than {weights}")
-    tensors = {
-        name: torch.lerp(value.float(), theirs.tensors[name].float(), keep).to(value.dtype)
-        for name, value in ours.tensors.items()
+    arrays = {
+        name: _between(value.astype(np.float32), theirs.arrays[name].astype(np.float32), keep).astype(value.dtype)
+        for name, value in ours.arrays.items()
     }
     told: dict[str, Any] = {"kept": keep, "of": fingerprint(weights), "start": fingerprint(start)}
     config = {**ours.config, **{k: _between(ours.config[k], theirs.config[k], keep) for k in ("threshold", "score")}}
-    return replace(ours, tensors=tensors, config=config, record={**ours.record, "mixture": told})
+    return replace(ours, arrays=arrays, config=config, record={**ours.record, "mixture": told})
 
 
 def _between(ours: Any, theirs: Any, keep: float) -> Any:

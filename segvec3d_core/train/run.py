@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 
-from ..alignment import Alignment, AlignmentConfig
+from ..alignment import Alignment
 from ..checkpoint import fingerprint, load_checkpoint, save_checkpoint
-from ..config import NetworkConfig
-from ..grouping import SuperpointNetwork
+from ..config import AlignmentConfig, NetworkConfig
+from ..grouping_network import SuperpointNetwork
 from ..pipeline import SegVec3D
 from ..threads import use_threads
 from .alignment import AlignmentTraining, recalibrate, train_alignment

@@ -299,7 +299,8 @@ def begin_with(network: PointAttention, start: Path) -> None:
     Raises:
         ValueError: weights of another shape of network.
     """
-    given, own = load_checkpoint(start).part("network"), network.state_dict()
+    given = {name: torch.from_numpy(value) for name, value in load_checkpoint(start).part("network").items()}
+    own = network.state_dict()
     levels = sum(key.startswith("stems.") and key.endswith(".weight") for key in given)
     foreign = [k for k, v in given.items() if k not in own or own[k].shape != v.shape]
     lacking = {

@@ -69,7 +69,6 @@ class Figures:
     refused: float
 
 
-@torch.inference_mode()
 def see_scenes(model: SegVec3D, indices: Iterable[int], colorless: bool = False) -> Iterator[Seen]:
     """Validation scenes by their numbers, one after the other, with their colours or without."""
     for index in indices:

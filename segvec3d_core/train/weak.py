@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
+from torch import Tensor
 
 from ..hierarchy import Hierarchy
 from ..kernels.colors import color_edges
@@ -61,7 +62,7 @@ class Supervision:
         raise ValueError(f"labels: expected full, points:N, one-point, agreement or oversegmentation, got {text!r}")
 
 
-def oversegment(hierarchy: Hierarchy, angle: float = 0.12) -> Labels:
+def oversegment(hierarchy: Hierarchy[Tensor], angle: float = 0.12) -> Labels:
     """Pieces of smooth surface: connected voxels whose normals turn by less than ``angle`` (chord) from one to the
     next -> (V,) int64."""
     normals = np.ascontiguousarray(hierarchy.normals, np.float32)
@@ -69,7 +70,7 @@ def oversegment(hierarchy: Hierarchy, angle: float = 0.12) -> Labels:
     return np.asarray(connected(normals, neighbors, np.ones(len(normals), bool), angle))
 
 
-def creases(hierarchy: Hierarchy) -> NDArray[np.float32]:
+def creases(hierarchy: Hierarchy[Tensor]) -> NDArray[np.float32]:
     """How much the shape speaks against each edge -> (V, k) float32 barriers, 0 on a plane: inward creases, as two
     things that touch make them, and turns of the normal."""
     edges = hierarchy.levels[0].edges.numpy()
@@ -77,7 +78,7 @@ def creases(hierarchy: Hierarchy) -> NDArray[np.float32]:
     return np.asarray(np.maximum(-convexity, 0) + 1 - np.clip(cosine, -1, 1), np.float32)
 
 
-def borders(hierarchy: Hierarchy, colors: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def borders(hierarchy: Hierarchy[Tensor], colors: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """How much speaks against each edge, ``creases`` and changes of (V, 3) colours, where there are any -> (V, k)
     float32."""
     shape = creases(hierarchy)
@@ -87,7 +88,7 @@ def borders(hierarchy: Hierarchy, colors: NDArray[np.float32] | None) -> NDArray
     return np.asarray(shape + TINT * change[:, :, 3] + LIGHT * change[:, :, 1], np.float32)
 
 
-def spread(marked: Labels, hierarchy: Hierarchy, barriers: NDArray[np.float32]) -> Labels:
+def spread(marked: Labels, hierarchy: Hierarchy[Tensor], barriers: NDArray[np.float32]) -> Labels:
     """Labels of a few voxels, carried on to all that are nearest to them over the neighbourhood graph.
 
     Every voxel takes the label of the marked voxel from which the path over the lowest barriers leads, by the sum of
@@ -154,7 +155,7 @@ def mark(supervision: Supervision, truth: Labels, rng: np.random.Generator) -> L
 def weaken(
     supervision: Supervision,
     truth: Labels,
-    hierarchy: Hierarchy,
+    hierarchy: Hierarchy[Tensor],
     is_surface: NDArray[np.bool_],
     colors: NDArray[np.float32] | None,
     rng: np.random.Generator,
