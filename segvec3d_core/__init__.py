@@ -1,6 +1,6 @@
 """SegVec3D: object instances from point clouds, searchable by text. Does not depend on ROS.
 
-The public names are imported lazily, so that ``import segvec3d_core`` does not import torch before it is needed.
+The public names are imported lazily, so that ``import segvec3d_core`` does not import numba before it is needed.
 """
 
 from importlib import import_module

@@ -26,8 +26,10 @@ def device_of(name: str) -> str:
     index = re.fullmatch(r"cuda(?::(\d+))?", name)
     if index is None:
         raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}")
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise ValueError(f"device: {name} was asked for, but torch, which runs there, is not installed") from None
     if int(index[1] or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here")
     return f"cuda:{index[1] or torch.cuda.current_device()}"
@@ -47,15 +49,20 @@ def gpu_name() -> str | None:
     """Name of the current GPU, or None if there is none that torch sees."""
     if not gpus():
         return None
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return None
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def _computes() -> bool:
-    """Whether torch sees the GPU and has kernels for it."""
-    import torch
-
+    """Whether torch is installed, sees the GPU and has kernels for it."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        log.warning("the GPU is left alone, torch is not installed")
+        return False
     if not torch.cuda.is_available():
         return False
     try:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from segvec3d_ros.client import Client, Collector
 
 START_LIMIT = 300.0
-"""Longest time until the node is ready, seconds: it imports torch and, at its first start, compiles kernels."""
+"""Longest time until the node is ready, seconds: at its first start it compiles kernels."""
 
 FIRST_LIMIT = 20.0
 """Longest time until the first instances arrive, seconds."""

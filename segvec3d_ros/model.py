@@ -31,7 +31,7 @@ class Model(Protocol):
 
     @property
     def device(self) -> Any:
-        """The torch device in use."""
+        """The device in use, "cpu" or "cuda:0" and so on."""
         ...
 
     @property
@@ -60,8 +60,8 @@ class Model(Protocol):
 
 
 def load_segvec3d(path: str | None, device: str) -> Model:
-    """``SegVec3D.load``, with a late import: torch takes seconds to import, and may be missing, which is then a failure
-    to load the model."""
+    """``SegVec3D.load``, with a late import: the kernels take seconds to import, and a package that is missing is then
+    a failure to load the model."""
     from segvec3d_core.pipeline import SegVec3D
 
     model: Model = SegVec3D.load(Path(path) if path else None, device)
@@ -107,7 +107,7 @@ class Loaded:
 
 
 class Loading:
-    """Loads a model in a thread of its own, because importing torch alone takes seconds.
+    """Loads a model in a thread of its own, because imports and kernels take seconds.
 
     Args:
         load: called with ``path`` (None if empty) and ``device``.

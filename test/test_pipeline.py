@@ -1,8 +1,11 @@
 """SegVec3D with its shipped weights: what the library promises to its users."""
 
+import ctypes
+import sys
 import threading
 import warnings
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from segvec3d_core import PointCloud, SegVec3D, pipeline, voxels
+from segvec3d_core import PointCloud, SegVec3D, device, pipeline, voxels
 from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import DEFAULT_VOCABULARY, SegmentationConfig
 from segvec3d_core.instances import STRAY_POINTS
@@ -370,6 +373,35 @@ def test_after_a_warm_up_questions_do_not_wait_for_the_sentence_encoder(monkeypa
 def test_an_unknown_device_is_refused():
     with pytest.raises(ValueError, match="device: expected auto, cpu or cuda, got 'tpu'"):
         SegVec3D.load(device="tpu")
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, 2), (100, 0)])  # 100: no device is detected
+def test_the_driver_says_how_many_gpus_there_are(status, expected, monkeypatch):
+    """By a stand-in."""
+
+    def count(told: Any) -> int:
+        told._obj.value = 2
+        return 0
+
+    driver = SimpleNamespace(cuInit=lambda flags: status, cuDeviceGetCount=count)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
+    assert device.gpus() == expected
+
+
+def test_where_there_is_no_driver_torch_is_not_asked(monkeypatch):
+    monkeypatch.setattr(device, "DRIVER", "libnowhere.so.1")
+    monkeypatch.setitem(sys.modules, "torch", None)  # to import it fails
+    assert device.device_of("auto") == "cpu"
+    assert device.gpu_name() is None
+
+
+def test_a_gpu_without_torch_is_left_alone_unless_it_was_asked_for(monkeypatch, caplog):
+    monkeypatch.setattr(device, "gpus", lambda: 1)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert device.device_of("auto") == "cpu"
+    assert "torch is not installed" in caplog.text
+    with pytest.raises(ValueError, match="device: cuda was asked for, but torch, which runs there, is not installed"):
+        device.device_of("cuda")
 
 
 @pytest.mark.parametrize("fails", ["to move there", "to compute there"])

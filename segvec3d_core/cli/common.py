@@ -7,7 +7,7 @@ import platform
 from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import fields
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,8 +78,16 @@ def machine() -> dict[str, Any]:
         "threads": numba.get_num_threads(),
         "bfloat16": bfloat16.multiplier(),
         "python": platform.python_version(),
-        "torch": version("torch"),
+        "torch": version_of("torch"),
     }
+
+
+def version_of(package: str) -> str | None:
+    """Version of an installed package, which is not imported for it; None if it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def peak_memory() -> int:
@@ -107,5 +115,5 @@ def machine_line() -> str:
     maps = f", on CPU linear maps in bfloat16 ({about['bfloat16']})" if about["bfloat16"] else ""
     return (
         f"segvec3d {about['segvec3d']}, {about['cpu']}, {about['cores']} cores{gpu}, "
-        f"{about['threads']} threads, torch {about['torch']}{maps}"
+        f"{about['threads']} threads, torch {about['torch'] or 'missing'}{maps}"
     )

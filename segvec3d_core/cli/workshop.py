@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 from argparse import Namespace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segvec3d_core.cli.common import at_least, load_model, machine, progress
+from segvec3d_core.cli.common import at_least, load_model, machine, progress, version_of
 from segvec3d_core.io import write_json
 
 _LIBRARIES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "open3d-cpu", "tokenizers", "rosbags")
@@ -89,7 +88,7 @@ def info(args: Namespace) -> int:
     Missing default weights are reported as missing; a file given by --model must exist.
     """
     result: dict[str, Any] = {"version": 1, "machine": machine(), "platform": platform.platform()}
-    result["libraries"] = {name: _version(name) for name in _LIBRARIES}
+    result["libraries"] = {name: version_of(name) for name in _LIBRARIES}
     result["ros"] = {name: _importable(name) for name in ("rclpy", "segvec3d_interfaces")}
     try:
         model = load_model(args)
@@ -104,13 +103,6 @@ def info(args: Namespace) -> int:
     if args.json != "-":
         _print_tree(result)
     return 0
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _importable(name: str) -> bool:
