@@ -497,5 +497,5 @@ def _embed_by_torch(
             features, e, logits = network(hierarchy)
             colors = None if grid.colors is None else torch.from_numpy(grid.colors).to(device)
             bonds = network.judge_edges(features, hierarchy.levels[0], colors)
-            told = (x.cpu().numpy() for x in (features, e, logits.sigmoid(), bonds))
+            told = [x.cpu().numpy() for x in (features, e, logits.sigmoid(), bonds)]
         return EmbeddedVoxels(hierarchy.levels[0].neighbors.cpu().numpy(), hierarchy.normals, *told)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numba
@@ -28,6 +29,32 @@ def use_one_thread(worker: int) -> None:
     use_threads(1)
 
 
+class _Alone:
+    """Limits products of matrices to one thread while at least one thread of this process asks for it."""
+
+    def __init__(self) -> None:
+        self._lock, self._asking, self._before = Lock(), 0, ExitStack()
+
+    def begin(self) -> None:
+        with self._lock:
+            self._asking += 1
+            if self._asking == 1:
+                self._before.enter_context(_libraries().limit(limits=1, user_api="blas"))
+                torch = _torch()
+                if torch is not None:
+                    self._before.callback(torch.set_num_threads, torch.get_num_threads())
+                    torch.set_num_threads(1)
+
+    def end(self) -> None:
+        with self._lock:
+            self._asking -= 1
+            if self._asking == 0:
+                self._before.close()
+
+
+_alone = _Alone()
+
+
 @contextmanager
 def single_thread() -> Iterator[None]:
     """Context in which products of matrices use one thread, for work that is too small to share.
@@ -35,16 +62,11 @@ def single_thread() -> Iterator[None]:
     Threads synchronise after every operation by busy waiting. On a loaded processor one thread that is not scheduled
     delays all others, and a millisecond becomes a hundred.
     """
-    torch = _torch()
-    threads = 0 if torch is None else torch.get_num_threads()
-    if torch is not None:
-        torch.set_num_threads(1)
+    _alone.begin()
     try:
-        with _libraries().limit(limits=1, user_api="blas"):
-            yield
+        yield
     finally:
-        if torch is not None:
-            torch.set_num_threads(threads)
+        _alone.end()
 
 
 @cache

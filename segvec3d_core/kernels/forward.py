@@ -124,11 +124,13 @@ def pool(outputs, at, parents, count):  # type: ignore[no-untyped-def]
     means, rows = np.zeros((count, width), np.float32), np.zeros(count, np.float32)
     for i in range(len(parents)):
         rows[parents[i]] += np.float32(1)
+        to, given = means[parents[i]], outputs[i, at:]
         for c in range(width):
-            means[parents[i], c] += outputs[i, at + c]
+            to[c] += given[c]
     for j in range(count):
+        to, share = means[j], np.float32(1) / rows[j]
         for c in range(width):
-            means[j, c] /= rows[j]
+            to[c] *= share
     return means
 
 
