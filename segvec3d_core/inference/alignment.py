@@ -15,6 +15,7 @@ from ..config import BLOCKS, AlignmentConfig
 from ..kernels import colors
 from ..kernels.dense import Packed
 from ..kernels.forward import blocks, padded, three_layers
+from ..kernels.superpoints import mean_and_largest
 from ..kernels.vectors import PANEL
 from .layers import Array, Weights, gelu, sigmoid, unit
 
@@ -94,11 +95,10 @@ class FusedAlignment:
 
     def project_instances(self, x: InstanceInput[NDArray[Any]]) -> Array:
         """Equations (9) and (10): v_X = W_3D u_X -> (K, d_v) of unit length, K > 0; all parts have equal norm."""
-        own = _Owned(x.owner)
         if len(self._config.parts) == 1:
-            return unit(self._weights.linear("w_3d", self._pool(x, own, None)))
-        paint = self._paint(x, own)
-        u = self._pool(x, own, paint)
+            return unit(self._weights.linear("w_3d", self._pool(x, None)))
+        paint = self._paint(x)
+        u = self._pool(x, paint)
         looks = self._looks
         rest = looks.mlp("color", paint), looks.linear("material", u), looks.linear("shape", u)
         return _join([self._weights.linear("w_3d", u), *rest])
@@ -108,17 +108,18 @@ class FusedAlignment:
         a, b = self._weights["calibration"]
         return sigmoid(a * self._score(v, unit(t)) + b)
 
-    def _pool(self, x: InstanceInput[NDArray[Any]], own: _Owned, paint: Array | None) -> Array:
+    def _pool(self, x: InstanceInput[NDArray[Any]], paint: Array | None) -> Array:
         """Equation (9), see ``Alignment.pool`` -> (K, d_u)."""
-        mean = own.mean(x.features)
+        owned = x.owner, len(x.statistics)
+        mean, _ = mean_and_largest(x.features, *owned)
         if self._config.paper:
             return unit(mean)
         d = self._three_layers("describe", np.concatenate([x.features, x.geometry], 1))
-        u = [mean, own.mean(d), own.peak(d)]
+        u = [mean, *mean_and_largest(d, *owned)]
         if "again" in self._maps:
             whole = np.concatenate(u[1:], 1)
             d = self._three_layers("again", np.concatenate([d, whole[x.owner]], 1))
-            u += [own.mean(d), own.peak(d)]
+            u += mean_and_largest(d, *owned)
         w = self._weights
         if paint is None:
             u.append(w.mlp("summarise", x.statistics))
@@ -126,7 +127,7 @@ class FusedAlignment:
             u += [w.mlp("summarise", x.statistics[:, :SIZE_STATISTICS]), paint]
         return unit(gelu(w.linear("mix.1", w.norm("mix.0", np.concatenate(u, 1)))))
 
-    def _paint(self, x: InstanceInput[NDArray[Any]], own: _Owned) -> Array:
+    def _paint(self, x: InstanceInput[NDArray[Any]]) -> Array:
         """Colour descriptions, see ``Looks.paint`` -> (K, ``AlignmentConfig.paint``)."""
         known = ~np.isnan(x.color).any(1, keepdims=True)
         rgb = np.nan_to_num(x.color, nan=0.5)
@@ -134,7 +135,7 @@ class FusedAlignment:
         c = self._three_layers(
             "looks.tint", np.concatenate([2 * rgb - 1, 4 * (rgb - grey), known], 1, dtype=np.float32)
         )
-        return np.concatenate([own.mean(c), own.peak(c)], 1)
+        return np.concatenate(mean_and_largest(c, x.owner, len(x.statistics)), 1)
 
     def _three_layers(self, name: str, x: Array) -> Array:
         """A network of three linear maps with GELU between them, of (M, .) rows."""
@@ -142,7 +143,7 @@ class FusedAlignment:
         rows, out = padded(*x.shape), padded(len(x), -(-width // PANEL) * PANEL)
         rows[: len(x)] = x
         three_layers(blocks(len(x)), rows, first, second, third, out)
-        return out[: len(x), :width]
+        return np.ascontiguousarray(out[: len(x), :width])
 
     def _parts(self, v: Array) -> list[Array]:
         """Split (N, d_v) vectors of either projection into their parts, each of unit length."""
@@ -162,26 +163,6 @@ class FusedAlignment:
             true = sigmoid(looks["scale"][k] * (mine @ unit(theirs).T) + looks["bias"][k] + shift[:, k])
             log_p += np.log(np.maximum(1 - claimed[:, k] * (1 - true), np.float32(1e-7)))
         return np.asarray(log_p - np.log(-np.expm1(np.minimum(log_p, np.float32(-1e-6)))))
-
-
-class _Owned:
-    """Means and maxima over the voxels of each instance.
-
-    Args:
-        owner: (M,) int64 instance of each voxel, ascending.
-    """
-
-    def __init__(self, owner: NDArray[np.int64]) -> None:
-        self._counts = np.bincount(owner)[:, None].astype(np.float32)
-        self._starts = np.flatnonzero(np.diff(owner, prepend=-1))
-
-    def mean(self, values: Array) -> Array:
-        """Of (M, d) -> (K, d)."""
-        return np.asarray(np.add.reduceat(values, self._starts) / self._counts)
-
-    def peak(self, values: Array) -> Array:
-        """Of (M, d) -> (K, d)."""
-        return np.asarray(np.maximum.reduceat(values, self._starts))
 
 
 def _three_maps(weights: Weights, name: str) -> tuple[Packed, Packed, Packed, int]:
