@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -39,8 +39,7 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
         0, or 2 if an argument or a parameter is refused, after one line on standard error.
     """
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    _on_signals(lambda *_: ended.set())
     stray = next(_stray(arguments), None)
     if stray is not None:
         return _refuse(f"unexpected argument {stray}: ROS arguments follow --ros-args, as in --ros-args -p device:=cpu")
@@ -57,7 +56,13 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+    _on_signals(signal.SIG_IGN)  # while the interpreter ends it would give them back to the system, which kills
     return 0
+
+
+def _on_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _spin_until(ended: threading.Event, node: SegVec3DNode) -> bool:

@@ -124,7 +124,7 @@ def test_weights_without_a_bond_head_may_be_begun_with_and_those_of_another_shap
     network = PointAttention(SMALL)
     model = SegVec3D(network, Alignment(AlignmentConfig(features=SMALL.features)), device="cpu")
     state = network.state_dict()
-    older = {f"network.{key}": value for key, value in state.items() if not key.startswith("bonds.")}
+    older = {f"network.{key}": value.numpy() for key, value in state.items() if not key.startswith("bonds.")}
     model.save(tmp_path / "whole.safetensors")
     config = load_checkpoint(tmp_path / "whole.safetensors").config
     save_checkpoint(Checkpoint(older, config, {}), tmp_path / "older.safetensors")
