@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 Array = NDArray[np.float32]
+FEW_ROWS = 64
+"""Up to this many rows the weights are the left matrix: OpenBLAS copies the right one first, which then takes longer
+than the product."""
 
 
 class Weights:
@@ -44,11 +47,12 @@ class Weights:
         return any(key.startswith(name + ".") for key in self.arrays)
 
     def linear(self, name: str, x: Array) -> Array:
-        """``nn.Linear``: (N, K) -> (N, M)."""
-        y = x @ self[f"{name}.weight"].T
+        """``nn.Linear``: (..., K) -> (..., M)."""
+        weight, rows = self[f"{name}.weight"], x.reshape(-1, x.shape[-1])
+        y = (weight @ rows.T).T if len(rows) <= FEW_ROWS else rows @ weight.T
         if f"{name}.bias" in self.arrays:
             y += self[f"{name}.bias"]
-        return np.asarray(y)
+        return y.reshape(*x.shape[:-1], len(weight))
 
     def norm(self, name: str, x: Array, eps: float = 1e-5) -> Array:
         """``nn.LayerNorm`` of the last dimension."""
