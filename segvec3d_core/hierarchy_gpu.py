@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .config import NetworkConfig
-from .hierarchy import VOXEL_FEATURES, Hierarchy, Level, canonical_rotation
+from .hierarchy import Hierarchy, Level, canonical_rotation
 from .kernels.grid import BAND_BIT, LAST_BAND
+from .kernels.shape import VOXEL_FEATURES
 from .network import add_up
 from .voxels import VoxelGrid
 
@@ -254,7 +255,7 @@ def _voxel_features(
     points: Tensor, normals: Tensor, shape: Tensor, found: Tensor, rays: Tensor | None, distance: Tensor,
     up: Tensor | None, edges: Tensor, k: int,
 ) -> Tensor:  # fmt: skip
-    """``hierarchy.voxel_features``."""
+    """``kernels.shape.voxel_features``."""
     out = points.new_zeros(len(points), VOXEL_FEATURES)
     out[:, 0] = shape[:, 0] * 3
     out[:, 1] = shape[:, 1]

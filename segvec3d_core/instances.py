@@ -16,6 +16,7 @@ from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows, mean_by_cell
 from .kernels.labels import point_labels
 from .kernels.nearest import nearest_rows
+from .kernels.superpoints import deviations
 from .superpoints import EmbeddedVoxels
 from .types import Box, Kind, SceneObject
 from .voxels import VoxelGrid
@@ -131,8 +132,7 @@ def find_segments(
     judged = np.full((len(e), 2), np.nan, np.float32) if judged is None else judged
     means, _ = mean_by_cell(np.concatenate([e, grid.centroids, surface[:, None], judged], 1), group, len(members))
     center, place, on_surface, joined, across_groups = np.split(means, np.cumsum([e.shape[1], 3, 1, 1]), 1)
-    off = np.linalg.norm(e - center[group], axis=1), np.square(grid.centroids - place[group]).sum(1)
-    deviation, _ = mean_by_cell(np.stack(off, 1), group, len(members))
+    deviation = deviations(e, grid.centroids, group, center, place)
     gaps = np.full(count, FAR)
     if count > 1:
         gaps = np.minimum(nearest_rows(center[:count], center[:count], 2)[1][:, 1], FAR)

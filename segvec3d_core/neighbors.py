@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .clock import Clock
 from .kernels.grid import band_seams, group_rows, hash_cells
 from .kernels.nearest import grid_neighbors
-from .kernels.shape import edge_features, local_shape
+from .kernels.shape import edge_features, local_shape, look_from
 from .voxels import Scale
 
 
@@ -24,6 +24,8 @@ class Graph:
         normals: (V, 3) float32 unit normals, towards the sensor if it is known, else of arbitrary sign.
         shape: (V, 2) float32 surface variation and linearity.
         edges: (V, k, 10) float32 relative pose r_ij, see ``kernels.shape.edge_features``.
+        rays: (V, 3) float32 unit vectors from the sensor to each voxel, and distance: (V,) float32 metres; zero if its
+            place is unknown.
     """
 
     neighbors: NDArray[np.int64]
@@ -31,6 +33,8 @@ class Graph:
     normals: NDArray[np.float32]
     shape: NDArray[np.float32]
     edges: NDArray[np.float32]
+    rays: NDArray[np.float32]
+    distance: NDArray[np.float32]
 
 
 def nearest_neighbors(points: NDArray[np.float32], scale: Scale, k: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -58,28 +62,23 @@ def build_graph(
     viewpoint: NDArray[np.float32] | None,
     up: NDArray[np.float32] | None,
     clock: Clock | None = None,
-) -> tuple[Graph, NDArray[np.float32]]:
+) -> Graph:
     """Connect voxels and describe their neighbourhoods.
 
     Args:
         points: (V, 3) float32 centroids, metres; scale: size of the voxels; k: neighbours, the voxel itself included.
         viewpoint: (3,) sensor position in the same frame, or None; up: (3,) unit vector, or None.
         clock: measures the stages "neighbours", "normals" and "poses".
-
-    Returns:
-        the graph, and (V, 3) float32 unit rays from the sensor to each voxel (zero if the sensor's place is unknown).
     """
     clock = clock or Clock()
     with clock("neighbours"):
         neighbors, found = nearest_neighbors(points, scale, k)
     with clock("normals"):
         normals, shape = local_shape(points, neighbors, found, np.float32(scale.size))
-        rays = np.zeros_like(points)
+        rays, distance = np.zeros_like(points), np.zeros(len(points), np.float32)
         if viewpoint is not None:
-            rays = points - viewpoint
-            rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)
-            normals *= np.where((normals * rays).sum(1, keepdims=True) > 0, np.float32(-1), np.float32(1))
+            rays, distance = look_from(viewpoint.astype(np.float32), points, normals)
     with clock("poses"):
         direction = np.zeros(3, np.float32) if up is None else up.astype(np.float32)
         edges = edge_features(points, normals, rays, direction, viewpoint is not None, neighbors, scale.edges)
-    return Graph(neighbors, found, normals, shape, edges), rays
+    return Graph(neighbors, found, normals, shape, edges, rays, distance)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .clock import Clock
 from .config import NetworkConfig
-from .hierarchy import VOXEL_FEATURES, Hierarchy, Level
+from .hierarchy import Hierarchy, Level
 from .inference.backbone import VOTE_SCALE, FusedBonds, FusedNetwork
 from .inference.layers import Weights
 from .kernels.attention import EDGE_DIM, HEAD_DIM
@@ -22,6 +22,7 @@ from .kernels.attention_torch import neighborhood_attention
 from .kernels.bonds import WIDTH
 from .kernels.bonds import reference as bonds_reference
 from .kernels.colors import color_edges, color_edges_reference
+from .kernels.shape import VOXEL_FEATURES
 from .trained import packed
 
 BOND_ROWS = 1 << 16

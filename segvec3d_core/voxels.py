@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .config import BASE_VOXEL, SCAN_VOXEL, SegmentationConfig
 from .kernels.grid import BAND_BIT, count_voxels, group_points, hash_cells, mean_colors
 from .kernels.ramps import BLURRED, find_ramps, pixels_beside
+from .kernels.shape import compress
 from .types import FARTHEST, PointCloud
 
 BITS = 16
@@ -50,9 +51,8 @@ class Fovea:
         """
         if not np.isfinite(self.reach):
             return points
-        away = points - self.eye
-        r = np.maximum(np.linalg.norm(away, axis=1, keepdims=True) / np.float32(self.reach), 1)
-        return np.asarray(self.eye + away * ((1 + np.log(r)) / r), np.float32)
+        moved: NDArray[np.float32] = compress(points, self.eye, np.float32(self.reach))
+        return moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -373,7 +373,7 @@ from segvec3d_core.kernels.agglomeration import mutual
 def run():
     return mutual(np.zeros((2, 1), np.float32), np.array([[1], [0]]), np.float32(1)).tolist()
 run()
-print(numba.threading_layer(), os.environ.get("OMP_WAIT_POLICY"), flush=True)
+print(numba.threading_layer(), os.environ.get("GOMP_SPINCOUNT"), flush=True)
 child = os.fork()
 if not child:
     print(run(), flush=True)
@@ -391,7 +391,9 @@ def test_what_kernels_share_their_work_over_can_be_chosen(chosen: str | None, to
     """A process forked from one with OpenMP's threads ends, instead of waiting for ever."""
     if chosen is None and not check_system.loads("libgomp.so.1"):
         pytest.skip("GNU OpenMP (libgomp1) is not installed here")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_WAIT", "NUMBA_THR"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OMP_WAIT", "GOMP", "NUMBA_THR"))
+    }
     environment |= {} if chosen is None else {"NUMBA_THREADING_LAYER": chosen}
     command = [sys.executable, "-c", KERNEL]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=110)

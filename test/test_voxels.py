@@ -125,11 +125,11 @@ def test_lonely_voxels_are_their_own_neighbours():
 
 def test_normals_of_a_plane_face_the_sensor():
     points = voxelize(plane(40_000), 0.02).centroids
-    graph, rays = build_graph(points, Scale.uniform(0.02, len(points)), 16, np.array([0, 0, 1], np.float32), None)
+    graph = build_graph(points, Scale.uniform(0.02, len(points)), 16, np.array([0, 0, 1], np.float32), None)
     assert (graph.normals[:, 2] > 0.99).mean() > 0.99
     assert np.allclose(np.linalg.norm(graph.normals, axis=1), 1, atol=1e-4)
     assert (graph.shape[:, 0] < 0.02).mean() > 0.99
-    assert np.allclose(np.linalg.norm(rays, axis=1), 1, atol=1e-4)
+    assert np.allclose(np.linalg.norm(graph.rays, axis=1), 1, atol=1e-4)
 
 
 def test_an_edge_over_a_ridge_is_convex_and_over_a_valley_concave():
@@ -138,17 +138,17 @@ def test_an_edge_over_a_ridge_is_convex_and_over_a_valley_concave():
         points = np.stack([x, y, -sign * np.abs(x)], -1).reshape(-1, 3).astype(np.float32)
         grid = voxelize(points, 0.02)
         viewpoint = (np.array([0, 0, 3]) - grid.origin).astype(np.float32)
-        graph, _ = build_graph(grid.centroids, grid.scale, 16, viewpoint, None)
+        graph = build_graph(grid.centroids, grid.scale, 16, viewpoint, None)
         ridge = np.abs(grid.centroids[:, 0] + grid.origin[0]) < 0.015
         assert np.sign(graph.edges[ridge][:, :, 7].mean()) == sign
 
 
 def test_without_a_viewpoint_nothing_depends_on_the_sign_of_normals():
     grid = voxelize(plane(5_000), 0.03)
-    graph, rays = build_graph(grid.centroids, grid.scale, 8, None, np.array([0, 0, 1], np.float32))
+    graph = build_graph(grid.centroids, grid.scale, 8, None, np.array([0, 0, 1], np.float32))
     assert (graph.edges[:, :, 4:7] >= 0).all()
     assert (graph.edges[:, :, 7:9] == 0).all()
-    assert not rays.any()
+    assert not graph.rays.any()
 
 
 def receding_floor(rows: int = 300, columns: int = 200) -> np.ndarray:
@@ -173,7 +173,7 @@ def test_a_fovea_within_reach_of_all_points_changes_nothing():
     points = receding_floor()
     plain, wide = voxelize(points, 0.02), voxelize(points, 0.02, fovea=Fovea(np.zeros(3, np.float32), 20.0))
     assert (plain.inverse == wide.inverse).all()
-    plain_graph, wide_graph = (build_graph(g.centroids, g.scale, 16, None, None)[0] for g in (plain, wide))
+    plain_graph, wide_graph = (build_graph(g.centroids, g.scale, 16, None, None) for g in (plain, wide))
     assert (plain_graph.neighbors == wide_graph.neighbors).all()
 
 

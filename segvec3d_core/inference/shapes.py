@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import BLOCKS, AlignmentConfig, GroupingConfig, NetworkConfig
-from ..hierarchy import VOXEL_FEATURES
 from ..kernels.attention import EDGE_DIM, HEAD_DIM
 from ..kernels.bonds import WIDTH
+from ..kernels.shape import VOXEL_FEATURES
 from ..superpoints import PAIR_FEATURES, WHOLE_FEATURES, node_features
 from .alignment import INSTANCE_STATISTICS, SIZE_STATISTICS, VOXEL_GEOMETRY
 

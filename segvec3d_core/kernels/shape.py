@@ -80,6 +80,80 @@ def local_shape(points, neighbors, found, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
+def look_from(eye, points, normals):  # type: ignore[no-untyped-def]
+    """How the sensor sees each voxel; turns the normals, in place, towards it.
+
+    Args:
+        eye: (3,) float32 place of the sensor; points, normals: (V, 3) float32.
+
+    Returns:
+        (V, 3) float32 unit rays from the sensor, zero for a point at its place, and (V,) float32 distances, metres.
+    """
+    rays, distance = np.empty_like(points), np.empty(len(points), np.float32)
+    for i in prange(len(points)):
+        x, y, z = points[i, 0] - eye[0], points[i, 1] - eye[1], points[i, 2] - eye[2]
+        far = np.sqrt(x * x + y * y + z * z)
+        share = np.float32(1) / max(far, np.float32(1e-6))
+        x, y, z = x * share, y * share, z * share
+        distance[i] = far
+        rays[i, 0], rays[i, 1], rays[i, 2] = x, y, z
+        if normals[i, 0] * x + normals[i, 1] * y + normals[i, 2] * z > 0:
+            for c in range(3):
+                normals[i, c] = -normals[i, c]
+    return rays, distance
+
+
+VOXEL_FEATURES = 12
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def voxel_features(normals, shape, found, rays, distance, seen, up, heights, edges, k):  # type: ignore[no-untyped-def]
+    """Input features of each voxel; unknown quantities are zero and flagged.
+
+    In order: surface variation, linearity, share of neighbours found, log edge, viewpoint known (flag), cosine of
+    normal and ray, log distance, z of the normal, up known (flag), cosine of normal and up, height above the lowest
+    and below the highest of the scene.
+
+    Args:
+        normals: (V, 3); shape: (V, 2) and found: (V,) from ``local_shape``; rays: (V, 3) and distance: (V,) from
+            ``look_from`` if ``seen``, else ignored.
+        up: (3,) unit vector, zero if unknown; heights: (V, 2) above the lowest and below the highest, metres, (0, 2) if
+            up is unknown; edges: (V,) metres; k: neighbours.
+
+    Returns:
+        (V, 12) float32.
+    """
+    out = np.zeros((len(normals), VOXEL_FEATURES), np.float32)
+    upright = len(heights) > 0
+    for i in prange(len(normals)):
+        row, x, y, z = out[i], normals[i, 0], normals[i, 1], normals[i, 2]
+        row[0], row[1] = shape[i, 0] * 3, shape[i, 1]
+        row[2], row[3] = found[i] / np.float32(k), np.log(edges[i] / np.float32(0.01))
+        if seen:
+            row[4], row[6] = 1, np.log1p(distance[i])
+            row[5] = x * rays[i, 0] + y * rays[i, 1] + z * rays[i, 2]
+        row[7] = z if seen or upright else abs(z)
+        if upright:
+            along = x * up[0] + y * up[1] + z * up[2]
+            row[8], row[9] = 1, along if seen else abs(along)
+            for c in range(2):
+                row[10 + c] = min(max(heights[i, c], np.float32(0)), np.float32(4))
+    return out
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def compress(points, eye, reach):  # type: ignore[no-untyped-def]
+    """``voxels.Fovea.compress`` of (N, 3) float32 points, with a finite reach."""
+    out = np.empty_like(points)
+    for i in prange(len(points)):
+        x, y, z = points[i, 0] - eye[0], points[i, 1] - eye[1], points[i, 2] - eye[2]
+        r = max(np.sqrt(x * x + y * y + z * z) / reach, np.float32(1))
+        share = (np.float32(1) + np.log(r)) / r
+        out[i, 0], out[i, 1], out[i, 2] = eye[0] + x * share, eye[1] + y * share, eye[2] + z * share
+    return out
+
+
+@njit(cache=True, nogil=True, parallel=True)
 def edge_features(points, normals, rays, up, oriented, neighbors, sizes):  # type: ignore[no-untyped-def]
     """Relative pose r_ij of each edge, in units of two edges of voxel i, so that values are about one at most.
 

@@ -39,6 +39,36 @@ def mean_and_largest(values, of_voxel, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def deviations(values, points, group, centers, places):  # type: ignore[no-untyped-def]
+    """How far voxels lie from the centres of their groups.
+
+    Args:
+        values: (V, C) and points: (V, 3) float32; group: (V,) int64, negative for none.
+        centers: (G, C) and places: (G, 3) float32, the means of each group.
+
+    Returns:
+        (G, 2) float64: mean distance of the values, mean squared distance of the points.
+    """
+    sums, rows = np.zeros((len(centers), 2)), np.zeros(len(centers), np.int64)
+    for i in range(len(values)):
+        g = group[i]
+        if g < 0:
+            continue
+        off, away = np.float32(0), np.float32(0)
+        for c in range(values.shape[1]):
+            off += (values[i, c] - centers[g, c]) ** 2
+        for c in range(3):
+            away += (points[i, c] - places[g, c]) ** 2
+        rows[g] += 1
+        sums[g, 0] += np.sqrt(off)
+        sums[g, 1] += away
+    for g in range(len(rows)):
+        for c in range(2):
+            sums[g, c] /= max(rows[g], 1)
+    return sums
+
+
+@njit(cache=True, nogil=True)
 def moments(points, normals, colors, surface, edges, embeddings, of_voxel, count, step):  # type: ignore[no-untyped-def]
     """Means and spreads of S = ``count`` superpoints, in two passes over the voxels.
 
