@@ -313,9 +313,9 @@ class SegVec3D:
         with KERNEL_LOCK:
             if self.device != "cpu" or not FusedNetwork.fits(config):
                 return _embed_by_torch(self.network, self.device, grid, viewpoint, up, clock)
-            with clock("graph"):
+            with clock("graph"), single_thread():
                 hierarchy = build_hierarchy(grid, viewpoint, up, config, clock=clock)
-            with clock("network"):
+            with clock("network"), single_thread():
                 fused, finest = self._network.fused, hierarchy.levels[0]
                 features, embeddings, logits = fused(hierarchy, clock)
                 bonds = fused.judge_edges(features, finest, grid.colors)
@@ -331,7 +331,8 @@ class SegVec3D:
 
     def compare(self, v: Array, t: Array) -> Array:
         """Calibrated similarity of instances (K, d_v) and sentence vectors (T, d_t) -> (K, T), 0 to 1."""
-        return self._alignment.fused.similarity(v, t)
+        with single_thread():
+            return self._alignment.fused.similarity(v, t)
 
     def group(
         self,
@@ -351,7 +352,7 @@ class SegVec3D:
         grid, voxels = embedded.grid, embedded.voxels
         if voxels is None:
             return Scene(np.full(len(embedded.cloud), -1, np.int32), (), clock.seconds)
-        with KERNEL_LOCK:
+        with KERNEL_LOCK, single_thread():
             with clock("clustering"):
                 viewpoint = embedded.cloud.viewpoint
                 segments, ties = self.part(voxels, grid, viewpoint, embedded.up, config.clustering, clustering)
@@ -361,7 +362,7 @@ class SegVec3D:
                 vertical = vertical_of(segments, voxels.normals, embedded.up, in_picture)
                 segments = describe_segments(segments, grid, vertical, config)
                 affinity = None if ties is None else ties.affinity([segment.voxels for segment in segments])
-            with clock("alignment"), single_thread():  # a handful of rows
+            with clock("alignment"):
                 v = np.zeros((0, self._alignment.config.width), np.float32)
                 if segments:
                     v = self.project(alignment_input(segments, voxels.features, grid, voxels.normals, embedded.up))
@@ -385,13 +386,12 @@ class SegVec3D:
         """
         constants = (clustering or self.clustering).for_cloud(viewpoint is None)
         e, surface, graph = voxels.embeddings, voxels.surface, (voxels.bonds, voxels.neighbors)
-        with KERNEL_LOCK:
+        with KERNEL_LOCK, single_thread():
             if method != "graph":
                 objects, surfaces = cluster(e, surface, *graph, method, constants)
                 return find_segments(objects, surfaces, e, surface, *graph, grid, self.score), None
             superpoints = find_superpoints(voxels, grid, viewpoint, up)
-            with single_thread():  # a few hundred rows
-                found = group_superpoints(superpoints, self.judge(superpoints), e, surface, constants)
+            found = group_superpoints(superpoints, self.judge(superpoints), e, surface, constants)
             segments = find_segments(
                 found.objects, found.surfaces, e, found.surface, *graph, grid, self.score, found.doubts
             )

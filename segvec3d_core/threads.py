@@ -29,6 +29,15 @@ def use_one_thread(worker: int) -> None:
     use_threads(1)
 
 
+def multiply_on_one_thread() -> None:
+    """Multiply matrices on one thread in this process from now on, for one with none but small products.
+
+    BLAS's threads busy-wait for the next product, for longer than a frame takes. Where cores are shared with other
+    processes, that delays all of them.
+    """
+    threadpool_limits(1, "blas")
+
+
 class _Alone:
     """Limits products of matrices to one thread while at least one thread of this process asks for it."""
 

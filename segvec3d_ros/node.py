@@ -27,6 +27,7 @@ from std_msgs.msg import Header
 from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.memory import keep_freed_memory
 from segvec3d_core.object_map import warm_up
+from segvec3d_core.threads import multiply_on_one_thread
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
 from segvec3d_ros.conversions import Result
@@ -357,6 +358,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     use_large_messages()
     keep_freed_memory()
+    multiply_on_one_thread()
     return run_node(lambda: SegVec3DNode(load_segvec3d), sys.argv[1:] if argv is None else argv)
 
 
