@@ -14,6 +14,7 @@ from .geometry import oriented_boxes
 from .inference.alignment import InstanceInput, instance_statistics
 from .kernels.agglomeration import bond_means
 from .kernels.grid import group_rows, mean_by_cell
+from .kernels.instances import middles, solid_voxels
 from .kernels.labels import point_labels
 from .kernels.nearest import nearest_rows
 from .kernels.superpoints import deviations
@@ -73,7 +74,7 @@ class Segment:
         kind: object or surface; voxels: (M,) int64; score: 0 to 1; features: (9,) float64, see ``SCORE_FEATURES``.
         point_count: points in the voxels, before points at the border are reassigned by ``label_points``.
         box, centroid, color: see ``SceneObject``; None until ``describe_segments``.
-        solid: voxels without stray ones; None until ``describe_segments``.
+        solid: voxels without stray ones, edge: mean edge of all voxels, metres; None until ``describe_segments``.
     """
 
     kind: Kind
@@ -85,6 +86,7 @@ class Segment:
     centroid: NDArray[np.float32] | None = None
     color: NDArray[np.uint8] | None = None
     solid: NDArray[np.int64] | None = None
+    edge: float | None = None
 
     def to_object(self, embedding: NDArray[np.float32], points: int) -> SceneObject:
         """Convert a described segment to a ``SceneObject`` with its (d_v,) embedding and number of labelled points."""
@@ -97,11 +99,6 @@ def _members(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Voxel indices of each label from 0 up, ascending."""
     order, starts = group_rows(labels, int(labels.max(initial=-1)) + 1)
     return np.split(order, starts[1:-1]) if len(starts) > 1 else []
-
-
-def _edge(voxels: NDArray[np.int64], grid: VoxelGrid) -> float:
-    """Mean edge of some of a grid's voxels, metres."""
-    return float(grid.size * (1 << grid.bands[voxels]).mean())
 
 
 def find_segments(
@@ -182,21 +179,6 @@ def _normal(surface: Segment, normals: NDArray[np.float32]) -> NDArray[np.float3
     return direction.astype(np.float32)
 
 
-def _solid(segment: Segment, grid: VoxelGrid) -> NDArray[np.int64]:
-    """Voxels of an object without its stray ones.
-
-    Depth cameras produce flying pixels between an object's edge and the background. They are few but far out, and would
-    make the box half as long again; they are recognised by voxels with few points.
-    """
-    if segment.kind == "surface":
-        return segment.voxels
-    counts = grid.counts[segment.voxels].astype(np.float64)
-    order = np.argsort(counts, kind="stable")
-    dense = counts >= STRAY * (counts**2).sum() / counts.sum()
-    dense[order] |= np.cumsum(counts[order]) > STRAY_POINTS * counts.sum()
-    return segment.voxels[dense]
-
-
 def describe_segments(
     segments: list[Segment], grid: VoxelGrid, vertical: NDArray[np.float32] | None, config: SegmentationConfig
 ) -> list[Segment]:
@@ -204,33 +186,42 @@ def describe_segments(
     limits."""
     segments = [s for s in segments if s.point_count >= config.min_points]
     segments = [s for s in segments if s.kind == "surface" or s.score >= config.min_score]
-    solid = [_solid(segment, grid) for segment in segments]
+    solid = _without_strays(segments, grid)
     boxes = oriented_boxes(grid.centroids, *_one_after_the_other(solid), vertical)
+    colors = np.zeros((0, 3), np.float32) if grid.colors is None else grid.colors
+    rows, starts = _one_after_the_other([segment.voxels for segment in segments])
+    centers, edges, typical, colored = middles(grid.centroids, grid.counts, grid.scale.edges, colors, rows, starts)
     described = []
-    for segment, own, box in zip(segments, solid, boxes, strict=True):
-        points = grid.centroids[segment.voxels]
-        edge = _edge(segment.voxels, grid)
+    for k, (segment, box) in enumerate(zip(segments, boxes, strict=True)):
         # Voxel centroids lie on average inside the extent of the points that they represent.
-        box = Box(box.center + grid.origin.astype(np.float32), box.rotation, box.size + np.float32(edge / 2))
-        longest = float(box.size.max())
+        size = box.size + np.float32(edges[k] / 2)
+        box = Box(box.center + grid.origin.astype(np.float32), box.rotation, size)
+        longest = float(size.max())
         if segment.kind == "object" and not config.min_object_size <= longest <= config.max_object_size:
             continue
-        weights = grid.counts[segment.voxels].astype(np.float64)
-        centroid = weights @ points / weights.sum() + grid.origin
-        color = None if grid.colors is None else _typical(grid.colors[segment.voxels])
-        described.append(replace(segment, box=box, centroid=centroid.astype(np.float32), color=color, solid=own))
+        centroid = (centers[k] + grid.origin).astype(np.float32)
+        color = typical[k] if colored[k] else None
+        seen = replace(segment, box=box, centroid=centroid, color=color, solid=solid[k], edge=float(edges[k]))
+        described.append(seen)
     return described
+
+
+def _without_strays(segments: list[Segment], grid: VoxelGrid) -> list[NDArray[np.int64]]:
+    """The voxels of each segment, those of objects without stray ones.
+
+    Depth cameras produce flying pixels between an object's edge and the background. They are few but far out, and would
+    make the box half as long again; they are recognised by voxels with few points.
+    """
+    objects = [segment.voxels for segment in segments if segment.kind == "object"]
+    rows, starts = _one_after_the_other(objects)
+    kept = np.split(solid_voxels(grid.counts, rows, starts, STRAY, STRAY_POINTS), starts[1:-1])
+    solid = iter(voxels[some] for voxels, some in zip(objects, kept, strict=False))
+    return [next(solid) if segment.kind == "object" else segment.voxels for segment in segments]
 
 
 def _unseen(rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(M,) bool, which of (M, 3) colours are unknown: drivers report (0, 0, 0) there."""
     return np.asarray((rgb == 0).all(1))
-
-
-def _typical(rgb: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """Median of each channel of (M, 3) colours, 0 to 1 -> (3,) uint8, or None if all are unknown."""
-    channels = rgb[~_unseen(rgb)].T.copy()
-    return np.round(np.median(channels, 1, overwrite_input=True) * 255).astype(np.uint8) if channels.size else None
 
 
 def _one_after_the_other(sets: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -255,7 +246,7 @@ def alignment_input(
     assert len(boxes) == len(solid) == len(segments)
     voxels, starts = _one_after_the_other([own[:: max(1, -(-len(own) // DESCRIBED_VOXELS))] for own in solid])
     owner = np.repeat(np.arange(len(segments)), np.diff(starts))
-    edges = np.array([_edge(segment.voxels, grid) for segment in segments])
+    edges = np.array([segment.edge for segment in segments])
     size, rotation = np.stack([box.size for box in boxes]), np.stack([box.rotation for box in boxes])[owner]
     half = np.maximum(size.max(1) / 2, edges).astype(np.float32)[owner, None]
     away = grid.centroids[voxels] + (grid.origin.astype(np.float32) - np.stack([box.center for box in boxes]))[owner]

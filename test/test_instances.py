@@ -16,6 +16,7 @@ from segvec3d_core.instances import (
     label_points,
     vertical_of,
 )
+from segvec3d_core.kernels.instances import middles, solid_voxels
 from segvec3d_core.kernels.labels import ACROSS, ALONG, point_labels
 from segvec3d_core.kernels.shape import local_shape
 from segvec3d_core.neighbors import nearest_neighbors
@@ -78,6 +79,30 @@ def test_flying_pixels_do_not_stretch_the_box():
 def test_what_is_thin_but_well_seen_belongs_to_the_thing():
     handle = np.linspace([0, 0.05, 0], [0, 0.15, 0], 600).astype(np.float32)
     assert box_of(np.concatenate([cube(), handle])).size.max() > 0.19
+
+
+def test_the_sets_of_voxels_of_a_scene_are_described_as_each_by_itself():
+    """Beside the same in plain numpy."""
+    rng = np.random.default_rng(5)
+    starts = np.array([0, 1, 41, 142, 500])
+    rows, counts = rng.permutation(600)[:500], rng.integers(1, 60, 600).astype(np.int32)
+    points, edges = rng.normal(size=(600, 3)).astype(np.float32), rng.uniform(0.01, 0.02, 600).astype(np.float32)
+    colors = (rng.integers(1, 256, (600, 3)) / 255).astype(np.float32)
+    colors[rows[1:20]] = colors[rows[:1]] = 0
+    solid = solid_voxels(counts, rows, starts, 0.5, 0.1)
+    centers, sizes, medians, colored = middles(points, counts, edges, colors, rows, starts)
+    for k, (a, b) in enumerate(pairwise(starts)):
+        own, weight = rows[a:b], counts[rows[a:b]].astype(float)
+        order, dense = np.argsort(weight, kind="stable"), weight >= 0.5 * (weight**2).sum() / weight.sum()
+        dense[order] |= np.cumsum(weight[order]) > 0.1 * weight.sum()
+        assert (solid[a:b] == dense).all()
+        assert np.allclose(centers[k], weight @ points[own] / weight.sum())
+        assert sizes[k] == pytest.approx(edges[own].mean())
+        known = colors[own][colors[own].any(1)]
+        assert colored[k] == len(known)
+        if len(known):
+            assert np.abs(medians[k] - np.median(known, axis=0) * 255).max() <= 0.51
+    assert not solid.all()
 
 
 def test_a_surface_and_a_sparse_cloud_keep_all_their_voxels():

@@ -84,14 +84,14 @@ def test_attention_weights_of_equation_1_sum_to_one():
 @pytest.mark.skipif(WIDE == LANES, reason="this processor has no wider vectors (AVX-512) that could be left unused")
 def test_the_fused_kernels_serve_processors_with_narrower_vectors(tmp_path):
     """The tests of attention, linear maps and bonds, compiled for AVX2."""
-    chosen = "fused_kernel_and_its_gradients or bonds_of_all_edges or packed_map_after"
+    chosen = "fused_kernel_and_its_gradients or bonds_of_all_edges or judged_without_torch or packed_map_after"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen],
         env=os.environ | {"NUMBA_CPU_NAME": "haswell", "NUMBA_CACHE_DIR": str(tmp_path)}, timeout=280,
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert "14 passed" in done.stdout
+    assert "17 passed" in done.stdout
 
 
 @pytest.mark.parametrize("k", [16, 11, 20])
@@ -292,6 +292,24 @@ def test_colours_count_in_edges_as_far_as_they_were_learned_to():
     bare = PointAttention(replace(network.config, late_color=False))
     assert bare.color_bonds is None
     assert torch.equal(bare.judge_edges(f, level, colors), bare.bonds(f, level))
+
+
+@pytest.mark.parametrize("k", [16, 11, 20])
+@pytest.mark.usefixtures("float32")
+def test_edges_are_judged_without_torch_as_with_it(k):
+    torch.manual_seed(2)
+    network = PointAttention(NetworkConfig(neighbors=k))
+    x = hierarchy(network.config)
+    level, arrays = x.levels[0], x.arrays().levels[0]
+    assert network.color_bonds is not None
+    for p in network.color_bonds.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    f, colors = torch.randn(len(level.inputs), network.config.features), torch.rand(len(level.inputs), 3)
+    colors[::7] = 0  # what the colour camera did not see
+    fused = FusedNetwork(Weights.of(network), network.config)
+    for some in (colors, None):
+        told = network.judge_edges(f, level, some).detach().numpy()
+        assert np.abs(fused.judge_edges(f.numpy(), arrays, None if some is None else some.numpy()) - told).max() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from ..clock import Clock
 from ..config import NetworkConfig
 from ..hierarchy import Hierarchy, Level
 from ..kernels.attention import EDGE_DIM, HEAD_DIM, spread
-from ..kernels.bonds import WIDTH, bond_logits
-from ..kernels.colors import color_edges
+from ..kernels.bonds import WIDTH, bond_logits, color_bond_logits
+from ..kernels.colors import color_changes
 from ..kernels.dense import Packed, pack, tiled
 from ..kernels.forward import blocks, descend, enter, finish, layer, padded, pool
 from ..kernels.vectors import PANEL
@@ -48,7 +48,7 @@ class FusedNetwork:
         self._fuse_scene = first[:, width:]
         self._heads = _heads(weights)
         self._bonds = FusedBonds(weights.part("bonds"))
-        self._color_bonds = FusedBonds(weights.part("color_bonds")) if config.late_color else None
+        self._color_bonds = _FusedColorBonds(weights.part("color_bonds")) if config.late_color else None
         self._room = _Room()
 
     @staticmethod
@@ -76,15 +76,10 @@ class FusedNetwork:
 
     def judge_edges(self, f: Array, level: Level[Arrays], colors: Array | None) -> Array:
         """Bond logits (V, k), as ``PointAttention.judge_edges``."""
-        logits = self._bonds(f, level.edges, level.neighbors)
-        if colors is None or self._color_bonds is None:
-            return logits
-        further = self._color_bonds(f, color_edges(colors, level.neighbors), level.neighbors)
-        seen = np.asarray(colors.any(1))
-        if not seen.all():
-            further *= seen[:, None] & seen[level.neighbors]
-        logits += further
-        return logits
+        logits = np.zeros(level.neighbors.shape, np.float32)
+        if colors is not None and self._color_bonds is not None:
+            self._color_bonds(f, colors, level.neighbors, logits)
+        return self._bonds(f, level.edges, level.neighbors, logits)
 
     def _encode(self, hierarchy: Hierarchy[Arrays], clock: Clock) -> list[Array]:
         """(1) to (3): for each level the outputs of all its layers side by side, ``padded``."""
@@ -137,12 +132,37 @@ class FusedBonds:
         self._pose = weights["pose.weight"].T.copy()
         self._out, self._bias = weights["out.weight"][0], weights["out.bias"][0]
 
-    def __call__(self, f: Array, edges: Array, neighbors: NDArray[np.int64]) -> Array:
-        """(V, d_f) features F -> (V, k) bond logits."""
-        ends, logits = padded(len(f), 2 * WIDTH), np.empty(neighbors.shape, np.float32)
+    def __call__(self, f: Array, edges: Array, neighbors: NDArray[np.int64], logits: Array | None = None) -> Array:
+        """(V, d_f) features F -> (V, k) bond logits, added to ``logits`` in place if there are any."""
+        ends = padded(len(f), 2 * WIDTH)
+        if logits is None:
+            logits = np.zeros(neighbors.shape, np.float32)
         bond_logits(blocks(len(f)), f, self._both, edges, neighbors, self._pose, self._out, ends, logits)
         logits += self._bias
         return logits
+
+
+class _FusedColorBonds:
+    """The forward pass of ``network.Bonds`` on changes of colour.
+
+    Sums of both ends' changes enter by a linear map: each end contributes its own, and edges have the rest.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        (own, bias), (other, shift) = weights.folded("norm", "own"), weights.folded("norm", "other")
+        pose = weights["pose.weight"]
+        ends = [np.concatenate([end, pose[:, 4:8]], 1) for end in (own, other)]
+        self._both = pack(np.concatenate(ends), np.concatenate([bias, shift]))
+        self._pose = np.delete(pose, np.s_[4:8], 1).T.copy()
+        self._out, self._bias = weights["out.weight"][0], weights["out.bias"][0]
+
+    def __call__(self, f: Array, colors: Array, neighbors: NDArray[np.int64], logits: Array) -> None:
+        """Write the bond logits (V, k) to ``logits``, which are zero, where the colours of both ends are known."""
+        bounds, ends = blocks(len(f)), padded(len(f), 2 * WIDTH)
+        changes, around, blank = color_changes(bounds, colors, neighbors)
+        color_bond_logits(
+            bounds, f, self._both, changes, around, blank, neighbors, self._pose, self._out, self._bias, ends, logits
+        )
 
 
 class _Room:

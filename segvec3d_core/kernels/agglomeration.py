@@ -46,7 +46,7 @@ def mutual(logits, neighbors, bound):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, parallel=True)
 def basins(bonds, neighbors):  # type: ignore[no-untyped-def]
     """Seeds of instances: each voxel climbs along one of its strong bonds to a neighbour with a higher mean bond.
 
@@ -60,25 +60,26 @@ def basins(bonds, neighbors):  # type: ignore[no-untyped-def]
         (V,) int64 basin of each voxel, numbered by first voxel, and the number of basins.
     """
     n, k = neighbors.shape
-    height, strongest = np.zeros(n, np.float32), np.zeros(n, np.float32)
-    for i in range(n):
-        total, count = np.float32(0), 0
+    height, least = np.empty(n, np.float32), np.empty(n, np.float32)
+    for i in prange(n):
+        total, strongest, count = np.float32(0), np.float32(0), 0
         for p in range(k):
-            if neighbors[i, p] != i:
-                total += max(bonds[i, p], np.float32(0))
-                strongest[i] = max(strongest[i], bonds[i, p])
-                count += 1
-        height[i] = total / max(count, 1)
+            other = neighbors[i, p] != i
+            bond = max(bonds[i, p], np.float32(0)) if other else np.float32(0)
+            total, strongest, count = total + bond, max(strongest, bond), count + other
+        height[i], least[i] = total / max(count, 1), STRONG * strongest
     top = np.arange(n)
-    for i in range(n):
-        best = np.float32(-1)
-        for p in range(k):
+    for i in prange(n):
+        best, own, to = np.float32(0), height[i], top[i]
+        for p in range(k):  # without branches, which nothing predicts
             j, bond = neighbors[i, p], bonds[i, p]
-            higher = height[j] > height[i] or (height[j] == height[i] and j < i)
-            if higher and bond > 0 and bond >= STRONG * strongest[i]:
-                gain = bond + height[j]
-                if gain > best or (gain == best and j < top[i]):
-                    best, top[i] = gain, j
+            strong = (bond > 0) & (bond >= least[i])
+            higher = (height[j] > own) | ((height[j] == own) & (j < i))
+            gain = bond + height[j] if strong & higher else np.float32(-1)
+            better = (gain > best) | ((gain == best) & (j < to))
+            best = gain if better else best
+            to = j if better else to
+        top[i] = to
     labels, count = np.full(n, -1, np.int64), 0
     numbers = np.full(n, -1, np.int64)
     for i in range(n):

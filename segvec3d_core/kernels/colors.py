@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit, prange
+from llvmlite import ir
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from .attention import EDGE_DIM
+from .forward import blocks
+from .vectors import PANEL, Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,43 +130,89 @@ def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
     return torch.cat([change, own + other, (own - other).abs()[:, :, ::2]], 2)
 
 
+CHANGES = 6
+"""Components of ``color_changes``: those of ``color_edges_reference`` that are not sums of both ends."""
+
+
+@intrinsic
+def _compare(typingctx: Any, own: Any, near: Any, out: Any) -> Any:
+    """Write the changes from a voxel's tone (4,) to its neighbours' (4, K') to the first four rows of ``out`` and their
+    means to ``own``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to = Writer(context, builder, signature, args)
+        own, near, out = to.arrays
+        width, one = to.shape(near)[1], to.filled(1.0)
+        *tone, blank = (to.broadcast(to.scalar(own, to.number(c))) for c in range(4))
+        sums = [to.variable(to.zero()) for _ in range(5)]
+        with cgutils.for_range(builder, builder.sdiv(width, to.number(to.lanes))) as loop:
+            at = builder.mul(loop.index, to.number(to.lanes))
+            other = [to.load(near, to.at(at, width, c)) for c in range(4)]
+            away = [builder.fsub(a, b) for a, b in zip(other[:3], tone, strict=True)]
+            alike = builder.select(builder.fcmp_ordered("==", other[3], blank), one, to.zero())
+            lighter, tinted = (builder.fmul(to.length(some), alike) for some in (away[:1], away[1:]))
+            changes = [to.divide(lighter, builder.fadd(lighter, to.filled(s))) for s in LIGHTER]
+            changes += [to.divide(tinted, builder.fadd(tinted, to.filled(s))) for s in TINTED]
+            for c, change in enumerate(changes):
+                to.store(change, out, to.at(at, width, c))
+            for total, value in zip(sums, [*changes, alike], strict=True):
+                builder.store(builder.fadd(builder.load(total), value), total)
+        *totals, compared = (to.total(builder.load(total)) for total in sums)
+        some = builder.fcmp_ordered(">", compared, ir.Constant(ir.FloatType(), 0.0))
+        count = builder.select(some, compared, ir.Constant(ir.FloatType(), 1.0))
+        for c, total in enumerate(totals):
+            builder.store(builder.fdiv(total, count), builder.gep(own.data, [to.number(c)]))
+        return context.get_dummy_value()
+
+    return types.void(own, near, out), generate
+
+
+@njit(cache=True, nogil=True)
+def _compare_block(first, last, tone, neighbors, out, around):  # type: ignore[no-untyped-def]
+    near = np.full((4, out.shape[2]), np.float32(2))  # padding is like no colour, known or unknown
+    for i in range(first, last):
+        for p in range(neighbors.shape[1]):
+            j = neighbors[i, p]
+            for c in range(4):
+                near[c, p] = tone[j, c]
+        around[i] = tone[i]
+        _compare(around[i], near, out[i])  # type: ignore[call-arg]
+
+
 @njit(cache=True, nogil=True, parallel=True)
-def color_edges(colors, neighbors):  # type: ignore[no-untyped-def]
-    """``color_edges_reference`` on numpy arrays."""
+def color_changes(bounds, colors, neighbors):  # type: ignore[no-untyped-def]
+    """What ``color_edges_reference`` returns on numpy arrays, in parts.
+
+    Args:
+        bounds: from ``forward.blocks``; colors: (V, 3) float32; neighbors: (V, K) int64.
+
+    Returns:
+        changes (V, 6, K') float32, its first four and last two components, K padded to a multiple of ``PANEL``;
+        around (V, 4) float32, the means of the first four, whose sums at both ends are the others; blank (V,) bool,
+        whether a colour is unknown.
+    """
     n, k = neighbors.shape
-    tone = np.empty((n, 3), np.float32)
-    blank = np.empty(n, np.bool_)
-    around = np.empty((n, 4), np.float32)
-    out = np.empty((n, k, EDGE_DIM), np.float32)
+    tone, around = np.empty((n, 4), np.float32), np.empty((n, 4), np.float32)
+    blank, out = np.empty(n, np.bool_), np.empty((n, CHANGES, (k + PANEL - 1) // PANEL * PANEL), np.float32)
     for i in prange(n):
         total = colors[i, 0] + colors[i, 1] + colors[i, 2]
         blank[i] = total == 0
         tone[i, 0] = np.log(total / np.float32(3) + np.float32(DARK))
         tone[i, 1], tone[i, 2] = colors[i, 0] / (total + np.float32(FAINT)), colors[i, 1] / (total + np.float32(FAINT))
-    for i in prange(n):
-        a = b = c = d = np.float32(0)
-        compared = 0
-        for p in range(k):
-            j = neighbors[i, p]
-            if blank[i] != blank[j]:
-                out[i, p, :4] = 0
-                continue
-            compared += 1
-            lighter = abs(tone[i, 0] - tone[j, 0])
-            red, green = tone[i, 1] - tone[j, 1], tone[i, 2] - tone[j, 2]
-            tinted = np.sqrt(red * red + green * green)
-            out[i, p, 0] = lighter / (lighter + np.float32(LIGHTER[0]))
-            out[i, p, 1] = lighter / (lighter + np.float32(LIGHTER[1]))
-            out[i, p, 2] = tinted / (tinted + np.float32(TINTED[0]))
-            out[i, p, 3] = tinted / (tinted + np.float32(TINTED[1]))
-            a, b, c, d = a + out[i, p, 0], b + out[i, p, 1], c + out[i, p, 2], d + out[i, p, 3]
-        share = np.float32(1 / max(compared, 1))
-        around[i, 0], around[i, 1], around[i, 2], around[i, 3] = a * share, b * share, c * share, d * share
+        tone[i, 3] = blank[i]
+    for b in prange(len(bounds) - 1):
+        _compare_block(bounds[b], bounds[b + 1], tone, neighbors, out, around)
     for i in prange(n):
         for p in range(k):
             j = neighbors[i, p]
-            for q in range(4):
-                out[i, p, 4 + q] = around[i, q] + around[j, q]
-            out[i, p, 8] = abs(around[i, 0] - around[j, 0])
-            out[i, p, 9] = abs(around[i, 2] - around[j, 2])
-    return out
+            out[i, 4, p] = abs(around[i, 0] - around[j, 0])
+            out[i, 5, p] = abs(around[i, 2] - around[j, 2])
+    return out, around, blank
+
+
+def color_edges(colors: NDArray[np.float32], neighbors: NDArray[np.int64]) -> NDArray[np.float32]:
+    """``color_edges_reference`` on numpy arrays."""
+    changes, around, _ = color_changes(blocks(len(colors)), colors, neighbors)
+    changes = changes.transpose(0, 2, 1)[:, : neighbors.shape[1]]
+    both = around[:, None] + around[neighbors]
+    return np.concatenate([changes[:, :, :4], both, changes[:, :, 4:]], 2)

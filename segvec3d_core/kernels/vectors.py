@@ -118,6 +118,15 @@ class Writer:
         error = self.multiply_add(self.builder.fneg(b), r, self.filled(2.0))
         return self.builder.fmul(a, self.builder.fmul(r, error))
 
+    def length(self, parts: list[Value]) -> Value:
+        """Square root of the sum of squares."""
+        total = self.zero()
+        for part in parts:
+            total = self.multiply_add(part, part, total)
+        kind = ir.FunctionType(self.vector, [self.vector])
+        root = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.sqrt.v{self.lanes}f32")
+        return self.builder.call(root, [total])
+
     def exponential(self, x: Value) -> Value:
         """exp(x) for x <= 0 with a relative error of 2e-5: a power of two by the exponent bits, the rest by a
         polynomial."""
