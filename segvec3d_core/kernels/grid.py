@@ -124,6 +124,15 @@ PARTS = 8
 
 
 @njit(cache=True, nogil=True, inline="always")
+def dealt(turn):  # type: ignore[no-untyped-def]
+    """The run to take in a turn, 0 to ``PARTS`` - 1: first the even ones, then the odd ones.
+
+    A core takes consecutive turns, and neighbouring runs cost alike: the far part of an image may have no points.
+    """
+    return 2 * turn % PARTS + 2 * turn // PARTS
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _counts(point, i, keep, farthest):  # type: ignore[no-untyped-def]
     """Whether point i is kept, finite and within ``farthest``."""
     near = abs(point[0]) < farthest and abs(point[1]) < farthest and abs(point[2]) < farthest
@@ -143,17 +152,25 @@ def _cell_of(px, py, pz, origin, size, eye, reach):  # type: ignore[no-untyped-d
 def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coords, sums, counts):  # type: ignore[no-untyped-def]
     """``group_points`` for a run of points, written to four arrays as long as the run -> the number of voxels.
 
-    Neighbouring pixels mostly share a voxel, so the previous voxel is tried first.
+    Neighbouring pixels mostly share a voxel, so the previous voxel is tried first, and its sums stay in registers.
     """
     table = np.full(1 << 13, EMPTY, np.int64)
     count, last = 0, -1
+    x = y = z = np.int64(0)
+    right = down = ahead = 0.0
+    here = 0
+    corner, place = (origin[0], origin[1], origin[2]), (eye[0], eye[1], eye[2])  # in registers, too
     for i in range(len(points)):
         inverse[i] = EMPTY
         if not _counts(points[i], i, keep, farthest):
             continue
         px, py, pz = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
-        x, y, z = _cell_of(px, py, pz, origin, size, eye, reach)
-        if last < 0 or coords[last, 0] != x or coords[last, 1] != y or coords[last, 2] != z:
+        cx, cy, cz = _cell_of(px, py, pz, corner, size, place, reach)
+        if last < 0 or cx != x or cy != y or cz != z:
+            if last >= 0:
+                _add(sums, counts, last, right, down, ahead, here)
+            right, down, ahead, here = 0.0, 0.0, 0.0, 0
+            x, y, z = cx, cy, cz
             s, last = _lookup(x, y, z, coords, table)
             if last == EMPTY:
                 if 2 * count == len(table):
@@ -165,11 +182,22 @@ def _group_part(points, keep, farthest, origin, size, eye, reach, inverse, coord
                 sums[last], counts[last] = 0.0, 0
                 count += 1
         inverse[i] = last
-        sums[last, 0] += px - origin[0]
-        sums[last, 1] += py - origin[1]
-        sums[last, 2] += pz - origin[2]
-        counts[last] += 1
+        right += px - corner[0]
+        down += py - corner[1]
+        ahead += pz - corner[2]
+        here += 1
+    if last >= 0:
+        _add(sums, counts, last, right, down, ahead, here)
     return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(sums, counts, v, x, y, z, many):  # type: ignore[no-untyped-def]
+    """Add the sum of several points to voxel v."""
+    sums[v, 0] += x
+    sums[v, 1] += y
+    sums[v, 2] += z
+    counts[v] += many
 
 
 @njit(cache=True, nogil=True)
@@ -222,14 +250,16 @@ def group_points(points, keep, farthest, origin, size, eye, reach):  # type: ign
     # As long as the points, but the system allocates memory only for the pages that are written.
     coords, sums, counts = np.empty((n, 3), np.int64), np.empty((n, 3), np.float64), np.empty(n, np.int32)
     inverse, bounds, found = np.empty(n, np.int64), np.arange(PARTS + 1) * n // PARTS, np.zeros(PARTS, np.int64)
-    for part in prange(PARTS):
+    for turn in prange(PARTS):
+        part = dealt(turn)
         a, b = bounds[part], bounds[part + 1]
         kept = keep[a:b] if len(keep) > 0 else keep
         found[part] = _group_part(
             points[a:b], kept, farthest, origin, size, eye, reach, inverse[a:b], coords[a:b], sums[a:b], counts[a:b]
         )
     numbers, count = _merge(bounds[:PARTS], found, coords, sums, counts)
-    for part in prange(PARTS):
+    for turn in prange(PARTS):
+        part = dealt(turn)
         before = found[:part].sum()
         for i in range(bounds[part], bounds[part + 1]):
             if inverse[i] != EMPTY:
@@ -267,7 +297,8 @@ def count_voxels(points, keep, farthest, origin, size, eye, reach, bits):  # typ
         bits: size of the bitmap, a power of two, at least 64; the rest as for ``group_points``.
     """
     n, spots = len(points), np.zeros((PARTS, bits // 64), np.uint64)
-    for part in prange(PARTS):
+    for turn in prange(PARTS):
+        part = dealt(turn)
         mine, last = spots[part], np.int64(-1)
         for i in range(part * n // PARTS, (part + 1) * n // PARTS):
             if not _counts(points[i], i, keep, farthest):

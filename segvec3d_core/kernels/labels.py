@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from .attention import exponential
-from .grid import PARTS
+from .grid import PARTS, dealt
 
 ACROSS = 0.5
 """Standard deviation of a point's distance from a neighbouring voxel's plane, in edges of the point's own voxel."""
@@ -62,7 +62,8 @@ def point_labels(points, inverse, of_voxel, groups, neighbors, centroids, normal
             plain[v] = _alike(v, neighbors, of_voxel, first[v])
     n = len(points)
     labels, counts = np.empty(n, np.int32), np.zeros((PARTS, groups + 1), np.int64)
-    for part in prange(PARTS):
+    for turn in prange(PARTS):
+        part = dealt(turn)
         votes, totals = np.empty(many, np.float32), np.empty(many, np.float32)
         for i in range(part * n // PARTS, (part + 1) * n // PARTS):
             v = inverse[i]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from .grid import PARTS, dealt
+
 STEEP = 8.0
 """A pixel is on a ramp if depth changes on both sides of it, in the same direction, by more than this many times the
 pixel's width. Chosen on sharp and blurred simulated frames (docs/experiments.md)."""
@@ -86,19 +88,21 @@ def find_ramps(points, forward, width, height, fx, fy):  # type: ignore[no-untyp
     on = np.zeros(height * width, np.bool_)
     ramps = edges = 0
     across, along = np.float32(1 + STEEP / fx), np.float32(1 + STEEP / fy)
-    for row in prange(height):
-        for column in range(width):
-            i = row * width + column
-            if column < width - 1:
-                kind = _kind(points, forward, i, 1, column, width - 1 - column, across)
-                on[i] = kind == INSIDE
-                ramps += kind == RAMP
-                edges += kind == EDGE
-            if row < height - 1:
-                kind = _kind(points, forward, i, width, row, height - 1 - row, along)
-                on[i] |= kind == INSIDE
-                ramps += kind == RAMP
-                edges += kind == EDGE
+    for turn in prange(PARTS):
+        part = dealt(turn)
+        for row in range(part * height // PARTS, (part + 1) * height // PARTS):
+            for column in range(width):
+                i = row * width + column
+                if column < width - 1:
+                    kind = _kind(points, forward, i, 1, column, width - 1 - column, across)
+                    on[i] = kind == INSIDE
+                    ramps += kind == RAMP
+                    edges += kind == EDGE
+                if row < height - 1:
+                    kind = _kind(points, forward, i, width, row, height - 1 - row, along)
+                    on[i] |= kind == INSIDE
+                    ramps += kind == RAMP
+                    edges += kind == EDGE
     return on, ramps, edges
 
 
