@@ -101,11 +101,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ValueError(f"weights: {path} is damaged or not a safetensors file: {error}") from None
+    except (TypeError, AttributeError) as error:  # bfloat16 and float8, which numpy does not know
+        raise ValueError(f"weights: {path}: expected numbers in float16, 32 or 64: {error}") from None
     if metadata.get("format") != f"segvec3d {FORMAT}":
         raise ValueError(
             f"weights: {path}: expected format 'segvec3d {FORMAT}', got {metadata.get('format', 'none')!r}"
         )
     try:
-        return Checkpoint(arrays, json.loads(metadata["config"]), json.loads(metadata["record"]))
+        config, record = json.loads(metadata["config"]), json.loads(metadata["record"])
     except (KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"weights: {path}: unreadable metadata: {error}") from None
+    if not isinstance(record, dict) or not isinstance(config, dict):
+        raise ValueError(f"weights: {path}: unreadable metadata: expected two dictionaries")
+    return Checkpoint(arrays, config, record)

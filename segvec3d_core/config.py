@@ -107,6 +107,9 @@ class NetworkConfig:
         global_context: fuse the max-pooled scene vector, (5) and (6).
         centre_vote: add each voxel's own position to the first three embedding channels.
         late_color: add a bond head that reads colour changes along edges; the rest of the network sees no colours.
+
+    Raises:
+        ValueError: no neighbour, no level, or another number of ``layers`` than of ``channels``.
     """
 
     neighbors: int = 16
@@ -122,6 +125,12 @@ class NetworkConfig:
     global_context: bool = True
     centre_vote: bool = True
     late_color: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.neighbors >= 1:
+            raise ValueError(f"neighbors: expected at least 1, got {self.neighbors}")
+        if len(self.layers) != len(self.channels) or not self.channels:
+            raise ValueError(f"layers: expected one number for each of channels, {self.channels}, got {self.layers}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,19 +6,27 @@ import ctypes
 import logging
 import re
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
-def device_of(name: str) -> str:
+def device_of(name: str | torch.device) -> str:
     """The device of a name: "cpu", or "cuda:0" and so on, with an index, because the current GPU differs between
     threads.
+
+    Args:
+        name: "auto", "cpu", "cuda" or "cuda:N", or a torch device.
 
     Raises:
         ValueError: not auto, cpu or cuda, or a GPU that is missing.
     """
+    name = str(name)
     if name == "auto":
         return device_of("cuda") if gpus() and _computes() else "cpu"
     if name == "cpu":
@@ -28,8 +36,8 @@ def device_of(name: str) -> str:
         raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}")
     try:
         import torch
-    except ModuleNotFoundError:
-        raise ValueError(f"device: {name} was asked for, but torch, which runs there, is not installed") from None
+    except (ImportError, OSError) as error:
+        raise ValueError(f"device: {name} was asked for, but torch, which runs there, is missing: {error}") from None
     if int(index[1] or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here")
     return f"cuda:{index[1] or torch.cuda.current_device()}"
@@ -51,7 +59,7 @@ def gpu_name() -> str | None:
         return None
     try:
         import torch
-    except ModuleNotFoundError:
+    except (ImportError, OSError):
         return None
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
@@ -60,8 +68,8 @@ def _computes() -> bool:
     """Whether torch is installed, sees the GPU and has kernels for it."""
     try:
         import torch
-    except ModuleNotFoundError:
-        log.warning("the GPU is left alone, torch is not installed")
+    except (ImportError, OSError) as error:  # not installed, or without one of its libraries
+        log.warning("the GPU is left alone, torch cannot be imported: %s", error)
         return False
     if not torch.cuda.is_available():
         return False

@@ -22,6 +22,7 @@ from .hierarchy import build_hierarchy
 from .inference import shapes
 from .inference.alignment import InstanceInput
 from .inference.backbone import FusedNetwork
+from .inference.by_torch import embed_by_torch
 from .inference.grouping import Judged
 from .inference.layers import Array, sigmoid
 from .instances import ScoreModel, Segment, alignment_input, describe_segments, find_segments, label_points, vertical_of
@@ -168,7 +169,15 @@ class SegVec3D:
             clustering = ClusteringConfig(**config["clustering"])
             score = ScoreModel(**config["score"])
             threshold = float(config["threshold"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            fitting = {"alignment": alignment.config.features, "grouping": grouping.config.features}
+            for name, features in fitting.items():
+                if features != network.config.features:
+                    raise ValueError(f"{name}: expected {network.config.features} features, got {features}")
+            if grouping.config.embedding != network.config.embedding:
+                raise ValueError(
+                    f"grouping: expected embeddings of {network.config.embedding}, got {grouping.config.embedding}"
+                )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
         model = cls(network, alignment, clustering, score, threshold, "cpu", grouping=grouping)
         about = {"weights": file.name, "fingerprint": fingerprint(file), "parameters": model.parameter_count()}
@@ -254,7 +263,7 @@ class SegVec3D:
         self.similarities(self._rehearse(), ["a thing"])
 
     def _rehearse(self) -> Scene:
-        """Segment a small synthetic cloud that exercises every kernel."""
+        """Segment a small synthetic cloud that exercises the kernels of a frame."""
         depth = np.full((40, 40), 1.0, np.float32)
         depth[:, 30:] = [1.1, 1.3, 1.5, 1.7, 1.9, *[2.0] * 5]  # with a blurred edge
         color = np.zeros((40, 40, 3), np.uint8)
@@ -312,7 +321,7 @@ class SegVec3D:
         clock, config = clock or Clock(), self._network.config
         with KERNEL_LOCK:
             if self.device != "cpu" or not FusedNetwork.fits(config):
-                return _embed_by_torch(self.network, self.device, grid, viewpoint, up, clock)
+                return embed_by_torch(self.network, self.device, grid, viewpoint, up, clock)
             with clock("graph"), single_thread():
                 hierarchy = build_hierarchy(grid, viewpoint, up, config, clock=clock)
             with clock("network"), single_thread():
@@ -327,7 +336,8 @@ class SegVec3D:
 
     def project(self, instances: InstanceInput[NDArray[Any]]) -> Array:
         """Equations (9) and (10): vectors of K > 0 instances -> (K, d_v) of unit length."""
-        return self._alignment.fused.project_instances(instances)
+        with KERNEL_LOCK:
+            return self._alignment.fused.project_instances(instances)
 
     def compare(self, v: Array, t: Array) -> Array:
         """Calibrated similarity of instances (K, d_v) and sentence vectors (T, d_t) -> (K, T), 0 to 1."""
@@ -476,26 +486,3 @@ class SegVec3D:
         t = self.text.encode_nouns(texts) if nouns else self.text.encode(texts)
         v = np.array([o.embedding for o in scene.objects], np.float32).reshape(len(scene), self._alignment.config.width)
         return self.compare(v, t)
-
-
-def _embed_by_torch(
-    network: PointAttention, device: str, grid: VoxelGrid, viewpoint: NDArray[np.float32] | None,
-    up: NDArray[np.float32] | None, clock: Clock,
-) -> EmbeddedVoxels:  # fmt: skip
-    """``SegVec3D.embed_voxels`` on a GPU, or of a form of network that the kernels do not know."""
-    import torch
-
-    from . import hierarchy_gpu
-
-    with torch.inference_mode():
-        with clock("graph"):
-            if device == "cpu":
-                hierarchy = build_hierarchy(grid, viewpoint, up, network.config, clock=clock).tensors()
-            else:
-                hierarchy = hierarchy_gpu.build_hierarchy(grid, viewpoint, up, network.config, torch.device(device))
-        with clock("network"):
-            features, e, logits = network(hierarchy)
-            colors = None if grid.colors is None else torch.from_numpy(grid.colors).to(device)
-            bonds = network.judge_edges(features, hierarchy.levels[0], colors)
-            told = [x.cpu().numpy() for x in (features, e, logits.sigmoid(), bonds)]
-        return EmbeddedVoxels(hierarchy.levels[0].neighbors.cpu().numpy(), hierarchy.normals, *told)

@@ -13,6 +13,9 @@ from typing import Any
 import numba
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+BRINGERS = ("scipy.linalg", "torch")
+"""Modules that bring a BLAS of their own beside numpy's."""
+
 
 def use_threads(count: int) -> None:
     """Use ``count`` threads in this process; with more than there are free cores, threads wait for each other."""
@@ -33,13 +36,13 @@ def multiply_on_one_thread() -> None:
     """Multiply matrices on one thread in this process from now on, for one with none but small products.
 
     BLAS's threads busy-wait for the next product, for longer than a frame takes. Where cores are shared with other
-    processes, that delays all of them.
+    processes, that delays all of them. Libraries that are loaded later are not affected.
     """
     threadpool_limits(1, "blas")
 
 
 class _Alone:
-    """Limits products of matrices to one thread while at least one thread of this process asks for it."""
+    """Limits BLAS to one thread while at least one thread of this process asks for it."""
 
     def __init__(self) -> None:
         self._lock, self._asking, self._before = Lock(), 0, ExitStack()
@@ -48,11 +51,8 @@ class _Alone:
         with self._lock:
             self._asking += 1
             if self._asking == 1:
-                self._before.enter_context(_libraries().limit(limits=1, user_api="blas"))
-                torch = _torch()
-                if torch is not None:
-                    self._before.callback(torch.set_num_threads, torch.get_num_threads())
-                    torch.set_num_threads(1)
+                libraries = _libraries(*(name in sys.modules for name in BRINGERS))
+                self._before.enter_context(libraries.limit(limits=1, user_api="blas"))
 
     def end(self) -> None:
         with self._lock:
@@ -71,16 +71,23 @@ def single_thread() -> Iterator[None]:
     Threads synchronise after every operation by busy waiting. On a loaded processor one thread that is not scheduled
     delays all others, and a millisecond becomes a hundred.
     """
+    torch = _torch()
+    before = None if torch is None else torch.get_num_threads()  # of the calling thread, unlike that of BLAS
+    if torch is not None:
+        torch.set_num_threads(1)
     _alone.begin()
     try:
         yield
     finally:
         _alone.end()
+        if torch is not None:
+            torch.set_num_threads(before)
 
 
 @cache
-def _libraries() -> ThreadpoolController:
-    """The libraries that multiply numpy's matrices; to look for them takes longer than to set them."""
+def _libraries(*loaded: bool) -> ThreadpoolController:
+    """The libraries that multiply matrices, while the same of ``BRINGERS`` are loaded; to look for them takes longer
+    than to set them."""
     return ThreadpoolController()
 
 

@@ -67,7 +67,7 @@ class Trained(Generic[Module, Fused, Config]):
         self.config = config
         self._build, self._fuse = build, fuse
         self._fused: tuple[object, Fused] | None = None
-        self._weights, self._module = Weights({}), None
+        self._weights, self._module, self._device = Weights({}), None, "cpu"
         if isinstance(source, Mapping):
             self._weights = Weights(source)
         else:
@@ -79,14 +79,17 @@ class Trained(Generic[Module, Fused, Config]):
         if self._module is None:
             import torch
 
-            with torch.random.fork_rng(devices=[]):  # initial weights are overwritten: leave the generator alone
+            # Initial weights are overwritten, so the generator is left alone. Made in the caller's inference mode,
+            # weights could never be trained.
+            with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
                 module = self._build(self.config).eval()
-            module.load_state_dict({name: torch.from_numpy(value) for name, value in self._weights.arrays.items()})
-            self._module = module
+                module.load_state_dict({name: torch.from_numpy(value) for name, value in self._weights.arrays.items()})
+            self._module = module.to(self._device)
         return self._module
 
     def on(self, device: str) -> Self:
-        """This network, with its module, if there is one, moved to a device."""
+        """This network, with its module on a device."""
+        self._device = device
         if self._module is not None:
             self._module.to(device)
         return self
@@ -133,7 +136,7 @@ def backbone(source: PointAttention | Backbone | Arrays, config: NetworkConfig |
 
         return PointAttention(config)
 
-    return _trained(source, config, network_shapes, build, FusedNetwork)
+    return _trained("network", source, config, network_shapes, build, FusedNetwork)
 
 
 def aligner(source: Alignment | Aligner | Arrays, config: AlignmentConfig | None = None) -> Aligner:
@@ -144,7 +147,7 @@ def aligner(source: Alignment | Aligner | Arrays, config: AlignmentConfig | None
 
         return Alignment(config)
 
-    return _trained(source, config, alignment_shapes, build, FusedAlignment)
+    return _trained("alignment", source, config, alignment_shapes, build, FusedAlignment)
 
 
 def grouper(source: SuperpointNetwork | Grouper | Arrays, config: GroupingConfig | None = None) -> Grouper:
@@ -155,7 +158,7 @@ def grouper(source: SuperpointNetwork | Grouper | Arrays, config: GroupingConfig
 
         return SuperpointNetwork(config)
 
-    return _trained(source, config, grouping_shapes, build, FusedGrouping)
+    return _trained("grouping", source, config, grouping_shapes, build, FusedGrouping)
 
 
 def ungrouped(config: NetworkConfig) -> Grouper:
@@ -170,12 +173,12 @@ def ungrouped(config: NetworkConfig) -> Grouper:
 
 
 def _trained(
-    source: Any, config: Config | None, shapes: Callable[[Config], Shapes], build: Callable[[Config], Module],
-    fuse: Callable[[Weights, Config], Fused],
+    name: str, source: Any, config: Config | None, shapes: Callable[[Config], Shapes],
+    build: Callable[[Config], Module], fuse: Callable[[Weights, Config], Fused],
 ) -> Trained[Module, Fused, Config]:  # fmt: skip
     if isinstance(source, Trained):
         return source
     if isinstance(source, Mapping):
         assert config is not None
-        check(source, shapes(config))
+        check(name, source, shapes(config))
     return Trained(config or source.config, source, build, fuse)

@@ -12,9 +12,10 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from segvec3d_core import PointCloud, SegVec3D, hierarchy_gpu, network, pipeline
+from segvec3d_core import PointCloud, SegVec3D, hierarchy_gpu, network
 from segvec3d_core.config import NetworkConfig, SegmentationConfig
 from segvec3d_core.hierarchy import Level, build_hierarchy
+from segvec3d_core.inference import by_torch
 from segvec3d_core.inference.backbone import FusedNetwork
 from segvec3d_core.kernels import attention_torch
 from segvec3d_core.kernels.attention import EDGE_DIM, HEAD_DIM
@@ -100,7 +101,7 @@ def test_the_whole_path_in_plain_torch_parts_a_frame_as_the_kernels_do(monkeypat
     def on_cpu(grid, viewpoint, up, config, clock):
         return hierarchy_gpu.build_hierarchy(grid, viewpoint, up, config, CPU).arrays()
 
-    monkeypatch.setattr(pipeline, "build_hierarchy", on_cpu)
+    monkeypatch.setattr(by_torch, "build_hierarchy", on_cpu)
     monkeypatch.setattr(FusedNetwork, "fits", lambda config: False)
     monkeypatch.setattr(network, "neighborhood_attention", attention_torch.reference)
     for cloud, scene in zip(clouds, fused, strict=True):

@@ -12,6 +12,7 @@ from test_alignment import FORMS, SMALL, instances
 
 from segvec3d_core import SegVec3D
 from segvec3d_core.alignment import Alignment
+from segvec3d_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_path
 from segvec3d_core.config import AlignmentConfig, GroupingConfig, NetworkConfig
 from segvec3d_core.grouping_network import SuperpointNetwork
 from segvec3d_core.inference import layers, shapes
@@ -19,7 +20,7 @@ from segvec3d_core.inference.alignment import FusedAlignment, InstanceInput
 from segvec3d_core.inference.grouping import FusedGrouping
 from segvec3d_core.inference.layers import Weights
 from segvec3d_core.network import PointAttention
-from segvec3d_core.trained import aligner
+from segvec3d_core.trained import aligner, backbone
 
 NETWORKS = [
     NetworkConfig(),
@@ -58,7 +59,7 @@ def test_the_weights_of_an_alignment_are_expected_as_torch_has_them(form):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"w_3d.weight": np.zeros((4, 9))}, r"w_3d\.weight: expected shape \(4, 32\), got shape \(4, 9\)"),
+        ({"w_3d.weight": np.zeros((4, 9))}, r"alignment\.w_3d\.weight: expected shape \(4, 32\), got shape \(4, 9\)"),
         ({"w_3d.weight": None}, r"w_3d\.weight: expected shape \(4, 32\), got nothing"),
         ({"further": np.zeros(2)}, r"further: expected nothing, got shape \(2,\)"),
     ],
@@ -140,3 +141,54 @@ def test_inference_follows_the_module_once_someone_has_asked_for_it():
         module.stems[0].weight.mul_(1.1)  # type: ignore[operator,union-attr]
     assert not np.allclose(model.embed_voxels(*given).features, arrays.features)
     assert np.array_equal(SegVec3D.load(device="cpu").embed_voxels(*given).features, arrays.features)
+
+
+def test_a_module_can_be_trained_wherever_it_was_asked_for_and_is_made_where_it_runs():
+    config = NetworkConfig(channels=(32,), layers=(1,))
+    arrays = Weights.of(PointAttention(config)).arrays
+    with torch.inference_mode():
+        module = backbone(arrays, config).module
+    assert not any(p.is_inference() for p in module.parameters())
+    assert {p.device.type for p in backbone(arrays, config).on("meta").module.parameters()} == {"meta"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": {"layers": [2, 2]}}, "layers: expected one number for each of channels"),
+        ({"network": {"layers": [2, 2, 3, 2, 2, 2]}}, "layers: expected one number for each of channels"),
+        ({"network": {"neighbors": 0}}, "neighbors: expected at least 1, got 0"),
+        ({"network": "shipped"}, "does not fit this version"),
+        ({"alignment": {"features": 64}}, r"alignment\.describe\.0\.weight: expected"),
+    ],
+)
+def test_weights_for_another_network_are_refused_when_they_are_loaded(change, message, tmp_path):
+    shipped = load_checkpoint(shipped_path())
+    config = {
+        name: {**about, **change[name]} if isinstance(change.get(name), dict) else change.get(name, about)
+        for name, about in shipped.config.items()
+    }
+    save_checkpoint(replace(shipped, config=config), tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match=message):
+        SegVec3D.load(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("stage", ["alignment", "grouping"])
+def test_networks_that_were_not_trained_together_are_refused(stage, tmp_path):
+    small = SegVec3D.untrained(config=SMALL_NETWORK)
+    small.save(tmp_path / "small.safetensors")
+    shipped, other = load_checkpoint(shipped_path()), load_checkpoint(tmp_path / "small.safetensors")
+    arrays = {name: value for name, value in shipped.arrays.items() if not name.startswith(stage)}
+    arrays |= {f"{stage}.{name}": value for name, value in other.part(stage).items()}
+    mixed = Checkpoint(arrays, {**shipped.config, stage: other.config[stage]})
+    save_checkpoint(mixed, tmp_path / "mixed.safetensors")
+    with pytest.raises(ValueError, match=f"{stage}: expected 96 features, got {SMALL_NETWORK.features}"):
+        SegVec3D.load(tmp_path / "mixed.safetensors")
+
+
+def test_weights_in_a_number_format_that_numpy_lacks_are_refused_in_a_sentence(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"network.x": torch.zeros(2, dtype=torch.bfloat16)}, tmp_path / "short.safetensors")
+    with pytest.raises(ValueError, match="expected numbers in float16, 32 or 64"):
+        SegVec3D.load(tmp_path / "short.safetensors")

@@ -395,13 +395,27 @@ def test_where_there_is_no_driver_torch_is_not_asked(monkeypatch):
     assert device.gpu_name() is None
 
 
-def test_a_gpu_without_torch_is_left_alone_unless_it_was_asked_for(monkeypatch, caplog):
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("no torch"), ImportError("no libcudnn"), OSError("no libcublas")]
+)
+def test_a_gpu_without_a_torch_that_works_is_left_alone_unless_it_was_asked_for(error, monkeypatch, caplog):
+    class Broken:
+        def find_spec(self, name, path, target=None):
+            if name == "torch":
+                raise error
+
     monkeypatch.setattr(device, "gpus", lambda: 1)
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     assert device.device_of("auto") == "cpu"
-    assert "torch is not installed" in caplog.text
-    with pytest.raises(ValueError, match="device: cuda was asked for, but torch, which runs there, is not installed"):
+    assert f"torch cannot be imported: {error}" in caplog.text
+    assert device.gpu_name() is None
+    with pytest.raises(ValueError, match=f"cuda was asked for, but torch, which runs there, is missing: {error}"):
         device.device_of("cuda")
+
+
+def test_a_device_may_be_one_of_torch():
+    assert device.device_of(torch.device("cpu")) == "cpu"
 
 
 @pytest.mark.parametrize("fails", ["to move there", "to compute there"])

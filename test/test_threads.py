@@ -1,5 +1,8 @@
 """Small work uses one thread, and afterwards there are as many as before, whoever else asked meanwhile."""
 
+from threading import Event, Thread
+
+import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from segvec3d_core.threads import single_thread
@@ -20,3 +23,25 @@ def test_work_that_overlaps_in_time_leaves_as_many_threads_as_there_were():
         assert threads() == 1, "the other one is still at work"
         other.__exit__(None, None, None)
         assert threads() == before
+
+
+def test_torch_has_as_many_threads_afterwards_in_each_thread_that_worked():
+    begun, ended, counts = Event(), Event(), []
+
+    def other() -> None:
+        torch.set_num_threads(2)
+        with single_thread():
+            begun.set()
+            ended.wait(10)
+        counts.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    worker = Thread(target=other)
+    with single_thread():
+        worker.start()
+        assert begun.wait(10)
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+    ended.set()
+    worker.join()
+    assert counts == [2]

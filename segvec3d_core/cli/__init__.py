@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, ImportError) as error:
         if os.environ.get("SEGVEC3D_DEBUG"):
             raise
-        print(f"segvec3d: error: {' '.join(str(error).split())}", file=sys.stderr)
+        without_torch = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+        told = "this command needs torch: pip install torch" if without_torch else str(error)
+        print(f"segvec3d: error: {' '.join(told.split())}", file=sys.stderr)
         return 2
 
 

@@ -49,7 +49,7 @@ class Weights:
     def linear(self, name: str, x: Array) -> Array:
         """``nn.Linear``: (..., K) -> (..., M)."""
         weight, rows = self[f"{name}.weight"], x.reshape(-1, x.shape[-1])
-        y = (weight @ rows.T).T if len(rows) <= FEW_ROWS else rows @ weight.T
+        y = np.ascontiguousarray((weight @ rows.T).T) if len(rows) <= FEW_ROWS else rows @ weight.T
         if f"{name}.bias" in self.arrays:
             y += self[f"{name}.bias"]
         return y.reshape(*x.shape[:-1], len(weight))

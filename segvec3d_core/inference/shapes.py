@@ -77,8 +77,8 @@ def parameters(shapes: Iterable[Shapes]) -> int:
     return sum(int(np.prod(shape)) for name, shape in known if not name.startswith(("standard_", "calibration")))
 
 
-def check(arrays: Mapping[str, NDArray[np.floating]], shapes: Shapes) -> None:
-    """See that weights have the given names and shapes.
+def check(network: str, arrays: Mapping[str, NDArray[np.floating]], shapes: Shapes) -> None:
+    """See that the weights of a network have the given names and shapes.
 
     Raises:
         ValueError: they have not; it names the first.
@@ -86,7 +86,7 @@ def check(arrays: Mapping[str, NDArray[np.floating]], shapes: Shapes) -> None:
     for name in (*shapes, *arrays):
         expected, got = shapes.get(name), arrays[name].shape if name in arrays else None
         if expected != got:
-            raise ValueError(f"{name}: expected {_told(expected)}, got {_told(got)}")
+            raise ValueError(f"{network}.{name}: expected {_told(expected)}, got {_told(got)}")
 
 
 def _told(shape: tuple[int, ...] | None) -> str:

@@ -172,7 +172,8 @@ def gelu(x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def standardize(x, out):  # type: ignore[no-untyped-def]
-    """Layer normalisation of a (R, C) float32 block without weight and bias, which ``fold`` moves to the next map."""
+    """Layer normalisation of a (R, C) float32 block without weight and bias, which ``inference.layers.Weights.folded``
+    moves to the next map."""
     width = np.float32(x.shape[1])
     for i in range(len(x)):
         row, to = x[i], out[i]
