@@ -1,8 +1,8 @@
-"""Moves a cloud onto the map: a robot's pose is wrong by a centimetre and a degree, which a small object shows.
+"""Aligns a cloud with the map, because a robot's pose error of a centimetre and a degree matters on small objects.
 
-Projective point-to-plane ICP (Blais and Levine, 1995; Newcombe et al., KinectFusion, 2011): a point of the map is
-paired with what the depth image has at its pixel, and the pose is turned so that the points come to lie in the planes
-seen there. What the geometry does not fix, as a shift along a bare table, stays as it was told.
+Projective point-to-plane ICP (Blais and Levine, 1995; Newcombe et al., KinectFusion, 2011): each map point is paired
+with the depth image's point at the pixel that it projects to, and the pose is refined so that the map points lie in the
+local planes of the image. What the geometry does not constrain, such as a shift along a bare table, stays as given.
 """
 
 from __future__ import annotations
@@ -16,47 +16,49 @@ from . import looking
 from .entry import Stack
 
 POINTS = 2000
-"""Points of the map that are aligned with, up to twice as many."""
+"""Target number of map points used for alignment; rounding of the sampling stride gives up to twice as many."""
 
 STEPS = 6
-"""Iterations."""
+"""Maximum number of iterations."""
 
 COARSE_STEPS = 2
-"""Those in which what lies far off pulls, too, by every second point; then it is taken for another thing."""
+"""Number of first iterations that use every second point and Huber weights, so that large residuals still pull. Later
+ones use Geman-McClure weights: a large residual is taken for another thing and hardly counts."""
 
 SETTLED = 2e-4
-"""A step of less, radians and metres, is the last."""
+"""The refinement has converged when every component of a step is smaller than this, radians and metres."""
 
 LEAST_PAIRS = 150
-"""With fewer pairs the told pose stands."""
+"""With fewer pairs in the last iteration, or fewer map points, the given pose is kept."""
 
 FEWEST_PAIRS = 20
-"""With fewer pairs a step is not to be had at all."""
+"""With fewer pairs an iteration is not solved, and the refinement ends."""
 
 LARGEST_TURN = np.deg2rad(4.0)
-"""A larger correction in orientation is taken for a mistake."""
+"""A larger correction in orientation, radians, is taken for a failed alignment and discarded."""
 
 PULL = 0.8
-"""Share of a correction that is made. The rest lets told poses, whose errors average out, straighten what earlier
-clouds have bent; where the map lies as a whole is ``Anchor``'s."""
+"""Share of a correction that is applied. The rest lets the given poses, whose errors average out, straighten what
+earlier clouds have bent; ``Anchor`` corrects the position of the map as a whole."""
 
 
 def correction(
     stack: Stack, cloud: PointCloud, T: NDArray[np.float64], reach: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The pose at which a cloud fits to the map, and that to which it is moved, by ``PULL`` of the way.
+    """Align a cloud with the map.
 
     Args:
-        stack: voxels of the objects in view. cloud: organised, else its pose stays.
-        T: (4, 4) from the cloud to the map's coordinates, as told. reach: largest correction, metres.
+        stack: voxels of the objects in view. cloud: organised, with a camera; without one it is not aligned.
+        T: (4, 4) given pose, from the cloud to the map's coordinates. reach: largest correction, metres.
 
     Returns:
-        twice (4, 4); None where there is too little to go by, or where it would have to move farther.
+        (4, 4) pose that fits best, and (4, 4) the given pose moved by ``PULL`` of the way to it. None if there are too
+        few points or pairs, or if the correction exceeds ``reach`` or ``LARGEST_TURN``.
     """
     camera = cloud.camera
     if camera is None or not len(stack.sizes):
         return None
-    # Small objects fix where the camera is sideways: they give at least a few points each.
+    # Small objects constrain sideways shifts of the camera, so every object contributes at least a few points.
     rows, _, _ = looking.spread(stack.starts, max(1, POINTS // len(stack.sizes)), 0)
     xyz = stack.xyz[rows[stack.weights[rows] > 1.5]]
     if len(xyz) < LEAST_PAIRS:
@@ -71,7 +73,7 @@ def correction(
         return None
     found, result = np.asarray(np.linalg.inv(fitted), np.float64), T.copy()
     turned = found[:3, :3] @ T[:3, :3].T
-    # A small turn's axis is the skew part of its matrix, as long there as the sine of its angle.
+    # A rotation matrix has as its skew-symmetric part the axis times the sine of the angle; sinc removes the sine.
     axis = np.array([turned[2, 1] - turned[1, 2], turned[0, 2] - turned[2, 0], turned[1, 0] - turned[0, 1]]) / 2
     result[:3, :3] = rotation(axis * (PULL / np.sinc(turn / np.pi))) @ T[:3, :3]
     result[:3, 3] += PULL * (found[:3, 3] - T[:3, 3])
@@ -80,11 +82,11 @@ def correction(
 
 @njit(cache=True, nogil=True)
 def align(xyz, T, camera, width, height, points, reach):  # type: ignore[no-untyped-def]  # compiled
-    """Refine ``T`` (4, 4), T_camera_map; returns it and the number of pairs in the last step.
+    """Refine ``T`` (4, 4), T_camera_map, by ICP; return it and the number of pairs in the last iteration.
 
     Args:
         xyz: (M, 3) float32 points of the map; camera: (4,) fx, fy, cx, cy; points: (width * height, 3) float32.
-        reach: farthest along the ray that a pair lies apart, metres.
+        reach: largest difference in depth of a pair, metres.
     """
     T, pairs = T.copy(), 0
     for step_number in range(STEPS):
@@ -123,7 +125,7 @@ def rotation(vector):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def _solve(A, b):  # type: ignore[no-untyped-def]  # compiled
-    """x with A x = b for a positive definite A, by elimination; both are used up."""
+    """Solve A x = b for a positive definite A by Gaussian elimination; overwrites both."""
     n = len(b)
     for i in range(n):
         for j in range(i + 1, n):
@@ -140,8 +142,8 @@ def _solve(A, b):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def _normal_equations(xyz, T, camera, width, height, points, reach, coarse):  # type: ignore[no-untyped-def]  # compiled
-    """A (6, 6) and b (6,) of the least squares for a small motion (rotation vector, then translation), and the number
-    of pairs in them."""
+    """Weighted normal equations, A (6, 6) and b (6,), of a small motion (rotation vector, then translation), and the
+    number of pairs in them."""
     A, b = np.zeros((6, 6)), np.zeros(6)
     pairs = 0
     row = np.empty(6)

@@ -1,4 +1,4 @@
-"""Where the map lies: its own coordinates beside the frame in which poses are told."""
+"""Where the map lies: the transform from its own coordinates to the frame of the given poses."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 from ..types import Float32
 
 MEMORY = 120.0
-"""Seconds of poses that the place of the map is the mean of; a localisation that drifts takes the map along, as long as
-clouds still fit within ``MapConfig.max_correction``."""
+"""Seconds of poses over which the map's position is averaged. A localisation that drifts takes the map along, as long
+as clouds can still be aligned within ``MapConfig.max_correction``."""
 
 FIRST = 4.0
-"""Seconds that the first pose counts in that mean: one cloud that was fitted wrongly does not move the map."""
+"""Seconds that the first pose counts in that mean, so that one badly aligned cloud does not move the map."""
 
 
 class Anchor:
-    """Keeps objects in coordinates of the map's own, and tells where these lie.
+    """Transform from the map's own coordinates, in which objects are stored, to the frame of the given poses.
 
-    Clouds are moved onto what the map has, so that it is drawn as the first pose was told, with its error. What every
-    later pose is told beside where its cloud came to lie says where the map should be: the mean of these rigid motions
-    is where it is said to be. Nothing in the map need be moved.
+    Clouds are aligned with the map, so the map carries the error of the first pose. Each later cloud gives an estimate
+    of where the map should lie: the rigid motion from its aligned to its given pose. The mean of these motions is used,
+    so that no object in the map has to be moved.
 
     Attributes:
-        origin: (3,) whole metres in the frame of the poses, near the first; the map's own coordinates begin there.
-        T: (4, 4) from the map's own coordinates to that frame, less the origin. seconds: of poses in the mean.
+        origin: (3,) whole metres in the frame of the poses, near the first pose: origin of the map's own coordinates.
+        T: (4, 4) from the map's own coordinates to the frame of the poses, without adding ``origin``.
+        seconds: seconds of poses in the mean, at most ``MEMORY``.
     """
 
     def __init__(
@@ -35,21 +36,21 @@ class Anchor:
         self._mean = self.T.copy()
 
     def near(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(4, 4) a told pose less the origin: where a cloud is fitted from. Were it fitted from ``own``, what is wrong
-        with every fit would add up."""
+        """(4, 4) a given pose relative to ``origin``, from which alignment starts: starting from ``own`` would
+        accumulate the errors of all alignments."""
         shifted = T.copy()
         shifted[:3, 3] -= self.origin
         return shifted
 
     def own(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(4, 4) a told pose in the map's own coordinates, as far as known, where nothing fits."""
+        """(4, 4) a given pose in the map's own coordinates according to ``T``, for clouds that cannot be aligned."""
         return np.asarray(np.linalg.inv(self.T) @ self.near(T), np.float64)
 
     def note(self, told: NDArray[np.float64], fitted: NDArray[np.float64], seconds: float) -> None:
-        """Take one more pose into the mean.
+        """Add one pose to the mean.
 
         Args:
-            told: (4, 4) as it was told; fitted: (4, 4) where its cloud lies in the map's own coordinates.
+            told: (4, 4) given pose; fitted: (4, 4) aligned pose of its cloud in the map's own coordinates.
             seconds: since the pose before.
         """
         if seconds <= 0:
@@ -57,17 +58,18 @@ class Anchor:
         self.seconds = min(self.seconds + seconds, MEMORY)
         motion = self.near(told) @ np.linalg.inv(fitted)
         self._mean += (motion - self._mean) * seconds / self.seconds
-        # The mean of rotations is no rotation, but nearly; the place where the camera is stays where the mean has it.
+        # The mean of rotation matrices is not quite a rotation: take the nearest one, and keep the camera's position as
+        # the mean has it.
         u, _, v = np.linalg.svd(self._mean[:3, :3])
         at = fitted[:3, 3]
         self.T[:3, :3] = u @ v
         self.T[:3, 3] = self._mean[:3, :3] @ at + self._mean[:3, 3] - self.T[:3, :3] @ at
 
     def turn(self, vectors: NDArray[np.floating]) -> Float32:
-        """(3,) a direction, or (3, k) as columns, from the map's own coordinates to the told frame."""
+        """Rotate a direction (3,), or k as columns (3, k), from the map's own coordinates to the frame of the poses."""
         return np.asarray(self.T[:3, :3] @ vectors, np.float32)
 
     def place(self, points: NDArray[np.floating]) -> Float32:
-        """(..., 3) points from the map's own coordinates to the told frame."""
+        """Transform (..., 3) points from the map's own coordinates to the frame of the poses."""
         moved = points @ self.T[:3, :3].T.astype(points.dtype)
         return np.asarray(moved + (self.T[:3, 3] + self.origin), np.float32)

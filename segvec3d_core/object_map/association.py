@@ -1,4 +1,4 @@
-"""Which instance of a cloud is which object of the map: by the space that they share, then by their look."""
+"""Associates the instances of a cloud with objects of the map, by the space that they share and by their embeddings."""
 
 from __future__ import annotations
 
@@ -15,41 +15,48 @@ from . import fusing, looking
 from .entry import Entry, Stack
 
 POINTS = 5_000
-"""Points of a cloud that are looked at and fused, which bounds an update's time."""
+"""Target number of points of a cloud that are associated and fused, which bounds an update's time."""
 
 FEWEST, MOST = 120, 1000
-"""Of these, points of each instance: where there are many instances, and where there are few."""
+"""Bounds on the number of points sampled per instance, which is ``POINTS`` divided by the number of instances."""
 
 DENSE = 100_000
-"""Points of which every one is looked at; of more only each so-manieth."""
+"""A larger cloud of N points is read with a stride of N // ``DENSE``."""
 
 LOOKS, FEWEST_LOOKS = 8_000, 100
-"""Voxels that are looked for in the depth image, up to twice as many, and of each entry at least; others each time."""
+"""Target number of voxels that are looked up in the depth image at each update, and the least of each entry. Rounding
+of the sampling stride gives up to twice as many; a different sample is taken each time."""
 
 HIDDEN_WEIGHT = 0.5
-"""How much a hidden part counts against what is seen of the rest; what an instance covers speaks for itself."""
+"""Weight of an object's hidden voxels, relative to its visible ones, in the denominator of ``Evidence.of_entry``;
+``Evidence.of_instance`` is not affected."""
 
 LEAST_SUPPORT = 5
-"""Fewer points in common are chance."""
+"""Minimum number of shared voxels or points of a match; fewer are taken for chance."""
 
 CUT_LINES = 4
-"""Lines of the picture that an instance must reach to the border in to be cut by it."""
+"""An instance counts as cut by the image border if at least this many image rows and columns begin or end in it."""
 
 TRUSTED_SHARE = 0.15
-"""An object of which less is visible tells little of what it is seen as."""
+"""Lower bound on an object's visible share in the denominator of its overlaps: if less is visible, what it is seen as
+is unreliable."""
 
 STRANGE = 0.2
-"""A cosine below this is another thing, unless it fills the very same space."""
+"""Pairs whose embeddings have a lower cosine are not matched, unless they fill nearly the same space."""
 
 OTHER_KIND = 0.35
-"""Least share in common of a surface and an object that are one: a desk is a top in one view, a whole in the next."""
+"""Minimum overlap (harmonic mean of both shares) to match a surface with an object: of a desk one view shows only the
+top, the next the whole."""
 
 LOOK_WEIGHT = 0.2
-"""How much equal looks count beside equal space."""
+"""Weight of the embeddings' cosine in the matching score, where the shared space has weight 1."""
 
 
 def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequence[Entry]) -> NDArray[np.float64]:
-    """A copy of ``T``, with everything in order.
+    """Validate the inputs of an update, and return a (4, 4) float64 copy of ``T``.
+
+    Args:
+        known: entries of the map whose embedding length the scene's must match.
 
     Raises:
         ValueError: labels of another cloud, embeddings that are not finite or of another model than those of ``known``,
@@ -74,13 +81,13 @@ def checked(scene: Scene, cloud: PointCloud, T: NDArray[np.float64], known: Sequ
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """The instances of a cloud, in the map's coordinates.
+    """The K instances of a cloud, with P points sampled from them, in the map's own coordinates.
 
     Attributes:
         scene, cloud: what was seen. T: (4, 4) from the cloud to the map's coordinates.
-        bounds: (K + 1,) where the points that stand for each of the K instances begin; owner: (P,) int32 their
-            instances; xyz: (P, 3) float32 in the map's coordinates; colors: (P, 3) uint8, (0, 0, 0) where unknown.
-        cut: (K,) bool, whether it goes on beyond the picture's border.
+        bounds: (K + 1,) int64 start of each instance's sampled points; owner: (P,) int32 instance of each point.
+        xyz: (P, 3) float32 sampled points, metres; colors: (P, 3) uint8, (0, 0, 0) where unknown.
+        cut: (K,) bool, whether the instance continues beyond the image border; false without a camera.
     """
 
     scene: Scene
@@ -94,7 +101,7 @@ class Sight:
 
     @classmethod
     def of(cls, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> Sight:
-        """Pick points of each instance and take them to the map."""
+        """Sample points of each instance and transform them to the map's coordinates."""
         each = int(np.clip(POINTS // max(len(scene), 1), FEWEST, MOST))
         every = max(1, len(cloud) // DENSE)
         known = np.empty((0, 3), np.uint8) if cloud.colors is None else cloud.colors
@@ -107,24 +114,25 @@ class Sight:
         return cls(scene, cloud, T, bounds, owner, xyz, colors, cut)
 
     def of_instance(self, k: int) -> slice:
-        """The picked points of an instance."""
+        """Slice of the sampled points that belong to instance ``k``."""
         return slice(self.bounds[k], self.bounds[k + 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What a sight says of E objects that it may show.
+    """What a ``Sight`` shows of E candidate objects.
 
     Attributes:
-        rows: (R,) int64 voxels of the entries' ``Stack`` that were looked for, one object after the other; starts:
-            (E + 1,) where each object's begin; stride: (E,) for how many voxels each of them stands.
-        seen: (R,) int32 what ``looking.look`` says of them; all outside without a camera.
-        state: (E, 4) voxels outside, hidden, looked through, seen. votes: (E, K) voxels seen as each instance.
-        covered: (E, K) points of each instance in the object's voxels.
-        first, second: (P,) int32 the objects in whose voxels each picked point lies, -1 for none.
-        of_visible: (E, K) share of the object's visible part that is the instance.
-        of_entry: (E, K) the same, with half of its hidden part counted as something else.
-        of_instance: (E, K) share of the instance that lies in the object.
+        rows: (R,) int64 indices in the ``Stack`` of the voxels that were looked up, grouped by object; starts: (E + 1,)
+            start of each object's; stride: (E,) number of voxels that each of them represents.
+        seen: (R,) int32 result of ``looking.look`` for each row; all ``OUTSIDE`` without a camera.
+        state: (E, 4) number of rows outside, hidden, looked through, seen. votes: (E, K) rows seen as each instance.
+        covered: (E, K) number of the instance's sampled points that lie in the object's voxels.
+        first, second: (P,) int32 the first two objects whose voxels hold each sampled point, -1 for none.
+        of_visible: (E, K) share of the object's visible voxels that are seen as the instance. Without a camera, this
+            and ``of_entry`` are the share of the object's voxels that hold points of the instance.
+        of_entry: (E, K) the same, but with half of the hidden voxels added to the visible ones.
+        of_instance: (E, K) share of the instance's sampled points that lie in the object's voxels.
     """
 
     rows: NDArray[np.int64]
@@ -142,19 +150,20 @@ class Evidence:
 
 
 def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
-    """Look for each object where it was; which of its voxels are looked for changes with ``turn``."""
+    """Look for each object where it was, and measure its overlaps with the instances; ``turn``, a counter, selects
+    which of its voxels are looked up this time."""
     count = len(stack.sizes)
     rows, starts, stride = looking.spread(stack.starts, max(FEWEST_LOOKS, LOOKS // max(count, 1)), turn)
     seen = _look(stack.xyz, rows, sight)
     votes, state = looking.tally(seen, starts, len(sight.scene))
-    # In voxels of twice each entry's edge half an edge of error costs little.
+    # ``cover`` tests voxels of twice each entry's edge, where an error of half an edge costs little.
     covered, hit, first, second = fusing.cover(
         sight.xyz, sight.owner, len(sight.scene), stack.names, stack.starts, stack.sizes
     )
     if sight.cloud.camera is not None:
         visible = np.maximum(state[:, 3], TRUSTED_SHARE * np.diff(starts))
         of_visible = votes / np.maximum(visible, 1)[:, None]
-        # What hides an object touches it in places: a carton set over a mug is not the mug.
+        # An occluder touches the hidden object in places: a carton set over a mug must not be matched to the mug.
         of_entry = votes / np.maximum(visible + HIDDEN_WEIGHT * state[:, 1], 1)[:, None]
     else:
         of_visible = of_entry = hit / np.maximum(np.diff(stack.starts), 1)[:, None]
@@ -166,7 +175,7 @@ def gather(stack: Stack, sight: Sight, turn: int) -> Evidence:
 
 def _look(xyz: Float32, rows: NDArray[np.int64], sight: Sight) -> NDArray[np.int32]:
     camera = sight.cloud.camera
-    if camera is None:  # what is not seen may be anywhere: no evidence
+    if camera is None:  # no rays that could show where an object is not: no evidence
         return np.full(len(rows), looking.OUTSIDE, np.int32)
     intrinsics = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     T = np.linalg.inv(sight.T)
@@ -176,7 +185,14 @@ def _look(xyz: Float32, rows: NDArray[np.int64], sight: Sight) -> NDArray[np.int
 
 
 def match_by_space(stack: Stack, sight: Sight, evidence: Evidence, least: float) -> dict[int, int]:
-    """Instance -> index of its object, one to one, so that the sum of what they share is largest."""
+    """Match instances to objects one to one, so that the sum of scores is largest (Hungarian method).
+
+    Args:
+        least: minimum of the larger of both shares in common, of the object and of the instance, 0 to 1.
+
+    Returns:
+        the index of its object for each instance that has one.
+    """
     if not len(stack.ids) or not len(sight.scene):
         return {}
     a, b = evidence.of_entry, evidence.of_instance
@@ -194,10 +210,13 @@ def match_by_space(stack: Stack, sight: Sight, evidence: Evidence, least: float)
 def match_by_look(
     similarity: NDArray[np.floating], boxes: Sequence[Box], other_boxes: Sequence[Box], least: float
 ) -> list[tuple[int, int]]:
-    """Pairs of things that look alike and are of one size, one to one, so that the sum of similarities is largest.
+    """Match things of similar embedding and size one to one, so that the sum of similarities is largest.
 
     Args:
-        similarity: (A, B) cosines; boxes: of the A things; other_boxes: of the B others; least: cosine of a pair.
+        similarity: (A, B) cosines; boxes: of the A things; other_boxes: of the B others; least: minimum cosine.
+
+    Returns:
+        pairs of indices, 0 to A - 1 and 0 to B - 1.
     """
     sizes, other_sizes = (np.sort(np.array([box.size for box in group]), 1) for group in (boxes, other_boxes))
     gap = np.abs(sizes[:, None] - other_sizes)

@@ -1,4 +1,4 @@
-"""Which entries of the map a cloud may tell anything of: those before its camera, or around its points."""
+"""Selects the entries of the map that a cloud can give evidence of: those in view of its camera, or near its points."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .pairs import REACH
 
 
 def in_view(entries: Sequence[Entry], camera: Camera, T: NDArray[np.float64]) -> list[Entry]:
-    """The entries before a camera at pose ``T``, (4, 4) T_map_camera."""
+    """The entries whose bounding spheres reach into the view of a camera at pose ``T``, (4, 4) T_map_camera."""
     low, high = corners(entries)
     inverse, radii = np.linalg.inv(T), np.linalg.norm(high - low, axis=1) / 2
     local = (low + high) / 2 @ inverse[:3, :3].T + inverse[:3, 3]
-    # The half angles of the picture, with the object's own radius added.
+    # Tangents of the half angles of view; each object's radius is added as a margin.
     across = max(camera.cx, camera.width - camera.cx) / camera.fx
     along = max(camera.cy, camera.height - camera.cy) / camera.fy
     depth = np.maximum(local[:, 2], 0.0)
@@ -28,7 +28,8 @@ def in_view(entries: Sequence[Entry], camera: Camera, T: NDArray[np.float64]) ->
 
 
 def near(entries: Sequence[Entry], xyz: Float32) -> list[Entry]:
-    """The entries around (N, 3) points, metres from the map's origin: of a cloud that has no camera."""
+    """The entries within ``REACH`` of the bounding box of a cloud without a camera: (N, 3) points in the map's own
+    coordinates, metres."""
     if not len(xyz):
         return []
     low, high = corners(entries)

@@ -1,4 +1,4 @@
-"""What an object map can be told: every time in seconds, every length in metres."""
+"""Configuration of an object map: times in seconds, lengths in metres."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class MapConfig:
-    """How an ``ObjectMap`` keeps its objects.
+    """Parameters of an ``ObjectMap``.
 
     Attributes:
-        voxel_size: finest voxel edge of an object's cloud, metres; it doubles when an object outgrows its voxels.
-        max_voxels: voxels of one object at most.
-        max_objects: objects at most; beyond it those unseen for longest are forgotten.
-        min_overlap: least share of an object's visible part, or of an instance, that they have in common to be one.
-        confirm_seconds: how long a new object must have been seen before it is told of.
+        voxel_size: finest voxel edge of an object's cloud, metres; it doubles when an object exceeds ``max_voxels``.
+        max_voxels: maximum number of voxels of one object.
+        max_objects: maximum number of objects; beyond it those unseen for longest are forgotten, tentative ones first.
+        min_overlap: minimum share of an object's visible part, or of an instance, that must coincide to match them.
+        confirm_seconds: how long a new object must have been seen before it is reported.
         split_seconds: the same for one that appears inside another; 0.3 of it for an object that appears on a surface.
-        merge_seconds: how long two objects must have been seen as one, and longer than as two, to be made one.
-        gone_seconds: how long one must have looked through where an object was to hold it for gone.
-        doubt_seconds: how long an object's place may be seen without an instance there; half of how long the object has
-            been seen, 5 s at most, comes on top.
-        remember_seconds: how long an object is kept that is not seen, while clouds come: a night that the robot was
-            off counts for next to nothing.
-        reidentify_seconds: how long, from when it was found to be gone, one can come back under its id; likewise.
-        reidentify_similarity: least cosine of the embeddings for that, -1 to 1. On sequences of other seeds than those
-            measured on, those of 12 things that came back were 0.89 and more, of 14 others taken for them 0.6 to 0.84.
-        correct_pose: whether each cloud is first moved onto the map, by at most ``max_correction``.
-        max_correction: metres; larger errors are taken for what they are.
+        merge_seconds: how long two objects must have been seen as one, and longer than as two, to be merged. Half of
+            the time for which the lesser one has been seen suffices, but not less than ``confirm_seconds``.
+        gone_seconds: for how long the camera must have looked through an object's place before the object is gone.
+        doubt_seconds: for how long an object's place may be seen without an instance there before the object is
+            dropped; half of the time for which it has been seen, 5 s at most, is added.
+        remember_seconds: how long an unseen object is kept, counted while clouds arrive: a night with the robot off
+            counts next to nothing.
+        reidentify_seconds: for how long, after it was found gone, an object can return under its id; counted likewise.
+        reidentify_similarity: minimum cosine of the embeddings for that, -1 to 1. On sequences with other seeds than
+            those measured, 12 correct re-identifications had 0.89 and more, 14 wrong ones 0.6 to 0.84.
+        correct_pose: whether each cloud is first aligned with the map, by at most ``max_correction``.
+        max_correction: largest pose correction, metres; a larger error is not corrected.
 
     Raises:
-        ValueError: a value that no map can work with, by its name.
+        ValueError: a value out of range, by its name.
     """
 
     voxel_size: float = 0.01

@@ -1,4 +1,4 @@
-"""One object of the map while it lives: its voxels, its look, and for how long what has been seen of it."""
+"""One object of the map: its voxels, its embedding, and for how long it has been seen, looked through or doubted."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from . import fusing
 State = Literal["tentative", "confirmed", "gone"]
 
 WEIGHT_CAP = 6.0
-"""Sightings that a voxel remembers: so many looks through it make it vanish."""
+"""Maximum weight of a voxel, in sightings: a voxel vanishes after being looked through at most this many times in a
+row."""
 
 CUT_WEIGHT = 0.4
-"""How much a sighting that the border of the picture cuts counts of a whole one."""
+"""Weight of a sighting that the image border cuts, relative to a complete one."""
 
 BOX_POINTS = 600
-"""Voxels that a box is drawn around, evenly picked: among so few there are few strays."""
+"""Maximum number of voxels, evenly sampled, that a box is fitted to: so few contain few outliers."""
 
 SURFACE_SHARE = 0.8
-"""Share of the trust in a thing's sightings that must say surface, for it to be one: furniture from near by fills the
-view as a wall does, and once it was seen as a whole it is known to be none."""
+"""An entry is a surface if more than this share of its sightings, weighted by trust, say so. The share is high because
+furniture seen from close by fills the view as a wall does, and a sighting of the whole then shows that it is none."""
 
 OTHER_KIND_SIZE = 0.4
-"""Least ratio of the sizes of a surface and an object that are one thing: a mug that is not told from the table is not
-the table."""
+"""Minimum ratio of the sizes of a surface and an object that may be the same thing: a mug that the segmentation does
+not separate from the table is not the table."""
 
 
 @dataclass(slots=True, eq=False)
 class Voxels:
-    """A bounded cloud: one point for each voxel.
+    """A cloud of bounded size, with one point per occupied voxel.
 
     Attributes:
-        size: edge, metres; names: (M,) int64 ascending, see ``fusing.cells``.
-        xyz: (M, 3) float32 mean position, metres from the map's origin; weights: (M,) float32 sightings.
-        colors: (M, 3) uint8, (0, 0, 0) where none was seen.
+        size: voxel edge, metres; names: (M,) int64 voxel keys, ascending, see ``fusing.cells``.
+        xyz: (M, 3) float32 mean position in the map's own coordinates, metres.
+        weights: (M,) float32 number of sightings less wear, at most ``WEIGHT_CAP``.
+        colors: (M, 3) uint8, (0, 0, 0) where no colour was seen.
     """
 
     size: float
@@ -53,7 +55,7 @@ class Voxels:
         return len(self.names)
 
     def add(self, xyz: Float32, colors: NDArray[np.uint8], limit: int) -> None:
-        """Take points in, and keep within ``limit`` voxels."""
+        """Fuse points into the voxels, and coarsen these if there are more than ``limit``."""
         new = fusing.cells(xyz, self.size)
         self.names, self.xyz, self.weights, self.colors = fusing.fuse(
             self.names, self.xyz, self.weights, self.colors, new, xyz, colors, WEIGHT_CAP
@@ -61,7 +63,7 @@ class Voxels:
         self.limit(limit)
 
     def limit(self, limit: int) -> None:
-        """Double the edge until there are no more than ``limit`` voxels."""
+        """Double the voxel edge until there are at most ``limit`` voxels."""
         while len(self) > limit:
             self.size *= 2
             names, empty = fusing.coarser(self.names), Voxels(self.size)
@@ -69,26 +71,33 @@ class Voxels:
             self.names, self.xyz, self.weights, self.colors = fusing.fuse(
                 empty.names, empty.xyz, empty.weights, empty.colors, names, self.xyz, self.colors, WEIGHT_CAP
             )
-            self.weights[:] = heaviest  # a rare event, after which all voxels start alike
+            self.weights[:] = heaviest  # coarsening is rare; afterwards all voxels have the same weight
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """An object on its way through life.
+    """An object of the map, with its history.
 
     Attributes:
-        id: from 1 upwards. kind: as most of its sightings say.
-        voxels: its cloud. embedding: (d_v,) sum of its sightings' embeddings, each as sure as it was.
-        trust: sum of that sureness; score: mean score of the sightings by trust; surface: trust in it being a surface.
+        id: from 1 upwards. kind: "surface" or "object", see ``SURFACE_SHARE``.
+        voxels: its cloud. embedding: (d_v,) float32 sum of its sightings' embeddings, weighted by trust.
+        trust: sum of the sightings' weights, see ``sight``; score: mean score of the sightings, weighted by trust;
+            surface: trust of the sightings as a surface.
         first_seen, last_seen: nanoseconds.
-        state: tentative until it has been seen long enough, gone once its place was seen without it.
-        recognised: whether it has been taken for one that was lost.
-        inside: what it appeared inside: an object, as a part does, a surface, as what is put on it does, or nothing.
-        seen, missed, doubted: seconds for which it was seen (less while it is tentative and the picture's border cuts
-            it), looked through since, and seen as nothing since.
-        unseen_for, gone_for: seconds since it was last seen, and since it was found to be gone, a gap between clouds
-            counting for ``map.LONGEST_STEP`` at most; not kept in a file.
-        low, high: (3,) corners of its voxels along the map's axes; box: drawn when it is asked for.
+        state: tentative until it has been seen long enough; gone once it was looked through, doubted or unseen for too
+            long, or merged into another.
+        recognised: whether it was re-identified as an object that had been gone.
+        inside: kind of what it appeared inside: "object", as a part does; "surface", as a thing put on one does; None
+            for nothing. A surface that appears inside anything has "object".
+        sightings: number of clouds that showed it.
+        seen: seconds for which it was seen; a sighting that the image border cuts counts ``CUT_WEIGHT`` while it is
+            tentative.
+        missed: seconds for which it was looked through since it was last seen.
+        doubted: seconds for which its place was seen without an instance there, less twice the seconds for which it was
+            seen since.
+        unseen_for, gone_for: seconds since it was last seen, and since it was found gone; a gap between clouds counts
+            ``map.LONGEST_STEP`` at most. Not saved in a file.
+        low, high: (3,) float32 corners of the voxels' bounds along the axes of the map's own coordinates, metres.
     """
 
     id: int
@@ -118,17 +127,23 @@ class Entry:
 
     @property
     def area(self) -> float:
-        """Square metres that its voxels cover."""
+        """Area that its voxels cover, square metres: their number times the square of their edge."""
         return len(self.voxels) * self.voxels.size**2
 
     def measure(self, corners: tuple[Float32, Float32] | None = None) -> None:
-        """Note that the voxels have changed, and how far they reach now, where that is known."""
+        """Update the bounds after a change of the voxels, to ``corners`` if given, and drop cached values."""
         self.low, self.high = corners or (self.voxels.xyz.min(0), self.voxels.xyz.max(0))
         self._box = self._middle = None
 
     def sight(self, thing: SceneObject, stamp: int, seconds: float, cut: bool = False) -> None:
-        """Note one more sighting's look and time; its points go to ``voxels``. One that is ``cut`` by the border of
-        the picture tells less of what the whole is, and of whether there is one."""
+        """Add the embedding, score and time of one more sighting; its points are fused into ``voxels`` separately.
+
+        A sighting that is ``cut`` by the image border counts less, because it shows less of what the whole is, and of
+        whether there is one.
+
+        Args:
+            stamp: nanoseconds. seconds: for which the sighting counts.
+        """
         cut = cut and thing.kind == "object"  # a floor always goes on
         sure = max(thing.score, 0.05) * min(1.0, thing.point_count / 500) * (CUT_WEIGHT if cut else 1.0)
         self.embedding = self.embedding + np.float32(sure) * thing.embedding
@@ -145,10 +160,10 @@ class Entry:
         self.doubted = max(0.0, self.doubted - 2 * seconds)
 
     def continue_(self, other: Entry, id: int | None = None) -> None:
-        """Go on as what another entry was: its history is this one's too.
+        """Add the history of another entry to this one.
 
         Args:
-            other: the entry that ends. id: under which to go on; None for the other's.
+            other: entry that ends here. id: id to continue under; None for the other's, as in a re-identification.
         """
         self.recognised = self.recognised or id is None
         self.id = other.id if id is None else id
@@ -165,10 +180,10 @@ class Entry:
         self.sightings += other.sightings
 
     def box(self, up: NDArray[np.float64]) -> Box:
-        """Around the voxels, or those seen more than once where most are; standing along ``up``, within a fifth of a
-        degree."""
+        """Box fitted to the voxels, upright along ``up`` (3,), in the map's own coordinates; cached while ``up`` turns
+        by less than a fifth of a degree. If most voxels were seen more than once, it is fitted to these alone."""
         drawn = self._drawn_along
-        # What is lost has no voxels any more.
+        # A gone entry has no voxels any more, and keeps its last box.
         if self._box is not None and drawn is not None and (not len(self.voxels) or np.abs(up - drawn).max() < 3e-3):
             return self._box
         points = self.voxels.xyz
@@ -176,14 +191,14 @@ class Entry:
         if firm.mean() > 0.5:
             points = points[firm]
         box = oriented_box(points[:: -(-len(points) // BOX_POINTS)], up)
-        # A voxel's mean lies half an edge inside the points that it stands for.
+        # The voxels' means lie inside the extent of their points, so the box is enlarged by half an edge.
         self._box = Box(box.center, box.rotation, box.size + np.float32(self.voxels.size / 2))
         self._drawn_along = up.copy()
         return self._box
 
     def middle(self) -> tuple[Float32, NDArray[np.uint8] | None]:
-        """(3,) mean position of the voxels, and (3,) median colour of those that have one or None; kept, as most
-        objects stay as they are."""
+        """(3,) float32 mean position of the voxels, and (3,) uint8 median colour of the coloured ones, or None; cached,
+        because most objects do not change in an update."""
         if self._middle is None:
             colors = self.voxels.colors[self.voxels.colors.any(1)]
             color = np.median(colors, 0).round().astype(np.uint8) if len(colors) else None
@@ -191,7 +206,7 @@ class Entry:
         return self._middle
 
     def look(self) -> Float32:
-        """(d_v,) embedding of unit length; kept, as it is asked for at every update."""
+        """(d_v,) float32 embedding normalised to unit length; cached, because every update needs it."""
         if self._look is None:
             length = float(np.sqrt(self.embedding @ self.embedding))
             self._look = self.embedding / np.float32(length) if length > 0 else self.embedding
@@ -199,7 +214,7 @@ class Entry:
 
 
 def corners(entries: Sequence[Entry]) -> tuple[Float32, Float32]:
-    """(E, 3) lower and upper corners of entries."""
+    """(E, 3) float32 lower and (E, 3) upper corners of the entries' bounds."""
     nothing = np.empty(0, np.float32)
     low = np.concatenate([nothing, *(entry.low for entry in entries)]).reshape(-1, 3)
     return low, np.concatenate([nothing, *(entry.high for entry in entries)]).reshape(-1, 3)
@@ -207,14 +222,14 @@ def corners(entries: Sequence[Entry]) -> tuple[Float32, Float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """E entries as the kernels take them: their voxels, one entry after the other, and a row for each.
+    """E entries as arrays for the compiled kernels: their voxels, concatenated, and one row per entry.
 
     Attributes:
         names, xyz, weights, colors: of all M voxels, as in ``Voxels``.
-        starts: (E + 1,) int64 where each entry's begin. sizes: (E,) edges, metres.
-        ids: (E,) int64. surface: (E,) bool, their kind. looks: (E, d_v) float32 of unit length.
-        low, high: (E, 3) float32 corners. alike: (E, E) bool, which two may be one thing, as far as their kinds and
-            sizes tell.
+        starts: (E + 1,) int64 start of each entry's voxels. sizes: (E,) float64 voxel edges, metres.
+        ids: (E,) int64. surface: (E,) bool, whether it is a surface. looks: (E, d_v) float32 unit embeddings.
+        low, high: (E, 3) float32 corners of the bounds. alike: (E, E) bool, whether two entries may be the same thing,
+            judging by kind and size.
     """
 
     names: NDArray[np.int64]
@@ -232,7 +247,7 @@ class Stack:
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Stack:
-        """Lay the entries' voxels one after the other, and gather what else is asked of each."""
+        """Concatenate the entries' voxels, and collect the per-entry arrays."""
         parts = [entry.voxels for entry in entries] or [Voxels(1.0)]
         starts = np.zeros(len(entries) + 1, np.int64)
         np.cumsum([len(v.names) for v in parts[: len(entries)]], out=starts[1:])

@@ -1,7 +1,7 @@
-"""Loops over voxels, compiled: naming, covering, fusing, wearing away.
+"""Compiled loops over voxels: keys, coverage by points, fusion of points, wear.
 
-Voxels are named by one integer, 21 bits for each coordinate, so that a metre-wide map and a kilometre-wide one cost the
-same.
+A voxel's key (its "name") packs its three coordinates into one 64-bit integer, 21 bits each, so that a map that is a
+metre wide and one that is a kilometre wide cost the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numba import njit
 _BITS = 21
 _HALF = 1 << (_BITS - 1)
 _MASK = (1 << _BITS) - 1
-# Of all three coordinates at once: the bits of each that are left when it is halved, and half of where it counts from.
+# To halve all three coordinates at once: the bits of each that remain after the shift, and what restores its offset.
 _HALVED = (_MASK >> 1) << (2 * _BITS) | (_MASK >> 1) << _BITS | _MASK >> 1
 _QUARTER = (_HALF >> 1) << (2 * _BITS) | (_HALF >> 1) << _BITS | _HALF >> 1
 
@@ -24,13 +24,13 @@ def _pack(x, y, z):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _coarser(name):  # type: ignore[no-untyped-def]
-    """Name of the voxel of twice the edge: each coordinate halved, rounded down, all three at once."""
+    """Key of the enclosing voxel of twice the edge: all three coordinates halved at once, rounding down."""
     return ((name >> 1) & _HALVED) + _QUARTER
 
 
 @njit(cache=True, nogil=True)
 def cells(xyz, size):  # type: ignore[no-untyped-def]  # compiled
-    """(M,) int64 names of the voxels of edge ``size`` in which (M, 3) points lie."""
+    """(M,) int64 keys of the voxels of edge ``size``, metres, that contain (M, 3) points."""
     out = np.empty(len(xyz), np.int64)
     for i in range(len(xyz)):
         out[i] = _pack(
@@ -43,7 +43,7 @@ def cells(xyz, size):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def coarser(names):  # type: ignore[no-untyped-def]  # compiled
-    """(M,) int64 names of the voxels of twice the edge that hold those."""
+    """(M,) int64 keys of the voxels of twice the edge that contain the given ones."""
     out = np.empty(len(names), np.int64)
     for i in range(len(names)):
         out[i] = _coarser(names[i])
@@ -52,14 +52,15 @@ def coarser(names):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def _slot(name, mask):  # type: ignore[no-untyped-def]
-    """Where to look for a voxel in a table. Nothing may overflow here: what a compiler makes of that is its own."""
+    """First slot to try for a key in a hash table of ``mask`` + 1 slots. Nothing may overflow here, because the result
+    would depend on the compiler."""
     h = (name ^ ((name >> _BITS) & _MASK) * 3 ^ (name >> (2 * _BITS)) * 7) & _MASK
     return ((h * np.int64(2654435761)) >> np.int64(16)) & mask
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _find(name, keys, head, mask):  # type: ignore[no-untyped-def]
-    """The slot that has this name for its key, or the empty one where it belongs: one without a ``head``."""
+    """Slot that holds the key ``name``, or the free one (``head`` < 0) where it belongs, by linear probing."""
     s = _slot(name, mask)
     while head[s] >= 0 and keys[s] != name:
         s = (s + 1) & mask
@@ -68,16 +69,17 @@ def _find(name, keys, head, mask):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-def]  # compiled
-    """How many points of each instance lie in voxels of each entry, or beside them: in the voxels of twice their edge.
+    """Count the points of each instance that lie in or beside the voxels of each entry: in voxels of twice the edge.
 
     Args:
-        xyz: (P, 3) float32 the instances' points; owner: (P,) int32 instance of each; count: number of instances.
-        names: (M,) int64 names of the entries' voxels, entries one after the other; starts: (E + 1,) int64; sizes:
-            (E,) float64 edges of the entries' voxels.
+        xyz: (P, 3) float32 points of the instances; owner: (P,) int32 instance of each; count: number of instances.
+        names: (M,) int64 keys of the entries' voxels, concatenated; starts: (E + 1,) int64 start of each entry's;
+            sizes: (E,) float64 voxel edges of the entries, metres.
 
     Returns:
-        covered (E, count) int32; hit (E, count) int32, voxels of the entry with points of the instance; first, second
-        (P,) int32 the first two entries that hold each point, -1 for none.
+        covered (E, count) int32 points of the instance in the entry; hit (E, count) int32 voxels of the entry with
+        points of the instance, each voxel counted for only one instance; first, second (P,) int32 the first two entries
+        that hold each point, -1 for none.
     """
     size = 16
     while size < 2 * len(xyz):
@@ -89,7 +91,7 @@ def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-d
     keys, following = np.empty(size, np.int64), np.empty(len(xyz), np.int32)
     for edge in np.unique(sizes):
         points = cells(xyz, 2 * edge)
-        head = np.full(size, -1, np.int32)  # first point of the voxel whose name is the key of this slot
+        head = np.full(size, -1, np.int32)  # first point of the voxel whose key is in this slot
         for p in range(len(points)):
             s = _find(points[p], keys, head, mask)
             keys[s], following[p] = points[p], head[s]
@@ -101,7 +103,7 @@ def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-d
             last, p = -1, -1
             for i in range(starts[e], starts[e + 1]):
                 name = _coarser(names[i])
-                if name == last:  # as a neighbour's often is
+                if name == last:  # neighbours often share the coarser voxel
                     if p >= 0:
                         hit[e, owner[p]] += 1
                     continue
@@ -126,15 +128,17 @@ def cover(xyz, owner, count, names, starts, sizes):  # type: ignore[no-untyped-d
 
 @njit(cache=True, nogil=True)
 def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # type: ignore[no-untyped-def]  # compiled
-    """Add points to voxels: their means move towards the points', by as much as the points weigh. Voxels of no weight
-    go. What has no colour, (0, 0, 0), does not count in the mean of colours.
+    """Fuse points into voxels.
+
+    The mean of the new points in a voxel counts as one sighting beside the voxel's old weight, in position and colour.
+    Voxels whose weight is not positive are removed. Unknown colours, (0, 0, 0), are left out of the mean.
 
     Args:
-        names: (M,) int64 ascending; xyz: (M, 3) float32; weights: (M,) float32; colors: (M, 3) uint8.
-        new_names: (P,) int64 voxel of each point; new_xyz, new_colors: of the points; cap: weight that none exceeds.
+        names: (M,) int64 keys, ascending; xyz: (M, 3) float32; weights: (M,) float32; colors: (M, 3) uint8.
+        new_names: (P,) int64 key of each point's voxel; new_xyz, new_colors: (P, 3); cap: maximum weight of a voxel.
 
     Returns:
-        names, xyz, weights and colors of the union, ascending.
+        names, xyz, weights and colors of the union, with ascending keys.
     """
     room = len(names) + len(new_names)
     n, x = np.empty(room, np.int64), np.empty((room, 3), np.float32)
@@ -147,7 +151,7 @@ def fuse(names, xyz, weights, colors, new_names, new_xyz, new_colors, cap):  # t
 def _fuse(  # type: ignore[no-untyped-def]  # compiled
     names, xyz, weights, colors, new_names, new_xyz, new_colors, cap, out_names, out_xyz, out_weights, out_colors
 ):
-    """``fuse`` into arrays that have room for it; returns the number of voxels."""
+    """``fuse`` into preallocated arrays; returns the number of voxels."""
     order = np.argsort(new_names)
     i, j, m = 0, 0, 0
     mean, shade = np.zeros(3), np.zeros(3)
@@ -192,19 +196,19 @@ def _fuse(  # type: ignore[no-untyped-def]  # compiled
 def absorb(  # type: ignore[no-untyped-def]  # compiled
     names, xyz, weights, colors, starts, wear, sizes, pairs, new_xyz, new_colors, bounds, taken, cap
 ):
-    """Wear voxels away and ``fuse`` points into them, for many entries at once.
+    """Subtract wear from voxels and ``fuse`` points into them, for many entries at once.
 
     Args:
-        names, xyz, weights, colors: of the (M,) voxels of all entries, one after the other; starts: (E + 1,).
-        wear: (M,) float32 that each loses, infinite where it is to go; sizes: (E,) edges of the entries' voxels.
-        pairs: (F, 2) int64 entries and the instances that go into them.
-        new_xyz, new_colors: (P, 3) points of all instances; bounds: (K + 1,) where each instance's begin; taken: (P,)
-            bool, which of them; all of an instance's where it is none of them.
-        cap: weight that none exceeds.
+        names, xyz, weights, colors: of all M voxels of the entries, concatenated; starts: (E + 1,) start of each's.
+        wear: (M,) float32 weight that each voxel loses, infinite to remove it; sizes: (E,) voxel edges, metres.
+        pairs: (F, 2) int64 entry, and the instance whose points are fused into it.
+        new_xyz, new_colors: (P, 3) points of all instances; bounds: (K + 1,) start of each instance's; taken: (P,)
+            bool, whether to fuse each point; if none of an instance's is taken, all of them are fused.
+        cap: maximum weight of a voxel.
 
     Returns:
-        names, xyz, weights and colors of the F unions, one after the other; (F + 1,) where each begins; and their lower
-        and upper corners (F, 2, 3).
+        names, xyz, weights and colors of the F fused entries, concatenated; (F + 1,) start of each one's voxels; and
+        their lower and upper corners (F, 2, 3).
     """
     room = 0
     for f in range(len(pairs)):

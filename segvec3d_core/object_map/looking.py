@@ -1,4 +1,4 @@
-"""Loops over images, compiled: picking points, looking at the depth image, borders, overlaps, what is seen through."""
+"""Compiled loops over images: sampling points, looking up voxels in the depth image, image borders, overlaps, wear."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import numpy as np
 from numba import njit
 
 OUTSIDE, HIDDEN, THROUGH = -4, -3, -2
-"""What ``look`` says of a point that the depth image does not show: out of view or no return there, behind something
-nearer, in front of what is seen. -1 and above: it is seen, and that is its instance."""
+"""Results of ``look`` for a point that the depth image does not show. OUTSIDE: out of view, without a return, or
+undecided; HIDDEN: behind something nearer; THROUGH: in front of what is seen, so the camera looks through it. Values
+from -1 upwards: the point is seen, with this label."""
 
 
 @njit(cache=True, nogil=True)
 def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-untyped-def]  # compiled
-    """At most ``limit`` points of each of ``count`` instances, evenly, taken to where ``T`` puts them.
+    """Sample at most ``limit`` points of each of ``count`` instances evenly, and transform them by ``T``.
 
     Args:
-        points: (N, 3) float32; colors: (N, 3) uint8, or (0, 3) of a cloud without, which are (0, 0, 0); labels: (N,)
-            int32; T: (4, 4) float64.
-        every: only each so-manieth point is looked at.
+        points: (N, 3) float32; colors: (N, 3) uint8, or (0, 3) for a cloud without colours, whose points get (0, 0, 0).
+        labels: (N,) int32, -1 for none; T: (4, 4) float64.
+        every: stride at which points are read.
 
     Returns:
-        (M, 3) float32 finite points and (M, 3) uint8 their colours, one instance after the other; (count + 1,) int64
-        where each begins.
+        (M, 3) float32 transformed points, finite ones only, and (M, 3) uint8 their colours, grouped by instance;
+        (count + 1,) int64 start of each instance's.
     """
     chosen, step = np.empty((count, limit), np.int64), np.ones(count, np.int64)
     wait, filled = np.zeros(count, np.int64), np.zeros(count, np.int64)
     i, n = 0, len(labels)
     while i < n:
         k, run = labels[i], i
-        while i < n and labels[i] == k:  # lines of a picture are runs of equal labels
+        while i < n and labels[i] == k:  # image rows consist of runs of equal labels
             i += every
         if k < 0:
             continue
         run += wait[k] * every
         while run < i:
-            if filled[k] == limit:  # every second one is enough, from the first on
+            if filled[k] == limit:  # full: keep every second point and double the step
                 filled[k] = (limit + 1) // 2
                 for j in range(filled[k]):
                     chosen[k, j] = chosen[k, 2 * j]
@@ -65,18 +66,18 @@ def pick(points, colors, labels, T, count, limit, every):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def look(xyz, rows, T, camera, width, height, points, labels):  # type: ignore[no-untyped-def]  # compiled
-    """What an organised cloud shows of some points of the map.
+    """Look up points of the map in the depth image of an organised cloud.
 
-    A point counts as looked through, or as hidden, where a small patch around its pixel agrees on it: at an object's
-    rim a pose that is off by a centimetre would see past it.
+    Five pixels around a point's projection decide whether it is hidden or looked through: with a single one, a pose
+    error of a centimetre would look past the rim of an object.
 
     Args:
-        xyz: (M, 3) float32, and rows: (R,) int64, which of them; T: (4, 4) float64 takes them to the optical frame;
-            camera: (4,) fx, fy, cx, cy.
+        xyz: (M, 3) float32 points; rows: (R,) int64 indices of those to look up; T: (4, 4) float64 from their frame to
+            the optical frame; camera: (4,) fx, fy, cx, cy.
         points: (N, 3) float32 of the cloud; labels: (N,) int32.
 
     Returns:
-        (R,) int32: OUTSIDE, HIDDEN, THROUGH, or the label where the point is seen.
+        (R,) int32: OUTSIDE, HIDDEN, THROUGH, or, where the point is seen, its label, -1 for none.
     """
     out = np.empty(len(rows), np.int32)
     for i in range(len(rows)):
@@ -120,14 +121,15 @@ def look(xyz, rows, T, camera, width, height, points, labels):  # type: ignore[n
 
 @njit(cache=True, nogil=True)
 def spread(starts, each, turn):  # type: ignore[no-untyped-def]  # compiled
-    """About ``each`` voxels of every entry, evenly; other ones at every ``turn``, so that all have theirs in time.
+    """Sample ``each`` to twice ``each`` voxels of every entry evenly, or all if there are fewer.
 
     Args:
-        starts: (E + 1,) int64 where each entry's voxels begin.
+        starts: (E + 1,) int64 start of each entry's voxels.
+        turn: counter that shifts the sample, so that in time every voxel is taken.
 
     Returns:
-        (R,) int64 the voxels, (E + 1,) int64 where each entry's begin among them, (E,) float32 for how many each of
-        them stands.
+        (R,) int64 indices of the sampled voxels, (E + 1,) int64 start of each entry's among them, (E,) float32 number
+        of voxels that each of them represents.
     """
     chosen, begins = np.empty(starts[-1], np.int64), np.zeros(len(starts), np.int64)
     stride = np.ones(len(starts) - 1, np.float32)
@@ -144,19 +146,19 @@ def spread(starts, each, turn):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def border(points, labels, width, height, count):  # type: ignore[no-untyped-def]  # compiled
-    """How many lines of an organised cloud begin or end, at its first or last return, in each instance.
+    """Count the image rows and columns of an organised cloud whose first or last return lies in each instance.
 
     Args:
         points: (N, 3) float32; labels: (N,) int32; width, height: of the image; count: number of instances.
 
     Returns:
-        (count,) int32.
+        (count,) int32 number of row and column ends.
     """
     out = np.zeros(count, np.int32)
     for side in range(4):
         lines, steps = (height, width) if side < 2 else (width, height)
         for line in range(lines):
-            for step in range(steps // 8):  # a border without returns that is wider is none of the sensor's
+            for step in range(steps // 8):  # a wider border without returns is not caused by the sensor
                 along = step if side % 2 == 0 else steps - 1 - step
                 pixel = line * width + along if side < 2 else along * width + line
                 if points[pixel, 2] > 0:
@@ -168,13 +170,15 @@ def border(points, labels, width, height, count):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def tally(seen, starts, count):  # type: ignore[no-untyped-def]  # compiled
-    """How often each answer of ``look`` was given for each entry.
+    """Count the results of ``look`` for each entry.
 
     Args:
-        seen: (M,) int32, entries one after the other; starts: (E + 1,) int64 where each begins; count: instances.
+        seen: (M,) int32 results, grouped by entry; starts: (E + 1,) int64 start of each entry's; count: number of
+            instances.
 
     Returns:
-        votes (E, count) int32 seen as each instance, state (E, 4) int32: outside, hidden, through, seen.
+        votes (E, count) int32 points seen as each instance; state (E, 4) int32 points outside, hidden, looked through,
+        and seen, as an instance or as none.
     """
     votes = np.zeros((len(starts) - 1, count), np.int32)
     state = np.zeros((len(starts) - 1, 4), np.int32)
@@ -188,13 +192,15 @@ def tally(seen, starts, count):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def wear(seen, rows, bounds, stride, home, confirmed, voxels):  # type: ignore[no-untyped-def]  # compiled
-    """What each voxel loses by being looked through, and half of it by being seen as another object that is confirmed.
+    """Weight that each voxel loses by being looked through; half of that by being seen as another confirmed object.
 
     Args:
-        seen: (R,) int32 what ``look`` says of the voxels ``rows``, (R,) int64, one entry after the other; bounds:
-            (E + 1,) where each entry's begin; stride: (E,) float32 for how many voxels each stands, whose turn is
-            another time.
-        home: (K + 1,) int64 entry that each instance is, -1 for none; confirmed: (E + 1,) bool; voxels: their number M.
+        seen: (R,) int32 results of ``look`` for the voxels ``rows``, (R,) int64, grouped by entry; bounds: (E + 1,)
+            start of each entry's.
+        stride: (E,) float32 number of voxels that each sampled one represents: it loses this much, because each voxel
+            is looked up only once in so many updates.
+        home: (K + 1,) int64 entry matched to each instance, -1 for none and as the last element; confirmed: (E + 1,)
+            bool, false as the last element; voxels: their number M.
 
     Returns:
         (M,) float32.
@@ -213,11 +219,11 @@ def wear(seen, rows, bounds, stride, home, confirmed, voxels):  # type: ignore[n
 
 @njit(cache=True, nogil=True)
 def pure(first, second, owner, home, confirmed):  # type: ignore[no-untyped-def]  # compiled
-    """(P,) bool: points that lie in the object that their instance is, or in no other confirmed one.
+    """(P,) bool: whether each point lies in the object matched to its instance, or in no confirmed object.
 
     Args:
-        first, second: (P,) int32 entries in whose voxels each point lies; owner: (P,) int32 its instance; home,
-            confirmed: as for ``wear``.
+        first, second: (P,) int32 the first two entries whose voxels hold each point, -1 for none; owner: (P,) int32
+            its instance; home, confirmed: as for ``wear``.
     """
     out = np.empty(len(owner), np.bool_)
     for p in range(len(owner)):

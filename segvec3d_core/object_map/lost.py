@@ -1,4 +1,4 @@
-"""Objects that are gone, and the new ones that they turn out to be."""
+"""Objects that are gone, and their re-identification among new ones."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .config import MapConfig
 from .entry import Entry, Voxels
 
 LOST = 200
-"""Objects that are gone of which the map remembers the look."""
+"""Maximum number of gone objects that are remembered; the latest are kept."""
 
 
 class Lost:
-    """What has gone, for as long as it can come back under its id: look, size and history, without the cloud."""
+    """Gone objects that can still return under their ids: embedding, box and history, without their voxels."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
     def add(self, entries: Sequence[Entry], up: NDArray[np.float64]) -> None:
-        """Take in objects that are gone by now; ``up`` is where their boxes stand."""
+        """Add objects that were just found gone; ``up``, (3,), is the direction along which their boxes are fitted."""
         for entry in entries:
             entry.gone_for = 0.0
             entry.box(up)
@@ -32,10 +32,13 @@ class Lost:
     def recognise(
         self, entries: Sequence[Entry], config: MapConfig, seconds: float, up: NDArray[np.float64]
     ) -> dict[int, int]:
-        """New objects that look like lost ones are those: they take over id and history. Returns old id by new.
+        """Re-identify new objects that look like gone ones: they take over id and history.
 
         Args:
-            seconds: that have passed since the last time.
+            entries: those of the map. seconds: since the last call.
+
+        Returns:
+            the id of the gone object for each id that it replaces.
         """
         for entry in self.entries:
             entry.gone_for += seconds
@@ -43,7 +46,7 @@ class Lost:
         lost = [e for e in self.entries if e.kind == "object"]
         if not lost:
             return {}
-        # What was there while the other was is another: two cans are two cans.
+        # An object seen while the gone one was still there is another one: two equal cans are two cans.
         earliest = min(e.last_seen for e in lost)
         new = [e for e in entries if e.first_seen > earliest and e.kind == "object" and e.state == "confirmed"]
         new = [e for e in new if not e.recognised]

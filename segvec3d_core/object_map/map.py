@@ -1,4 +1,4 @@
-"""Objects that persist: what each cloud shows is joined to what the clouds before it have shown."""
+"""A map of persistent objects: the instances of each cloud are fused into the objects seen in earlier clouds."""
 
 from __future__ import annotations
 
@@ -27,39 +27,42 @@ from .snapshot import MapObject, MapSnapshot
 from .up import Up
 
 LONGEST_STEP = 1.0
-"""Seconds that one update counts for at most: a gap between clouds is no evidence of anything."""
+"""Maximum seconds that one update counts for: a gap between clouds is no evidence of anything."""
 
 MERGE_SHARE = 0.5
-"""Seconds seen as one, of each second of the lesser one's life, that merge two objects."""
+"""Two objects are merged once they were seen as one for this share of the seconds for which the lesser one was seen, or
+for ``merge_seconds``; see ``MapConfig``."""
 
 PUT_SHARE = 0.3
-"""Of ``split_seconds``: how long an object must be seen that appears on a surface, low enough to be a piece of it."""
+"""Share of ``split_seconds`` for which an object must be seen that appears on a surface and is so low that it might be
+a piece of it."""
 
 TENTATIVE_SECONDS = 10.0
-"""How long something that was seen too briefly to be believed is waited for."""
+"""A tentative object is dropped after being unseen for this long."""
 
 
 class Searcher(Protocol):
-    """``SegVec3D``, as far as a query needs it."""
+    """The part of ``SegVec3D`` that a query needs."""
 
     def find(self, scene: Scene, text: str, top_k: int | None = None, min_similarity: float | None = None) -> Matches:
-        """The objects of a scene that a text describes."""
+        """Find the objects of a scene that a text describes."""
         ...
 
 
 class ObjectMap:
-    """A map of objects that grows with every cloud; safe to read from other threads while it is updated.
+    """A map of objects that is updated with every cloud; other threads can safely read it meanwhile.
 
-    ``update`` associates, fuses, and judges what it did not see; ``snapshot`` is what there is; ``query`` searches it.
+    ``update`` associates and fuses a cloud's instances and judges the objects that it did not see; ``snapshot`` returns
+    the current objects; ``query`` searches them.
 
     Args:
         config: times, limits and thresholds.
 
     Attributes:
-        frame: name of the map's frame, "" where nobody gave one; kept in the file.
-        weights: which weights embed what comes, as ``model.info["fingerprint"]``, "" where nobody told; kept in the
-            file, too, as the embeddings of others cannot be compared to these.
-        next_id: of the next new object; they only grow.
+        frame: name of the map's frame, "" if not given; saved in the file.
+        weights: fingerprint of the weights that embed the scenes, as in ``model.info["fingerprint"]``, "" if not given;
+            saved in the file, because embeddings of different weights cannot be compared.
+        next_id: id of the next new object; ids only increase.
     """
 
     def __init__(self, config: MapConfig | None = None) -> None:
@@ -71,7 +74,7 @@ class ObjectMap:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything; ids go on counting, so that no old id names a new thing."""
+        """Remove all objects; ids continue to increase, so that no old id names a new thing."""
         with self._lock:
             self._entries: list[Entry] = []
             self._lost, self._pairs, self._turn = Lost(), Pairs(), 0
@@ -83,13 +86,13 @@ class ObjectMap:
             self._stamp: int | None = None
 
     def forget_time(self) -> None:
-        """Take the next cloud whatever its stamp: the latest one's was wrong. What is there was seen before."""
+        """Accept the next cloud with any stamp, because the latest was wrong. All objects count as seen before it."""
         with self._lock:
             self._stamp = None
 
     @property
     def made_with(self) -> str:
-        """Which weights embed the objects: ``weights``, or those that the file told of which the map was loaded."""
+        """Fingerprint of the weights that embedded the objects: ``weights``, or else that of the loaded file."""
         return self.weights or self._saved_weights
 
     @property
@@ -105,22 +108,21 @@ class ObjectMap:
     def update(
         self, scene: Scene, cloud: PointCloud, T_map_camera: NDArray[np.float64], stamp_ns: int
     ) -> tuple[int, ...]:
-        """Join the instances of a cloud to the map.
+        """Associate the instances of a cloud with the map's objects, and fuse them.
 
         Args:
             scene: what ``SegVec3D.segment`` found in ``cloud``.
-            cloud: N points. With a camera, or with axes of one (``PointCloud.camera_axes``), what should be seen and
-                is not counts against it; else nothing does. Its ``up``, or else the scene's, is where the map's boxes
-                stand.
+            cloud: N points. With a camera, or a camera's axes (``PointCloud.camera_axes``), objects that should be seen
+                but are not are judged; otherwise not. The map's boxes stand along its ``up``, or else the scene's.
             T_map_camera: (4, 4) rigid, p_map = T_map_camera @ p_cloud.
             stamp_ns: nanoseconds, not before the latest.
 
         Returns:
-            the id of each of ``scene.objects``.
+            the id of each of ``scene.objects``; 0 for one of which no finite point was sampled.
 
         Raises:
-            ValueError: a scene of another cloud or of another model or with embeddings that are not finite, no rigid
-                transform, or a stamp that goes back.
+            ValueError: a scene of another cloud, or with embeddings of another length than the map's or not finite; no
+                rigid transform; or a stamp before the latest.
         """
         turn = OPTICAL_AXES
         if len(scene.labels) == len(cloud):
@@ -134,7 +136,7 @@ class ObjectMap:
             seconds = 0.0 if self._stamp is None else min((stamp_ns - self._stamp) / 1e9, LONGEST_STEP)
             anchor = self._anchor = self._anchor or Anchor(np.floor(T[:3, 3]))
             if self._stamp is None:
-                # Of a file, perhaps by another clock: they were seen before.
+                # The stamps of objects from a file may be of another clock: these objects were seen before this cloud.
                 for entry in (*self._entries, *self._lost.entries):
                     entry.last_seen = min(entry.last_seen, stamp_ns - 1)
                     entry.first_seen = min(entry.first_seen, entry.last_seen)
@@ -177,12 +179,13 @@ class ObjectMap:
         return tuple(_last_name(ids.get(k, 0), names) for k in range(len(scene)))
 
     def _own_up(self) -> NDArray[np.float64]:
-        """(3,) up in the map's own coordinates, in which boxes are drawn; z of the poses' frame before any is known."""
+        """(3,) up in the map's own coordinates, along which boxes are fitted; z of the poses' frame while unknown."""
         up = self._up.direction
         return up if self._anchor is None else self._anchor.T[:3, :3].T @ up
 
     def _note_view(self, scene: Scene, cloud: PointCloud, T: NDArray[np.float64]) -> None:
-        """Where from, and which way, this cloud was seen: what is remembered must not turn left and right round."""
+        """Store this cloud's viewpoint and camera axes in the map's frame: left and right then refer to this view,
+        whatever remembered objects surround it."""
         self._viewpoint = None if cloud.viewpoint is None else T[:3, :3] @ cloud.viewpoint + T[:3, 3]
         view = View.of_camera(scene)
         axes = np.eye(3) if cloud.camera is not None else None if view is None else view.axes()
@@ -193,12 +196,12 @@ class ObjectMap:
     def _fuse(
         self, entries: list[Entry], stack: Stack, matches: dict[int, int], sight: Sight, evidence: Evidence
     ) -> None:
-        """Take each instance's points into its object, but not those that lie in another one, and wear away what is
-        looked through or seen as another one."""
+        """Fuse each instance's points into its object, except those that lie in another object, and wear away voxels
+        that are looked through or seen as another object."""
         if not matches:
             return
         confirmed = np.array([entry.state == "confirmed" for entry in entries] + [False])
-        home = np.full(len(sight.scene) + 1, -1)  # the object that each instance is; the last is for no instance
+        home = np.full(len(sight.scene) + 1, -1)  # entry matched to each instance; the last element is for no instance
         home[list(matches)] = list(matches.values())
         wear = looking.wear(
             evidence.seen, evidence.rows, evidence.starts, evidence.stride, home, confirmed, len(stack.names)
@@ -207,7 +210,7 @@ class ObjectMap:
         sizes, shown = stack.sizes.copy(), evidence.state[:, 1:].sum(1)
         moved = (shown > evidence.state[:, 0]) & (evidence.state[:, 2] > 0.6 * shown)
         pairs = np.array([(e, k) for k, e in matches.items()], np.int64)
-        for e in pairs[moved[pairs[:, 0]], 0]:  # it is where it is seen now
+        for e in pairs[moved[pairs[:, 0]], 0]:  # it has moved: keep only the voxels seen now
             wear[stack.starts[e] : stack.starts[e + 1]], sizes[e] = np.inf, self.config.voxel_size
         *parts, ends, reach = fusing.absorb(
             stack.names, stack.xyz, stack.weights, stack.colors, stack.starts, wear, sizes, pairs,
@@ -217,7 +220,7 @@ class ObjectMap:
         for f, e in enumerate(pairs[:, 0].tolist()):
             a, b = begins[f], begins[f + 1]
             if b > a:
-                # Copies: a slice would keep all the others' voxels in memory.
+                # Copies, because a slice would keep the voxels of all entries in memory.
                 voxels = Voxels(edges[e], *(part[a:b].copy() for part in parts))
                 voxels.limit(self.config.max_voxels)
                 entries[e].voxels = voxels
@@ -228,13 +231,14 @@ class ObjectMap:
     def _judge_unseen(
         self, entries: list[Entry], stack: Stack, matches: dict[int, int], evidence: Evidence, seconds: float
     ) -> None:
-        """Objects that no instance is: looked through, seen as nothing, as part of another, or not seen at all."""
+        """Judge objects that no instance matched: an object that is looked through is ``missed``; one whose place is
+        seen, but not mostly as part of another object, is ``doubted``; for others there is no evidence."""
         outside, hidden, through, seen = evidence.state.T
         shown = hidden + through + seen
         telling = (shown >= 0.3 * (shown + outside)) & (through + seen >= 0.25 * shown) & (shown > 0)
         telling[list(matches.values())] = False
         missed = telling & (through > 0.6 * (through + seen))
-        # A pen that was taken away is no part of the floor that is seen in its place.
+        # ``alike`` matters: a pen that was taken away is no part of the floor that is seen in its place.
         whole = evidence.votes[:, list(matches)] * stack.alike[:, list(matches.values())]
         part = whole.max(1, initial=0) > 0.5 * seen
         doubted = telling & ~missed & ~part & (seen > 0.3 * shown)
@@ -246,7 +250,7 @@ class ObjectMap:
     def _welcome(
         self, unmatched: list[int], candidates: list[Entry], sight: Sight, evidence: Evidence, stamp: int
     ) -> dict[int, Entry]:
-        """Instances that are no object of the map become new entries."""
+        """Create a new entry for each unmatched instance; returns the entries by instance."""
         fresh = {}
         for k in unmatched:
             mine, thing = sight.of_instance(k), sight.scene.objects[k]
@@ -269,7 +273,7 @@ class ObjectMap:
     # Life ---------------------------------------------------------------------------------------------------------
 
     def _settle(self, looked_at: list[Entry], seconds: float) -> dict[int, int]:
-        """Merge, confirm, forget, and give back the ids of what was lost; returns the ids that take others' places."""
+        """Merge, confirm, drop and re-identify entries; returns the new id of each id that was replaced."""
         names = self._merge()
         known = {entry.id for entry in self._entries if entry.state == "confirmed"}
         forgetful = np.isfinite(self.config.remember_seconds)
@@ -285,13 +289,13 @@ class ObjectMap:
             self._pairs.forget({entry.id for entry in gone})
             self._lost.add([entry for entry in gone if entry.id in known and entry.missed], self._own_up())
         recognised = self._lost.recognise(self._entries, self.config, seconds, self._own_up())
-        self._pairs.forget(recognised.keys())  # they go on under other ids
+        self._pairs.forget(recognised.keys())  # these objects continue under other ids
         names |= recognised
         self._bound()
         return names
 
     def _age(self, entry: Entry) -> None:
-        """Tentative, confirmed, gone."""
+        """Update a state: confirmed once seen for long enough, gone once missed, doubted or unseen for too long."""
         config = self.config
         split = config.split_seconds
         needed = {None: config.confirm_seconds, "object": split, "surface": PUT_SHARE * split}[entry.inside]
@@ -307,17 +311,17 @@ class ObjectMap:
             entry.state = "gone"
 
     def _merge(self) -> dict[int, int]:
-        """Make one of two that were seen as one for long enough; returns the id that stays by the one that goes."""
+        """Merge pairs of objects that were seen as one for long enough; returns the kept id by the dropped one."""
         names: dict[int, int] = {}
         by_id: dict[int, Entry] = {}
         for pair, together in self._pairs.one():
             by_id = by_id or {entry.id: entry for entry in self._entries}
             a, b = (by_id[i] for i in pair)
-            # What has hardly been seen by itself needs as little to be seen as a part.
+            # An object that was hardly seen by itself needs just as little evidence of being a part.
             needed = min(self.config.merge_seconds, max(MERGE_SHARE * min(a.seen, b.seen), self.config.confirm_seconds))
             if together < needed or "gone" in (a.state, b.state):
                 continue
-            # The larger part is what the thing was known as, not a handle that was seen first.
+            # Keep the confirmed or larger part, as which the thing was known, not a handle that was seen first.
             keep, drop = (a, b) if (a.state == "confirmed", a.area) >= (b.state == "confirmed", b.area) else (b, a)
             keep.voxels.add(drop.voxels.xyz, drop.voxels.colors, self.config.max_voxels)
             keep.measure()
@@ -338,20 +342,20 @@ class ObjectMap:
     # What there is ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> MapSnapshot:
-        """The objects as they are now, by id."""
+        """The confirmed objects as they are now, sorted by id."""
         with self._lock:
             entries = sorted((e for e in self._entries if e.state == "confirmed"), key=lambda e: e.id)
             anchor = copy.deepcopy(self._anchor) or Anchor(np.zeros(3))
             own_up, up = self._own_up(), self._up.direction.astype(np.float32) if self._up.known else None
             objects = tuple(self._describe(entry, anchor, own_up) for entry in entries)
-            voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # never written to, but replaced
+            voxels = tuple((e.voxels.xyz, e.voxels.colors) for e in entries)  # safe: never written to, only replaced
             viewpoint, axes = (
                 None if values is None else values.astype(np.float32) for values in (self._viewpoint, self._camera_axes)
             )
             return MapSnapshot(objects, voxels, anchor, up, self._stamp or 0, viewpoint, axes)
 
     def first_seen(self) -> dict[int, int]:
-        """When each object, told of or not yet, was first seen: nanoseconds by id."""
+        """When each object, confirmed or tentative, was first seen: nanoseconds by id."""
         with self._lock:
             return {entry.id: entry.first_seen for entry in self._entries}
 
@@ -375,7 +379,7 @@ class ObjectMap:
         """Search the map for what a text describes, remembered objects included.
 
         Args:
-            model: what embedded the objects, a ``SegVec3D``.
+            model: the ``SegVec3D`` that embedded the objects.
             text, top_k, min_similarity: as for ``SegVec3D.find``.
 
         Returns:
@@ -387,20 +391,20 @@ class ObjectMap:
     # The file -----------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> int:
-        """Write the confirmed objects to a file, which at any time is the old or the new one, and make its folder.
+        """Write the confirmed objects to a file, and create its folder. The file is replaced atomically.
 
         Returns:
             the number of objects.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         saved = self.to_save()
         storage.write(Path(path), saved)
         return len(saved.entries)
 
     def to_save(self) -> storage.Saved:
-        """A copy of the confirmed objects, to be written whatever becomes of the map meanwhile."""
+        """A copy of the confirmed objects for writing, which later updates do not change."""
         with self._lock:
             entries = [copy.deepcopy(e) for e in self._entries if e.state == "confirmed"]
             anchor = self._anchor or Anchor(np.zeros(3))
@@ -410,17 +414,18 @@ class ObjectMap:
             )  # fmt: skip
 
     def load(self, path: str | Path, frame: str | None = None) -> int:
-        """Replace the map by a saved one; everything in it is remembered, and clouds of any time may follow.
+        """Replace the map by a saved one. Its objects all have the state "remembered", and the next cloud may have any
+        stamp.
 
         Args:
-            path: of the file. frame: name of the frame that the map must lie in; None takes any.
+            path: of the file. frame: name of the frame that the map must lie in; None accepts any.
 
         Returns:
             the number of objects.
 
         Raises:
             FileNotFoundError: no such file. ValueError: another kind of file, another version, a damaged one, or one
-                of another frame or made with other weights; the map is then what it was.
+                of another frame or made with other weights; the map is then unchanged.
         """
         saved = storage.read(Path(path))
         if frame is not None and saved.frame != frame:
@@ -441,7 +446,7 @@ class ObjectMap:
 
 
 def _last_name(i: int, names: Mapping[int, int]) -> int:
-    """Where a chain of new names by old ones ends: what was merged may at once be recognised."""
+    """Follow replaced ids to the last one: a merged object may be re-identified in the same update."""
     while i in names:
         i = names[i]
     return i

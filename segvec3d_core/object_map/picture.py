@@ -1,8 +1,8 @@
-"""A sensor's unorganised or turned cloud as a picture: what is looked through is only told along rays.
+"""Turns a sensor's unorganised or rotated cloud into an image, because only rays show what was looked through.
 
-Many drivers send the points that returned and nothing else (realsense2_camera unless ``ordered_pc`` is set). In the
-sensor's own frame they lie on its rays, and a camera of our own, whose pixels are somewhat wider than the points lie
-apart, sees them as an image. Others send an image, but in the frame of a body: it is turned.
+Many drivers send only the points that returned (realsense2_camera unless ``ordered_pc`` is set). In the sensor's own
+frame these lie on its rays, so a virtual camera, whose pixels are somewhat wider than the spacing of the points, sees
+them as an image. Other drivers send an image, but in a body frame: it is rotated to the optical frame.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from numpy.typing import NDArray
 from ..types import BODY_AXES, OPTICAL_AXES, WIDEST, Camera, Float32, PointCloud, Scene, from_body
 
 POINTS_A_PIXEL = 2.0
-"""So many points fall into a pixel where they are spread evenly: hardly one is then empty by chance."""
+"""Points per pixel of the virtual camera, on average: with evenly spread points hardly a pixel is empty by chance."""
 
 FEWEST = 500
-"""Of fewer points no picture is made."""
+"""Clouds with fewer points are not turned into an image."""
 
 
 def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud, Float32]:
-    """The cloud, and what the scene says of its points with it, as the image that a camera at its origin would take.
+    """Turn a cloud and its scene's labels into the image that a camera at the cloud's origin would take.
+
+    A cloud with a ``body_camera`` is rotated to the optical frame. One with ``camera_axes`` is drawn by a virtual
+    camera: each pixel holds the nearest point and its label, or NaN and -1. One that has a camera in the optical frame,
+    has no axes, or has too few points is left as it is.
 
     Args:
-        scene: one label for each point; cloud: from its sensor.
+        scene: one label for each point. cloud: from one sensor.
 
     Returns:
-        both as they are where the cloud has a camera in the optical frame, or nothing tells how it was seen; with a
-        ``body_camera`` turned into the optical frame; else a scene and a cloud of the pixels of a camera: in each the
-        nearest of the cloud's points, or nan. The scene's objects are as they were. And (3, 3) the axes, as columns, of
-        the frame that both are in now.
+        the scene, with its objects unchanged; the cloud; and (3, 3) the axes, as columns, of the frame of both.
     """
     if cloud.body_camera is not None:
         up, shown = (None if up is None else up @ BODY_AXES for up in (cloud.up, scene.up))
@@ -49,7 +50,7 @@ def pictured(scene: Scene, cloud: PointCloud) -> tuple[Scene, PointCloud, Float3
 
 
 def _camera(points: NDArray[np.float32]) -> Camera | None:
-    """A camera with square pixels that sees nearly all of (N, 3) points; None where there are too few."""
+    """A camera with square pixels that sees nearly all of (N, 3) points; None if there are too few."""
     step = max(1, len(points) // 20_000)
     some = points[::step]
     some = some[np.abs(some[:, :2]).max(1) < WIDEST * some[:, 2]]
@@ -65,7 +66,8 @@ def _camera(points: NDArray[np.float32]) -> Camera | None:
 
 @njit(cache=True, nogil=True)
 def _draw(points, colors, labels, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]  # compiled
-    """The nearest point in each pixel: (height * width, 3) float32, nan for none; its colour, or (0, 3); its label."""
+    """The nearest point in each pixel: (height * width, 3) float32, NaN for none; (height * width, 3) uint8 its colour,
+    or (0, 3) without colours; (height * width,) int32 its label, -1 for none."""
     nearest, depth = np.full(height * width, -1, np.int64), np.full(height * width, np.float32(np.inf))
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]

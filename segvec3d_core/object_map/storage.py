@@ -1,4 +1,4 @@
-"""The map's file: one versioned .npz, written beside its place and moved there when it is whole."""
+"""The map's file: one versioned .npz, written under a temporary name and renamed once it is complete."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from .entry import Entry, Voxels
 
 FORMAT = "segvec3d object map"
 VERSION = 2
-"""Version 1 had no anchor: its objects lie where they are in the map's own coordinates."""
+"""Version 1 had no anchor; it is read with the identity."""
 
 _TOLD = ("id", "kind", "first_seen", "last_seen", "trust", "score", "surface", "sightings", "seen", "missed", "doubted")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saved:
-    """What a file holds: the confirmed objects, and what names and places them.
+    """Contents of a file: the confirmed objects, the id counter, and where the map lies.
 
     Attributes:
-        origin: (3,), anchor: (4, 4), anchored: seconds, see ``Anchor``; up: (3,) in the map's own coordinates, or None.
-        frame: name of the frame that poses are told in; weights: which ones embedded the objects, "" for unknown.
+        origin: (3,), anchor: (4, 4), anchored: seconds: ``origin``, ``T`` and ``seconds`` of the ``Anchor``.
+        up: (3,) in the map's own coordinates, or None.
+        frame: name of the frame of the poses; weights: fingerprint of those that embedded the objects, "" if unknown.
     """
 
     entries: list[Entry]
@@ -47,10 +48,10 @@ class Saved:
 
 
 def write(path: Path, saved: Saved) -> None:
-    """Write a map; a crash, a full disk or an error at any time leaves the file that was there before.
+    """Write a map; a crash, a full disk or an error at any time leaves the previous file intact.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     rows = [{name: getattr(e, name) for name in _TOLD} | {"voxel_size": e.voxels.size} for e in saved.entries]
     about = {
@@ -84,7 +85,7 @@ def write(path: Path, saved: Saved) -> None:
 
 
 def read(path: Path) -> Saved:
-    """Read what ``write`` wrote.
+    """Read a file written by ``write``.
 
     Raises:
         FileNotFoundError: no such file.
@@ -96,7 +97,7 @@ def read(path: Path) -> Saved:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays["about"]))
-    # A single array, an .npy, is no context manager: TypeError. RuntimeError: encrypted or compressed in unknown ways.
+    # TypeError: an .npy loads as an array, which is no context manager. RuntimeError: encryption, unknown compression.
     except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}: not an object map, or a damaged one: {reason}") from None
@@ -109,7 +110,7 @@ def read(path: Path) -> Saved:
     if about["version"] == 1:
         arrays["anchor"], about["anchored"] = np.eye(4), FIRST
     try:
-        if about.get("colored") is False:  # earlier files say so of a map without colours, and make it grey
+        if about.get("colored") is False:  # earlier files mark a map without colours like this, and store grey
             arrays["colors"] = np.zeros_like(arrays["colors"])
         return Saved(
             _entries(about, arrays),
@@ -119,7 +120,7 @@ def read(path: Path) -> Saved:
             _seconds(about["anchored"]),
             up if (up := _finite(arrays, "up", (3,))).any() else None,
             about["frame"],
-            str(about.get("weights", "")),  # the first files did not tell
+            str(about.get("weights", "")),  # missing in the first files
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ValueError(f"{path}: a damaged object map: {error}") from None
@@ -163,7 +164,7 @@ def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...], dtype: type) 
 
 
 def _sync_folder(folder: Path) -> None:
-    """See to it that the new name outlives a power cut, where the system can do that."""
+    """Flush the folder to disk, where the system can, so that the new name survives a power cut."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Where up is in the map: gravity tells at once and for good, a surface once it has said so for a while."""
+"""Estimates the map's up direction: gravity is accepted at once and for good; surfaces change it only after a while."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 from ..types import Float32
 
 SAME_UP = np.cos(np.deg2rad(10))
-"""Cosine of the angle beyond which another direction is up; less is the error of a pose."""
+"""Cosine of the angle, 10 degrees, beyond which a direction is another one; a smaller angle is a pose error."""
 
 UP_CLOUDS = 100
-"""Clouds that the map's up is the mean of: were it the latest one's, every box would be drawn anew at every cloud."""
+"""Number of clouds over which up is averaged: with the latest cloud's alone every box would be refitted at every
+cloud."""
 
 UP_SECONDS = 2.0
-"""For so long surfaces must say that up is elsewhere, where gravity does not tell."""
+"""Seconds for which surfaces must report another direction before it replaces up, if gravity is unknown."""
 
 
 class Up:
-    """The direction against gravity in the frame of the poses, in which it stays the same.
+    """The direction against gravity in the frame of the poses, where it is constant.
 
     Attributes:
-        direction: (3,) of unit length; z before any cloud has told.
+        direction: (3,) unit vector; z before any cloud has given one.
     """
 
     def __init__(self) -> None:
@@ -33,22 +34,23 @@ class Up:
 
     @classmethod
     def told(cls, direction: NDArray[np.float64]) -> Self:
-        """As if gravity had told it in many clouds."""
+        """An ``Up`` with this direction, (3,), as if gravity had given it in many clouds."""
         up = cls()
         up.direction, up._clouds, up._by_gravity = direction, UP_CLOUDS, True
         return up
 
     @property
     def known(self) -> bool:
-        """Whether any cloud has told it."""
+        """Whether any cloud has given a direction."""
         return self._clouds > 0
 
     def note(self, of_scene: Float32 | None, of_cloud: Float32 | None, T: NDArray[np.float64], seconds: float) -> None:
-        """What one cloud tells.
+        """Add the direction of one cloud.
 
         Args:
-            of_scene: (3,) as its surfaces say, one of which is a wall now and then. of_cloud: (3,) as gravity says.
-            T: (4, 4) T_map_camera, as it was told.
+            of_scene: (3,) up according to its surfaces, or None; now and then it is a wall's normal.
+            of_cloud: (3,) up according to gravity, or None.
+            T: (4, 4) T_map_camera, as given.
             seconds: since the cloud before.
         """
         shown = of_scene if of_cloud is None else of_cloud

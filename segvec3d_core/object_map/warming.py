@@ -1,4 +1,4 @@
-"""Compiling the map's kernels before they are needed."""
+"""Compiles the map's kernels before they are needed."""
 
 from __future__ import annotations
 
