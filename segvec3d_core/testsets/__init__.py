@@ -1,4 +1,4 @@
-"""Test sets of simulated scenes that never change, with shapes that training never sees."""
+"""Fixed test sets of simulated scenes, with shapes that training never sees."""
 
 from .archives import shapes_folder
 from .sets import SCENES, SETS, SetName

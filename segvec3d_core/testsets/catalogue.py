@@ -1,6 +1,6 @@
-"""Which models the test sets use, chosen by hand: single things of a size that a person would expect.
+"""The models that the test sets use, chosen by hand: single things of realistic size.
 
-A line of a list reads LIBRARY: NAME NAME ...; a name is that of a model's file in the library.
+Models are listed by library, under the names of their files there.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 Place = Literal["item", "support", "wall", "free"]
-"""On a table, the table itself, furniture that stands with its back to a wall, furniture that stands anywhere."""
+"""Where a model stands. "item": on a table; "support": it is the table; "wall": furniture with its back to a wall;
+"free": furniture that stands anywhere."""
 
 LIBRARIES = ("BlendSwap-CC-0", "BlendSwap-CC-BY", "KatorLegaz", "Scopia")
 """Furniture libraries of Debian's package sweethome3d-furniture."""
@@ -93,9 +94,9 @@ NAMED: dict[str, tuple[str, float]] = {
     "toys/concave_box.obj": ("box", 0.15), "toys/shape_sorter.obj": ("shape sorter", 0.18),
     "teddy2_VHACD_CHs.obj": ("teddy bear", 0.16), "torus/torus_textured.obj": ("ring", 0.1),
 }  # fmt: skip
-"""Models of pybullet_data with a name: what they are and their longest edge, metres."""
+"""Named models of pybullet_data, by file: their name, and their longest edge in metres."""
 
 UNNAMED = tuple(n for n in range(0, 1000, 4) if n != 168)
-"""Numbers of the random objects of pybullet_data that are used, as ``thing``; 168 is empty."""
+"""Numbers of the random objects of pybullet_data that are used, with the name "thing"; 168 is empty."""
 UNNAMED_EDGE = (0.02, 0.15)
-"""Shortest and longest longest edge of a random object, metres; the number decides where in between."""
+"""Range of the longest edge of a random object, metres; its number determines the value."""

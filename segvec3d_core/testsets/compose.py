@@ -1,7 +1,7 @@
-"""How the scenes of the test sets are put together: a room, its furniture, a table, things on it.
+"""Composes the scenes of the test sets: a room, its furniture, a table, things on it.
 
-Every number here belongs to the specification of the sets. Of the simulator only geometry is used (height maps, poses
-at rest, the builder of scenes), nothing that draws a scene for training.
+Every number here is part of the specification of the sets. Only the simulator's geometry is used (height maps, resting
+poses, scene builder), not its sampling of training scenes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A thing that has been set down: its shape and entity, its footprint's centre and radius, its highest point."""
+    """A thing that has been set down, in the scene's frame, metres.
+
+    Attributes:
+        shape: its model; entity: its index in the scene.
+        x, y, radius: of a circle around its footprint; top: height of its highest point.
+    """
 
     shape: Shape
     entity: int
@@ -42,7 +47,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Shelfful:
-    """The models to draw from, by where they stand."""
+    """The models to draw from, by where they stand; those for a table with and without a name."""
 
     named: tuple[Shape, ...]
     unnamed: tuple[Shape, ...]
@@ -52,7 +57,7 @@ class Shelfful:
 
     @classmethod
     def of(cls, shapes: Sequence[Shape]) -> Shelfful:
-        """Sort the models."""
+        """Sort the models by ``Shape.place``."""
         items = [s for s in shapes if s.place == "item"]
         return cls(
             tuple(s for s in items if s.model.info.name != "thing"),
@@ -61,7 +66,8 @@ class Shelfful:
         )
 
     def item(self, rng: Generator, largest: float) -> Shape:
-        """Something for a table: now and then one without a name, more often than not of a difficult kind."""
+        """Draw a thing for a table whose longest edge is at most ``largest`` metres: with probability 0.18 one without
+        a name, 0.15 a thin or tiny one, 0.15 a concave one, else any named one. If none fits, any without a name."""
         kind = rng.random()
         pool = self.unnamed if kind < 0.18 else self.named
         if kind > 0.7:
@@ -72,14 +78,15 @@ class Shelfful:
 
 
 def pick(rng: Generator, shapes: Sequence[Shape]) -> Shape:
-    """One of the shapes."""
+    """Draw one of the shapes."""
     return shapes[int(rng.integers(len(shapes)))]
 
 
 def material(
     rng: Generator, color: Sequence[float], pattern: str, contrast: float, scale: float
 ) -> NDArray[np.float32]:
-    """(1, MATERIAL_COLUMNS) paint of a wall or floor: ``color`` and, by ``contrast``, a darker one in a pattern."""
+    """(1, MATERIAL_COLUMNS) material of a wall or floor: a pattern of ``color``, randomly brightened or darkened, and
+    of the same colour darker by the share ``contrast``; ``scale`` is the pattern's, metres."""
     row = np.zeros((1, MATERIAL_COLUMNS), np.float32)
     base = np.clip(np.asarray(color) * rng.uniform(0.8, 1.15), 0.03, 0.95)
     row[0, 0:3], row[0, 3], row[0, 4:7] = base, PATTERNS.index(pattern), base * (1 - contrast)
@@ -92,7 +99,8 @@ FLOORS = ((0.45, 0.3, 0.18), (0.7, 0.58, 0.42), (0.5, 0.5, 0.5), (0.75, 0.74, 0.
 
 
 def add_room(rng: Generator, builder: Builder, x: float, y: float, z: float) -> None:
-    """Floor at z = 0, four walls and a ceiling of a room of this size, centred above the origin: all surfaces."""
+    """Add a room of x by y by z metres, centred above the origin: floor at z = 0, four walls and a ceiling, all of kind
+    "surface"."""
 
     def surface(name: str, size: tuple[float, float, float], paint: NDArray[np.float32], offset: Array) -> None:
         model = ObjectModel(ObjectInfo(name, name, (), "", "", size), box(*size), paint)
@@ -110,7 +118,7 @@ def add_room(rng: Generator, builder: Builder, x: float, y: float, z: float) -> 
 
 
 class Floor:
-    """The floor of a room on which furniture is stood, piece by piece."""
+    """The floor of a room, on which furniture is placed piece by piece."""
 
     def __init__(self, rng: Generator, builder: Builder, x: float, y: float) -> None:
         self.rng, self.builder, self.x, self.y = rng, builder, x, y
@@ -118,7 +126,8 @@ class Floor:
         self.pieces: list[tuple[Shape, Array, Array, int]] = []
 
     def _pose(self, shape: Shape) -> tuple[Array, Array]:
-        """A rotation and a position: back to a wall for what stands so, else anywhere and nearly square."""
+        """Draw a rotation (3, 3) and a position (2,), metres: with the back to a wall for furniture that stands so,
+        else anywhere and nearly parallel to the walls."""
         rng = self.rng
         if shape.place != "wall":
             position = np.array([rng.uniform(-0.45, 0.45) * self.x, rng.uniform(-0.45, 0.45) * self.y])
@@ -127,11 +136,11 @@ class Floor:
         rotation = yaw(90.0 * side)
         along, away = (self.x, self.y) if side % 2 == 0 else (self.y, self.x)
         gap = shape.model.info.size[1] / 2 + FLOOR_CELL * 2
-        # The back faces +y before the turn.
+        # Before the rotation the back faces +y.
         return rotation, (rotation @ np.array([rng.uniform(-0.5, 0.5) * along, away / 2 - gap, 0.0]))[:2]
 
     def stand(self, shape: Shape, tries: int = 8, at: tuple[Array, Array] | None = None) -> bool:
-        """Stand a piece where the floor is free; ``at`` gives its rotation and position."""
+        """Place a piece where the floor is free, or at a given rotation and position; returns whether it succeeded."""
         for _ in range(tries):
             rotation, position = at or self._pose(shape)
             body = make_body(shape.model.mesh, rotation, FLOOR_CELL)
@@ -143,7 +152,7 @@ class Floor:
             if z is None or window is None or window.max() > 0:
                 continue
             offset = self.heights.add(body, row, column, 0.0)
-            # Nothing shall stand under a table: its whole footprint counts as taken.
+            # Nothing may stand under a table, so its whole bounding rectangle counts as occupied.
             np.maximum(window, 0.01, out=window)
             entity = self.builder.add(shape.model, rotation, body.shift + offset)
             self.pieces.append((shape, rotation, body.shift + offset, entity))
@@ -152,7 +161,7 @@ class Floor:
 
 
 class Top:
-    """The upper side of a placed piece of furniture, on which things are set down one by one."""
+    """The upper side of a placed piece of furniture, on which things are placed one by one."""
 
     def __init__(
         self, rng: Generator, builder: Builder, shelf: Shelfful, piece: tuple[Shape, Array, Array, int], largest: float
@@ -167,14 +176,15 @@ class Top:
         bins = np.bincount(np.rint(seen / 0.01).astype(int))
         self.level = 0.01 * float(bins.argmax())
         if shape.place == "support":
-            # Only the top carries, not the bars between the legs.
+            # Things stand only on the table top, not on bars between the legs.
             self.heights.height[self.heights.height < self.level - 0.02] = EMPTY
         self.center = (low[:2] + high[:2]) / 2
         self.reach = (high[:2] - low[:2]) / 2
         self.placed: list[Placed] = []
 
     def gather(self, radius: float) -> None:
-        """From now on things are set down about a point of the top that leaves this radius of room, where it can."""
+        """Scatter further things within ``radius``, metres, of a random point, along x and y; the point keeps this
+        distance from the edges if the top is large enough."""
         free = np.maximum(self.reach - radius, 0.0)
         self.center = self.center + self.rng.uniform(-1, 1, 2) * free
         self.reach = np.minimum(self.reach, radius)
@@ -200,7 +210,7 @@ class Top:
         return True
 
     def scatter(self) -> bool:
-        """Somewhere free on the top."""
+        """Place a thing at a free spot of the top; returns whether it succeeded, as do the other moves."""
         shape = self.shelf.item(self.rng, self.largest)
         body = self._body(shape, 0.75)
         for _ in range(8):
@@ -210,7 +220,7 @@ class Top:
         return False
 
     def _against(self, other: Placed, shape: Shape, body: Body, angle: float, stable: bool) -> bool:
-        """Slide a body along the top towards another thing until they touch."""
+        """Slide a body along the top, from direction ``angle``, towards another thing until they touch."""
         reach = other.radius + float(np.hypot(*body.low.shape)) * CELL / 2 + 0.015
         x, y = other.x + reach * np.cos(angle), other.y + reach * np.sin(angle)
         row, column, stopped = self.heights.slide(body, *self.heights.cell_of(body, x, y), angle + np.pi)
@@ -223,13 +233,13 @@ class Top:
         return True
 
     def touch(self) -> bool:
-        """Beside another thing, touching it."""
+        """Place a thing beside another, touching it."""
         other = self.placed[int(self.rng.integers(len(self.placed)))]
         shape = self.shelf.item(self.rng, self.largest)
         return self._against(other, shape, self._body(shape, 0.75), self.rng.uniform(0, 2 * np.pi), True)
 
     def stack(self) -> bool:
-        """On top of another thing, or in it where it is hollow."""
+        """Place a thing on top of another, or in it if it is hollow."""
         rng = self.rng
         low = [p for p in self.placed if p.top < self.level + 0.16]
         if not low:
@@ -244,7 +254,7 @@ class Top:
         return False
 
     def lean(self) -> bool:
-        """Tilted against another thing."""
+        """Lean a thing, tilted by 8 to 30 degrees, against another."""
         rng = self.rng
         tall = [p for p in self.placed if p.top > self.level + 0.06]
         if not tall:
@@ -252,7 +262,7 @@ class Top:
         other = tall[int(rng.integers(len(tall)))]
         shape = self.shelf.item(rng, self.largest)
         upright, angle = self._body(shape, 0.5), rng.uniform(0, 2 * np.pi)
-        # Tilted towards the other thing, which lies in the direction angle + 180 degrees.
+        # Tilt it towards the other thing, which lies in the direction angle + 180 degrees.
         tilt = turn_about(np.array([-np.sin(angle), np.cos(angle), 0.0]), -rng.uniform(8, 30))
         body = make_body(shape.model.mesh, tilt @ upright.rotation, CELL)
         if body.center[2] > (other.top - self.level) * 1.2:
@@ -260,7 +270,8 @@ class Top:
         return self._against(other, shape, body, angle, False)
 
     def fill(self, count: int, mix: Sequence[float]) -> None:
-        """Set down ``count`` things, with these shares of scattered, touching, stacked and leaning ones."""
+        """Place ``count`` things, or as many as succeed in 6 * ``count`` moves; ``mix`` has the probabilities of
+        scattering, touching, stacking and leaning."""
         moves = (self.scatter, self.touch, self.stack, self.lean)
         for _ in range(6 * count):
             if len(self.placed) >= count:

@@ -1,4 +1,4 @@
-"""Reading Wavefront OBJ models with the plain colours of their materials."""
+"""Reads Wavefront OBJ models; each material has a single colour, the mean of its texture if it has one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from PIL import Image
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """How a material looks.
+    """Appearance of a material.
 
     Attributes:
-        color: (3,) RGB, 0 to 1; the mean of its texture where it has one.
+        color: (3,) RGB, 0 to 1; the mean of its texture if it has one.
         contrast: (3,) standard deviation of the texture, 0 without one.
-        shine: brightness of its highlights, 0 to 1.
-        opacity: 1 is opaque.
+        shine: mean specular colour, 0 to 1.
+        opacity: 0 to 1; 1 is opaque.
     """
 
     color: NDArray[np.float64]
@@ -32,7 +32,12 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An OBJ model: vertices (V, 3), triangles (F, 3), material of each triangle (F,), the materials' paints."""
+    """An OBJ model.
+
+    Attributes:
+        vertices: (V, 3), in the file's units; faces: (F, 3) vertex indices of triangles.
+        parts: (F,) material of each triangle, an index into ``paints``.
+    """
 
     vertices: NDArray[np.float64]
     faces: NDArray[np.int64]
@@ -41,7 +46,7 @@ class Model:
 
 
 GREY = Paint(np.full(3, 0.6), np.zeros(3), 0.1, 1.0)
-"""What has no material."""
+"""Appearance of triangles without a known material."""
 
 
 def read_obj(archive: zipfile.ZipFile, path: str) -> Model:
@@ -74,7 +79,7 @@ def read_obj(archive: zipfile.ZipFile, path: str) -> Model:
         elif key == "mtllib":
             library |= _read_mtl(archive, posixpath.join(posixpath.dirname(path), rest.strip()))
     points, triangles_of, part_of = np.array(vertices), np.array(faces, np.int64).reshape(-1, 3), np.array(parts)
-    known = np.isfinite(points).all(1)[triangles_of].all(1)  # some files hold nan
+    known = np.isfinite(points).all(1)[triangles_of].all(1)  # some files contain NaN vertices
     if not known.any():
         raise ValueError(f"{path}: expected triangles, got none")
     paints = tuple(library.get(name, GREY) for name in names)
@@ -82,7 +87,7 @@ def read_obj(archive: zipfile.ZipFile, path: str) -> Model:
 
 
 def _read_mtl(archive: zipfile.ZipFile, path: str) -> dict[str, Paint]:
-    """The materials of an .mtl; none where the file is missing."""
+    """The materials of an .mtl file by name; none if the file is missing."""
     try:
         text = archive.read(path).decode("latin1")
     except KeyError:
@@ -103,7 +108,7 @@ def _read_mtl(archive: zipfile.ZipFile, path: str) -> dict[str, Paint]:
 
 
 def _read_texture(archive: zipfile.ZipFile, path: str) -> NDArray[np.float64] | None:
-    """(N, 3) colours of a texture's pixels, coarse; None where it cannot be read."""
+    """(1024, 3) RGB, 0 to 1, of a texture resized to 32 x 32 pixels; None if it cannot be read."""
     try:
         with Image.open(io.BytesIO(archive.read(path))) as image:
             return np.asarray(image.convert("RGB").resize((32, 32)), np.float64).reshape(-1, 3) / 255

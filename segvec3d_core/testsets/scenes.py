@@ -1,4 +1,4 @@
-"""The scenes of the three test sets and where their cameras stand. The numbers here belong to the specification."""
+"""The scenes and camera poses of the three test sets. The numbers here are part of the sets' specification."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..types import Camera
 from .compose import Floor, Placed, Shelfful, Top, add_room, pick
 
 FOCAL = (525.0, 615.0, 430.0)
-"""Focal lengths at 640 pixels: Kinect, RealSense D435, a wide stereo camera."""
+"""Focal lengths, pixels, at an image width of 640: Kinect, RealSense D435, a wide-angle stereo camera."""
 
 MARGIN = 0.25
-"""A camera keeps this far from the walls, metres."""
+"""Minimum distance of a camera from the walls, metres."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A scene before it is seen.
+    """A composed scene, without a camera.
 
     Attributes:
         scene: its geometry.
-        room: (3,) size of the room, metres, centred above the origin.
-        support: entity of the table that the set is about, or None.
-        things: what was set down: on the table, or on the furniture of a room.
-        ground: heights of the furniture, so that no camera stands in it.
+        room: (3,) size of the room, metres; the room is centred above the origin.
+        support: entity of the table in the table sets, None in rooms.
+        things: the things placed on that table, or on the furniture of a room.
+        ground: height map of the furniture, so that no camera stands in it.
     """
 
     scene: SceneModel
@@ -41,7 +41,7 @@ class Stage:
 
 
 def table_stage(rng: Generator, shelf: Shelfful, heap: bool) -> Stage:
-    """A table with things on it in a furnished room: 3 to 12 of them, or a heap of 10 to 25."""
+    """A table in a furnished room, with 3 to 12 things on it, or a heap of 10 to 25."""
     while True:
         stage = _try_table(rng, shelf, heap)
         if len(stage.things) >= (10 if heap else 3):
@@ -80,7 +80,7 @@ def _try_table(rng: Generator, shelf: Shelfful, heap: bool) -> Stage:
 
 
 def room_stage(rng: Generator, shelf: Shelfful) -> Stage:
-    """A furnished room with things on its furniture, at least ten objects in all."""
+    """A furnished room with things on its furniture: at least ten objects in total."""
     while True:
         stage = _try_room(rng, shelf)
         if sum(e.kind == "object" for e in stage.scene.entities) >= 10:
@@ -106,14 +106,15 @@ def _try_room(rng: Generator, shelf: Shelfful) -> Stage:
 
 
 def camera(rng: Generator, width: int, height: int) -> Camera:
-    """One of three lenses, its centre a little off the image's."""
+    """Draw a camera with one of the focal lengths and a principal point slightly off the image centre."""
     focal = float(rng.choice(FOCAL)) * width / 640
     shift = rng.normal(0, 0.008 * width, 2)
     return Camera(width, height, focal, focal, (width - 1) / 2 + float(shift[0]), (height - 1) / 2 + float(shift[1]))
 
 
 def table_view(rng: Generator, stage: Stage) -> View:
-    """From 16 to 55 degrees above the table, near enough to know the things and far enough to see the room."""
+    """Draw a view of the table from 16 to 55 degrees above, near enough to recognise the things, and far enough to show
+    some of the room."""
     half = stage.room[:2] / 2 - MARGIN
     for _ in range(200):
         pitch, turn = np.deg2rad(rng.triangular(16, 32, 55)), rng.uniform(0, 2 * np.pi)
@@ -127,7 +128,7 @@ def table_view(rng: Generator, stage: Stage) -> View:
 
 
 def room_view(rng: Generator, stage: Stage, wide: bool) -> View:
-    """From standing height, at a thing or a piece of furniture; ``wide`` looks from near a corner across the room."""
+    """Draw a view from standing height at an object; with ``wide``, from near a corner across the room."""
     half = stage.room[:2] / 2 - MARGIN
     objects = [e.center.astype(np.float64) for e in stage.scene.entities if e.kind == "object"]
     for _ in range(200):
@@ -142,7 +143,8 @@ def room_view(rng: Generator, stage: Stage, wide: bool) -> View:
 
 
 def _is_free(stage: Stage, eye: NDArray[np.float64], distance: float) -> bool:
-    """Whether a camera is at least this far from everything but the room, and not in or just above a piece of it."""
+    """Whether a camera at ``eye`` (3,) is more than ``distance`` from every vertex of the scene, and at least 20 cm
+    higher than the furniture within 25 cm of it."""
     ground, cells = stage.ground, round(0.25 / stage.ground.cell)
     row, column = (round(float(eye[k] - low) / ground.cell) for k, low in ((1, ground.y0), (0, ground.x0)))
     around = ground.height[max(row - cells, 0) : row + cells + 1, max(column - cells, 0) : column + cells + 1]

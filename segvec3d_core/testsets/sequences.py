@@ -1,10 +1,9 @@
-"""Sequences to measure an object map on: a camera moves through a changing scene, and what is true is known.
+"""Sequences for evaluating an object map: a camera moves through a changing scene with known ground truth.
 
-Each of the ``SEQUENCES`` lasts 60 s at two frames a second. The camera follows a seeded path around a table or through
-a room, with the light staying as it is. Objects are put, moved, removed, taken away and brought back, and covered by a
-carton for a while, from one frame to the next (no hand is seen). What the map is told of the camera's pose is wrong by
-1 cm and 1 degree (root mean square of the error's length), and wanders within seconds, as that of a robot that
-localises itself.
+Each of the ``SEQUENCES`` lasts 60 s at two frames per second. The camera follows a seeded path around a table or
+through a room under constant light. Objects are put down, moved, removed, taken away and brought back, or covered by a
+carton for a while, from one frame to the next (no hand is seen). The pose given to the map has errors of 1 cm and 1
+degree (root mean square of the error's length) that drift within seconds, as those of a robot's localisation do.
 """
 
 from __future__ import annotations
@@ -47,26 +46,27 @@ POSE_NOISE = (0.01, np.deg2rad(1.0))
 """Root mean square length of the errors in position, metres, and in orientation, radians."""
 
 POSE_MEMORY = 2.0
-"""Seconds in which the pose's error loses all but 1/e of what it was."""
+"""Correlation time of the pose error, seconds: its autocorrelation falls to 1/e."""
 
 LAID = 6
-"""So many things at least are set down on a table."""
+"""Minimum number of things on a table; fewer only if ``SequenceSpec.objects`` is smaller."""
 
 CARTON_MARGIN = 0.06
-"""How much larger than what it covers a carton is, metres."""
+"""How much longer a carton is along each edge than the thing that it covers, metres."""
 
 CAMERAS: tuple[Sensor, ...] = ("kinect", "stereo")
-"""The models of real cameras; "generic" has another scale in every frame, which no camera has."""
+"""Noise models of real cameras. "generic" is excluded, because it draws another scale for every frame, which no real
+camera does."""
 
 EventKind = Literal["put", "remove", "move", "away", "hide"]
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceSpec:
-    """What determines a sequence.
+    """Specification of a sequence, which determines it.
 
     Attributes:
-        seed: of everything in it; layout: "table" or "room"; objects: how many a table is laid with.
+        seed: of all randomness; layout: "table" or "room"; objects: number of objects on a table, None to draw it.
         seconds: length; the same seed gives the same first seconds. rate: frames per second.
         width, height: of the image, pixels.
     """
@@ -93,12 +93,12 @@ SEQUENCES: tuple[SequenceSpec, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thing:
-    """What is true of one thing at one time.
+    """Ground truth of one thing at one time.
 
     Attributes:
-        identity: its number, the same throughout the sequence.
-        kind, name, category: what it is; see ``ObjectInfo``.
-        present: whether it is there.
+        identity: its index, constant throughout the sequence.
+        kind, name, category: see ``Entity`` and ``ObjectInfo``.
+        present: whether it is in the scene.
         box: its full extent in the map's frame, where it is or was last.
     """
 
@@ -111,7 +111,7 @@ class Thing:
 
     @property
     def counted(self) -> bool:
-        """Whether it is an object in every view; a table may be a surface in another."""
+        """Whether it is an object in every view; a table may be a surface in some."""
         return self.kind == "object" and self.category not in TABLES
 
 
@@ -120,12 +120,12 @@ class SequenceFrame:
     """One frame of a sequence.
 
     Attributes:
-        stamp_ns: nanoseconds since the sequence began (from one second up: 0 is no stamp).
-        cloud: N points, organised, in the optical frame, with colours, camera and ``up`` as the told pose has it.
-        T_map_camera: (4, 4) told to the map, with noise; T_true: (4, 4) without.
-        instance: (N,) int32, identity of each point, -1 for none.
-        surface: (N, 3) float32, where in the map's frame lies what each pixel shows, without noise; NaN for none.
-        things: what is true, by identity.
+        stamp_ns: nanoseconds since the start of the sequence plus one second, because a stamp of 0 means none.
+        cloud: N points, organised, in the optical frame, with colours, camera, and ``up`` according to the given pose.
+        T_map_camera: (4, 4) pose given to the map, with noise; T_true: (4, 4) without.
+        instance: (N,) int32 identity of the thing at each pixel, -1 for none.
+        surface: (N, 3) float32 point that each pixel shows, in the map's frame, without noise; NaN for none.
+        things: ground truth of all things, by identity.
     """
 
     stamp_ns: int
@@ -139,7 +139,7 @@ class SequenceFrame:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens to a thing at a time, seconds."""
+    """Something that happens to a thing at a time, seconds; ``undo`` ends an "away" or "hide"."""
 
     time: float
     kind: EventKind
@@ -148,7 +148,7 @@ class Event:
 
 
 def _laid(rng: Generator, spec: SequenceSpec) -> SceneModel:
-    """A scene as specified: a support too small for so many things is drawn again."""
+    """Sample a scene as specified, again if its table was too small for ``LAID`` things."""
     while True:
         scene = sample_scene(rng, spec.layout, spec.objects)
         things = [e for e in scene.entities if e.kind == "object" and e.size.max() <= FURNITURE_SIZE]
@@ -157,7 +157,7 @@ def _laid(rng: Generator, spec: SequenceSpec) -> SceneModel:
 
 
 def frames(spec: SequenceSpec) -> Iterator[SequenceFrame]:
-    """The frames of a sequence, in time; the same specification gives the same ones."""
+    """Generate the frames of a sequence in order of time; the same specification gives the same frames."""
     rng = np.random.default_rng([7, spec.seed])
     with first_edition():
         world = _World(replace(_laid(rng, spec), workspace=None))
@@ -193,7 +193,7 @@ def _frame(
 
 
 class _PoseNoise:
-    """Errors of a localisation: they wander (an Ornstein-Uhlenbeck process) instead of jumping."""
+    """Simulated localisation error, which drifts (an Ornstein-Uhlenbeck process) instead of jumping."""
 
     def __init__(self, rng: Generator, interval: float) -> None:
         self._rng = rng
@@ -202,14 +202,15 @@ class _PoseNoise:
         self._state = self._scale * rng.normal(size=6)
 
     def step(self) -> NDArray[np.float64]:
-        """(6,) error of position, metres, and rotation vector, radians, both in the map's frame."""
+        """Advance by one frame; returns (6,) error of position, metres, and rotation vector, radians, in the map's
+        frame."""
         fresh = np.sqrt(1 - self._keep**2) * self._scale * self._rng.normal(size=6)
         self._state = self._keep * self._state + fresh
         return self._state.copy()
 
 
 class _World:
-    """A scene whose things come, go and move."""
+    """A scene whose things appear, disappear and move."""
 
     def __init__(self, scene: SceneModel) -> None:
         self.base = scene
@@ -222,7 +223,7 @@ class _World:
         self._cartons: dict[int, int] = {}
 
     def scene(self) -> SceneModel:
-        """What is there now."""
+        """The scene as it is now, without absent things."""
         keep = self.present[self.base.face_entity]
         return replace(
             self.base,
@@ -235,7 +236,7 @@ class _World:
         )
 
     def things(self) -> tuple[Thing, ...]:
-        """What is true now, of every thing that there ever was so far."""
+        """Ground truth now, of all things, present or absent, by identity."""
         return tuple(
             Thing(
                 k, entity.kind, entity.info.name, entity.info.category, bool(self.present[k]),
@@ -245,14 +246,15 @@ class _World:
         )  # fmt: skip
 
     def extent(self, k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Lower and upper corner of a thing, along the map's axes."""
+        """(3,) lower and (3,) upper corner of thing ``k`` along the map's axes, metres."""
         mine = self.vertices[self.owner == k]
         return mine.min(0), mine.max(0)
 
     # What happens -------------------------------------------------------------------------------------------------
 
     def plan_events(self, rng: Generator) -> list[Event]:
-        """Stories for about half of the things that a hand could take, in time; what is put later is away at first."""
+        """Draw events for half of the movable things, at least three, in order of time. Things that are put down later
+        are made absent, and the cartons that will cover things are added."""
         movable = [k for k in range(len(self.entities)) if self._movable(k)]
         actors = rng.permutation(movable)[: max(3, round(0.5 * len(movable)))]
         events: list[Event] = []
@@ -270,7 +272,7 @@ class _World:
         return sorted(events, key=lambda event: event.time)
 
     def apply(self, event: Event, rng: Generator) -> None:
-        """Let an event happen."""
+        """Apply an event to the scene."""
         k = event.identity
         if event.kind == "hide":
             self.present[self._cartons[k]] = not event.undo
@@ -281,7 +283,7 @@ class _World:
             self.present[k] = event.kind == "put"
 
     def _movable(self, k: int) -> bool:
-        """Whether a hand could take it: not large, and nothing lies on it or in it."""
+        """Whether a hand could take thing ``k``: an object of at most 45 cm with nothing on or in it."""
         entity = self.entities[k]
         low, high = self.extent(k)
         if entity.kind != "object" or (high - low).max() > 0.45:
@@ -296,7 +298,8 @@ class _World:
         return True
 
     def _put_elsewhere(self, rng: Generator, k: int) -> None:
-        """Set a thing down within 40 cm of where it was, but not there; without a free place it only turns."""
+        """Put a thing down 15 cm or more from where it was, by at most 40 cm along x and y; if no place is free, only
+        rotate it."""
         mine = self.owner == k
         there = self.present[self.base.face_entity] & (self.base.face_entity != k)
         there &= np.array([e.info.category != "ceiling" for e in self.entities])[self.base.face_entity]
@@ -329,7 +332,7 @@ class _World:
         self.entities[k] = replace(entity, center=(R @ entity.center + t).astype(np.float32))
 
     def _add_carton(self, rng: Generator, k: int) -> int:
-        """A carton that will cover a thing, absent for now; returns its identity."""
+        """Add a carton that will cover thing ``k``, absent for now; returns the carton's identity."""
         low, high = self.extent(k)
         size = (high - low).astype(np.float64) + CARTON_MARGIN
         row = material_row(rng, "brown", "beige", "plain", "cardboard", float(size.max()))
@@ -356,7 +359,7 @@ class _World:
 
 
 class _Path:
-    """Where the camera is: from station to station, slowing down at each, looking from one thing to the next."""
+    """Path of the camera: from station to station, slowing down at each, while its target moves likewise."""
 
     def __init__(self, rng: Generator, world: _World) -> None:
         self._rng, self._world = rng, world
@@ -378,13 +381,13 @@ class _Path:
 
     @staticmethod
     def _between(a: NDArray[Any], b: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Eye and target on the way from one station (2, 3) to the next."""
+        """(3,) eye and (3,) target at a share, 0 to 1, of the way between two stations (2, 3), eased by smoothstep."""
         smooth = share * share * (3 - 2 * share)
         eye, target = a + (b - a) * smooth
         return eye, target
 
     def _table_station(self, before: NDArray[Any] | None) -> NDArray[np.float64]:
-        """Around the table by up to 50 degrees, looking at a part of what stands there."""
+        """Draw a station up to 50 degrees farther around the table, either way, looking at a part of what is on it."""
         rng, scene = self._rng, self._world.base
         station = np.zeros((2, 3))
         for _ in range(60):
@@ -399,7 +402,7 @@ class _Path:
         return station if before is None else np.stack([before[0], station[1]])
 
     def _room_station(self, before: NDArray[Any] | None) -> NDArray[np.float64]:
-        """Somewhere in the room, within 1.5 m of the station before, looking at an object."""
+        """Draw a station in the room, within 1.5 m of the station before, looking at an object."""
         rng, world = self._rng, self._world
         objects = [e.center.astype(np.float64) for e in world.entities if e.kind == "object"]
         x0, x1, y0, y1 = world.base.bounds or (-2.0, 2.0, -2.0, 2.0)
@@ -414,7 +417,8 @@ class _Path:
         return station if before is None else np.stack([before[0], station[1]])
 
     def _passable(self, before: NDArray[Any] | None, station: NDArray[Any], margin: float) -> bool:
-        """Whether the way there keeps clear of every thing, and never looks at its own feet or turns at a blow."""
+        """Whether the way to a station stays in the room, keeps ``margin`` metres from every thing, and always has its
+        target at least 40 cm away and not straight below, so that the camera never turns abruptly."""
         start = station if before is None else before
         ways = [np.stack(self._between(start, station, share)) for share in np.linspace(0, 1, 9)]
         eyes: Float32 = np.array([way[0] for way in ways])

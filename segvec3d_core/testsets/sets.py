@@ -1,6 +1,6 @@
-"""The test sets: from (set, index) to a labelled frame or scan, the same everywhere.
+"""The test sets: makes the labelled frame or scan of a set's scene from its index, the same on every machine.
 
-tabletop-v1 and clutter-v1 are frame folders, rooms-v1 is a folder of fused scans with single frames in ``frames/``.
+tabletop-v1 and clutter-v1 are frame folders; rooms-v1 is a folder of fused scans, with single frames in ``frames/``.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ from .shapes import Shape
 SetName = Literal["tabletop-v1", "clutter-v1", "rooms-v1"]
 SETS: tuple[SetName, ...] = get_args(SetName)
 SCENES = 200
-"""Scenes of each set."""
+"""Number of scenes in each set."""
 
 WIDTH, HEIGHT = 640, 480
 MIN_PIXELS = 50
-"""An object seen in fewer pixels is labelled "ignore"."""
+"""An object visible in fewer pixels is labelled "ignore"."""
 MIN_POINTS = 30
-"""An object with fewer points of a scan is labelled 0: too little of it was seen."""
+"""An object with fewer points in a scan is labelled 0, because too little of it was seen."""
 VOXEL = 0.018
 """One point of a scan is kept per voxel of this edge, metres."""
 VIEWS = 14
-"""Views that a scan is fused from, the first four of them across the room."""
+"""Number of views that a scan is fused from; the first four look across the room."""
 FARTHEST = 5.0
-"""What a scan's views keep, metres."""
+"""Maximum depth that is kept of a scan's views, metres."""
 HARD: dict[SetName, float] = {"tabletop-v1": 0.6, "clutter-v1": 0.75, "rooms-v1": 0.6}
-"""A frame or scan is hard when at least this share of its objects is difficult; see ``Tags``."""
+"""A frame or scan is hard if at least this share of its objects is difficult, see ``Tags``."""
 FEW = 400
 """An object of a scan with fewer points is difficult."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What is known of a scene, for a look at parts of a set.
+    """Properties of a frame or scan, for evaluating parts of a set.
 
-    The shares are over the counted objects: in a frame those on the table that have a label, in a scan of a room all.
-    In a frame, difficult is what is occluded, thin, tiny, or concave and touching something; in a scan, what has few
-    points.
+    Shares are of the counted objects, which are labelled: in a frame of a table those on the table, in a room all. An
+    object of a frame is difficult if it is occluded, thin, tiny, or concave and touching another; an object of a scan,
+    if it has fewer than ``FEW`` points.
 
     Attributes:
         sensor: noise model.
         hard: whether at least ``HARD`` of the objects are difficult.
-        objects: counted objects. others: further labelled objects: furniture and what stands on it.
+        objects: number of counted objects. others: number of further labelled ones: furniture and what stands on it.
         touching: share that touches another object (within 8 mm in a frame, 20 mm in a scan).
-        occluded: share of which under 80% is seen, because of other things or the image's border; frames only.
+        occluded: share of which less than 80% is visible, because of other things or the image border; 0 in scans.
         thin, tiny, concave: shares by shape, see ``shapes.Shape``.
         difficult: share that is difficult.
-        walls: share of the image or points that lies on walls.
+        walls: share of the image's pixels or the scan's points that lies on walls.
     """
 
     sensor: str
@@ -79,31 +79,31 @@ class Tags:
     walls: float
 
     def values(self) -> dict[str, object]:
-        """As JSON holds them."""
+        """The tags for JSON, rounded to three decimals."""
         return {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
 def generator(name: SetName, index: int, purpose: int) -> Generator:
-    """Randomness of one purpose of a scene: 0 its composition, 1 its views, 2 light and noise; 3 and 4 are views and
-    noise of a room's single frame."""
+    """Random generator for one purpose of a scene: 0 its composition, 1 its views, 2 light and noise; 3 and 4 the view
+    and the noise of a room's single frame."""
     return np.random.default_rng([zlib.crc32(name.encode()), index, purpose])
 
 
 @first_edition()
 def make_stage(name: SetName, index: int, shapes: list[Shape]) -> Stage:
-    """A scene of a set before it is seen."""
+    """Compose a scene of a set, without a camera."""
     rng, shelf = generator(name, index, 0), Shelfful.of(shapes)
     return room_stage(rng, shelf) if name == "rooms-v1" else table_stage(rng, shelf, name == "clutter-v1")
 
 
 def has_frame(name: SetName, index: int) -> bool:
-    """Whether a scene comes as a single frame: every one of the table sets, 52 of the rooms."""
+    """Whether a scene has a single frame: all scenes of the table sets, 52 of the rooms."""
     return name != "rooms-v1" or index // 4 % 4 == 0
 
 
 @first_edition()
 def make_frame(name: SetName, index: int, stage: Stage) -> tuple[SimulatedFrame, Frame, Tags]:
-    """The single frame of a scene: as simulated, as labelled, and what is known of it."""
+    """Make the single frame of a scene: as simulated, as labelled, and its tags."""
     views, noise = (generator(name, index, purpose) for purpose in ((3, 4) if name == "rooms-v1" else (1, 2)))
     sensor = SENSORS[index % 4]
     for _ in range(20):
@@ -123,7 +123,7 @@ def make_frame(name: SetName, index: int, stage: Stage) -> tuple[SimulatedFrame,
 
 
 def _counted(stage: Stage) -> tuple[int, ...]:
-    """The entities that tags speak of: the things on the table, or every object of a room."""
+    """The entities that tags count: the things on the table, or every object of a room."""
     if stage.support is not None:
         return tuple(p.entity for p in stage.things)
     return tuple(k for k, e in enumerate(stage.scene.entities) if e.kind == "object")
@@ -132,12 +132,13 @@ def _counted(stage: Stage) -> tuple[int, ...]:
 def _exact(
     stage: Stage, view: View, focal: float, center: tuple[float, float]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float64]]:
-    """Without noise: entity and depth of each pixel, and how many pixels each entity would fill if alone and uncut."""
+    """Render a view without noise: (HEIGHT, WIDTH) entity, -1 for none, and depth, metres; (E,) number of pixels that
+    each counted entity would fill if it were alone and not cut by the border, 0 for others."""
     scene = stage.scene
     local = np.ascontiguousarray((scene.vertices - view.eye) @ view.rotation)
     depth, face = raster.pinhole(local, scene.faces, (HEIGHT, WIDTH), (focal, focal, *center))
     alone = np.zeros(len(scene.entities))
-    # A view of twice the width at a quarter of the resolution, so that the border does not cut.
+    # An image of twice the width and height at a quarter of the resolution, so that the border does not cut the entity.
     size, middle = (HEIGHT // 2, WIDTH // 2), (center[0] / 4 + WIDTH / 8, center[1] / 4 + HEIGHT / 8)
     for k in _counted(stage):
         lens = (focal / 4, focal / 4, *middle)
@@ -146,10 +147,10 @@ def _exact(
 
 
 def _with_kinds(stage: Stage, view: View, frame: SimulatedFrame) -> SimulatedFrame:
-    """The frame with kinds as the sets define them: the table is a surface where its top alone is seen.
+    """The frame with the kinds that the sets define: a table is a surface if only its top is visible.
 
-    Seen as a whole means that over a tenth of what is seen of it lies more than 6 cm below its top, and that it covers
-    under a fifth of the image's border.
+    It is an object if more than a tenth of its visible pixels lie over 6 cm below its top, and it covers less than a
+    fifth of the image border.
     """
     entities = [replace(e, kind=s.kind) for e, s in zip(frame.entities, stage.scene.entities, strict=True)]
     if stage.support is not None:
@@ -164,7 +165,7 @@ def _with_kinds(stage: Stage, view: View, frame: SimulatedFrame) -> SimulatedFra
 
 
 def _label(frame: SimulatedFrame, name: str) -> tuple[Frame, NDArray[np.int64]]:
-    """The frame as labelled, and the entities behind labels 1 to K."""
+    """The labelled frame, and (K,) the entities that labels 1 to K refer to."""
     counts = np.bincount(frame.instance[frame.instance >= 0], minlength=len(frame.entities))
     is_object = np.array([e.kind == "object" for e in frame.entities])
     shown = np.flatnonzero(is_object & (counts >= MIN_PIXELS))
@@ -184,7 +185,7 @@ def _tags(
     pixels = np.bincount(instance[instance >= 0], minlength=len(alone))
     occluded = pixels[counted] < 0.8 * alone[counted]
     close = _touching(instance, PointCloud.from_depth(depth, frame.camera).points.reshape(HEIGHT, WIDTH, 3), len(alone))
-    # What stands on the floor or the table touches that; only contact of objects with objects counts.
+    # Everything touches the floor or the table that it stands on; only contact between objects counts.
     close[[k for k, e in enumerate(frame.entities) if e.kind == "surface"]] = False
     if stage.support is not None:
         close[stage.support] = False
@@ -205,7 +206,7 @@ def _tags(
 
 
 def _flags(stage: Stage) -> NDArray[np.bool_]:
-    """(E, 3) thin, tiny and concave of each entity; furniture and surfaces have none."""
+    """(E, 3) bool, whether each entity is thin, tiny, concave; all false for furniture and surfaces."""
     flags = np.zeros((len(stage.scene.entities), 3), bool)
     for thing in stage.things:
         flags[thing.entity] = thing.shape.thin, thing.shape.tiny, thing.shape.concave
@@ -213,7 +214,7 @@ def _flags(stage: Stage) -> NDArray[np.bool_]:
 
 
 def _touching(instance: NDArray[np.int32], points: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
-    """(count, count) whether two entities have neighbouring pixels within 8 mm."""
+    """(count, count) bool, whether two entities have neighbouring pixels whose points are within 8 mm."""
     close = np.zeros((count, count), bool)
     for a, b in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
         first, second = instance[a], instance[b]
@@ -225,7 +226,8 @@ def _touching(instance: NDArray[np.int32], points: NDArray[np.float32], count: i
 
 @first_edition()
 def make_scan(name: SetName, index: int, stage: Stage) -> tuple[PointCloud, NDArray[np.int32], Tags]:
-    """The fused scan of a room: a cloud with z up, labels (0 walls, floor and ceiling, 1 to K the objects), tags."""
+    """Make the fused scan of a room: a cloud of N points with z up; (N,) int32 labels, 1 to K for objects, 0 for walls,
+    floor, ceiling and objects with too few points; tags."""
     views, noise = generator(name, index, 1), generator(name, index, 2)
     sensor = SENSORS[index % 4]
     points, colors, owners = [], [], []

@@ -1,6 +1,6 @@
-"""The models of the test sets as the simulator wants them: at rest on z = 0, metric, light, with plain colours.
+"""The models of the test sets in the simulator's format: standing on z = 0, in metres, decimated, with plain colours.
 
-``fetch_shapes`` reads the archives once and keeps what it made in one file; ``load_shapes`` reads that.
+``fetch_shapes`` converts the archives once and writes one file, which ``load_shapes`` reads.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from .catalogue import Place
 from .obj import Model, Paint, read_obj
 
 FORMAT = 1
-"""Raised with every change of what is made from the archives."""
+"""Version of the file; incremented with every change of what is made from the archives."""
 
 MOST_FACES = {"item": 8000, "support": 8000, "wall": 12000, "free": 12000}
-"""Triangles that a model may keep, by where it stands."""
+"""Maximum number of triangles of a model, by where it stands."""
 
 Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-"""From y up, front along +z, to z up, front along -y."""
+"""Rotation from coordinates with y up and front along +z to coordinates with z up and front along -y."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A model and what the sets need to know of it.
+    """A model, and the properties that the sets need.
 
     Attributes:
-        source: package, library and model: where it comes from.
-        creator: who made it, as the library says.
+        source: package, library and name of the model.
+        creator: its author according to the library, "" if unknown.
         place: where it stands.
-        solidity: volume left by the silhouettes and depths of six sides, as a share of its convex hull's.
-        model: the model itself.
+        solidity: its volume relative to its convex hull's, see the function ``solidity``.
+        model: mesh, materials and name.
     """
 
     source: str
@@ -71,7 +71,7 @@ class Shape:
 
 
 def fetch_shapes(folder: str | Path | None = None) -> Path:
-    """Fetch the archives, read the models and write shapes.npz beside them; returns its path.
+    """Download the archives, convert the models and write shapes.npz beside the archives; returns its path.
 
     Raises:
         OSError, ValueError: an archive cannot be fetched or is not the pinned one.
@@ -85,11 +85,11 @@ def fetch_shapes(folder: str | Path | None = None) -> Path:
 
 
 def load_shapes(folder: str | Path | None = None) -> list[Shape]:
-    """The models, in a fixed order.
+    """Load the models, in a fixed order.
 
     Raises:
         FileNotFoundError: they have not been fetched.
-        ValueError: they were made by another version.
+        ValueError: the file has another format version.
     """
     path = shapes_folder(folder) / "shapes.npz"
     if not path.is_file():
@@ -138,7 +138,7 @@ def _write(path: Path, shapes: list[Shape]) -> None:
 
 
 def _furniture(libraries: dict[str, zipfile.ZipFile]) -> Iterator[Shape]:
-    """The models of sweethome3d-furniture that the catalogue names, at the sizes that their library gives."""
+    """The models of sweethome3d-furniture that the catalogue lists, in the sizes that their library states."""
     for library in catalogue.LIBRARIES:
         archive = libraries[library]
         entries = _library_entries(archive)
@@ -157,7 +157,7 @@ def _furniture(libraries: dict[str, zipfile.ZipFile]) -> Iterator[Shape]:
 
 
 def _library_entries(archive: zipfile.ZipFile) -> dict[str, dict[str, str]]:
-    """What a library says of its models, by the stem of the model's file."""
+    """A library's catalogue entries (key to value), by the stem of the model's file."""
     text = archive.read("PluginFurnitureCatalog.properties").decode("latin1")
     numbered: dict[str, dict[str, str]] = {}
     for key, number, value in re.findall(r"^(\w+)#(\d+)=(.*)$", text, re.MULTILINE):
@@ -166,7 +166,7 @@ def _library_entries(archive: zipfile.ZipFile) -> dict[str, dict[str, str]]:
 
 
 def _pybullet(archive: zipfile.ZipFile) -> Iterator[Shape]:
-    """Named and unnamed models of pybullet_data."""
+    """The named and unnamed models of pybullet_data that the catalogue lists."""
     for path, (name, longest) in catalogue.NAMED.items():
         raw = read_obj(archive, f"pybullet_data/{path}")
         vertices = raw.vertices @ Z_UP.T
@@ -185,7 +185,7 @@ def _pybullet(archive: zipfile.ZipFile) -> Iterator[Shape]:
 
 
 def _shape(source: str, creator: str, place: Place, name: str, raw: Model, vertices: NDArray[np.float64]) -> Shape:
-    """A model made light and set down, with its colours and its solidity."""
+    """Decimate a model, put it on z = 0, and compute its materials and solidity."""
     points, faces, parts = thin_out(vertices, raw.faces, raw.parts, MOST_FACES[place])
     mesh = Mesh(points.astype(np.float32), faces.astype(np.int32), parts.astype(np.int32)).grounded()
     rows = np.stack([_material(paint, k, float(mesh.size.max())) for k, paint in enumerate(raw.paints)])
@@ -195,7 +195,7 @@ def _shape(source: str, creator: str, place: Place, name: str, raw: Model, verti
 
 
 def _material(paint: Paint, number: int, size: float) -> NDArray[np.float32]:
-    """A row of the simulator's material table; what a texture varies by becomes mottle."""
+    """A row of the simulator's material table; a texture's contrast becomes a noise pattern."""
     row = np.zeros(MATERIAL_COLUMNS, np.float32)
     row[0:3] = np.clip(paint.color, 0.02, 0.95)
     row[3] = PATTERNS.index("noise" if paint.contrast.max() > 0.03 else "plain")
@@ -203,7 +203,7 @@ def _material(paint: Paint, number: int, size: float) -> NDArray[np.float32]:
     row[7] = np.clip(0.06 * size, 0.004, 0.03)
     row[8] = 17 * number + 1
     row[9] = 0.5 * paint.shine
-    # Clear and very dark things send little back.
+    # Depth loss: transparent and very dark things return little light.
     row[10] = 0.5 * (1 - paint.opacity) + (0.1 if paint.color.max() < 0.06 else 0.0)
     return row
 
@@ -211,10 +211,10 @@ def _material(paint: Paint, number: int, size: float) -> NDArray[np.float32]:
 def thin_out(
     vertices: NDArray[np.float64], faces: NDArray[np.int64], parts: NDArray[np.int64], most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Merge the vertices in the cells of a grid, coarse enough that at most ``most`` triangles stay.
+    """Decimate a mesh by merging the vertices in each cell of a grid that leaves at most ``most`` triangles.
 
     Returns:
-        vertices, faces and parts; triangles that collapsed or doubled are gone.
+        vertices, faces and parts, without collapsed and duplicate triangles.
     """
     cell = float(np.ptp(vertices[np.unique(faces)], 0).max()) / 2000
     while True:
@@ -234,7 +234,12 @@ def thin_out(
 
 
 def solidity(mesh: Mesh, cells: int = 48) -> float:
-    """Volume between the six depth views along the axes, as a share of the convex hull's; 1 for what is convex."""
+    """Volume enclosed by the six depth images along the axes, relative to the convex hull's; about 1 for convex meshes,
+    1 for flat ones.
+
+    Args:
+        cells: resolution of the images and of the volume along each axis.
+    """
     try:
         hull = ConvexHull(mesh.vertices.astype(np.float64)).volume
     except QhullError:

@@ -1,4 +1,4 @@
-"""Writing the test sets to folders that ``segvec3d eval`` reads, and recording what they are.
+"""Writes the test sets to folders that ``segvec3d eval`` reads, and records their contents.
 
 tabletop-v1, clutter-v1    a frame folder, and tags.json: {frame: tags}
 rooms-v1                   NAME.npz (points, colors, labels, up), tags.json, and a frame folder ``frames``
@@ -28,7 +28,7 @@ Made = tuple[str, tuple[Frame, Tags] | None, tuple[PointCloud, NDArray[np.int32]
 """A scene's name, its frame and its scan, each with tags or None."""
 
 _shapes: list[Shape] = []
-"""The models, read once by each worker."""
+"""The models, loaded once by each worker process."""
 
 
 def write_set(
@@ -43,22 +43,22 @@ def write_set(
 
     Args:
         name: of the set.
-        output: folder, made where it is missing.
+        output: folder, created if missing.
         shapes: folder of the models; None for the default one.
-        workers: processes; their number does not change the result.
-        count: the first so many scenes.
-        progress: wraps the scenes as they come.
+        workers: number of processes; it does not change the result.
+        count: number of scenes to write, from the first.
+        progress: wraps the iterator of scenes, to show progress.
 
     Raises:
-        FileNotFoundError: no models, with what to run.
-        ValueError: an unknown set, or an output that holds something already.
+        FileNotFoundError: the models are missing; the message says what to run.
+        ValueError: an unknown set, or an output folder that is not empty.
     """
     if name not in SETS:
         raise ValueError(f"test set: expected one of {', '.join(SETS)}, got {name!r}")
     folder = Path(output)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder}: expected an empty or a new folder, as a test set is never mixed with anything")
-    load_shapes(shapes)  # what is missing is said before processes start
+    load_shapes(shapes)  # report missing models before processes start
     frames: dict[str, Tags] = {}
     scans: dict[str, Tags] = {}
     frame_folder = folder if name != "rooms-v1" else folder / "frames"
@@ -111,7 +111,8 @@ def _make(job: tuple[SetName, int]) -> Made:
 
 
 def summary(tags: dict[str, Tags]) -> dict[str, Any]:
-    """What a set holds: scenes, objects, the share of each kind of object, sensors, scenes with walls in view."""
+    """Statistics of a set: numbers of scenes and objects, shares of kinds of objects, scenes by sensor, and the share
+    of scenes with walls in view (over 1% of pixels or points)."""
     rows = list(tags.values())
     counts = np.array([row.objects for row in rows])
     result: dict[str, Any] = {
@@ -129,13 +130,13 @@ def summary(tags: dict[str, Tags]) -> dict[str, Any]:
 
 
 def fingerprint(name: SetName, index: int, shapes: list[Shape]) -> dict[str, Any]:
-    """What tells whether a scene is still the same: its objects' names, sizes and places.
+    """Fingerprint of a scene, which shows whether it is still the same: its objects' names, sizes and places.
 
-    Not a hash: the last bit of a sine differs between processors, and may move a pixel.
+    It is not a hash, because the last bit of a sine differs between processors, and may move a pixel.
 
     Returns:
-        for the scene's frame, or its scan where it has none: ``names``, ``counts`` of pixels or points, and
-        ``centers``, the mean depth of each object in millimetres (scans: its distance from the room's centre).
+        of the frame in the table sets, of the scan in rooms-v1: ``names`` (empty for scans), ``counts`` of pixels or
+        points, and ``centers``, the mean depth of each object in millimetres (in scans, its distance from the origin).
     """
     stage = make_stage(name, index, shapes)
     if name == "rooms-v1":
@@ -166,10 +167,10 @@ def contents(name: SetName, folder: Path) -> dict[str, Any]:
 
 
 def manifest(folder: str | Path, shapes: list[Shape]) -> dict[str, Any]:
-    """What the repository records of the sets: sources, contents, and the fingerprints of the first scenes.
+    """The record of the sets that the repository keeps: sources, contents, and fingerprints of the first two scenes.
 
     Args:
-        folder: holds the sets, written whole, under their names.
+        folder: holds the completely written sets in subfolders of their names.
         shapes: the models.
     """
     return {
