@@ -3,9 +3,10 @@
 The ground truth at a time is what could be known by then: for every thing that is present, the part of its surface that
 has been in view since it was last put down. The true surface is used, not the sensor's reading: after a minute, the
 points that a stereo camera misreads around a small thing outnumber its own many times. An object of the map and a thing
-overlap where points of one lie within ``NEAR`` of the other's; from both shares, P and R, follows the intersection over
-union, 1 / (1/P + 1/R - 1). Things that left their place unseen, that were hardly in view, and table tops, which are
-surfaces in some views and objects in others, are ignored.
+overlap where points of one lie within ``NEAR`` of the other's. The share of the object's points that overlap, P, and of
+the thing's, R, give the intersection over union, 1 / (1/P + 1/R - 1). Ignored are the surfaces of things that have left
+their place, until that is seen to be empty; things that were hardly in view; and table tops, which are surfaces in some
+views and objects in others.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ GRAIN = 0.02
 """Edge of the voxels in which the true surfaces are kept, metres."""
 
 CLEAR_SHARE = 4e-4
-"""Share of the image that a thing must fill to be clearly in view: 120 pixels of 640 x 480."""
+"""Share of the image that a thing must fill to be clearly in view: about 120 pixels of 640 x 480."""
 
 CLEAR_FRAMES = 2
 """Number of frames in which a thing must have been clearly in view before the map is expected to contain it."""
 
 AWAY_SECONDS = 3.0
-"""Shortest absence from view that counts for re-identification; the map has half of it to respond after the return."""
+"""Shortest absence from view that counts for re-identification, seconds. After the return the map has half of this time
+to respond."""
 
 
 class Thing(Protocol):
@@ -82,7 +84,14 @@ class SequenceFrame(Protocol):
 
 @dataclass(slots=True)
 class _Known:
-    """What could be known about one thing: the surface seen at its present place, and when it was in view."""
+    """What could be known about one thing: the surface seen at its present place, and when it was in view.
+
+    Attributes:
+        points: (M, 3) float32 points of that surface, map frame, metres; place: (12,) box centre and rotation.
+        clear: number of frames in which it was clearly in view there; matched: id last matched to it, 0 for none.
+        away_since: time, seconds, since when it is out of view, None if in view; moved: whether it left its place.
+        before: id matched before the absence; due: time, seconds, at which its id is checked after a return, or None.
+    """
 
     points: Float32 = field(default_factory=lambda: np.empty((0, 3), np.float32))
     place: NDArray[np.float32] | None = None
@@ -397,7 +406,7 @@ def _thin(points: Float32) -> Float32:
 
 
 def _unseen(points: Float32, frame: SequenceFrame) -> Float32:
-    """The points that the frame does not see through."""
+    """The points except those that the frame sees through, see ``THROUGH``."""
     T = np.linalg.inv(frame.T_true)
     camera = frame.cloud.camera
     assert camera is not None  # a sequence's clouds have one

@@ -123,7 +123,7 @@ def _count(rest: str) -> tuple[int | None, bool, str]:
 
 
 def _several(count: int | None, said: bool, rest: str) -> bool:
-    """Whether an unspecified number of things is asked for; "the keys" may be one thing."""
+    """Whether an unspecified number of things is asked for. Without "all" or a similar word, "the keys" may be one."""
     return count is None and (said or _noun(rest).rpartition(" ")[2] not in w.NAMED_SO)
 
 

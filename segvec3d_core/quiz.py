@@ -1,4 +1,4 @@
-"""Questions about a scene whose truth is known, and how well a model answers them."""
+"""Asks questions about scenes with known ground truth, and scores a model's answers."""
 
 from __future__ import annotations
 
@@ -21,36 +21,38 @@ KINDS = (
 ABSENT = ("absent category", "absent attribute")
 
 PIXELS = 200
-"""A thing is asked for when so many of its pixels are seen."""
+"""Minimum number of visible pixels of a thing that is asked for."""
 
 _SIMILAR_COLORS = (
     "silver grey white transparent", "beige white", "beige brown", "beige yellow", "beige pink", "turquoise blue",
     "turquoise green", "orange red", "orange yellow", "orange brown", "pink red", "pink purple", "purple blue",
     "grey black", "brown red", "brown black", "yellow green",
 )  # fmt: skip
-"""Colours that people do not always tell apart: "a grey mug" is not said to be absent beside a silver one."""
+"""Colours that people do not always tell apart: "the grey mug" is never asked for as absent if there is a silver
+one."""
 
 
 def alike(color: str, other: str) -> bool:
-    """Whether two people might call one thing by these two colours."""
+    """Whether two people might describe the same thing by these two colours."""
     return color == other or any({color, other} <= set(group.split()) for group in _SIMILAR_COLORS)
 
 
 def held_out_pair(color: str, name: str) -> bool:
-    """Whether ``segvec3d train --without-pairs`` never shows things of this kind in this colour: one pair in five,
+    """Whether ``segvec3d train --without-pairs`` excludes things of this name in this colour: one pair in five, chosen
     by a checksum of the words."""
     return zlib.crc32(f"{color} {name}".encode()) % 5 == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A true object of a scene, as far as questions go.
+    """A ground-truth object of a scene, with the properties that questions need.
 
     Attributes:
-        name: its noun; synonyms: others for just its kind; wider: hypernyms; uses: "something to drink from".
-        color, material: its look; second: colour of its print or of a part, "" for none.
+        name: its noun; synonyms: other nouns for exactly its kind; wider: hypernyms; uses: phrases for its use, such as
+            "something to drink from".
+        color, material: its main colour and material; second: colour of its print or of a part, "" for none.
         size: (3,) full extents along its own axes, metres.
-        pixels: how many of its pixels are seen; mask: (N,) bool, its points.
+        pixels: number of its visible pixels; mask: (N,) bool, which of the cloud's points belong to it.
     """
 
     name: str
@@ -66,21 +68,21 @@ class Known:
 
     @property
     def colors(self) -> tuple[str, str]:
-        """The colours that a person might call it by."""
+        """The colours by which a person might describe it."""
         return self.color, self.second
 
     def is_a(self, noun: str) -> bool:
-        """Whether a person might call it so."""
+        """Whether a person might call it by this noun or phrase."""
         return noun == self.name or noun in self.synonyms or noun in self.wider or noun in self.uses
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Words, and which things they mean.
+    """A query, and the things that are right answers to it.
 
     Attributes:
-        kind: one of ``KINDS``; text: the words; right: indices of the things that are right answers, none if absent.
-        held_out: colour and kind are a ``held_out_pair``.
+        kind: one of ``KINDS``; text: the query; right: indices of the things that are right answers, none if absent.
+        held_out: whether its colour and name are a ``held_out_pair``.
     """
 
     kind: str
@@ -93,9 +95,10 @@ class Quiz:
     """Draws questions about one scene.
 
     Args:
-        things: the true objects; truth: a scene of these objects, in the same order, then surfaces.
-        nouns: names of things that may be asked for though absent; rng: draws the words.
-        surfaces: what the surfaces in view may be called, a desk of which the top alone is seen: such are not absent.
+        things: the ground-truth objects; truth: a scene of these objects, in the same order, followed by surfaces.
+        nouns: names of things to ask for that are absent; rng: draws the words.
+        surfaces: names for the surfaces in view, such as a desk of which only the top is visible: not asked for as
+            absent.
     """
 
     def __init__(
@@ -106,7 +109,7 @@ class Quiz:
         self.seen = [k for k, thing in enumerate(things) if thing.pixels >= PIXELS]
 
     def questions(self) -> list[Question]:
-        """Every question that has an answer, and those that have none; the same words once."""
+        """All questions, those with an answer and those about absent things; each text once per kind."""
         every = [
             *self._names(), *self._looks(), *self._superlatives(), *self._relations(), *self._negations(),
             *self._absent(),
@@ -114,7 +117,7 @@ class Quiz:
         return list({(q.kind, q.text): q for q in every}.values())
 
     def _which(self, noun: str, color: str | None = None, material: str | None = None) -> frozenset[int]:
-        """The things that fit."""
+        """Indices of the things that fit the noun ("thing" fits all) and, if given, the colour and the material."""
         return frozenset(
             k for k, thing in enumerate(self.things)
             if (noun == "thing" or thing.is_a(noun))
@@ -125,7 +128,7 @@ class Quiz:
         return words[int(self.rng.integers(len(words)))]
 
     def _ask(self, kind: str, text: str, right: frozenset[int], held_out: bool = False) -> Iterator[Question]:
-        """The question, unless anything would be right, or nothing that can be seen."""
+        """Yield the question, unless every thing or no sufficiently visible thing would be a right answer."""
         if right and len(right) < len(self.things) and right & set(self.seen):
             yield Question(kind, text, right, held_out)
 
@@ -148,13 +151,13 @@ class Quiz:
             yield from self._ask("material", f"the {thing.name} made of {thing.material}", made)
 
     def _nouns_of_many(self) -> list[str]:
-        """Nouns that more than one seen thing bears, and "thing"."""
+        """Names and hypernyms shared by several of the things that may be asked for, and "thing"."""
         every = [noun for k in self.seen for noun in (self.things[k].name, *self.things[k].wider)]
         return [*sorted({noun for noun in every if every.count(noun) > 1} - {"object", "thing"}), "thing"]
 
     def _superlatives(self) -> Iterator[Question]:
-        """The first is clearly ahead of the second, as it is and as far as it is seen: what is hidden from the camera
-        is hidden from a person who looks through it, too."""
+        """Size superlatives in which the first thing is clearly ahead of the second, in true and in visible size: what
+        is hidden from the camera is also hidden from a person who looks through it."""
         if not self.things:
             return
         sizes = np.array([thing.size for thing in self.things])
@@ -174,7 +177,8 @@ class Quiz:
                     yield from self._ask("size superlative", f"the {word} {noun}", frozenset({int(first)}))
 
     def _relations(self) -> Iterator[Question]:
-        """The thing stands clearly so, and no other of its noun does in the least; the anchor is unique by its name."""
+        """Relations to an anchor with a unique name that clearly hold for one thing (degree at least 0.9) and for no
+        other of its noun (below 0.1)."""
         layout = Layout(self.truth)
         if View.of_camera(self.truth) is None:
             return
@@ -205,7 +209,8 @@ class Quiz:
                     yield from self._ask("negation", f"the {noun} that is not {color}", right)
 
     def _absent(self) -> Iterator[Question]:
-        """As many names of what is not there as looks that nothing so named has."""
+        """For each visible thing, the name of an absent thing and a colour that nothing of its own name has; draws that
+        happen to be present are skipped."""
         colors = sorted({thing.color for thing in self.things} | {"red", "green", "blue", "yellow", "white", "black"})
         present = {noun for thing in self.things for noun in (thing.name, *thing.synonyms, *thing.wider)}
         for thing in (self.things[k] for k in self.seen):
@@ -228,8 +233,8 @@ class Outcome:
 
     Attributes:
         question: what was asked.
-        rank: place of the first right answer when all instances are ranked, from 1; 0 when none of them is right.
-        answered: whether anything was found at the model's own threshold; right: whether its best answer is right.
+        rank: rank, from 1, of the first right answer among all instances; 0 if none of them is right.
+        answered: whether anything was found at the model's default threshold; right: whether its best match is right.
     """
 
     question: Question
@@ -243,10 +248,10 @@ class KindScore:
     """Outcomes of one kind of question.
 
     Attributes:
-        first, fifth: R@1 and R@5; mrr: mean of 1 / rank; median_rank: infinite when most are never found.
-        segmented: questions of which an instance is a right answer, so that they can be answered at all.
+        first, fifth: R@1 and R@5; mrr: mean of 1 / rank, 0 if not found; median_rank: infinite if most are not found.
+        segmented: share of questions with a right answer among the instances, so that they can be answered at all.
         seen: R@1 of these alone.
-        answered: questions with an answer at the default threshold; right: those whose best answer is right.
+        answered: share with an answer at the default threshold; right: share whose best answer there is right.
     """
 
     first: HitRate
@@ -260,7 +265,7 @@ class KindScore:
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> KindScore:
-        """From at least one outcome."""
+        """Score at least one outcome."""
         n = len(outcomes)
         ranks = np.array([o.rank if o.rank else np.inf for o in outcomes])
         first, segmented = int((ranks <= 1).sum()), int(np.isfinite(ranks).sum())
@@ -272,7 +277,7 @@ class KindScore:
 
 
 def hits(scene: Scene, things: Sequence[Known]) -> NDArray[np.bool_]:
-    """(K, T) bool: instance k overlaps thing t with IoU > 0.5."""
+    """(K, T) bool, whether instance k overlaps thing t with IoU > 0.5."""
     out = np.zeros((len(scene), len(things)), bool)
     sizes = np.bincount(scene.labels[scene.labels >= 0], minlength=len(scene))
     for t, thing in enumerate(things):
@@ -285,10 +290,10 @@ def hits(scene: Scene, things: Sequence[Known]) -> NDArray[np.bool_]:
 def ask(
     find: Callable[..., Matches], scene: Scene, things: Sequence[Known], questions: Iterable[Question]
 ) -> list[Outcome]:
-    """Put questions about a scene to the model that has segmented it.
+    """Ask questions about a scene to the model that segmented it.
 
     Args:
-        find: ``SegVec3D.find`` or what answers like it.
+        find: ``SegVec3D.find``, or a function with the same arguments and result.
     """
     overlap = hits(scene, things)
     outcomes = []
@@ -303,13 +308,13 @@ def ask(
 
 
 def pair_scores(outcomes: Sequence[Outcome]) -> tuple[HitRate, HitRate]:
-    """R@1 of questions by colour and category, for the pairs that may have been held out and for the others."""
+    """R@1 of "colour + category" questions: of those about a ``held_out_pair``, and of the others."""
     asked = [o for o in outcomes if o.question.kind == "colour + category"]
     held_out, others = ([o.rank == 1 for o in asked if o.question.held_out is which] for which in (True, False))
     return HitRate(sum(held_out), len(held_out)), HitRate(sum(others), len(others))
 
 
 def summarize(outcomes: Sequence[Outcome]) -> dict[str, KindScore]:
-    """Scores by kind, in the order of ``KINDS``; kinds that were not asked are left out."""
+    """Scores by kind, in the order of ``KINDS``; kinds without questions are left out."""
     by_kind = {kind: [o for o in outcomes if o.question.kind == kind] for kind in KINDS}
     return {kind: KindScore.of(group) for kind, group in by_kind.items() if group}

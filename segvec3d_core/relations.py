@@ -24,7 +24,7 @@ MARGIN = 0.02
 NEAR = 0.1
 """Gap up to which objects are next to each other, metres; large objects may be farther apart."""
 ROOMY = 0.3
-"""Minimum height of an object with room between its legs, metres: what seems to be under a lower one is in it."""
+"""Minimum height of an object with room between its legs, metres: what appears to be under a lower object is in it."""
 SHELF = 0.4
 """Minimum height of an object that may have shelf boards, metres."""
 LEVEL = 0.3
@@ -249,7 +249,8 @@ def precedence(value: Table, spread: float) -> Table:
 
     Args:
         value: (K,) measured values.
-        spread: their uncertainty (scale of a logistic); 0 for exact values, of which the first of equal ones precedes.
+        spread: their uncertainty (scale of a logistic distribution); 0 for exact values, where among equal ones the
+            lower index precedes.
     """
     more = value[None] - value[:, None]
     if spread > 0:

@@ -113,7 +113,7 @@ SINGULAR = (
     "pants", "shorts", "tights", "leggings", "overalls", "pyjamas", "pajamas", "spectacles", "earphones", "earbuds",
     "pincers", "shears", "secateurs", "forceps", "thermos", "ananas", "series", "species", "news", "christmas",
 )  # fmt: skip
-"""Whole words of the same sort."""
+"""Whole words that are singular (or name a single object) but look like plurals."""
 NAMED_SO = (
     "grapes", "tissues", "crisps", "fries", "keys", "stairs", "steps", "drapes", "clothes", "electronics", "chopsticks",
 )  # fmt: skip
@@ -182,7 +182,7 @@ OF_A_PART = re.compile(r" (?:with|without|has|have|holding|containing|of|for) (?
 RANKED_SUPERLATIVE = re.compile(rf"\b({any_of(ORDINALS)})-(?=(?:{any_of(SUPERLATIVES)})\b)")
 """Hyphenated: "the second-biggest box"."""
 INNER_COUNT = re.compile(rf"({any_of(SUPERLATIVES)}) ({any_of(word for word in NUMBERS if word != 'one')})(?= \w)")
-"""A count between superlative and noun: "the biggest two boxes"; in "the biggest one" it is none."""
+"""A count between superlative and noun: "the biggest two boxes". The "one" of "the biggest one" is not a count."""
 UNNAMED = re.compile(rf"^(?: ones?(?={DETAILS.pattern})|(?= (?:with|without|that|which|made of|in|to|from) ))")
 """Follows a superlative that has no noun: "the biggest one with a handle", "the closest two to the table"."""
 SIDES = {
@@ -201,14 +201,14 @@ DISTANCE_AROUND = re.compile(
     r" (?:(?:one )?of (?:the |these |those )?)?(\w.*?) "
     rf"(to|from) (?=(?:{'|'.join(DETERMINERS)}|(?:{any_of(VIEWER)})\b)(?!(?:far |very )?(?:{any_of(SIDES)})\b))"
 )
-"""A distance split by its noun: "the nearest box to the mug" for "the box nearest to the mug"."""
+"""A distance phrase with the noun inside it: "the nearest box to the mug" for "the box nearest to the mug"."""
 
 FEW_FROM_A_SIDE = re.compile(rf"(?:the )?(first|last) ({any_of(NUMBERS)}) (?=\w.* from the (?:{any_of(SIDES)})\b)")
 LEFT_THERE = re.compile(
     r"(?: (?:that|which) (?:is|was|were|has been))?(?<!\bthe)(?<!\bfar)(?<!\bi)(?<!\bwe)(?<!\byou) left"
     r"(?= (?:on|in|under|at|by|behind|near|beside) (?:the|an?|my) )"
 )
-""""Left" that is no side: "the mug that was left on the table"."""
+""""Left" that does not mean a side: "the mug that was left on the table"."""
 AWAY = re.compile(r"\b(farthest|furthest|farther|further) away\b(?! from)")
 FARTHEST_TO = re.compile(
     r" (?:(?:at|on|to) the )?(?:farthest|furthest)(?: to the)? (left|right)(?=$|,| (?:that|which|and)\b)"

@@ -198,7 +198,7 @@ def wear(seen, rows, bounds, stride, home, confirmed, voxels):  # type: ignore[n
         seen: (R,) int32 results of ``look`` for the voxels ``rows``, (R,) int64, grouped by entry; bounds: (E + 1,)
             start of each entry's.
         stride: (E,) float32 number of voxels that each sampled one represents: it loses this much, because each voxel
-            is looked up only once in so many updates.
+            is looked up only once in this many updates.
         home: (K + 1,) int64 entry matched to each instance, -1 for none and as the last element; confirmed: (E + 1,)
             bool, false as the last element; voxels: their number M.
 
