@@ -1,9 +1,9 @@
-"""What each piece is worth: the network without it, on weaker labels, or grouped otherwise; same scenes, same budget.
+"""Ablation study: the network without one component, clustered by another method, or trained on weaker labels.
 
-Every row of the table is one training run of the first stage, or the full network clustered in another way. A row's
-folder holds the run's checkpoint and, once it is measured, ``row.json``; a second call skips what is measured and goes
-on with what is not. All rows are measured on the same simulated scenes, which neither training nor the choice of
-clustering constants and score has seen.
+Every row of the table is one training run of the first stage, or the full network clustered by another method; all rows
+share scenes and budget. The output folder holds a checkpoint for each training run and ``rows/NAME.json`` for each row
+that has been measured. A second call skips measured rows and resumes the others. All rows are measured on the same
+simulated scenes, used neither for training nor for choosing clustering constants and score.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ log = logging.getLogger(__name__)
 Group = Literal["network", "clustering", "labels"]
 
 FULL = "full"
-"""The row that every other is compared with."""
+"""Name of the row with which all others are compared."""
 
 MEASURING_SEED_OFFSET = 77
-"""Rows are measured on validation scenes of another seed than those on which clustering constants are chosen."""
+"""Added to the seed for the scenes on which rows are measured: clustering constants are chosen on other ones."""
 
 MEASURED = 4
-"""Rows are measured on so many times as many scenes: fewer tell little."""
+"""Number of measured scenes as a multiple of ``AblationPlan.validation_scenes``: fewer would say little."""
 
 RADII = (0.25, 0.5, 0.75, 1.0)
-"""Values tried of the one constant that the paper's ways of clustering share."""
+"""Values tried for ``ClusteringConfig.radius``, the one constant that the paper's clustering methods share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Variant:
     """One row of the table.
 
     Attributes:
-        name: of the row and of its folder.
-        group: the part of the table; what: what differs from the full form, in words.
-        config: of the network; as_written: learned from (8) to the letter.
-        labels: as ``Supervision.parse`` reads them.
-        clustering: how embeddings become instances.
+        name: name of the row.
+        group: section of the table; what: description of the difference from the full network.
+        config: of the network; as_written: train with equation (8) exactly as in the paper, see ``losses.as_written``.
+        labels: supervision, in the form that ``Supervision.parse`` reads.
+        clustering: method that turns embeddings into instances.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Variant:
 
     @property
     def folder(self) -> str:
-        """Where its training run lies: rows that differ in clustering alone share the full one's."""
+        """Subfolder of its training run; rows of the group "clustering" share that of the full network."""
         return FULL if self.group == "clustering" else self.name.replace(":", "-")
 
 
@@ -126,20 +126,21 @@ VARIANTS: tuple[Variant, ...] = (
 """All rows, in the order of the table."""
 
 SLOW = ("paper-recompute",)
-"""Rows that are made only where they are named: a step takes a hundred times as long as another row's."""
+"""Rows that are trained only if named explicitly: a step takes a hundred times as long as for other rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class AblationPlan:
-    """The budget that all rows share.
+    """Budget of the ablation, shared by all rows.
 
     Attributes:
-        output: folder of all rows; cache: folder for scenes, or None.
-        steps: scenes that each run sees; scenes: different ones among them; seed: of everything random.
-        max_voxels: of an example and of a measured scene: half of what a full run sees.
-        validation_scenes: to choose clustering constants and the score on; ``MEASURED`` times as many others are
-            measured on.
-        workers: processes that make scenes.
+        output: folder of all rows; cache: folder for simulated scenes, or None.
+        steps: training steps of each run, one scene each; scenes: number of distinct ones among them; seed: of all
+            randomness.
+        max_voxels: voxel limit of a training example, half of a full run's, and of a measured scene.
+        validation_scenes: number of scenes on which clustering constants and score are chosen; rows are measured on
+            ``MEASURED`` times as many other scenes.
+        workers: processes that simulate scenes.
     """
 
     output: Path
@@ -152,7 +153,7 @@ class AblationPlan:
     workers: int = 1
 
     def terms(self, variant: Variant) -> dict[str, Any]:
-        """What a finished row must have been made under to be one of this table."""
+        """Settings under which a finished row must have been measured to belong to this table."""
         terms = {
             "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "simulator": simulator_version(),
             "max_voxels": self.max_voxels, "validation_scenes": self.validation_scenes,
@@ -164,12 +165,12 @@ class AblationPlan:
 
 
 def select(names: str) -> list[Variant]:
-    """The variants of a list such as "mean,paper", in the order of the table; "all" for every one that is not slow.
+    """The variants named in a list such as "mean,paper", in the order of the table; "all" selects all but ``SLOW``.
 
-    Rows are compared with the full form, which therefore always comes along.
+    The full network is always included, since the other rows are compared with it.
 
     Raises:
-        ValueError: a name that no row has.
+        ValueError: unknown name.
     """
     known = {variant.name for variant in VARIANTS}
     wanted = known - set(SLOW) if names == "all" else {name.strip() for name in names.split(",")}
@@ -180,15 +181,15 @@ def select(names: str) -> list[Variant]:
 
 
 def run_ablation(plan: AblationPlan, variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """Train and measure what is not measured yet; the table is written anew after every row.
+    """Train and measure the variants that are not measured yet; the table is rewritten after every row.
 
     Returns:
-        the finished rows, those of earlier calls included, in the order of the table.
+        the finished rows, including those of earlier calls, in the order of the table.
 
     Raises:
-        ValueError: a row or a checkpoint in ``plan.output`` that was made under other terms.
+        ValueError: ``plan.output`` holds a row or a checkpoint made with other settings.
     """
-    finished_rows(plan)  # what does not belong here is said before hours of training
+    finished_rows(plan)  # raises for rows of other settings before hours of training
     for variant in variants:
         path = _row_path(plan, variant)
         if path.exists():
@@ -209,10 +210,10 @@ def _row_path(plan: AblationPlan, variant: Variant) -> Path:
 
 
 def finished_rows(plan: AblationPlan) -> list[dict[str, Any]]:
-    """The rows that are measured, in the order of the table.
+    """The rows measured so far, in the order of the table.
 
     Raises:
-        ValueError: one that was made under other terms than the plan's.
+        ValueError: a row was measured with settings other than the plan's.
     """
     rows = []
     for variant in VARIANTS:
@@ -227,10 +228,10 @@ def finished_rows(plan: AblationPlan) -> list[dict[str, Any]]:
 
 
 def measure(plan: AblationPlan, variant: Variant) -> dict[str, Any]:
-    """Train a variant, or go on with it, choose its clustering constants and its score, and measure it.
+    """Train a variant or resume its training, choose its clustering constants and score, and measure it.
 
     Returns:
-        its figures with intervals, the bootstrap's draws of AP50, parameters and seconds of training.
+        its figures with intervals, bootstrap draws of AP50, number of parameters and training time in seconds.
     """
     training = SegmentationTraining(
         plan.output / variant.folder, plan.cache, steps=plan.steps, scenes=plan.scenes, seed=plan.seed,
@@ -261,8 +262,9 @@ def _known(value: float) -> float | None:
 
 
 def choose_constants(scenes: Sequence[Embedded], method: ClusteringMethod) -> ClusteringConfig:
-    """The clustering constants that suit a network best on validation scenes; every row has its own, so that none
-    suffers from constants that were made for another. The paper's ways, which are slow, see a quarter of the scenes."""
+    """Choose a row's clustering constants on validation scenes; each row has its own, so that none is at a disadvantage
+    from constants tuned for another network. The radius of the paper's methods, which are slow, is chosen on a quarter
+    of the scenes."""
     constants, _ = tune_clustering(scenes, rounds=1)
     if method == "fast":
         return constants
@@ -276,8 +278,8 @@ def choose_constants(scenes: Sequence[Embedded], method: ClusteringMethod) -> Cl
 
 
 def choose_score(scenes: Sequence[Embedded], constants: ClusteringConfig, method: ClusteringMethod) -> ScoreModel:
-    """The score that says best which objects of validation scenes are right; every row has its own, for average
-    precision ranks by it."""
+    """Fit the score model of a row on the objects found in validation scenes; each row has its own, since average
+    precision ranks by the score."""
     features, hits = [np.empty((0, len(SCORE_FEATURES)))], [np.empty(0, bool)]
     for scene in scenes:
         things = [s for s in _segments(scene, constants, method, ScoreModel()) if s.kind == "object"]
@@ -300,14 +302,14 @@ def _segments(
 def score_scene(
     scene: Embedded, constants: ClusteringConfig, method: ClusteringMethod, score: ScoreModel, name: str = ""
 ) -> Row:
-    """Cluster an embedded scene and compare it with the truth.
+    """Cluster an embedded scene and compare it with the ground truth.
 
-    Average precision is over the points, class-agnostic and after ScanNet's protocol: surfaces are void, predictions
-    of both kinds count. Masks are scored over the voxels.
+    Average precision is class-agnostic, computed over points by ScanNet's protocol: surfaces are void, and predicted
+    objects and surfaces both count as predictions. Masks are scored over voxels.
     """
     example = scene.example
     segments = _segments(scene, constants, method, score)
-    of_voxel = np.full(len(scene.e) + 1, -1, np.int64)  # one more row, so that inverse -1 reads -1
+    of_voxel = np.full(len(scene.e) + 1, -1, np.int64)  # extra element: inverse -1 reads -1
     for k, segment in enumerate(segments):
         of_voxel[segment.voxels] = k
     is_object = np.array([segment.kind == "object" for segment in segments] + [False])
@@ -323,7 +325,7 @@ def score_scene(
 
 
 def _are_surfaces(scene: Embedded) -> NDArray[np.bool_]:
-    """(E + 1,) whether each entity of a scene is a surface; the last one is read by -1, and is none."""
+    """(E + 1,) bool, whether each of a scene's E entities is a surface; the last, False, is what index -1 reads."""
     truth, instance = scene.example.truth.numpy(), scene.example.instance
     kinds = np.zeros(int(max(instance.max(initial=0), truth.max(initial=0))) + 2, bool)
     kinds[truth[scene.example.is_surface.numpy()]] = True
@@ -332,7 +334,7 @@ def _are_surfaces(scene: Embedded) -> NDArray[np.bool_]:
 
 
 def _point_truth(scene: Embedded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(N,) true instance of each point, above 0, or 0 for void; (N,) 1 on a surface, 0 on an object, -1 unknown."""
+    """(N,) true object of each point from 1 up, 0 for void, and (N,) kind: 1 surface, 0 object, -1 unknown."""
     instance = scene.example.instance
     on_surface = _are_surfaces(scene)[instance]
     true = np.where((instance < 0) | on_surface, 0, instance + 1)
@@ -357,7 +359,7 @@ def write_tables(plan: AblationPlan, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def markdown(rows: Iterable[dict[str, Any]]) -> str:
-    """The finished rows as one Markdown table, in percent; a dash in every cell that needs a row that is missing."""
+    """The finished rows as a Markdown table, in percent; cells that need a missing row show a dash."""
     done = {row["name"]: row for row in rows}
     lines = [
         "| row | what differs | AP50 (95 %) | to full (95 %) | of full (95 %) | overlap F | parameters | minutes |",
@@ -392,7 +394,7 @@ def _line(variant: Variant, row: dict[str, Any], full: dict[str, Any] | None) ->
 
 
 def _cell(values: Sequence[float | None], sign: str = "") -> str:
-    """A figure in percent with its interval where there is one."""
+    """Format a value in percent, with its interval if it has one."""
     value, *ends = [float("nan") if v is None else 100 * v for v in values]
     if np.isnan(value):
         return "-"

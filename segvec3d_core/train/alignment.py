@@ -1,4 +1,4 @@
-"""The last stage: instances and texts meet in one space, equations (9) to (12), on a frozen backbone."""
+"""Last training stage: align instances and texts in a shared space, equations (9) to (12), on a frozen backbone."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class AlignmentTraining:
     """One run of this stage.
 
     Attributes:
-        output: folder; cache: folder of scenes.
-        seed: of everything random, and of the scenes: another than the backbone's, see docs/method.md.
-        scenes: training scenes whose instances are described; validation_scenes: as many others for calibration,
-            and none of those on which the clustering was tuned.
-        steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak.
+        output: output folder; cache: folder for simulated scenes, or None.
+        seed: of all randomness and of the scenes; differs from the backbone's, see docs/method.md.
+        scenes: number of training scenes whose instances are described; validation_scenes: number of scenes for
+            calibration, none of them used to tune the clustering.
+        steps: optimiser steps; batch: instances B of equation (12); learning_rate: peak of a one-cycle schedule.
         workers: processes that run the backbone, see ``look_at_scenes``.
         looks, paper: form of the alignment, see ``AlignmentConfig``.
-        without: categories that are left out, to see how they are named by weights that never saw one.
-        without_pairs: leave out every ``held_out_pair`` of a colour and a kind, things and captions, to see how it is
-            found by weights that never saw the two together.
-        start: weights whose alignment to begin with instead of random ones, or None.
-        keep: share of these that the learned ones are mixed with in the end: new scenes are learned, and less of what
-            the earlier ones taught is lost (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+        without: categories left out of training, to measure how weights name categories that they never saw.
+        without_pairs: leave out instances and captions of every ``held_out_pair`` of a colour and a kind, to measure
+            how weights find combinations that they never saw.
+        start: weight file whose alignment to start from, None for random initialisation.
+        keep: interpolation weight, 0 to 1, of ``start`` in the final weights: the new scenes are learned while less of
+            the earlier ones is forgotten (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
     """
 
     output: Path
@@ -60,8 +60,8 @@ class AlignmentTraining:
 
 
 def _left_out(row: Described3D, plan: AlignmentTraining) -> bool:
-    """Whether a thing may be called by one of the nouns that are left out, for who never saw a clock saw no alarm
-    clock, either; or is a pair that is."""
+    """Whether an instance is left out: one of ``plan.without`` is true of it (leaving out "clock" leaves out alarm
+    clocks, too), or it is a held-out pair."""
     thing = Described.of(row.info)
     pair = plan.without_pairs and held_out_pair(thing.color, thing.own[0])
     return pair or not thing.truths[0].isdisjoint(plan.without)
@@ -71,19 +71,19 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
     """Train the projections on a frozen backbone, then calibrate similarities on validation scenes.
 
     Args:
-        weights: checkpoint of the stages before.
+        weights: checkpoint of the earlier stages.
 
     Returns:
         the model with its trained alignment, and a record for the model card.
 
     Raises:
-        ValueError: weights of another shape to begin with.
+        ValueError: ``plan.start`` has weights of another shape.
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
     scenes = describe_scenes(weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "describing scenes")
     rows = [row for scene in scenes for row in scene.instances if not _left_out(row, plan)]
-    text = TextEncoder(remembered=200_000)  # all captions there are: each is encoded once
+    text = TextEncoder(remembered=200_000)  # room for all captions: each is encoded once
     lesson = Lesson(rows, text, plan)
     history = lesson.learn()
     model.alignment = lesson.alignment.eval()
@@ -106,11 +106,11 @@ def train_alignment(plan: AlignmentTraining, weights: Path) -> tuple[SegVec3D, d
 
 
 def recalibrate(plan: AlignmentTraining, weights: Path, aligned: Path) -> tuple[SegVec3D, dict[str, float]]:
-    """Keep an alignment where the stages before were trained anew, but not the network whose features it reads: what
-    similarities and the scores of instances mean is fitted again.
+    """Reuse an alignment after earlier stages were retrained, but not the network whose features it reads, and refit
+    the calibration of similarities and the score model.
 
     Args:
-        weights: checkpoint of the stages before; aligned: checkpoint with the alignment.
+        weights: checkpoint of the earlier stages; aligned: checkpoint with the alignment.
 
     Returns:
         the model, and the figures of the calibration.
@@ -128,7 +128,8 @@ def recalibrate(plan: AlignmentTraining, weights: Path, aligned: Path) -> tuple[
 
 
 def _calibrate(model: SegVec3D, plan: AlignmentTraining, weights: Path, text: TextEncoder) -> dict[str, float]:
-    """Fit threshold and score on validation scenes as ``weights`` describe them; the figures."""
+    """Fit threshold and score model on validation scenes described with ``weights``; returns the calibration's
+    figures."""
     first = plan.validation_scenes
     seed, indices = plan.seed + VALIDATION_SEED_OFFSET, range(first, 2 * first)
     held_out = list(describe_scenes(weights, seed, indices, plan.cache, plan.workers, "validation scenes"))

@@ -1,7 +1,7 @@
-"""Finished weights learn anew how surely neighbouring voxels are of one instance, by geometry and by colours.
+"""Retrain the bond heads of finished weights, which predict whether neighbouring voxels belong to one instance.
 
-The network itself stays as it is, and so does all that reads its features, the alignment above all. What groups
-superpoints reads the bonds: it should learn on afterwards (stage pairs).
+The rest of the network stays unchanged, so that everything that reads its features, the alignment in particular,
+stays valid. The grouping network reads the bonds and should be trained further afterwards (stage pairs).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .segmentation import BOND_EDGES, Average, SegmentationTraining, bond_loss, 
 
 
 def with_late_color(network: PointAttention) -> PointAttention:
-    """The same network with a head for colours, which say nothing yet where there was none."""
+    """A copy of the network with a colour bond head; a newly added one does not affect the bonds until trained."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         other = PointAttention(replace(network.config, late_color=True))
@@ -31,10 +31,10 @@ def with_late_color(network: PointAttention) -> PointAttention:
 
 
 def learn_bonds(network: PointAttention, plan: SegmentationTraining) -> float:
-    """Train both bond heads of ``network`` itself, which end as the mean over their last steps, by cross-entropy.
+    """Train both bond heads of ``network`` in place by cross-entropy; they end as moving averages over the last steps.
 
     Returns:
-        the cross-entropy over about the last hundred scenes.
+        mean cross-entropy over about the last hundred scenes.
     """
     assert network.color_bonds is not None
     network.requires_grad_(False)
@@ -70,10 +70,10 @@ def learn_bonds(network: PointAttention, plan: SegmentationTraining) -> float:
 
 
 def train_bonds(plan: SegmentationTraining, weights: Path) -> tuple[SegVec3D, dict[str, Any]]:
-    """Have finished weights learn their bonds anew.
+    """Retrain the bond heads of finished weights.
 
     Args:
-        plan: of which scenes, steps, learning rate, voxels and seed count; weights: checkpoint of all stages.
+        plan: of it, the scenes, steps, learning rate, voxel limit and seed are used; weights: checkpoint of all stages.
 
     Returns:
         the model, and a record for the model card.

@@ -1,4 +1,4 @@
-"""What a similarity means: calibrated on validation scenes, as the scores of instances are."""
+"""Calibration, on validation scenes, of text similarities and of instance scores as probabilities."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .describing import Described3D, collate
 log = logging.getLogger(__name__)
 
 REFUSED = 0.85
-"""Share of the questions about what is not there that the default threshold refuses."""
+"""Share of the queries for absent things that the default threshold refuses."""
 
 
 def fit_score(features: NDArray[np.float64], hits: NDArray[np.bool_]) -> ScoreModel:
-    """Logistic model of an instance being right, fitted on validation scenes; the default one when they hold only
-    right or only wrong instances.
+    """Fit a logistic model of whether an instance is correct on validation scenes; returns the default model if all
+    instances are correct or all are wrong.
 
     Args:
-        features: (S, F) of each object that was found, nan where the clustering does not tell; hits: (S,) whether it is
-            right.
+        features: (S, F) of each object found, NaN where the clustering method does not provide one; hits: (S,) bool,
+            whether the object is correct.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -51,12 +51,12 @@ def fit_score(features: NDArray[np.float64], hits: NDArray[np.bool_]) -> ScoreMo
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of asking validation scenes for things.
+    """Scores of text queries on validation scenes.
 
     Attributes:
-        scores, fits: of every instance and text that met and of which it is known whether they fit, (P,).
-        present, absent: (S,) best score of queries that something fits, and of those that nothing fits.
-        hits, chance: (Q,) whether the best instance fits, and how often a random one would.
+        scores, fits: (P,) score and whether the text fits, for all pairs of instance and text for which this is known.
+        present, absent: best score in the scene for each query that some instance fits, and for each that none fits.
+        hits, chance: (Q,) whether the best instance fits, and the probability that a random one would.
     """
 
     scores: NDArray[np.float64]
@@ -69,7 +69,7 @@ class Asked:
 
 @torch.no_grad()
 def ask(alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator) -> Asked:
-    """Ask every scene for each of its instances by a true caption, and by two that miss it by one claim."""
+    """Query every scene for each of its instances with one true caption and two near misses, wrong in one claim."""
     truth = [Described.of(row.info) for row in rows]
     captions = Captions(truth, rng)
     facts = Facts(truth, captions.every)
@@ -102,10 +102,12 @@ def calibrate(
     alignment: Alignment, text: TextEncoder, rows: list[Described3D], rng: np.random.Generator
 ) -> tuple[float, dict[str, float]]:
     """Fit similarity = sigmoid(a score + b), the probability that a text fits an instance of its scene, and choose
-    the threshold that refuses ``REFUSED`` of what is not there, on half of the scenes; measure on the rest.
+    the threshold that refuses a share ``REFUSED`` of the queries for absent things, on half of the scenes; measure on
+    the other half. a and b are stored in ``alignment.calibration``.
 
     Returns:
-        the threshold of similarity, and figures: R@1 by scene, chance, present found and absent refused.
+        the threshold of similarity, and figures, 0 to 1: R@1 within scenes, the same by chance, share of present things
+        found and share of absent ones refused.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -128,5 +130,6 @@ def calibrate(
 
 
 def _measures(scene: int) -> bool:
-    """Whether a validation scene is measured on, and nothing chosen on it: of any four in a row one of each edition."""
+    """Whether a validation scene is used for measuring, not for fitting: of any four consecutive scenes, one of each
+    simulator edition."""
     return (scene + 1) // 2 % 2 == 1

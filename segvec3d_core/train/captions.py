@@ -1,4 +1,4 @@
-"""Texts for simulated objects, each with what it claims, so that a text's truth about any object is known."""
+"""Captions for simulated objects, each with its claims, so that it is known whether a caption is true of any object."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ COLOR_WORDS: dict[str, tuple[str, ...]] = {
     "silver": ("silvery", "silver coloured", "chrome"),
     "transparent": ("clear", "see-through", "glassy"),
 }
-"""The simulator's colours, and other words for each."""
+"""The simulator's colours, with alternative words for each."""
 
 MATERIAL_WORDS: dict[str, tuple[str, ...]] = {
     "wood": ("wooden",), "metal": ("steel", "metallic", "iron"), "plastic": (), "ceramic": ("porcelain", "clay"),
     "glass": (), "cardboard": ("carton",), "paper": (), "fabric": ("cloth", "textile"), "leather": (), "rubber": (),
     "plush": ("furry",), "foam": (), "wax": (), "plaster": (), "wicker": ("woven",),
 }  # fmt: skip
-"""The simulator's materials that people speak of, and other words for each."""
+"""The simulator's materials that people name in speech, with alternative words for each."""
 
 NOUN_FORMS = ("{0}", "a {0}", "the {0}", "a photo of a {0}", "there is a {0} on the table", "one {0}", "my {0}",
               "a big {0}", "the small {0}", "an old {0}", "{0} in a room")  # fmt: skip
@@ -47,16 +47,16 @@ MATERIAL_FORMS = (*LOOK_FORMS, "a {0} made of {1}", "the {0} of {1}")
 SHAPE_FORMS = ("{0} {1}", "a {0} {1}", "the {0} {1}")
 ALONE_FORMS = ("something {1}", "a {1} thing", "{1} thing", "the {1} object", "{1}", "a {1} one")
 ANYTHING = ("thing", "object", "item")
-"""Nouns that claim nothing."""
+"""Nouns that fit every object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text and what it claims; None claims nothing.
+    """A text and its claims, None where it makes none.
 
     Attributes:
-        text: the words.
-        noun: what the thing is called; color, material: its look; shape: a part or a form, "with a handle".
+        text: the caption.
+        noun: what the object is called; color, material: its appearance; shape: a part or form, "with a handle".
     """
 
     text: str
@@ -67,18 +67,18 @@ class Caption:
 
     @property
     def claims(self) -> tuple[str | None, ...]:
-        """In the order of ``alignment.BLOCKS``."""
+        """The claims in the order of ``config.BLOCKS``."""
         return self.noun, self.color, self.material, self.shape
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What is true of an object.
+    """The true description of an object.
 
     Attributes:
-        own: words that name just its kind, name and synonyms; wider: hypernyms and uses.
-        color, material: its look; shapes: its parts and forms.
-        second: the colour of its print or of a part, by which one may call it, too; "" for none.
+        own: name of its category and synonyms; wider: hypernyms and uses.
+        color, material: its appearance; shapes: its parts and forms.
+        second: colour of its print or of a part, by which people may also describe it; "" for none.
     """
 
     own: tuple[str, ...]
@@ -99,11 +99,11 @@ class Described:
 
     @property
     def truths(self) -> tuple[frozenset[str], ...]:
-        """The words that are true of it, in the order of ``alignment.BLOCKS``."""
+        """The words that are true of the object, one set for each of ``config.BLOCKS``."""
         return frozenset((*self.own, *self.wider)), frozenset({self.color}), frozenset({self.material}), self.shapes
 
     def fits(self, caption: Caption) -> bool:
-        """Whether the caption's claims are true."""
+        """Whether all claims of the caption are true of the object."""
         return all(claim is None or claim in true for claim, true in zip(caption.claims, self.truths, strict=True))
 
 
@@ -112,19 +112,19 @@ def _pick(rng: Generator, values: Sequence[str]) -> str:
 
 
 def _said(rng: Generator, words: dict[str, tuple[str, ...]], word: str) -> str:
-    """A colour or material as someone may put it."""
+    """A colour or material, in three of ten draws replaced by an alternative word if there is one."""
     return word if rng.random() < 0.7 or not words[word] else _pick(rng, words[word])
 
 
 class Captions:
-    """A fixed collection of captions for the kinds of some objects: each is encoded once, and drawn many times.
+    """A fixed collection of captions for given objects, so that each is encoded once and drawn many times.
 
     Args:
-        things: what is to be described; rng: draws the phrasings.
-        without_pairs: leave out what names a ``held_out_pair`` of a colour and a kind.
+        things: the objects to describe; rng: draws the phrasings.
+        without_pairs: leave out captions that name a ``held_out_pair`` of a colour and a kind.
 
     Attributes:
-        every: the captions.
+        every: all captions; other methods return indices into it.
     """
 
     def __init__(self, things: Sequence[Described], rng: Generator, without_pairs: bool = False) -> None:
@@ -156,7 +156,8 @@ class Captions:
 
     @staticmethod
     def _of_noun(noun: str, name: bool, shapes: Iterable[str], rng: Generator) -> list[Caption]:
-        """Captions of one noun: alone, and with colours, materials and parts; more of them where it is a name."""
+        """Captions of one noun, alone and with colours, materials and parts; more of them if ``name``, i.e. if the noun
+        is the name of a category."""
         if noun.startswith("something"):
             return [Caption(text, noun) for text in (noun, noun.replace("something", "a thing"))]
         captions = [Caption(noun, noun)]
@@ -179,7 +180,8 @@ class Captions:
         return None if not options else options[int(rng.integers(len(options)))]
 
     def of(self, thing: Described, rng: Generator) -> int:
-        """A random true caption: by name, synonym, wider word or use, alone or with colour, material or a part."""
+        """Index of a random true caption: by name, synonym, hypernym or use, alone or with colour, material or part, or
+        by colour or material alone."""
         draw = rng.random()
         said = thing.own[0] if draw < 0.4 else _pick(rng, thing.own if draw < 0.7 or not thing.wider else thing.wider)
         word = None if said in ANYTHING else said
@@ -201,7 +203,7 @@ class Captions:
         return found
 
     def near_miss(self, index: int, rng: Generator) -> int:
-        """A hard negative: one claim of a caption changed, its colour or its noun."""
+        """Index of a hard negative for a caption: with another colour or another noun."""
         noun, color, material, shape = self.every[index].claims
         found: int | None = None
         if color is not None and (noun is None or rng.random() < 0.6):
@@ -215,11 +217,12 @@ class Captions:
 
 
 class Facts:
-    """What is true of many objects, as tables, so that a batch of captions is checked at once.
+    """Truth tables of the claims of captions about many objects, so that a batch of captions is checked at once.
 
     Args:
-        things: the objects; captions: all that may be asked.
-        similarity: (T, T) cosines of nouns, by which "coffee cup" is left open for a cup; None leaves nothing open.
+        things: the objects; captions: all captions that may be asked about.
+        similarity: function from n nouns to their (n, n) cosines, by which near synonyms are marked as unknown, such as
+            "coffee cup" for a cup; None skips this.
     """
 
     def __init__(
@@ -233,7 +236,7 @@ class Facts:
             words = sorted({w for c in captions if (w := c.claims[block]) is not None})
             number = {word: i for i, word in enumerate(words)}
             state = np.zeros((len(things), len(words) + 1), np.int8)
-            state[:, -1] = 1  # no claim is true of everything
+            state[:, -1] = 1  # making no claim is always true
             for i, thing in enumerate(things):
                 state[i, [number[w] for w in thing.truths[block] if w in number]] = 1
             self._leave_open(block, things, words, state, similarity)
@@ -246,8 +249,8 @@ class Facts:
         block: int, things: Sequence[Described], words: list[str], state: NDArray[np.int8],
         similarity: Callable[[list[str]], NDArray[np.float32]] | None,
     ) -> None:  # fmt: skip
-        """Mark what nobody can say as -1: near synonyms, narrower words, colours that look alike or that only a part
-        or a print has, parts that the simulator names for no thing of the kind."""
+        """Mark claims whose truth is unknown as -1: near synonyms, narrower words, colours that look alike or that only
+        a part or a print has, and parts that the simulator names for no object of that kind."""
         near = None if block or similarity is None else similarity(words) > 0.78
         by_name: dict[str, NDArray[np.bool_]] = {}
         for i, thing in enumerate(things):
@@ -273,10 +276,14 @@ class Facts:
                 row[by_name[key] & (row == 0)] = -1
 
     def states(self, rows: NDArray[np.int64], captions: NDArray[np.int64]) -> list[NDArray[np.int8]]:
-        """For each block (B, T): whether what captions claim is true of objects: 1, 0, or -1 for who knows."""
+        """For each block (B, T) int8: whether the claims of T captions are true of B objects: 1, 0, or -1 unknown.
+
+        Args:
+            rows: (B,) indices of objects; captions: (T,) indices of captions.
+        """
         return [state[rows][:, claim[captions]] for state, claim in zip(self._state, self._claim, strict=True)]
 
     def claimed(self, captions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(T, blocks) whether each caption claims anything there."""
+        """(T, blocks) bool, whether each of T captions makes a claim in each block."""
         none = [state.shape[1] - 1 for state in self._state]
         return np.stack([claim[captions] != n for claim, n in zip(self._claim, none, strict=True)], 1)

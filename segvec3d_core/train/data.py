@@ -1,4 +1,4 @@
-"""The data set of the first stage: simulated scenes, or the frames or scans of a folder, step by step."""
+"""Data set of the first training stage: simulated scenes, or the frames or scans of a folder."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from .weak import Supervision
 
 
 class Scenes(Dataset[Example]):
-    """Training steps as a map from step number to example, so that a resumed run goes on exactly where it stopped.
+    """Map from step number to training example, deterministic, so that a resumed run continues where it stopped.
 
-    ``scenes`` different simulated scenes, or the frames of a folder, or its ScanNet scenes, are visited in turn; every
-    visit is augmented anew. ``max_voxels`` bounds an example. Of ScanNet scenes a ``split`` names those to visit, and a
-    list the ``labelled_points`` that alone have labels, for the supervision "listed".
+    Cycles through ``scenes`` distinct simulated scenes, the frames of the folder ``frames``, or its ScanNet scenes,
+    with new augmentation at every visit. ``max_voxels`` limits the voxels of an example; ``first`` is the step that
+    item 0 stands for. Of ScanNet scenes, the file ``split`` selects those to use, and ``labelled_points`` the only
+    points that have labels, for the supervision "listed".
 
     Raises:
-        FileNotFoundError: no such folder, split or list.
-        ValueError: nothing to learn from in ``frames``, or not what the split or the list names; labels that it cannot
-            have.
+        FileNotFoundError: no such folder, split or list of points.
+        ValueError: ``frames`` holds no training data or lacks scenes that the split or the list names; the labels are
+            not available for this data.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Scenes(Dataset[Example]):
         if step >= self.steps:
             raise IndexError(step)
         rng = np.random.default_rng([self.seed, 1, step])
-        for attempt in range(10):  # a scene with next to nothing in view teaches nothing
+        for attempt in range(10):  # skip scenes with almost nothing in view
             turn = step + attempt * 7919
             if self.scans:
                 scene = read_scene(self.scans[turn % len(self.scans)])

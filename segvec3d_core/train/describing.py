@@ -1,4 +1,4 @@
-"""What the alignment learns from: instances of simulated scenes, as the alignment reads them."""
+"""Training data of the alignment: instances of simulated scenes in the form that the alignment reads."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from .pool import look_at_scenes
 from .samples import Sample
 
 KEPT_VOXELS = 192
-"""So many voxels of an instance at most are kept; a step sees a quarter of them."""
+"""At most this many voxels of an instance are kept; a training step uses up to a quarter as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described3D:
-    """One instance of a simulated scene as the alignment reads it, and what is true of it.
+    """One instance of a simulated scene as input of the alignment, and its true description.
 
     Attributes:
-        features (M, d_f), geometry (M, 8) float16; statistics (32,) float32; color (M, 3) uint8, (0, 0, 0) of what has
-            none; info: what it is; scene: its number.
+        features: (M, d_f), geometry: (M, 8) float16; statistics: (32,) float32; color: (M, 3) uint8, (0, 0, 0) for
+            voxels without colour; see ``InstanceInput``.
+        info: true category, colour and so on, see ``Sample.infos``; scene: index of the scene.
     """
 
     features: Tensor
@@ -45,12 +46,12 @@ class Described3D:
 
 @dataclass(frozen=True, slots=True)
 class SceneRows:
-    """What one scene teaches the alignment.
+    """Training data from one scene, for the alignment and for the score model.
 
     Attributes:
-        instances: its described instances.
-        score_features: (S, F) of each object that segmentation found, see ``ScoreModel``; score_hits: (S,) bool,
-            whether it overlaps a true object with IoU > 0.5.
+        instances: the described instances.
+        score_features: (S, F) of each object found by segmentation, see ``ScoreModel``; score_hits: (S,) bool, whether
+            it overlaps a true object with IoU > 0.5.
     """
 
     instances: list[Described3D]
@@ -59,8 +60,8 @@ class SceneRows:
 
 
 def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> SceneRows:
-    """Segment a simulated scene and describe every instance that covers a true object with IoU > 0.5; true objects
-    that segmentation missed are described from their true mask, so that hard shapes are not left out."""
+    """Segment a simulated scene and describe each true object of at least 8 voxels: from the found instance with the
+    highest IoU if that exceeds 0.5, else from its true mask, so that hard shapes are not left out."""
     base = float(np.exp(rng.uniform(np.log(0.009), np.log(0.012))))
     fovea = None if sample.viewpoint is None else Fovea(sample.viewpoint, rng.uniform(1.2, 1.8))
     grid = voxelize(sample.points, base, sample.colors, max_voxels=14_000, fovea=fovea)
@@ -96,10 +97,10 @@ def describe_scene(model: SegVec3D, sample: Sample, scene: int, rng: np.random.G
 
 
 def hits_of(things: list[Segment], truth: NDArray[np.int64], is_surface: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of S segments overlap a true object with IoU > 0.5 -> (S,) bool.
+    """Whether each of S segments overlaps a true object with IoU > 0.5 -> (S,) bool.
 
     Args:
-        truth: (V,) true entity of each voxel, -1 unknown; is_surface: (E,) bool, of each entity.
+        truth: (V,) true entity of each voxel, -1 unknown; is_surface: (E,) bool, whether an entity is a surface.
     """
     masks = [truth == entity for entity in np.flatnonzero(~is_surface)]
     return np.array([any(_iou(s.voxels, mask) > 0.5 for mask in masks) for s in things], bool)
@@ -111,7 +112,7 @@ def _iou(voxels: NDArray[np.int64], mask: NDArray[np.bool_]) -> float:
 
 
 def _described(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
-    """``describe_scene`` in plain values."""
+    """``describe_scene`` as plain tensors and lists, which worker processes can return and cache."""
     rows = describe_scene(model, sample, scene, rng)
     plain = [(r.features, r.geometry, r.statistics, r.color, r.info, r.scene) for r in rows.instances]
     return plain, rows.score_features.tolist(), rows.score_hits.tolist()
@@ -120,14 +121,14 @@ def _described(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Gener
 def describe_scenes(
     weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
 ) -> Iterator[SceneRows]:
-    """Many scenes, in order; ``cache`` keeps what is said of them, too, for a second run over the same weights."""
+    """Describe many scenes, in order; ``cache`` also keeps the results, for a second run with the same weights."""
     for plain, features, hits in look_at_scenes(_described, weights, seed, indices, cache, workers, title):
         rows = [Described3D(*row) for row in plain]
         yield SceneRows(rows, np.array(features).reshape(-1, len(SCORE_FEATURES)), np.array(hits, bool))
 
 
 def collate(rows: list[Described3D]) -> InstanceInput[Tensor]:
-    """Bring single instances together."""
+    """Batch single instances into one ``InstanceInput``."""
     sizes = torch.tensor([len(r.features) for r in rows])
     return InstanceInput(
         torch.cat([r.features for r in rows]).float(),
@@ -139,5 +140,5 @@ def collate(rows: list[Described3D]) -> InstanceInput[Tensor]:
 
 
 def seen_colors(color: Tensor) -> Tensor:
-    """(N, 3) uint8 colours as the alignment reads them -> float32, 0 to 1, nan where none was seen, (0, 0, 0)."""
+    """(N, 3) uint8 colours -> float32, 0 to 1, as the alignment reads them; NaN where unknown, i.e. (0, 0, 0)."""
     return torch.where((color != 0).any(1, keepdim=True), color.float() / 255, torch.nan)

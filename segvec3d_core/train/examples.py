@@ -1,4 +1,4 @@
-"""Examples: a sample augmented, in voxels and with the labels that the supervision leaves, as the losses read it."""
+"""Training examples: samples, augmented, voxelised and with the labels that the supervision provides."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .samples import Sample
 from .weak import Supervision, across_frames, weaken
 
 EXAMPLE_VOXELS = 12_000
-"""Of an example at most, unless a run says otherwise."""
+"""Default limit on the voxels of an example."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sample as the losses read it.
+    """A sample as input of network and losses.
 
     Attributes:
-        hierarchy: what the network reads.
-        labels: (V,) int64 instance of each voxel that the supervision names, else -1.
+        hierarchy: input of the network.
+        labels: (V,) int64 instance of each voxel, -1 where the supervision provides no label.
         truth: (V,) int64 true instance, for measuring.
-        is_surface: (V,) bool, as far as the supervision says.
-        centres: (V, 3) float32 centre votes in embedding units, true ones or those of what is seen and labelled;
-        has_centre: (V,) bool.
+        is_surface: (V,) bool, whether the voxel lies on a surface, by the supervision's labels.
+        centres: (V, 3) float32 target centre votes in embedding units: true centres under full supervision, else those
+            of ``seen_centres``; has_centre: (V,) bool, whether the voxel has a target.
         grid: the voxels; instance: (N,) int64 true instance of each point.
     """
 
@@ -45,15 +45,15 @@ class Example:
 
     @property
     def colors(self) -> Tensor | None:
-        """(V, 3) float32 mean RGB of the voxels, 0 to 1, where there are colours."""
+        """(V, 3) float32 mean RGB of the voxels, 0 to 1; None if the cloud has no colours."""
         return None if self.grid.colors is None else torch.from_numpy(self.grid.colors)
 
 
 def seen_centres(
     hierarchy: Hierarchy[Tensor], labels: NDArray[np.int64], is_surface: NDArray[np.bool_]
 ) -> tuple[Tensor, Tensor]:
-    """Centres of what is seen and labelled, where nobody says where the true ones are -> (V, 3) votes in embedding
-    units, and (V,) bool: on labelled objects."""
+    """Centroids of each instance's labelled voxels, as targets of the centre votes if the true centres are unknown
+    -> (V, 3) votes in embedding units, and (V,) bool, whether the voxel lies on a labelled object."""
     position = hierarchy.levels[0].position.numpy()
     known = labels >= 0
     count = np.bincount(labels[known], minlength=1)
@@ -79,7 +79,8 @@ def turn_about_z(angle: float, mirror: bool) -> NDArray[np.float32]:
 
 
 def crop(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(N,) bool: a ball around a random object, as a robot's workspace is cropped; it also keeps voxels small."""
+    """(N,) bool, points in a ball of 0.35 to 1.5 m radius around a random object, as a robot's workspace may be
+    cropped; the smaller extent also keeps voxels small. All points if the ball holds no more than 500."""
     objects = np.flatnonzero(~sample.is_surface)
     if len(objects) == 0:
         return np.ones(len(sample.points), bool)
@@ -90,7 +91,8 @@ def crop(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def cropped(sample: Sample, inside: NDArray[np.bool_]) -> Sample:
-    """A sample's points ``inside`` alone, (N,) bool; a table that has lost over a fifth of its points is a bare top."""
+    """A sample reduced to the points ``inside``, (N,) bool; a table that loses over a fifth of its points is relabelled
+    as a surface, since little more than its top remains."""
     from ..simulate.sensor import TABLES
 
     known, entities = sample.instance >= 0, len(sample.is_surface)
@@ -112,11 +114,11 @@ def prepare(
     augment: bool = True,
     max_voxels: int = EXAMPLE_VOXELS,
 ) -> Example:
-    """Voxelise and, for training, augment: voxel size, fovea, turn about z, mirror, scale, unknown up, unknown
-    viewpoint, workspace.
+    """Turn a sample into an example: voxelise and, for training, augment voxel size and limit, fovea, rotation about z,
+    mirroring, scale, known or unknown up and viewpoint, and workspace.
 
-    Scans get the voxels of frames, too, not the larger ones of ``voxels_of``: the augmented size lies around these, and
-    figures and constants of earlier runs were taken with them.
+    Scans are voxelised like frames, not with the larger voxels of ``voxels_of``: the augmented size varies around the
+    frames' size, and figures and constants of earlier runs were obtained with it.
     """
     base, reach, turn = BASE_VOXEL, SegmentationConfig().fovea, None
     if augment:
@@ -133,7 +135,7 @@ def prepare(
     hierarchy = build_hierarchy(grid, viewpoint, up, config, turn).tensors()
 
     told = grid.inverse
-    if supervision is not None and supervision.kind == "listed":  # points without one have no say in a voxel's label
+    if supervision is not None and supervision.kind == "listed":  # unlabelled points do not vote on a voxel's label
         told = np.where(sample.instance >= 0, told, -1)
     truth = majority(told, sample.instance, len(grid), len(sample.is_surface))
     known = np.maximum(truth, 0)
@@ -161,8 +163,8 @@ def prepare(
 
 
 def _true_centres(sample: Sample, grid: VoxelGrid, turn: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """(E, 3) centres of all entities in the network's frame and the units of its votes; ``turn`` is the augmentation's
-    (3, 3) rotation, or None."""
+    """(E, 3) true centres of all entities, in the network's frame and the units of its centre votes; ``turn`` is the
+    (3, 3) rotation of the augmentation, or None."""
     seen_from = None if sample.viewpoint is None else (sample.viewpoint - grid.origin).astype(np.float32)
     rotation = canonical_rotation(grid.centroids, seen_from, sample.up)
     rotation = rotation if turn is None else turn @ rotation
@@ -171,18 +173,18 @@ def _true_centres(sample: Sample, grid: VoxelGrid, turn: NDArray[np.float32] | N
 
 
 def augmented(sample: Sample, rng: np.random.Generator, crops: float = 0.45) -> Sample:
-    """A sample as another robot might have met it: cropped, scaled, without viewpoint, without up or with a tilted
-    one.
+    """Augment a sample as if recorded by another robot: cropped, scaled, without viewpoint, without up or with a tilted
+    up.
 
     Args:
-        crops: share of the samples that are cropped.
+        crops: probability that the sample is cropped.
     """
     if rng.random() < crops:
         sample = cropped(sample, crop(sample, rng))
     sample = _scaled(sample, np.float32(rng.uniform(0.85, 1.2)))
     viewpoint, up = sample.viewpoint, sample.up
     if viewpoint is not None and up is not None and rng.random() < 0.12:
-        viewpoint = None  # an unorganised scan: up is then always known
+        viewpoint = None  # as in an unorganised scan, for which up is always known
     if up is not None:
         tilt = up + rng.normal(0, 0.03, 3).astype(np.float32)
         told = viewpoint is None or rng.random() < 0.5
@@ -191,7 +193,7 @@ def augmented(sample: Sample, rng: np.random.Generator, crops: float = 0.45) -> 
 
 
 def _scaled(sample: Sample, scale: np.float32) -> Sample:
-    """A sample in which every length is ``scale`` times as long."""
+    """The sample with all lengths multiplied by ``scale``."""
     return replace(
         sample,
         points=sample.points * scale,
@@ -204,7 +206,8 @@ def _scaled(sample: Sample, scale: np.float32) -> Sample:
 def _carried(
     earlier: Sample, grid: VoxelGrid, supervision: Supervision, config: NetworkConfig, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Labels of a grid's voxels by agreement with an earlier frame, in which alone somebody labelled points."""
+    """(V,) int64 labels for the voxels of ``grid``, carried over from an earlier frame, the only one with labelled
+    points; -1 for none."""
     fovea = _fovea_at(earlier, grid)
     before = voxelize(earlier.points, grid.size, earlier.colors, max_voxels=len(grid) * 2, fovea=fovea)
     hierarchy = build_hierarchy(before, earlier.viewpoint, None, config).tensors()
@@ -216,7 +219,7 @@ def _carried(
 
 
 def _fovea_at(sample: Sample, grid: VoxelGrid) -> Fovea | None:
-    """The fovea of ``grid`` with its eye where ``sample`` was seen from."""
+    """The fovea of ``grid`` moved to the viewpoint of ``sample``, None if either is missing."""
     if grid.fovea is None or sample.viewpoint is None:
         return None
     return replace(grid.fovea, eye=sample.viewpoint)

@@ -1,5 +1,6 @@
-"""Superpoints learn which of them belong together, on a frozen backbone; then the grouping's constants are chosen.
-Finished weights can learn more of this, or of the kinds alone, with all else kept."""
+"""Training of the grouping network, which predicts which superpoints belong together, on a frozen backbone, and choice
+of the grouping's constants. Of finished weights, the pairs or the kinds alone can be trained further, with all else
+unchanged. Kinds are surface and object."""
 
 from __future__ import annotations
 
@@ -42,16 +43,19 @@ GRID: dict[str, tuple[float, ...]] = {
 }
 """Values tried for each constant, one constant after the other."""
 WEIGHTIEST = 900.0
-"""A pair weighs as the root of the smaller one's voxels, and no more than that of so many."""
+"""A pair is weighted by the root of the voxel count of its smaller superpoint, which is clipped to this."""
 CROPS = 0.1
-"""Share of the scenes that are cropped: what is a surface hangs on the whole view."""
+"""Share of the scenes that are cropped; low, since what counts as a surface depends on the whole view."""
 LOOKS = 2
-"""So often each scene is looked at: the same table in voxels a little larger falls into other superpoints."""
+"""Number of differently augmented versions of each scene: in slightly larger voxels, the same table is split into
+other superpoints."""
 LOST, TAKEN = 0.1, 0.05
-"""How likely a superpoint is missing from its group, and how likely two groups that meet in a pair are one, among the
-groups whose kinds are learned beside the true ones: joining errs, too."""
+"""Kinds are learned from the true groups and from a copy with errors, since the joining of superpoints errs, too: in
+it, each superpoint is removed from its group with probability ``LOST``, and the groups of each pair of superpoints are
+merged with probability ``TAKEN``."""
 BESIDE = 0.1
-"""Weight of the kinds where finished weights learn pairs: enough that they still fit, too little to learn by heart."""
+"""Weight of both losses for kinds while finished weights are trained further on pairs: enough to keep the kinds in
+step, too little to memorise the training scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,13 @@ class GroupingTraining:
     """One run of this stage.
 
     Attributes:
-        cache: folder of scenes; seed: of everything random, and of the scenes: another than the backbone's, see
-            docs/method.md.
-        scenes: training scenes; validation_scenes: on which the constants are chosen.
+        cache: folder for simulated scenes, or None; seed: of all randomness and of the scenes; differs from the
+            backbone's, see docs/method.md.
+        scenes: number of training scenes; validation_scenes: number of scenes on which the constants are chosen.
         steps: optimiser steps; batch: scenes in each; learning_rate: peak of a one-cycle schedule.
         workers: processes that run the backbone, see ``look_at_scenes``.
-        start: weights whose grouping to begin with instead of random ones, or None; means and scales of its inputs are
-            those of the scenes at hand in any case.
+        start: weight file whose grouping network to start from, None for random initialisation; in either case, inputs
+            are standardised by their means and scales on this run's scenes.
     """
 
     cache: Path | None = None
@@ -81,14 +85,17 @@ class GroupingTraining:
 
 @dataclass(frozen=True, slots=True)
 class JudgedScene:
-    """What one scene teaches: its superpoints, and the truth of each.
+    """Training data from one scene: its superpoints and their true instances and kinds.
 
     Attributes:
-        nodes (S, .), edges (P, 16) float16; pairs (P, 2) int64; sizes (S,) int64 voxels.
-        instance: (S,) int64, the most frequent among a superpoint's voxels, or -1; share: (S,) float32, of it.
-        is_surface: (S,) bool, of that instance.
-        groups: (N, S) int64, the true groups, such with errors and, where a grouping is asked, those that it makes,
-            numbered one after the other; wholes: (G, 15) float32, what is known of each.
+        nodes: (S, ``node_features``), edges: (P, 16) float16; pairs: (P, 2) int64; sizes: (S,) int64 voxels; see
+            ``Superpoints``.
+        instance: (S,) int64, the most frequent label among a superpoint's voxels, -1 for unlabelled; share: (S,)
+            float32, its share of the voxels.
+        is_surface: (S,) bool, whether that instance is a surface.
+        groups: (N, S) int64 group of each superpoint in N groupings: the true one, one with errors and, if asked for,
+            that of the model; numbered consecutively over all groupings, 0 to G - 1.
+        wholes: (G, 15) float32 features of each group, see ``Superpoints.wholes``.
     """
 
     nodes: Tensor
@@ -106,8 +113,12 @@ def judged_scene(
     sample: Sample, superpoints: Superpoints, truth: NDArray[np.int64], rng: np.random.Generator,
     *further: NDArray[np.int64],
 ) -> JudgedScene:  # fmt: skip
-    """Superpoints beside the truth (V,) of their voxels, -1 where nobody knows; ``further`` (S,) groups to learn
-    from."""
+    """Combine superpoints with the true instances of their voxels.
+
+    Args:
+        truth: (V,) true instance of each voxel, -1 unknown; rng: draws the grouping with errors.
+        further: (S,) additional groupings whose groups' kinds are learned.
+    """
     count, entities = len(superpoints.sizes), len(sample.is_surface)
     inside = superpoints.of_voxel >= 0
     key = superpoints.of_voxel[inside] * (entities + 1) + truth[inside] + 1
@@ -131,7 +142,7 @@ def judged_scene(
 
 
 def _with_errors(group: NDArray[np.int64], pairs: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(S,) groups of which some superpoints are missing, and some of which are one."""
+    """(S,) copy of a grouping with some superpoints split off and some groups merged, see ``LOST`` and ``TAKEN``."""
     lost = rng.random(len(group)) < LOST
     group = np.where(lost, group.max(initial=0) + 1 + np.arange(len(group)), group)
     for low, high in pairs[rng.random(len(pairs)) < TAKEN]:
@@ -140,18 +151,18 @@ def _with_errors(group: NDArray[np.int64], pairs: NDArray[np.int64], rng: np.ran
 
 
 def _superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
-    """What a training scene teaches in each of several looks at it, see ``_look``."""
+    """Training data from ``LOOKS`` versions of a scene, see ``_look``."""
     return [_look(model, sample, rng, joined=False) for _ in range(LOOKS)]
 
 
 def _joined_superpoints(model: SegVec3D, sample: Sample, scene: int, rng: np.random.Generator) -> Any:
-    """The same, with the groups that the model joins."""
+    """As ``_superpoints``, with the groups that the model joins as a further grouping."""
     return [_look(model, sample, rng, joined=True) for _ in range(LOOKS)]
 
 
 def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator, joined: bool) -> Any:
-    """A scene's ``JudgedScene`` in plain values, as another robot might have met it and in voxels of another size; None
-    of a scene with next to nothing in it."""
+    """A ``JudgedScene`` of an augmented version of a scene in voxels of random size, as a plain tuple; None if it has
+    fewer than 500 points or no superpoint."""
     sample = augmented(sample, rng, CROPS)
     if len(sample.points) < 500:
         return None
@@ -174,7 +185,8 @@ def _look(model: SegVec3D, sample: Sample, rng: np.random.Generator, joined: boo
 
 
 def collate(rows: list[JudgedScene]) -> tuple[JudgedScene, Tensor]:
-    """Several scenes as one, whose instances stay apart, and the (S,) number of each superpoint's scene."""
+    """Batch scenes into one, with their instances kept distinct, and return it with the (S,) scene index of each
+    superpoint."""
     counts = torch.tensor([len(row.nodes) for row in rows])
     first = torch.cumsum(counts, 0) - counts
     scene = torch.repeat_interleave(torch.arange(len(rows)), counts)
@@ -196,8 +208,10 @@ def collate(rows: list[JudgedScene]) -> tuple[JudgedScene, Tensor]:
 
 
 def losses(network: SuperpointNetwork, truth: JudgedScene, scene: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy of the pairs, of the superpoints' kinds, and of the groups' kinds. What is larger weighs more, what
-    is of several things less.
+    """Cross-entropies of pairs, of superpoints' kinds and of groups' kinds, each a scalar.
+
+    Superpoints and groups are weighted by the root of their size, and less the more they mix several instances or, for
+    groups, both kinds.
 
     Args:
         truth, scene: from ``collate``.
@@ -230,10 +244,10 @@ def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTraining) -> SuperpointNetwork:
-    """Train the network on judged scenes.
+    """Train a new network on judged scenes, from ``plan.start`` if given.
 
     Raises:
-        ValueError: weights of another shape to begin with.
+        ValueError: ``plan.start`` has weights of another shape.
     """
     torch.manual_seed(plan.seed)
     network = SuperpointNetwork(config)
@@ -246,7 +260,8 @@ def learn(rows: list[JudgedScene], config: GroupingConfig, plan: GroupingTrainin
 
 
 def learn_kinds(rows: list[JudgedScene], network: SuperpointNetwork, plan: GroupingTraining) -> SuperpointNetwork:
-    """Train what tells kinds, of ``network`` itself, on judged scenes; what it says of pairs stays as it is."""
+    """Train the parts of ``network`` that predict kinds, in place, on judged scenes; its output for pairs stays
+    unchanged."""
     torch.manual_seed(plan.seed)
     network.requires_grad_(False)
     parts = network.surface, network.enter_whole, network.kind
@@ -256,7 +271,8 @@ def learn_kinds(rows: list[JudgedScene], network: SuperpointNetwork, plan: Group
 
 
 def learn_pairs(rows: list[JudgedScene], network: SuperpointNetwork, plan: GroupingTraining) -> SuperpointNetwork:
-    """Train ``network`` itself on judged scenes, on their pairs above all; means and scales of its inputs stay."""
+    """Train ``network`` further, in place, on judged scenes, mainly on their pairs; the means and scales by which it
+    standardises its inputs stay unchanged."""
     torch.manual_seed(plan.seed)
     network.requires_grad_()
     return _learn(network, list(network.parameters()), rows, plan, (1.0, BESIDE, BESIDE))
@@ -288,11 +304,11 @@ def _learn(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedVoxels:
-    """A validation scene after the network: what the grouping reads, and the truth.
+    """Network output for a validation scene, the input of the grouping, and the ground truth.
 
     Attributes:
         superpoints, judged, e, surface: see ``group_superpoints``.
-        truth: (V,) int64, true object of each voxel from 1 up, 0 for surfaces, -1 where nobody knows.
+        truth: (V,) int64, true object of each voxel from 1 up, 0 for surfaces, -1 unknown.
     """
 
     superpoints: Superpoints
@@ -302,13 +318,13 @@ class JudgedVoxels:
     truth: NDArray[np.int64]
 
     def score(self, config: ClusteringConfig) -> FrameScore:
-        """Of what the constants make of it, over voxels as over the pixels of an image."""
+        """Group with the constants ``config`` and score the objects over voxels, as over the pixels of an image."""
         found = group_superpoints(self.superpoints, self.judged, self.e, self.surface, config)
         return score_frame(found.objects[None] + 1, self.truth[None], ignore=-1)
 
 
 def judge_scene(model: SegVec3D, sample: Sample) -> JudgedVoxels:
-    """A scene as the pipeline sees it: frames without ``up``, its own voxel budgets."""
+    """Run the network on a scene as the pipeline would: frames without ``up``, default voxel budgets."""
     viewpoint, up = sample.viewpoint, None if sample.viewpoint is not None else sample.up
     grid = voxels_of(sample.points, sample.colors, viewpoint, SegmentationConfig())
     voxels = model.embed_voxels(grid, viewpoint, up)
@@ -334,7 +350,7 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
         the model with its trained network and constants, and a record for the model card.
 
     Raises:
-        ValueError: bonds so weak that no scene has a superpoint; weights of another shape to begin with.
+        ValueError: bonds so weak that no scene has a superpoint; ``plan.start`` has weights of another shape.
     """
     started = time.perf_counter()
     model = SegVec3D.load(weights, device="cpu")
@@ -354,13 +370,13 @@ def train_grouping(plan: GroupingTraining, weights: Path) -> tuple[SegVec3D, dic
 def train_again(
     what: Literal["pairs", "kinds"], plan: GroupingTraining, weights: Path
 ) -> tuple[SegVec3D, dict[str, Any]]:
-    """Have finished weights learn more on the superpoints of other scenes; all else stays as it is, so that the
-    alignment still holds. Scores read how surely a thing is no surface: they move with it, but stay in [0, 1], and may
-    be fitted again (``alignment.recalibrate``).
+    """Train the grouping network of finished weights further on superpoints of other scenes; all else stays unchanged,
+    so that the alignment remains valid. Instance scores read the probability that an instance is no surface: they shift
+    with it, but stay in [0, 1], and can be refitted (``alignment.recalibrate``).
 
     Args:
-        what: "pairs" for which superpoints belong together, "kinds" for nothing but which groups are surfaces, among
-            others of those that the weights join themselves.
+        what: "pairs" to train which superpoints belong together, "kinds" to train only which superpoints and groups are
+            surfaces. Either learns kinds on the groups that the weights themselves join, too.
         weights: checkpoint of all stages.
 
     Returns:
@@ -377,10 +393,10 @@ def train_again(
 
 
 def _gather(look: Look, plan: GroupingTraining, weights: Path) -> list[JudgedScene]:
-    """What all the scenes teach.
+    """Collect the training data of all scenes.
 
     Raises:
-        ValueError: they teach nothing.
+        ValueError: no scene has a superpoint.
     """
     seen = look_at_scenes(
         look, weights, plan.seed, range(plan.scenes), plan.cache, plan.workers, "superpoints of scenes"
@@ -394,6 +410,6 @@ def _gather(look: Look, plan: GroupingTraining, weights: Path) -> list[JudgedSce
 
 
 def _story(rows: list[JudgedScene], plan: GroupingTraining, started: float) -> dict[str, Any]:
-    """What was learned from, for the model card."""
+    """Amount of training data, steps and time, for the model card."""
     superpoints, seconds = sum(len(row.nodes) for row in rows), round(time.perf_counter() - started)
     return {"scenes": plan.scenes, "superpoints": superpoints, "steps": plan.steps, "seconds": seconds}

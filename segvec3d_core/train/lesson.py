@@ -1,4 +1,4 @@
-"""One lesson of the alignment: batches of described instances and captions, and equation (12) on them."""
+"""Training loop of the alignment: batches of described instances and captions, and equation (12) on them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from .alignment import AlignmentTraining
 
 MOST_VOXELS = 48
-"""So many voxels of an instance at most are seen in one step."""
+"""At most this many voxels of an instance are used in one step."""
 BLOCK_WEIGHTS = (1.0, 0.5, 0.25, 0.25)
-"""Of equation (12) within each of ``BLOCKS``."""
+"""Weights of the loss of equation (12) within each of ``config.BLOCKS``."""
 
 
 class Bank:
-    """Described instances, their voxels one after the other, so that a batch is gathered at once.
+    """Described instances with their voxels concatenated, so that a batch is gathered by one indexing operation.
 
     Args:
         rows: R instances.
 
     Attributes:
-        sizes: (R,) int64, voxels of each.
+        sizes: (R,) int64, number of voxels of each.
     """
 
     def __init__(self, rows: list[Described3D]) -> None:
@@ -50,8 +50,12 @@ class Bank:
         self._statistics = torch.stack([row.statistics for row in rows])
 
     def draw(self, chosen: NDArray[np.int64], rng: Generator) -> InstanceInput[Tensor]:
-        """Some instances, of each a random half or more of its voxels, evenly spread; of a large one at most
-        ``MOST_VOXELS``."""
+        """Gather a batch of instances, each with a random 50 to 100 % of its voxels or of ``MOST_VOXELS``, whichever is
+        fewer, evenly spread over the instance.
+
+        Args:
+            chosen: (B,) int64 indices of the instances.
+        """
         sizes = self.sizes[chosen]
         share = rng.uniform(0.5, 1.0, len(chosen))
         counts = np.maximum(1, (np.minimum(sizes, MOST_VOXELS) * share).astype(np.int64))
@@ -66,13 +70,13 @@ class Bank:
 
 
 def augment(x: InstanceInput[Tensor], rng: np.random.Generator) -> InstanceInput[Tensor]:
-    """Forget colour now and then; see it under other white balance and exposure and with a part in shadow; jitter
-    sizes."""
+    """Augment instances: remove colours with probability 0.15, vary white balance and exposure, put a part in shadow,
+    and jitter sizes."""
     k = len(x.statistics)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.08, (k, 3)) + rng.normal(0, 0.1, (k, 1)))).float()
     shadow = torch.from_numpy(rng.uniform(0.45, 1.0, (k, 1))).float()
     direction = nn.functional.normalize(torch.from_numpy(rng.normal(0, 1, (k, 3))).float(), dim=1)
-    edge = torch.from_numpy(rng.uniform(-0.8, 1.6, k)).float()  # beyond an instance's extent most often: no shadow
+    edge = torch.from_numpy(rng.uniform(-0.8, 1.6, k)).float()  # mostly beyond an instance's extent: no shadow
     dark = ((x.geometry[:, :3] * direction[x.owner]).sum(1) > edge[x.owner])[:, None]
     color = (x.color * gain[x.owner] * torch.where(dark, shadow[x.owner], 1.0)).clamp(0, 1)
     gone = torch.from_numpy(rng.random(k) < 0.15)
@@ -87,13 +91,14 @@ def augment(x: InstanceInput[Tensor], rng: np.random.Generator) -> InstanceInput
 
 
 class Lesson:
-    """Described instances, captions, and the projections that learn to bring them together.
+    """Training of the alignment on described instances and captions.
 
     Args:
-        rows: described instances; text: encoder; plan: steps, batch, seed, form of the alignment, where to begin.
+        rows: described instances; text: encoder of the captions; plan: steps, batch, seed, form and start of the
+            alignment.
 
     Raises:
-        ValueError: weights of another form to begin with.
+        ValueError: ``plan.start`` has weights of another form.
     """
 
     def __init__(self, rows: list[Described3D], text: TextEncoder, plan: AlignmentTraining) -> None:
@@ -114,14 +119,14 @@ class Lesson:
         if plan.start is not None:
             load_checkpoint(Path(plan.start)).fill("alignment", self.alignment)
         self.begun = {name: value.clone() for name, value in self.alignment.state_dict().items()}
-        # Rare kinds are seen as often as half-common ones: sample by the root of the frequency.
+        # A category is sampled in proportion to the root of its frequency, so that rare ones are seen more often.
         kind_of = np.unique([row.info["category"] for row in rows], return_inverse=True)[1]
         weight = 1 / np.sqrt(np.bincount(kind_of))[kind_of]
         self.weight = weight / weight.sum()
 
     def learn(self) -> list[dict[str, float]]:
-        """Take all steps, then mix in what is kept of the start; returns the running mean of the loss every 500
-        steps."""
+        """Take all training steps, then interpolate towards the initial weights by ``plan.keep``; returns the running
+        mean of the loss every 500 steps."""
         plan, history, mean = self.plan, [], None
         optimizer = torch.optim.AdamW(self.alignment.parameters(), lr=plan.learning_rate, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.1)
@@ -143,13 +148,14 @@ class Lesson:
         return history
 
     def loss(self) -> Tensor:
-        """Of one batch: (12) within each block, and whether all that a text claims is true."""
+        """Loss of one batch of instances and their captions, each caption with a near miss: ``block_loss``, or
+        ``contrast`` if the alignment has one projection for all claims, as in the paper."""
         chosen = self.rng.choice(len(self.truth), self.plan.batch, p=self.weight)
         own = [self.captions.of(self.truth[i], self.rng) for i in chosen]
         asked = np.array(own + [self.captions.near_miss(c, self.rng) for c in own])
         states = self.facts.states(chosen, asked)
         x = augment(self.bank.draw(chosen, self.rng), self.rng)
-        if self.alignment.looks is not None:  # nobody can say what colour it is
+        if self.alignment.looks is not None:  # claims about colour are unknown for instances without colour
             unseen = torch.zeros(len(chosen), dtype=torch.bool)
             unseen[x.owner[x.color.isnan().any(1)]] = True
             states[1][np.ix_(unseen.numpy(), self.facts.claimed(asked)[:, 1])] = -1
@@ -166,12 +172,14 @@ def block_loss(
     alignment: Alignment, v: Tensor, t: Tensor, states: list[NDArray[np.int8]], claimed: NDArray[np.bool_],
     temperature: Tensor,
 ) -> Tensor:  # fmt: skip
-    """Equation (12) within each block over the texts that claim something there, and the cross-entropy of all claims
-    together, fitting and unfitting pairs alike.
+    """Equation (12) within each block, over the texts that make a claim there, plus the cross-entropy of the total
+    score, with fitting and unfitting pairs weighted equally, plus that of predicting which blocks a text makes claims
+    in.
 
     Args:
-        v: (B, d_v) instances; t: (T, d_t) sentence vectors; states: for each block (B, T), true 1, false 0, open -1;
-        claimed: (T, blocks).
+        v: (B, d_v) instances; t: (T, d_t) sentence vectors.
+        states: for each block (B, T), 1 true, 0 false, -1 unknown; claimed: (T, blocks) bool.
+        temperature: tau, a scalar tensor.
     """
     assert alignment.looks is not None
     v_text = alignment.project_texts(t)
@@ -191,11 +199,11 @@ def block_loss(
 
 
 def open_info_nce(cosine: Tensor, state: Tensor, temperature: Tensor) -> Tensor:
-    """Equation (12) where some pairs are open: they count neither as fitting nor as unfitting.
+    """Equation (12) with unknown pairs, which count neither as positives nor as negatives.
 
     Args:
-        cosine: (B, T); state: (B, T) int8, 1 fits, 0 does not, -1 nobody can say. Rows and columns in which nothing
-            fits are negatives of the others.
+        cosine: (B, T); state: (B, T) int8, 1 fits, 0 does not fit, -1 unknown. Rows and columns without a fitting pair
+            serve as negatives only.
     """
     logits = (cosine / temperature).masked_fill(state < 0, -1e4)
     own = logits.masked_fill(state != 1, -1e4)
@@ -207,7 +215,7 @@ def open_info_nce(cosine: Tensor, state: Tensor, temperature: Tensor) -> Tensor:
 
 
 def contrast(cosine: Tensor, positive: Tensor, used: Tensor, temperature: Tensor) -> Tensor:
-    """Equation (12) where texts that fit no instance of the batch serve as negatives only.
+    """Equation (12) with texts that fit no instance of the batch, which serve as negatives only.
 
     Args:
         cosine, positive: (B, T); used: (T,) bool, texts that fit at least one instance.
@@ -216,7 +224,7 @@ def contrast(cosine: Tensor, positive: Tensor, used: Tensor, temperature: Tensor
     symmetric = losses.info_nce(cosine[:, used], positive[:, used], temperature)
     if rest.shape[1] == 0:
         return symmetric
-    # An instance should find its own texts before the near misses, too.
+    # An instance should score its own texts above the near misses, too.
     own = (cosine[:, used] / temperature).masked_fill(~positive[:, used], float("-inf"))
     everything = torch.cat([cosine[:, used] / temperature, rest], 1).logsumexp(1)
     return 0.5 * symmetric + 0.5 * (everything - own.logsumexp(1)).mean()

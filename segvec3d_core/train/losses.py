@@ -1,7 +1,7 @@
-"""What the network learns from: equation (8) for instances, equation (12) for language, and their helpers.
+"""Training losses: equation (8) for instances, equation (12) for language, losses of the other heads, and helpers.
 
-Voxel labels are (V,) int64: the voxel's instance, or -1 where nobody says. Every loss leaves unlabelled voxels out,
-so full and weak labels go through the same code.
+Voxel labels are (V,) int64, the voxel's instance or -1 for unlabelled. Every loss ignores unlabelled voxels, so that
+full and weak labels go through the same code.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn import functional
 
 MARGIN = 1.0
-"""m of equation (8), in units of the embedding."""
+"""Margin m of equation (8), in embedding units."""
 
 
 def pull(squared: Tensor) -> Tensor:
-    """First sum of (8), per pair of one instance: ||e_i - e_j||^2, given just that.
+    """First sum of (8), per pair of one instance: ||e_i - e_j||^2, given as ``squared``.
 
-    Beyond the margin it goes on linearly, as Huber's loss does: the two ends of a sofa would else drown every cup.
+    Linear beyond the margin, like the Huber loss; otherwise the two ends of a sofa would outweigh every cup.
     """
     return torch.where(squared < MARGIN**2, squared, 2 * MARGIN * squared.clamp_min(1e-12).sqrt() - MARGIN**2)
 
@@ -28,7 +28,8 @@ def push(squared: Tensor, margin: float = MARGIN) -> Tensor:
 
 
 def balanced_sample(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """About ``count`` labelled voxels, every instance alike -> (M,) int64, so that small objects weigh as much."""
+    """Sample ``count`` labelled voxels with replacement, every instance equally likely, so that small objects weigh as
+    much as large ones -> (M,) int64, M = 0 if none is labelled."""
     known = (labels >= 0).nonzero().squeeze(1)
     if len(known) == 0:
         return known
@@ -47,16 +48,18 @@ def pull_push(
     samples: int = 768,
     reach: float = 30.0,
 ) -> Tensor:
-    """Equation (8) over two sets of pairs: edges of the neighbourhood graph, and pairs across the scene.
+    """Equation (8) over two sets of pairs: edges of the neighbourhood graph, and random pairs across the scene.
 
     Args:
         e: (V, d_e) embeddings, equation (7); labels: (V,) instance or -1; is_surface: (V,) bool.
         neighbors: (V, k) int64; position: (V, 3) in voxel edges.
         generator: source of the random pairs.
-        samples: voxels whose pairs are all compared.
-        reach: pairs farther apart than about this many voxels need not be pushed: clustering never joins them.
+        samples: number of voxels of which all pairs are compared; of edges, eight times as many within instances and
+            as many between instances are drawn.
+        reach: pairs farther apart than this, voxel edges, are not pushed: clustering never joins them.
 
-    Surfaces pull only along edges: a table top is one thing by continuity and has no centre to gather at.
+    Surfaces are pulled together only along edges: a table top is one instance by continuity, without a centre to gather
+    at.
     """
     v, k = neighbors.shape
     i = torch.arange(v, device=e.device)[:, None].expand(v, k).reshape(-1)
@@ -79,14 +82,15 @@ def pull_push(
     same = ls[:, None] == ls[None]
     gather = (same & ~is_surface[picked][:, None]).fill_diagonal_(False)
     loss = loss + (pull(squared) * gather).sum() / gather.sum().clamp_min(1)
-    # The nearer in space, the likelier clustering is to join them by mistake.
+    # The nearer two voxels are in space, the more likely clustering is to join them by mistake.
     weight = (~same & (distance < reach)) / (1 + distance / 5)
     return loss + (push(squared) * weight).sum() / weight.sum().clamp_min(1)
 
 
 def as_written(e: Tensor, labels: Tensor, generator: torch.Generator, samples: int = 768) -> Tensor:
-    """Equation (8) to the letter, for the ablation: all pairs of ``samples`` labelled voxels, each as likely as any
-    other; no linear pull, no surface apart. Means instead of sums, which would grow with the sample.
+    """Equation (8) exactly as in the paper, for the ablation: all pairs of ``samples`` labelled voxels, uniformly
+    sampled, with a quadratic pull and surfaces treated like objects. Only the sums are means, as they would grow with
+    the sample.
 
     Args:
         e: (V, d_e) embeddings; labels: (V,) instance or -1; generator: source of the sample.
@@ -102,18 +106,19 @@ def as_written(e: Tensor, labels: Tensor, generator: torch.Generator, samples: i
 
 
 def squared_distances(rows: Tensor) -> Tensor:
-    """(M, C) vectors -> (M, M) squared distances, by one product of matrices: gathered pairs would be large."""
+    """(M, C) vectors -> (M, M) squared distances, by a matrix product: the differences of all pairs would be large."""
     rows = rows - rows.mean(0)
     length = rows.square().sum(1)
     return (length[:, None] + length[None] - 2 * rows @ rows.T).clamp_min(0)
 
 
 def vote(e: Tensor, centres: Tensor, has_centre: Tensor, labels: Tensor) -> Tensor:
-    """Smooth L1 between each object voxel's centre vote and its object's true centre, every object alike.
+    """Smooth L1 loss between each object voxel's centre vote and its target, voxels weighted by the inverse root of
+    their object's voxel count.
 
     Args:
-        e: (V, d_e), of which the first three are the vote; centres: (V, 3) in embedding units;
-        has_centre: (V,) bool; labels: (V,) instance.
+        e: (V, d_e) embeddings, whose first three channels are the vote; centres: (V, 3) targets in embedding units.
+        has_centre: (V,) bool, voxels with a target; labels: (V,) instance.
     """
     rows = has_centre.nonzero().squeeze(1)
     if len(rows) == 0:
@@ -124,7 +129,7 @@ def vote(e: Tensor, centres: Tensor, has_centre: Tensor, labels: Tensor) -> Tens
 
 
 def surface(logits: Tensor, labels: Tensor, is_surface: Tensor) -> Tensor:
-    """Binary cross-entropy of surface against object, both kinds alike.
+    """Binary cross-entropy of surface against object, both kinds weighted equally.
 
     Args:
         logits: (V,); labels: (V,) instance or -1; is_surface: (V,) bool.
@@ -141,14 +146,17 @@ def surface(logits: Tensor, labels: Tensor, is_surface: Tensor) -> Tensor:
 def contested_edges(
     labels: Tensor, is_surface: Tensor, neighbors: Tensor, count: int, generator: torch.Generator
 ) -> Tensor:
-    """Edges to learn bonds from, numbered row by row through (V, k) -> (M,) int64, M at most ``4 * count``.
+    """Sample edges to train bonds on -> (M,) int64 indices into the flattened (V, k) neighbours, M at most
+    ``4 * count``.
 
-    A quarter each, as far as there are any: from one object to another; from an object to a surface; within an
-    instance next to such a border; within an instance anywhere. Drawn evenly, nine in ten would be the table's own.
-    Within a quarter an instance counts by the root of its edges there: an egg beside a carton has few.
+    Up to ``count`` are drawn from each of four categories: between two objects; between different instances of which
+    at least one is a surface; within an instance, next to such a border; within an object, anywhere. In a uniform
+    sample, nine in ten would lie within the table. Within a category, an edge is drawn with probability proportional to
+    the inverse root of the number of edges of the rarer of its instances, as an egg beside a carton has few.
 
     Args:
         labels: (V,) instance or -1; is_surface: (V,) bool; neighbors: (V, k) int64.
+        count: edges per category; generator: source of the sample.
     """
     own, other = labels[:, None], labels[neighbors]
     known = (own >= 0) & (other >= 0)
@@ -170,10 +178,11 @@ def contested_edges(
 
 
 def bond(logits: Tensor, labels: Tensor, neighbors: Tensor, edges: Tensor) -> Tensor:
-    """Binary cross-entropy of whether an edge stays within an instance, both answers alike.
+    """Binary cross-entropy of whether an edge stays within an instance, both answers weighted equally.
 
     Args:
-        logits: (M,) of ``edges``: (M,), numbered row by row through (V, k); labels: (V,); neighbors: (V, k) int64.
+        logits: (M,) of ``edges``; edges: (M,) int64 from ``contested_edges``.
+        labels: (V,) instance; neighbors: (V, k) int64.
     """
     if len(edges) == 0:
         return logits.new_zeros(())

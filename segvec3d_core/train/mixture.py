@@ -1,7 +1,7 @@
-"""Weights between those that training began with and those that it ended with.
+"""Interpolation between the weights that training started from and those that it ended with.
 
-What is learned from other scenes costs some of what was known of the earlier ones; on the way between the two networks
-most of both is kept (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+Training on other scenes forgets part of what was learned on the earlier ones; interpolated weights keep most of both
+(Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ..checkpoint import Checkpoint, fingerprint, load_checkpoint
 
 
 def mix(weights: Path, start: Path, keep: float) -> Checkpoint:
-    """All networks of ``weights``, a share ``keep`` of the way back to those of ``start``, and the threshold and the
-    scores with them, so that they mean what they mean between the scenes of both; other constants are ``weights``' own.
+    """Interpolate all networks from ``weights`` towards ``start`` by the share ``keep``, and with them the threshold
+    and the score model, so that both stay calibrated between the two; other constants are taken from ``weights``.
 
     Returns:
-        the mixture, whose record tells what it was made of.
+        the mixture, whose record names both sources.
 
     Raises:
-        FileNotFoundError: no file at either.
-        ValueError: no share, or networks of two shapes.
+        FileNotFoundError: either file is missing.
+        ValueError: ``keep`` is not between 0 and 1, or the networks differ in shape.
     """
     if not 0 < keep < 1:
         raise ValueError(f"--keep: expected a share between 0 and 1, got {keep}")
@@ -42,7 +42,7 @@ def mix(weights: Path, start: Path, keep: float) -> Checkpoint:
 
 
 def _between(ours: Any, theirs: Any, keep: float) -> Any:
-    """Numbers, in lists and by names, a share ``keep`` of the way from ``ours`` to ``theirs``."""
+    """Interpolate numbers, arrays, and lists and dictionaries of them, from ``ours`` towards ``theirs`` by ``keep``."""
     if isinstance(ours, dict):
         return {name: _between(value, theirs[name], keep) for name, value in ours.items()}
     if isinstance(ours, list):

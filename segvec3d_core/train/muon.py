@@ -1,4 +1,5 @@
-"""Muon (Jordan et al., 2024): steps of momentum whose singular values are all alike, for weights that are matrices."""
+"""The Muon optimiser (Jordan et al., 2024) for weight matrices: momentum steps made orthogonal, so that all their
+singular values are about equal."""
 
 from __future__ import annotations
 
@@ -10,18 +11,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the quintic that draws singular values towards one, from the authors."""
+"""Coefficients of the quintic polynomial that moves singular values towards one, from the authors."""
 
 
 class Muon(Optimizer):
     """Muon for matrices, in single precision.
 
-    PyTorch's own works in bfloat16, which costs a CPU more than the network's gradients do; here matrices of one
-    shape are made orthogonal together. A step is as long as one of Adam's (Liu et al., 2025), so that both take the
-    same learning rate.
+    PyTorch's own implementation works in bfloat16, which takes a CPU longer than computing the network's gradients;
+    here matrices of equal shape are orthogonalised in one batch. Steps are scaled to the length of Adam's (Liu et al.,
+    2025), so that both optimisers can use the same learning rate.
 
     Args:
-        params: matrices; lr: learning rate; momentum: of the gradients, Nesterov's; weight_decay: decoupled.
+        params: matrices; lr: learning rate; momentum: Nesterov momentum; weight_decay: decoupled weight decay.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.05) -> None:
@@ -29,7 +30,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Take one step; ``closure`` is not asked."""
+        """Take one step; ``closure`` is ignored."""
         for group in self.param_groups:
             alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
             for weight in group["params"]:
@@ -48,7 +49,8 @@ class Muon(Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """(B, M, N) matrices with the same singular vectors and singular values of 0.7 to 1.2, by Newton and Schulz."""
+    """(B, M, N) matrices -> matrices with the same singular vectors and singular values of 0.7 to 1.2, by
+    Newton-Schulz iteration."""
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
@@ -60,7 +62,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 def parted(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """A network's matrices, which are Muon's, and all its other weights."""
+    """Split a network's parameters into matrices, for Muon, and all others."""
     weights: list[Tensor] = list(network.parameters())
     is_matrix = [weight.ndim == 2 and min(weight.shape) > 1 for weight in weights]
     matrices = [weight for weight, yes in zip(weights, is_matrix, strict=True) if yes]

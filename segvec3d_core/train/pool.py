@@ -1,4 +1,4 @@
-"""What a trained model makes of many scenes, made by all cores and kept on disk for a second run."""
+"""Run a function of a trained model on many scenes in parallel processes, with the results cached on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from ..threads import use_threads
 from .samples import Sample, load_sample
 
 Look = Callable[[SegVec3D, Sample, int, np.random.Generator], Any]
-"""Reads a scene, given its number: a function of a module, whose answer ``torch.load`` takes for plain."""
+"""Function of model, scene, scene index and random generator. It must be defined at module level, as it is sent to
+other processes, and its result must be loadable by ``torch.load(weights_only=True)``."""
 
 _worker_model: SegVec3D | None = None
 
@@ -32,14 +33,14 @@ def _start_worker(weights: str) -> None:
 
 
 def _fingerprint(weights: Path) -> str:
-    """What an answer depends on: the weights and the package's sources."""
+    """Hash of what a result depends on: the weights and the package's sources."""
     package = Path(__file__).parents[1]
     files = [weights, *sorted(package.rglob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def _work(task: tuple[Look, int, int, str | None, str]) -> bytes:
-    """Look at one scene in a worker; the answer travels as bytes, which need no shared memory."""
+    """Process one scene in a worker, or read its cached result; returned as bytes, which need no shared memory."""
     look, seed, index, cache, maker = task
     kept = None if cache is None else Path(cache) / f"{look.__name__}-{maker}-{seed}-{index}.pt"
     if kept is not None and kept.exists():
@@ -59,11 +60,13 @@ def _work(task: tuple[Look, int, int, str | None, str]) -> bytes:
 def look_at_scenes(
     look: Look, weights: Path, seed: int, indices: range, cache: Path | None, workers: int, title: str
 ) -> Iterator[Any]:
-    """What ``look`` says of many scenes, in order.
+    """Apply ``look`` to many scenes; yields the results in order.
 
     Args:
-        cache: folder for the scenes and for what is said of them, for a second run over the same weights.
-        workers: processes; one for each core, up to eight, if that is more.
+        seed, indices: which simulated scenes, see ``simulate_sample``.
+        cache: folder for scenes and results, for a second run with the same weights; None keeps nothing.
+        workers: number of processes, at least one for each core up to eight.
+        title: label of the progress bar.
     """
     maker = _fingerprint(weights)
     tasks = [(look, seed, index, None if cache is None else str(cache), maker) for index in indices]

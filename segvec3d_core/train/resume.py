@@ -1,4 +1,5 @@
-"""An interrupted run of all stages goes on with the stage that it was in: the record of each tells its terms."""
+"""Resuming an interrupted run of all stages: the record of each finished stage holds the settings that it was made
+with (its terms), so that the run continues with the first stage missing."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ from .samples import simulator_version
 log = logging.getLogger(__name__)
 
 ASIDE = {"output", "cache", "workers"}
-"""What of a plan changes nothing of what comes out."""
+"""Fields of a plan that do not affect the result."""
 
 
 def terms_of(plan: GroupingTraining | AlignmentTraining) -> dict[str, Any]:
-    """What the outcome of a later stage hangs on, as JSON gives it back."""
+    """Settings that determine the result of grouping or alignment, as they read after a round trip through JSON."""
     values = {key: value for key, value in asdict(plan).items() if key not in ASIDE}
     start = None if plan.start is None else Path(plan.start).name
     told: dict[str, Any] = json.loads(json.dumps({**values, "start": start, "simulator": simulator_version()}))
@@ -28,17 +29,18 @@ def terms_of(plan: GroupingTraining | AlignmentTraining) -> dict[str, Any]:
 
 
 def unmade(terms: dict[str, dict[str, Any]], backbone: Path, weights: Path) -> list[str]:
-    """The stages that are still to be made: from the first on that the files do not hold.
+    """The stages that remain to be run: the first that the files do not hold, and all after it.
 
     Args:
-        terms: of each stage, in order; backbone: file of all stages but the last; weights: file of all.
+        terms: settings of each stage, in order; backbone: weight file of all stages but the last.
+        weights: weight file of all stages.
 
     Raises:
-        ValueError: a stage after the first was made under other terms.
+        ValueError: a stage after the first was made with other settings.
     """
     record, last = _record_of(backbone), _record_of(weights)
     record.pop("alignment", None)
-    if all(last.get(key) == value for key, value in record.items()):  # else it is the alignment of other weights
+    if all(last.get(key) == value for key, value in record.items()):  # else the alignment belongs to another backbone
         record["alignment"] = last.get("alignment", {})
     stages = list(terms)
     for count, (stage, wanted) in enumerate(terms.items()):
@@ -46,7 +48,7 @@ def unmade(terms: dict[str, dict[str, Any]], backbone: Path, weights: Path) -> l
         if told == wanted:
             log.info("%s: made already, under these terms", stage)
             continue
-        if told is not None and count > 0:  # the first goes on from a checkpoint, and sees to its terms itself
+        if told is not None and count > 0:  # the first stage resumes from a checkpoint and checks these itself
             differ = ", ".join(key for key in told | wanted if told.get(key) != wanted.get(key))
             raise ValueError(
                 f"resume: the {stage} in {backbone.parent} was made under other terms ({differ}): "
@@ -57,5 +59,5 @@ def unmade(terms: dict[str, dict[str, Any]], backbone: Path, weights: Path) -> l
 
 
 def _record_of(path: Path) -> dict[str, Any]:
-    """What a weight file tells of its making; nothing where there is none."""
+    """The training record of a weight file, empty if there is no file."""
     return load_checkpoint(path).record if path.exists() else {}

@@ -1,7 +1,7 @@
 """``segvec3d train``: from a seed to one weight file.
 
-An interrupted run goes on with the stage that it was in: the first from its last checkpoint, the others, of which the
-grouping and the alignment take hours, too, from their beginning; with a cache they look at no scene twice.
+An interrupted run resumes with the stage that it was in: the first stage from its last checkpoint, the others, of which
+grouping and alignment also take hours, from their beginning; with a cache, they process no scene twice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def _commit() -> str:
-    """The commit that trains, with a plus when the tree differs from it; "unknown" outside a checkout."""
+    """Commit of the code, with a plus if the working tree differs from it; "unknown" outside a checkout."""
     here = Path(__file__).parent
     try:
         run = subprocess.run(
@@ -54,15 +54,15 @@ def _machine() -> str:
 
 
 def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given; the plans of the stages hold the defaults of the rest."""
+    """The options that were given; defaults of the others are in the stages' plans."""
     return {key: value for key, value in options.items() if value is not None}
 
 
 def _left_out(nouns: str | None) -> tuple[str, ...] | None:
-    """The categories of ``--without``.
+    """The categories of ``--without``, None if not given.
 
     Raises:
-        ValueError: the simulator makes no such thing.
+        ValueError: a category that the simulator does not have, or none named.
     """
     if nouns is None:
         return None
@@ -76,11 +76,12 @@ def _left_out(nouns: str | None) -> tuple[str, ...] | None:
 
 
 def _check_starts(args: Namespace) -> None:
-    """See that the later stages can begin with what they are given.
+    """Check that the later stages can start from the weights given, before hours of training.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no weights of that stage, untrained ones, or of another shape.
+        ValueError: the file holds no weights of that stage, untrained ones, or ones of another shape;
+            ``--alignment-keep`` out of range or without ``--alignment-start``.
     """
     for stage, module in (("grouping", SuperpointNetwork()), ("alignment", Alignment())):
         path = getattr(args, f"{stage}_start")
@@ -96,7 +97,7 @@ def _check_starts(args: Namespace) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Train what ``args`` asks for; see ``segvec3d train --help``.
+    """Run the training stages that ``args`` asks for; see ``segvec3d train --help``.
 
     Args:
         args: output, cache, start, frames, split, labelled_points, scenes, steps, learning_rate, max_voxels, seed,
@@ -105,17 +106,17 @@ def run(args: Namespace) -> int:
             without_pairs; None stands for the default.
 
     Returns:
-        0; the weights then lie at ``output/segvec3d.safetensors``.
+        0; after all stages, the weights are in ``output/segvec3d.safetensors``.
 
     Raises:
-        ValueError: an unknown kind of ``labels``, or two; an unknown kind of things to train ``without``; the alignment
-            before the grouping; calibration of an alignment that reads another network; weights to begin with, or to
-            mix, of another shape; bonds, pairs or kinds of unfinished weights; a run of other terms to go on with.
-        FileNotFoundError: a later stage without the first, or no file to begin with.
+        ValueError: unknown ``labels``, or both these and ``labelled_points``; an unknown category in ``without``;
+            alignment before grouping; calibration of an alignment that reads another network; weights to start from or
+            to mix of another shape; bonds, pairs or kinds of unfinished weights; resuming a run with other settings.
+        FileNotFoundError: a later stage without the first, or weights to start from that do not exist.
     """
     logging.getLogger("segvec3d_core").setLevel(logging.INFO)
     use_threads(args.threads or max(1, (os.cpu_count() or 1) - args.workers))
-    _left_out(args.without)  # said before hours of training
+    _left_out(args.without)  # raises before hours of training
     _check_starts(args)
     stages = {
         "segmentation": _segment,
@@ -135,7 +136,7 @@ def run(args: Namespace) -> int:
 
 
 def _asked(args: Namespace, backbone: Path) -> list[str]:
-    """The stages to go through, one after the other; an interrupted run has some of them behind it."""
+    """The stages to run, in order; a resumed run skips those that are finished."""
     if args.stage != "all":
         return [args.stage]
     terms = {
@@ -148,24 +149,24 @@ def _asked(args: Namespace, backbone: Path) -> list[str]:
 
 
 def _common(args: Namespace) -> dict[str, Any]:
-    """What all stages are told."""
+    """Options common to all stages."""
     return {"cache": Path(args.cache) if args.cache else None, "seed": args.seed} | _given(
         workers=args.workers, validation_scenes=args.validation_scenes
     )
 
 
 def _unseen(args: Namespace) -> dict[str, Any]:
-    """What the stages on a frozen backbone are told: they take the next seed's scenes, for what the backbone makes of
-    those that it learned from is too good. With all stages a learning rate is meant for the first."""
+    """Options of the stages on a frozen backbone. They use the scenes of the next seed, since the backbone's output on
+    its own training scenes is too good. If all stages are run, ``--learning-rate`` applies to the first alone."""
     rate = None if args.stage == "all" else args.learning_rate
     return {**_common(args), "seed": args.seed + 1} | _given(learning_rate=rate)
 
 
 def _supervision(args: Namespace) -> Supervision | None:
-    """The kind of labels that the first stage learns from.
+    """Supervision of the first stage, None for full labels.
 
     Raises:
-        ValueError: an unknown one, or two.
+        ValueError: unknown ``labels``, or both these and ``labelled_points``.
     """
     if args.labelled_points is None:
         return Supervision.parse(args.labels)
@@ -192,7 +193,7 @@ def _segment(args: Namespace, backbone: Path) -> None:
 
 
 def _clustering_terms(args: Namespace) -> dict[str, Any]:
-    """What the outcome of this stage hangs on, as ``terms_of`` tells it of the later ones."""
+    """Settings that determine the result of this stage, as ``terms_of`` for the later ones."""
     scenes = args.validation_scenes or AlignmentTraining(Path(args.output)).validation_scenes
     return {"seed": args.seed, "validation_scenes": scenes, "simulator": simulator_version()}
 
@@ -237,21 +238,21 @@ def _align(args: Namespace, backbone: Path) -> None:
 
 
 def _learn_again(args: Namespace, backbone: Path) -> None:
-    """The weights of ``--start``, or those in ``output``, with pairs or kinds learned on."""
+    """Train pairs or kinds of finished weights further, those of ``--start`` or those in ``output``."""
     options = _given(scenes=args.grouping_scenes, steps=args.grouping_steps)
     plan = GroupingTraining(**_unseen(args), **options)
     _finished(args, backbone, lambda start: train_again(args.stage, plan, start))
 
 
 def _learn_bonds(args: Namespace, backbone: Path) -> None:
-    """The weights of ``--start``, or those in ``output``, with bonds learned anew."""
+    """Retrain the bonds of finished weights, those of ``--start`` or those in ``output``."""
     options = _given(scenes=args.scenes, steps=args.steps, max_voxels=args.max_voxels)
     plan = SegmentationTraining(Path(args.output), **_unseen(args), **options)
     _finished(args, backbone, lambda start: train_bonds(plan, start))
 
 
 def _finished(args: Namespace, backbone: Path, learn: Callable[[Path], tuple[SegVec3D, dict[str, Any]]]) -> None:
-    """Have finished weights learn something more; the first stages' file holds the same networks."""
+    """Train finished weights further by ``learn`` and save the result both as the backbone and as the weights."""
     weights = Path(args.output) / "segvec3d.safetensors"
     start = Path(args.start) if args.start else weights
     record = load_checkpoint(start).record
@@ -265,7 +266,8 @@ def _finished(args: Namespace, backbone: Path, learn: Callable[[Path], tuple[Seg
 
 
 def _mix(args: Namespace, backbone: Path) -> None:
-    """Mix the weights in ``output`` with those of ``--start``; the first stages' file holds the same networks."""
+    """Mix the weights in ``output`` with those of ``--start`` and save the result both as the backbone and as the
+    weights."""
     weights = Path(args.output) / "segvec3d.safetensors"
     if args.start is None or args.keep is None:
         raise ValueError("mixture: --start names the weights to mix in, --keep how much of them")

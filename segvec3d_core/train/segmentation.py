@@ -1,4 +1,4 @@
-"""First stage: the network learns to part instances, equations (1) to (8)."""
+"""First training stage: the network learns to separate instances, equations (1) to (8)."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from .weak import Supervision
 log = logging.getLogger(__name__)
 
 BOND_EDGES = 4_096
-"""Edges of each of the four sorts that teach the bond head in a step."""
+"""Edges drawn per scene from each of the four categories of ``losses.contested_edges`` to train the bond heads."""
 COLORLESS = 0.2
-"""Share of the steps in which edges are judged without colours."""
+"""Share of the scenes in which bonds are predicted without colours."""
 VALIDATION_SEED_OFFSET = 1_000_003
-"""Validation scenes come from another seed than training scenes, whatever the seed of the run."""
+"""Added to the seed of a run for its validation scenes, so that they differ from its training scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,17 @@ class SegmentationTraining:
     """One run of the first stage.
 
     Attributes:
-        output: folder of checkpoints and logs; cache: folder for scenes kept for further epochs, or None.
-        start: weights to begin with instead of random ones, or None.
-        steps: scenes seen; scenes: different ones among them; seed: of everything random.
+        output: folder of checkpoints and logs; cache: folder for simulated scenes, reused in further epochs, or None.
+        start: weight file to start from, None for random initialisation.
+        steps: training steps, one scene each; scenes: number of distinct ones among them; seed: of all randomness.
         learning_rate: peak of a one-cycle schedule; accumulate: scenes per optimiser step.
-        max_voxels: of an example; frames: folder of labelled frames or of ScanNet scenes to train on instead of
-            simulated scenes, or None; split: which of the latter, or None for all; labelled_points: which of their
-            points have labels, or None for all.
-        workers: processes that make scenes; supervision: weak signal, None for full labels.
-        as_written: learn from (8) to the letter, for the ablation.
-        checkpoint_every, validate_every: steps between; validation_scenes: how many to measure on.
+        max_voxels: voxel limit of an example; frames: folder of labelled frames or of ScanNet scenes to train on
+            instead of simulated scenes, or None; split: file that names the ScanNet scenes to use, None for all;
+            labelled_points: file that names their labelled points, None for all.
+        workers: processes that make examples; supervision: weak labels, None for full labels.
+        as_written: use equation (8) exactly as in the paper, for the ablation.
+        checkpoint_every, validate_every: steps between checkpoints and validations; validation_scenes: number of
+            scenes to validate on.
     """
 
     output: Path
@@ -76,7 +77,7 @@ class SegmentationTraining:
     validation_scenes: int = 24
 
     def terms(self) -> dict[str, Any]:
-        """What a resumed run must share with the one that it goes on with."""
+        """Settings that a resumed run must share with the run that it continues."""
         data = [path.name for path in (self.frames, self.split, self.labelled_points) if path is not None]
         return {
             "steps": self.steps, "scenes": self.scenes, "seed": self.seed, "labels": str(self.supervision),
@@ -89,8 +90,8 @@ class SegmentationTraining:
 def bond_loss(
     network: PointAttention, f: Tensor, example: Example, edges: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """How well edges, (M,), are judged by F and, but for every so many scenes, by colours: a robot's cloud may have
-    none."""
+    """Bond loss of (M,) edges, predicted from F and colours, or from F alone in a share ``COLORLESS`` of the scenes, as
+    a robot's cloud may have no colours."""
     colorless = float(torch.rand((), generator=generator)) < COLORLESS
     level, colors = example.hierarchy.levels[0], None if colorless else example.colors
     return losses.bond(network.judge_some_edges(f, level, colors, edges), example.labels, level.neighbors, edges)
@@ -99,7 +100,7 @@ def bond_loss(
 def example_loss(
     network: PointAttention, example: Example, generator: torch.Generator, as_written: bool = False
 ) -> tuple[Tensor, dict[str, float]]:
-    """Loss of one scene, with (8) to the letter where it shall be, and its parts for the log."""
+    """Total loss of one scene and its parts for the log; with ``as_written``, equation (8) exactly as in the paper."""
     level = example.hierarchy.levels[0]
     f, e, logits = network(example.hierarchy)
     if as_written:
@@ -119,7 +120,7 @@ def example_loss(
 
 
 class Average:
-    """Exponential moving average of weights, which segments better than the last step's."""
+    """Exponential moving average of weights, which segments better than the weights of the last step."""
 
     def __init__(self, network: nn.Module, decay: float = 0.998) -> None:
         self.decay = decay
@@ -131,17 +132,17 @@ class Average:
 
 
 def score_voxels(example: Example, objects: NDArray[np.int64]) -> FrameScore:
-    """Score (V,) object labels of a scene's voxels as the masks of an image are scored."""
+    """Score (V,) object labels of a scene's voxels, -1 for none, by the metrics for image masks."""
     truth, surface = example.truth.numpy(), example.is_surface.numpy()
     return score_frame(objects[None] + 1, np.where(truth < 0, -1, np.where(surface, 0, truth + 1))[None], ignore=-1)
 
 
 @torch.no_grad()
 def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None) -> dict[str, float]:
-    """Mean figures over the voxels of simulated scenes that training never sees.
+    """Validate on simulated scenes not used for training.
 
     Returns:
-        surface accuracy, overlap F and the share of objects with F > 0.75, each 0 to 1.
+        means over scenes of surface accuracy, overlap F and the share of objects with F > 0.75, over voxels, 0 to 1.
     """
     rows, most = [], SegmentationConfig().max_voxels
     for index in range(scenes):
@@ -159,7 +160,7 @@ def validate(network: PointAttention, seed: int, scenes: int, cache: Path | None
 
 
 class Run:
-    """A training run in progress: everything that a checkpoint must bring back."""
+    """A training run in progress: all state that a checkpoint must restore."""
 
     def __init__(self, plan: SegmentationTraining, config: NetworkConfig) -> None:
         torch.manual_seed(plan.seed)
@@ -186,8 +187,8 @@ class Run:
         self.step, self.seconds = 0, 0.0
 
     def learn(self, example: Example) -> None:
-        """One scene: gradients, and every ``accumulate`` scenes a step of the optimiser; a scene of which no label is
-        known teaches nothing."""
+        """Add one scene's gradients, and take an optimiser step every ``accumulate`` scenes; a scene without labels
+        adds none."""
         self.step += 1
         generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
         loss, parts = example_loss(self.network, example, generator, self.plan.as_written)
@@ -204,19 +205,20 @@ class Run:
             self.average.update(self.network)
 
     def averaged(self) -> PointAttention:
-        """A copy of the network with averaged weights, for measuring and for shipping."""
+        """A copy of the network with averaged weights, for validation and as the final result."""
         copy = PointAttention(self.network.config)
         copy.load_state_dict(self.average.values)
         return copy.eval()
 
     def measure(self) -> dict[str, float]:
-        """Losses and validation figures of this moment, added to the history."""
+        """Validate the averaged network; current losses and validation figures are returned and added to the
+        history."""
         figures = validate(self.averaged(), self.plan.seed, self.plan.validation_scenes, self.plan.cache)
         self.history.append({"step": self.step, **self.means, **figures})
         return self.history[-1]
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint; a crash in mid-write leaves the last one intact."""
+        """Write a checkpoint atomically: a crash while writing leaves the previous one intact."""
         values = {
             "terms": self.plan.terms(),
             "network": self.network.state_dict(),
@@ -232,10 +234,10 @@ class Run:
         partial.replace(path)
 
     def restore(self, path: Path) -> None:
-        """Go on from a checkpoint.
+        """Continue from a checkpoint.
 
         Raises:
-            ValueError: it belongs to a run of other terms.
+            ValueError: it belongs to a run with other settings.
         """
         state, terms = torch.load(path, weights_only=True), self.plan.terms()
         if state["terms"] != terms:
@@ -252,13 +254,14 @@ class Run:
 def train_segmentation(
     plan: SegmentationTraining, config: NetworkConfig, resume: bool
 ) -> tuple[PointAttention, dict[str, Any]]:
-    """Train, or go on with, the first stage.
+    """Train the first stage, or resume its training.
 
     Returns:
         the network with averaged weights, and a record of the run for the model card.
 
     Raises:
-        ValueError: a checkpoint of other terms to go on from.
+        ValueError: the checkpoint to resume from belongs to a run with other settings; ``plan.start`` holds another
+            network.
     """
     run, state = Run(plan, config), plan.output / "segmentation.state"
     if resume and state.exists():
@@ -292,12 +295,12 @@ def train_segmentation(
 
 
 def begin_with(network: PointAttention, start: Path) -> None:
-    """Load weights to begin with; a bond head or coarser levels that they do not have yet keep their random ones.
+    """Load initial weights; bond heads or coarser levels that they lack keep their random initialisation.
 
-    Such a level hands nothing down at first, so the network begins with what ``start`` says.
+    The outputs of such levels are set to zero, so that the network initially behaves like that of ``start``.
 
     Raises:
-        ValueError: weights of another shape of network.
+        ValueError: ``start`` holds a network of another shape.
     """
     given = {name: torch.from_numpy(value) for name, value in load_checkpoint(start).part("network").items()}
     own = network.state_dict()
@@ -318,15 +321,15 @@ def begin_with(network: PointAttention, start: Path) -> None:
 
 
 def _level_of(key: str) -> int:
-    """The level that a weight of the network belongs to, -1 for what all share."""
+    """The level that a weight of the network belongs to, -1 if it belongs to none."""
     part, number = key.split(".")[:2]
     offset = {"stems": 0, "layers": 0, "mix": 0, "refine": 0, "place": 1}.get(part)
     return -1 if offset is None else int(number) + offset
 
 
 def origin(start: Path | str | None, stage: str) -> dict[str, Any]:
-    """What the weights that a stage began with say of their own making, as ``start`` in its record; nothing where there
-    were none."""
+    """Commit, steps and scenes of the weights that a stage started from, as the entry ``start`` of its record; empty
+    without such weights."""
     if start is None:
         return {}
     record = load_checkpoint(Path(start)).record
@@ -336,7 +339,7 @@ def origin(start: Path | str | None, stage: str) -> dict[str, Any]:
 
 
 def examples_of(plan: SegmentationTraining, config: NetworkConfig, first: int = 0) -> DataLoader[Example]:
-    """The examples from step ``first`` on, made by worker processes."""
+    """Loader of the training examples from step ``first`` on, made by worker processes."""
     scenes = Scenes(
         plan.seed, plan.scenes, plan.steps, config, plan.supervision, plan.cache, first, plan.frames, plan.max_voxels,
         plan.split, plan.labelled_points,

@@ -1,4 +1,4 @@
-"""Clustering constants, chosen on simulated validation scenes: coordinate search on embeddings computed once."""
+"""Choice of the clustering constants on simulated validation scenes: coordinate search on embeddings computed once."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ GRID: dict[str, tuple[float, ...]] = {
     "adopt_radius": (0.0, 0.3, 0.5, 1.0, 1.5),
     "min_voxels": (6, 8, 12, 18, 25),
 }
-"""Values tried for each constant, one constant after the other."""
+"""Values tried for each constant, one constant at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A validation scene after the network: what clustering reads, and the truth.
+    """Network output for a validation scene, the input of the clustering, and the ground truth.
 
     Attributes:
-        example: the scene; is_scan: it is fused of many views.
-        e: (V, d_e) embeddings; surface: (V,) probability; bonds: (V, k) logits.
+        example: the scene and its truth; is_scan: whether it is a scan fused from many views.
+        e: (V, d_e) embeddings; surface: (V,) probability of lying on a surface; bonds: (V, k) logits.
     """
 
     example: Example
@@ -60,8 +60,8 @@ class Embedded:
 def embed_scenes(
     network: PointAttention, seed: int, scenes: int, cache: Path | None, max_voxels: int | None = None
 ) -> list[Embedded]:
-    """Run the network over validation scenes of at most ``max_voxels`` voxels each, by default what the pipeline gives
-    a frame and a scan."""
+    """Run the network on validation scenes of at most ``max_voxels`` voxels each, by default the pipeline's budgets for
+    frames and scans."""
     budget = SegmentationConfig()
     rows = []
     for index in tqdm(range(scenes), desc="validation scenes", unit="scene", mininterval=5):
@@ -76,7 +76,7 @@ def embed_scenes(
 
 
 def quality(row: Embedded, config: ClusteringConfig) -> float:
-    """``overall`` of what the constants make of a scene."""
+    """``overall`` of a scene clustered with the constants ``config``."""
     return overall(score_voxels(row.example, row.objects(config)))
 
 
@@ -86,8 +86,8 @@ def overall(score: FrameScore) -> float:
 
 
 def smoothed(scores: list[float]) -> NDArray[np.float64]:
-    """Each score averaged with its neighbours', itself counting twice: the middle of a plateau beats the edge of a
-    cliff, behind which another sensor's scenes would fall."""
+    """Average each score with its neighbours', weights 1, 2, 1, so that the middle of a plateau is preferred to the
+    edge of a cliff, beyond which scenes of another sensor might fall."""
     padded = np.pad(np.asarray(scores), 1, mode="edge")
     return np.asarray((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4)
 
@@ -95,8 +95,8 @@ def smoothed(scores: list[float]) -> NDArray[np.float64]:
 def tune_clustering(
     rows: Sequence[Embedded], rounds: int = 2, start: ClusteringConfig | None = None
 ) -> tuple[ClusteringConfig, dict[str, float]]:
-    """Choose the constants of ``GRID`` on embedded scenes, see ``choose``; the others are those of ``start``, or the
-    default ones."""
+    """Choose the constants of ``GRID`` on embedded scenes, see ``choose``; all others are taken from ``start``, or are
+    the defaults."""
 
     @functools.cache
     def of_scene(index: int, config: ClusteringConfig) -> float:
@@ -112,10 +112,14 @@ def choose(
     best: ClusteringConfig, grid: Mapping[str, Sequence[float]], reach: Callable[[ClusteringConfig], float],
     rounds: int = 2,
 ) -> tuple[ClusteringConfig, dict[str, float]]:  # fmt: skip
-    """Coordinate search from ``best`` on: of each constant of ``grid`` in turn the best of ``smoothed`` values.
+    """Coordinate search starting from ``best``: for each constant of ``grid`` in turn, take the value with the best
+    ``smoothed`` quality.
+
+    Args:
+        reach: quality of given constants, higher is better; rounds: passes over all constants.
 
     Returns:
-        the best constants found, and what they ``reach`` before and after.
+        the best constants found, and the quality before and after.
     """
     before = reach(best)
     for _ in range(rounds):

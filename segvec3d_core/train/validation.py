@@ -1,8 +1,8 @@
-"""How good weights are on scenes as training draws them: what one chooses between weights by, and by nothing else.
+"""Quality of weights on scenes drawn as for training: the only basis for choosing between weights.
 
-Language is asked of the true objects of each scene as the alignment learns them (``describe_scene``): what was missed
-by its true mask, and what was found wrongly is no answer. So these shares compare weights, and are higher than those of
-``find``, which ``eval --language`` measures.
+Language is measured on the true objects of each scene, described as for training the alignment (``describe_scene``):
+missed objects by their true mask, while wrongly found ones cannot be answers. These figures therefore serve to compare
+weights, and are higher than those of ``find``, which ``eval --language`` measures.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .segmentation import VALIDATION_SEED_OFFSET
 from .tuning import overall
 
 SEED = 77 + VALIDATION_SEED_OFFSET
-"""Of the scenes. Runs of ``train --seed 77``, and of 76, whose later stages take the next, choose constants on them: no
-run that the model card names is one."""
+"""Seed of the scenes. Runs of ``train`` with seed 77, or with 76, whose later stages use the next seed, choose their
+constants on the same scenes; none of the runs named in the model card is one of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A validation scene, as a model sees it.
+    """A model's output for a validation scene.
 
     Attributes:
-        index: of the scene; every other one is of the first edition, see ``simulate_sample``.
-        score: of its objects, over voxels; rows: its instances, as the alignment reads them.
+        index: index of the scene; odd ones are of the simulator's first edition, see ``simulate_sample``.
+        score: score of the objects found, over voxels; rows: the instances as input of the alignment.
     """
 
     index: int
@@ -45,16 +45,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What weights reach on some validation scenes, shares from 0 to 1, NaN where there is nothing to count.
+    """Quality of weights on validation scenes, shares from 0 to 1, NaN if there is nothing to count.
 
     Attributes:
-        scenes: so many.
-        overlap_f, detected, iou50_f: means over scenes: overlap F, share of objects with F > 0.75, F-measure of the
-            objects at IoU > 0.5; overall: their mean, and error: its standard error, within editions: how far other
-            scenes would differ, not how far other weights on these must.
-        first, chance: how often what a caption tells of comes first in its scene, and how often by chance.
-        found: of the questions that something answers, those whose best answer reaches the threshold;
-        refused: of those that nothing answers, those whose best answer does not.
+        scenes: number of scenes.
+        overlap_f, detected, iou50_f: means over scenes of overlap F, share of objects with F > 0.75, and F-measure of
+            the objects at IoU > 0.5; overall: mean of the three.
+        error: standard error of ``overall`` within editions: the uncertainty due to the choice of scenes, not the
+            difference that two sets of weights must show on the same scenes.
+        first, chance: share of captions for which the best-scoring instance of the scene fits, and the same by chance.
+        found: share of the queries with an answer in the scene whose best instance reaches the threshold;
+        refused: share of the queries without an answer whose best instance stays below it.
     """
 
     scenes: int
@@ -70,7 +71,7 @@ class Figures:
 
 
 def see_scenes(model: SegVec3D, indices: Iterable[int], colorless: bool = False) -> Iterator[Seen]:
-    """Validation scenes by their numbers, one after the other, with their colours or without."""
+    """Run the model on the validation scenes with the given indices, with or without their colours."""
     for index in indices:
         sample = simulate_sample(SEED, index)
         sample = sample.without_colors() if colorless else sample
@@ -79,7 +80,7 @@ def see_scenes(model: SegVec3D, indices: Iterable[int], colorless: bool = False)
 
 
 def figures(model: SegVec3D, scenes: list[Seen], text: TextEncoder) -> Figures:
-    """What the model reaches on these scenes."""
+    """Summarise the model's quality on these scenes."""
     scores = [seen.score for seen in scenes]
     means = np.array([overall(score) for score in scores])
     asked = _asked(model, [row for seen in scenes for row in seen.rows.instances], text)
@@ -95,7 +96,7 @@ def figures(model: SegVec3D, scenes: list[Seen], text: TextEncoder) -> Figures:
 
 
 def _asked(model: SegVec3D, rows: list[Described3D], text: TextEncoder) -> tuple[float, float, float, float]:
-    """The last four of ``Figures``."""
+    """``first``, ``chance``, ``found`` and ``refused`` of ``Figures``."""
     if not rows:
         return (float("nan"),) * 4
     asked = ask(model.alignment, text, rows, np.random.default_rng([SEED, 4]))
@@ -107,7 +108,8 @@ def _asked(model: SegVec3D, rows: list[Described3D], text: TextEncoder) -> tuple
 
 
 def _error(values: NDArray[np.float64], editions: NDArray[np.int64]) -> float:
-    """Standard error of the mean over scenes of one edition or of both, each with scenes enough to tell."""
+    """Standard error of the mean over scenes, from the variances within each edition; NaN if an edition has fewer than
+    two scenes."""
     parts = [values[editions == edition] for edition in np.unique(editions)]
     if min(map(len, parts)) < 2:
         return float("nan")

@@ -1,9 +1,8 @@
-"""Weak grouping signals (section 3.2): what stands in for full instance labels.
+"""Weak grouping signals (section 3.2), which replace full instance labels.
 
-The answer is always a (V,) label array with -1 for "nobody says", so the losses never know the difference. What
-somebody labelled are a few points; ``spread`` carries their labels on over the surface as far as its shape and its
-colours let them: up to creases that bend inward, as they are where two things touch, to sharp turns, and to where the
-tint changes.
+The result is always a (V,) label array with -1 for unlabelled, so that the losses need not distinguish them. From a few
+labelled points, ``spread`` propagates the labels over the surface until shape or colours form a barrier: concave
+creases, as where two objects touch, sharp turns of the surface, and changes of tint.
 """
 
 from __future__ import annotations
@@ -25,26 +24,27 @@ from ..kernels.components import connected
 Labels = NDArray[np.int64]
 
 REACH = 0.3
-"""How much a label may cross on its way from a labelled point: squares of barriers and ``_STEP`` for each voxel edge,
-together. By their squares many small barriers, as of a thing that is round, count less than the one where it ends."""
+"""Maximum cost of a path from a labelled point along which its label is spread: the sum of squared barriers, plus
+``_STEP`` per voxel edge of length. With squares, many small barriers, as along a round object, cost less than the large
+one at its border."""
 CREASE = 0.3
-"""Two labels that meet across less than so much of a barrier met by chance, and the voxels between are nobody's."""
+"""Where two labels meet across a lower barrier than this, they met by chance, and the voxels there stay unlabelled."""
 TINT, LIGHT = 1.0, 0.3
-"""How much of a barrier a change of tint is at most, and one of lightness, which shadows make, too."""
+"""Highest contribution to a barrier of a change of tint and of a change of lightness, which may be just a shadow."""
 _STEP = 1e-3
-"""What a step of one voxel edge costs where there is no barrier: the nearer label wins."""
+"""Cost of a step of one voxel edge without a barrier, so that the nearer label wins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """Which weak signal a training run sees.
+    """The weak signal of a training run.
 
     Attributes:
-        kind: "points": ``count`` labelled points a scene; "one-point": one labelled point per instance; the labels of
-            both are spread; "listed": the points of the data that have labels, chosen beforehand, spread likewise;
-            "agreement": one per instance in one frame of a sequence, spread there and carried to the next frame, which
-            is learned from; "oversegmentation": pieces of smooth surface as instances, no label by hand at all.
-        count: labelled points of a scene, for "points".
+        kind: "points": ``count`` labelled points per scene; "one-point": one labelled point per instance; "listed": the
+            labelled points of the data, chosen beforehand; the labels of all three are spread. "agreement": one
+            labelled point per instance in one frame of a sequence, spread there and carried over to the next frame,
+            which is trained on. "oversegmentation": pieces of smooth surface as instances, without manual labels.
+        count: labelled points per scene, for "points".
     """
 
     kind: Literal["points", "one-point", "agreement", "listed", "oversegmentation"]
@@ -52,7 +52,11 @@ class Supervision:
 
     @classmethod
     def parse(cls, text: str) -> Supervision | None:
-        """From the command line: full, points:N, one-point, agreement or oversegmentation; None for full labels."""
+        """Parse the command line's full, points:N, one-point, agreement or oversegmentation; None for full labels.
+
+        Raises:
+            ValueError: anything else.
+        """
         if text == "full":
             return None
         if text.startswith("points:") and text[7:].isdigit() and int(text[7:]) > 0:
@@ -63,23 +67,23 @@ class Supervision:
 
 
 def oversegment(hierarchy: Hierarchy[Tensor], angle: float = 0.12) -> Labels:
-    """Pieces of smooth surface: connected voxels whose normals turn by less than ``angle`` (chord) from one to the
-    next -> (V,) int64."""
+    """Over-segment into pieces of smooth surface: connected voxels of which neighbours' unit normals differ by less
+    than ``angle`` (length of the difference vector) -> (V,) int64 piece of each voxel."""
     normals = np.ascontiguousarray(hierarchy.normals, np.float32)
     neighbors = hierarchy.levels[0].neighbors.numpy()[:, :9].copy()
     return np.asarray(connected(normals, neighbors, np.ones(len(normals), bool), angle))
 
 
 def creases(hierarchy: Hierarchy[Tensor]) -> NDArray[np.float32]:
-    """How much the shape speaks against each edge -> (V, k) float32 barriers, 0 on a plane: inward creases, as two
-    things that touch make them, and turns of the normal."""
+    """Barrier of each edge from the shape -> (V, k) float32, 0 on a plane: concave creases, as where two objects touch,
+    and turns of the normal."""
     edges = hierarchy.levels[0].edges.numpy()
     cosine, convexity = edges[:, :, 6], edges[:, :, 7]
     return np.asarray(np.maximum(-convexity, 0) + 1 - np.clip(cosine, -1, 1), np.float32)
 
 
 def borders(hierarchy: Hierarchy[Tensor], colors: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """How much speaks against each edge, ``creases`` and changes of (V, 3) colours, where there are any -> (V, k)
+    """Barrier of each edge from shape (``creases``) and, if given, from changes of the (V, 3) colours -> (V, k)
     float32."""
     shape = creases(hierarchy)
     if colors is None:
@@ -89,17 +93,17 @@ def borders(hierarchy: Hierarchy[Tensor], colors: NDArray[np.float32] | None) ->
 
 
 def spread(marked: Labels, hierarchy: Hierarchy[Tensor], barriers: NDArray[np.float32]) -> Labels:
-    """Labels of a few voxels, carried on to all that are nearest to them over the neighbourhood graph.
+    """Spread the labels of a few voxels over the neighbourhood graph.
 
-    Every voxel takes the label of the marked voxel from which the path over the lowest barriers leads, by the sum of
-    their squares (a watershed from given seeds, as in Meyer, 1994). Beyond ``REACH`` there is no label, nor where two
-    labels met without a barrier.
+    Every voxel takes the label of the marked voxel with the cheapest path to it, where a path costs the sum of its
+    squared barriers plus a little per length (a watershed from given seeds, as in Meyer, 1994). Voxels beyond ``REACH``
+    stay unlabelled, and so do unmarked ones where two labels meet without a barrier, see ``CREASE``.
 
     Args:
-        marked: (V,) label of the marked voxels, -1 of the others; barriers: (V, k) of each edge, not negative.
+        marked: (V,) label of each marked voxel, -1 for the others; barriers: (V, k) of each edge, not negative.
 
     Returns:
-        (V,) int64, -1 where nobody says.
+        (V,) int64 labels, -1 for unlabelled.
     """
     seeds = np.flatnonzero(marked >= 0)
     if len(seeds) == 0:
@@ -108,10 +112,10 @@ def spread(marked: Labels, hierarchy: Hierarchy[Tensor], barriers: NDArray[np.fl
     neighbors, length = level.neighbors.numpy(), level.edges[:, :, 3].numpy()
     v, k = neighbors.shape
     own = np.repeat(np.arange(v), k)
-    cost = (barriers**2 + _STEP * length).reshape(-1) + 1e-6  # csr_matrix takes 0 for no edge
+    cost = (barriers**2 + _STEP * length).reshape(-1) + 1e-6  # csr_matrix reads 0 as no edge
     real = own != neighbors.reshape(-1)
     graph = csr_matrix((cost[real], (own[real], neighbors.reshape(-1)[real])), shape=(v, v))
-    graph = graph.maximum(graph.T)  # what one voxel finds, the other may not
+    graph = graph.maximum(graph.T)  # neighbourhoods need not be mutual
     far, _, source = dijkstra(graph, directed=False, indices=seeds, min_only=True, return_predecessors=True)
     labels = np.where(far <= REACH, marked[np.maximum(source, 0)], -1)
     apart = (labels[:, None] >= 0) & (labels[neighbors] >= 0) & (labels[:, None] != labels[neighbors])
@@ -122,15 +126,16 @@ def spread(marked: Labels, hierarchy: Hierarchy[Tensor], barriers: NDArray[np.fl
 def across_frames(
     points_a: NDArray[np.float32], points_b: NDArray[np.float32], labels_a: Labels, radius: float | NDArray[np.float32]
 ) -> Labels:
-    """Agreement between frames of a sequence: labels of frame A carried over to frame B.
+    """Carry labels over from frame A to frame B of a sequence (agreement between frames).
 
     Args:
-        points_a: (A, 3) and points_b: (B, 3) float32 metres, in one common frame.
-        labels_a: (A,) instance of each point of A (a guess of the network, or weak labels), -1 for none.
-        radius: a point of B takes the label of the nearest point of A within this, metres; one for all, or (B,).
+        points_a: (A, 3), points_b: (B, 3) float32, metres, in a common frame.
+        labels_a: (A,) instance of each point of A (predictions of the network, or weak labels), -1 for none.
+        radius: a point of B takes the label of the nearest point of A if it is within this distance, metres; a scalar
+            or (B,).
 
     Returns:
-        (B,) int64, -1 where A saw nothing near.
+        (B,) int64, -1 where A has no point near or its label is -1.
     """
     if len(points_a) == 0:
         return np.full(len(points_b), -1, np.int64)
@@ -139,7 +144,8 @@ def across_frames(
 
 
 def mark(supervision: Supervision, truth: Labels, rng: np.random.Generator) -> Labels:
-    """The few voxels that somebody labels, of (V,) true instances, -1 unknown -> (V,) int64, -1 elsewhere."""
+    """Choose the voxels that an annotator labels, from (V,) true instances, -1 unknown -> (V,) int64 labels, -1
+    elsewhere."""
     shuffled = rng.permutation(np.flatnonzero(truth >= 0))
     if supervision.kind == "points":
         chosen = shuffled[: supervision.count]
@@ -160,16 +166,16 @@ def weaken(
     colors: NDArray[np.float32] | None,
     rng: np.random.Generator,
 ) -> tuple[Labels, NDArray[np.bool_]]:
-    """Reduce the true labels to what a weak annotator gives.
+    """Reduce the true labels to those of a weak supervision.
 
     Args:
-        supervision: the signal; truth: (V,) true instances, -1 unknown; is_surface: (V,) bool, true kinds;
+        supervision: the weak signal; truth: (V,) true instances, -1 unknown; is_surface: (V,) bool, true kinds.
         colors: (V, 3) float32, 0 to 1, or None.
 
     Returns:
-        labels (V,), -1 where nobody says; kinds (V,) bool, whether a labelled voxel lies on a surface. Labelled
-        points come with their kind, and so does all that their label is spread over; from over-segmentation alone,
-        pieces of over a tenth of the scene are surfaces.
+        (V,) labels, -1 for unlabelled, and (V,) bool, whether a labelled voxel lies on a surface. A labelled point
+        comes with its kind, which is spread with its label; in an over-segmentation, pieces of over a tenth of the
+        scene's voxels count as surfaces.
     """
     if supervision.kind == "oversegmentation":
         pieces = oversegment(hierarchy)
@@ -177,6 +183,6 @@ def weaken(
         return np.where(size >= 8, pieces, -1), size > len(pieces) / 10
     marked = mark(supervision, truth, rng)
     labels = spread(marked, hierarchy, borders(hierarchy, colors))
-    kinds = np.zeros(int(marked.max(initial=-1)) + 2, bool)  # the last is what label -1 reads
+    kinds = np.zeros(int(marked.max(initial=-1)) + 2, bool)  # label -1 reads the last element
     kinds[marked[marked >= 0]] = is_surface[marked >= 0]
     return labels, np.asarray(kinds[labels], bool)
