@@ -87,12 +87,16 @@ def _row(
     name: str,
     clouds: list[PointCloud],
 ) -> dict[str, Any]:
-    """Measure on some clouds, print the results, and return the values for the JSON."""
+    """Measure the model and the baseline on some clouds, print the results, and return the values for the JSON.
+
+    Args:
+        asked: queries not asked before; name: title of the data set.
+    """
     stages, total = _measure_stages(model, clouds, args.runs, config)
     stages |= _measure_questions(model, model.segment(clouds[0], config), itertools.islice(asked, args.runs))
     floors = [{stage: roof.seconds(need) for stage, need in needs(model, cloud, config).items()} for cloud in clouds]
     floor = {stage: 1e3 * float(np.mean([f[stage] for f in floors if f])) for stage in next(filter(None, floors), {})}
-    memory = peak_memory()  # before the baseline takes its own
+    memory = peak_memory()  # before the baseline adds to it
     gpu_memory = torch.cuda.max_memory_allocated(model.device) if model.device != "cpu" else None
     baseline = _measure(PlaneDbscan(), clouds, args.runs, config)
     if args.json != "-":
@@ -174,7 +178,8 @@ def _measure(method: Segmenter, clouds: list[PointCloud], runs: int, config: Seg
 def _measure_stages(
     model: SegVec3D, clouds: list[PointCloud], runs: int, config: SegmentationConfig
 ) -> tuple[dict[str, Timing], Timing]:
-    """Time the model in the same way: each stage from message to message, and ``segment`` in total.
+    """Time the model like ``_measure``: each stage, including the conversions from and to messages, and ``segment`` in
+    total.
 
     On a GPU the stages are timed in a separate run that synchronises after each, so that the total is not affected.
     """
@@ -234,5 +239,5 @@ def _organised(cloud: PointCloud) -> tuple[int, int]:
 
 
 def phrases() -> Iterator[str]:
-    """Endless queries, each of which differs from all others, so that its text is not cached."""
+    """An endless sequence of distinct queries, so that no query's text is cached."""
     return (f"the {color} {noun} {n}" for n in itertools.count(1) for color, noun in itertools.product(COLORS, NOUNS))

@@ -23,7 +23,7 @@ SQUARE = 1.5
 
 
 def first_edition() -> AbstractContextManager[None]:
-    """Context in which scenes are as when the evaluation was fixed, see ``simulate.first_edition``."""
+    """Context in which scenes are simulated as when the evaluation was defined, see ``simulate.first_edition``."""
     from segvec3d_core.simulate import first_edition
 
     return first_edition()

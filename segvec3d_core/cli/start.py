@@ -61,7 +61,8 @@ class Taken:
 
 
 def bench_start(args: Namespace) -> int:
-    """Start new processes, one at a time, and print how long each kind takes; the first of each is not counted."""
+    """Start new processes, one at a time, and print how long each command takes; the first run of each is not
+    counted."""
     at_least("--start", args.start, 1)
     device = load_model(args).device  # errors in the weights are reported here, once
     rows: dict[str, Taken] = {}
