@@ -8,7 +8,7 @@
     names.json          {NAME: {object id: name}}                                   optional
     up.json             {NAME: [x, y, z]}, against gravity, optical frame           optional
     coarse_names.json   {name: coarse name}, for the retrieval score                optional
-    tags.json           {NAME: {"sensor": text, "hard": true, ...}}, to score apart optional
+    tags.json           {NAME: {"sensor": text, "hard": true, ...}}, for subsets    optional
 
 ``segvec3d simulate`` writes this layout; ``eval``, ``train`` and the demo read it.
 """

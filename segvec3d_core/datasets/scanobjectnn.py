@@ -14,7 +14,7 @@ CLASSES = (
     "bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed", "pillow", "sink",
     "sofa", "toilet",
 )  # fmt: skip
-"""By label, as published."""
+"""Names of the classes, by label, as published."""
 
 
 def scanobjectnn(folder: str | Path) -> ShapeSet | None:
