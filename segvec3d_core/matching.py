@@ -123,7 +123,11 @@ class _Matcher:
         return np.asarray(odds / (1 + odds) * (similarity > 0), np.float64)
 
     def fit(self, thing: Thing, count: int | None = 1) -> tuple[Values, Values]:
-        """(K,) similarity of every object with the thing, and (K,) values to rank them by."""
+        """(K,) similarity of every object with the thing, and (K,) values to rank them by.
+
+        Args:
+            count: number of objects asked for; None for all.
+        """
         names = (thing.phrase, *thing.alternatives) if thing.phrase else ()
         fit = np.max([self._columns[words] for words in names], axis=0) if names else np.ones(len(self._scene))
         if all(map(NO_SURFACE.fullmatch, names)):
@@ -209,8 +213,12 @@ class _Matcher:
         return np.asarray((degree * weights[0]).max(1), np.float64), np.asarray(meant, np.float64)
 
     def _superlative(self, superlative: Superlative, fit: Values, count: int) -> tuple[Values, Values]:
-        """(K,) the fit, 0 for the anchor of "nearest to", and (K,) the probability of being the answer: that the object
-        fits and as many other fitting ones come before it as the rank says."""
+        """(K,) the fit, and (K,) the probability of being the answer: that the object fits and that the number of other
+        fitting objects before it matches the superlative's rank.
+
+        The fit is 0 for the anchor of "nearest to", reduced if the presence of that anchor is doubtful, and 0 for all
+        objects if fewer fit than the rank requires, as for "the third biggest" of two.
+        """
         spread, there = 0.0, 1.0
         if superlative.anchor is not None:
             weights = self._weights(superlative.anchor)
@@ -259,7 +267,7 @@ def _placed(belief: Values, first: Values, rank: int, count: int) -> Values:
         belief: (K,) probability that each object is such a thing.
         first: (K, K), entry [a, b] is the probability that b comes before a if both are such things.
     """
-    ahead = np.zeros((len(belief), rank + count + 1))  # probability of n objects before it, the last column: or more
+    ahead = np.zeros((len(belief), rank + count + 1))  # column n: probability of n objects before it, last: or more
     ahead[:, 0] = 1.0
     for probability in (first * belief).T[..., None]:
         moved = probability * ahead

@@ -256,7 +256,7 @@ class _Cut:
             mine = records[order[bounds[k] : bounds[k + 1]]]
             with self._file(key).open("ab") as file:
                 mine.tofile(file)
-            if inside:  # a square that contains no point itself, but only in its margin, is no tile
+            if inside:  # a square with points in its margin alone is no tile
                 self.keys.add(key)
 
     def records(self, key: Key) -> NDArray[Any]:

@@ -232,8 +232,8 @@ def _cut_open(points: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDA
 def _walls(
     points: NDArray[np.float64], towards: NDArray[np.float64], right: NDArray[np.float64]
 ) -> list[NDArray[np.float64]]:
-    """Outward directions of the two sides of a room nearest to the viewer: of all right angles the one with most points
-    along its sides.
+    """Outward directions of the two sides of a room nearest to the viewer. The room is taken as the rectangle, of all
+    orientations in steps of one degree, that has most points along its sides.
 
     Args:
         towards, right: horizontal directions towards the viewer and to the right.
