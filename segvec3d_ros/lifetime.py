@@ -56,7 +56,7 @@ def run_node(make: Callable[[], SegVec3DNode], arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
-    _on_signals(signal.SIG_IGN)  # while the interpreter ends it would give them back to the system, which kills
+    _on_signals(signal.SIG_IGN)  # an ending interpreter restores the default handlers, which kill the process
     return 0
 
 
