@@ -44,10 +44,11 @@ def building(count: int, rooms: Sequence[PointCloud]) -> Iterator[PointCloud]:
 
 
 def plot(points: Sequence[int], series: dict[str, Sequence[float]], path: Path) -> None:
-    """Draw each series over the points, both in powers of ten, beside a grey line that grows with the points.
+    """Plot each series against the number of points on logarithmic axes, with a grey line for proportional growth.
 
     Args:
-        points: sizes of the scans, ascending; series: values above 0, one for each size, by what they are.
+        points: sizes of the scans, ascending; series: positive values, one for each size, by the title of their panel.
+        path: image file to write.
     """
     page = Image.new("RGB", (MARGIN + len(series) * (SIDE + MARGIN), SIDE + 2 * MARGIN), PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
@@ -64,7 +65,7 @@ def plot(points: Sequence[int], series: dict[str, Sequence[float]], path: Path) 
             height = bottom - SIDE * tick / (high - low)
             draw.line([(left, height), (left + SIDE, height)], GREY)
             draw.text((left - 6, height), f"{10 ** (low + tick):g}", INK, font, anchor="rm")
-        end = min(x[-1], x[0] + high - y[0])  # of the grey line, at the latest where the panel ends
+        end = min(x[-1], x[0] + high - y[0])  # end of the grey line, within the panel
         corner = left + SIDE * (end - first) / (last - first), down[0] - SIDE * (end - x[0]) / (high - low)
         draw.line([(across[0], down[0]), corner], GREY, 3)
         draw.line(list(zip(across, down, strict=True)), LINE, 2)

@@ -1,7 +1,7 @@
-"""Write segvec3d_core/testsets/manifest.json anew from the written test sets: ``testset_manifest.py DIR``.
+"""Regenerate segvec3d_core/testsets/manifest.json from written test sets: ``testset_manifest.py DIR``.
 
-DIR holds tabletop-v1, clutter-v1 and rooms-v1 as ``segvec3d simulate --test NAME --output DIR/NAME`` wrote them. Only
-for a new version of the sets: a change of the manifest means that figures before and after cannot be compared.
+DIR holds tabletop-v1, clutter-v1 and rooms-v1 as written by ``segvec3d simulate --test NAME --output DIR/NAME``. Only
+for a new version of the sets: figures from before and after a change of the manifest cannot be compared.
 """
 
 from __future__ import annotations
