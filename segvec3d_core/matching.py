@@ -126,7 +126,7 @@ class _Matcher:
         """(K,) similarity of every object with the thing, and (K,) values to rank them by.
 
         Args:
-            count: number of objects asked for; None for all.
+            count: maximum number of objects asked for, None for all that fit.
         """
         names = (thing.phrase, *thing.alternatives) if thing.phrase else ()
         fit = np.max([self._columns[words] for words in names], axis=0) if names else np.ones(len(self._scene))
