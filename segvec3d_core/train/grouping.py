@@ -43,7 +43,7 @@ GRID: dict[str, tuple[float, ...]] = {
 }
 """Values tried for each constant, one constant after the other."""
 WEIGHTIEST = 900.0
-"""A pair is weighted by the root of the voxel count of its smaller superpoint, which is clipped to this."""
+"""A pair is weighted by the root of its smaller superpoint's number of voxels; this number is clipped to this value."""
 CROPS = 0.1
 """Share of the scenes that are cropped; low, since what counts as a surface depends on the whole view."""
 LOOKS = 2

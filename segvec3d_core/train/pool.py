@@ -65,7 +65,7 @@ def look_at_scenes(
     Args:
         seed, indices: which simulated scenes, see ``simulate_sample``.
         cache: folder for scenes and results, for a second run with the same weights; None keeps nothing.
-        workers: number of processes, at least one for each core up to eight.
+        workers: number of processes; if fewer, one for each core is used, up to eight.
         title: label of the progress bar.
     """
     maker = _fingerprint(weights)
