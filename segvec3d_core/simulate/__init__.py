@@ -1,9 +1,10 @@
-"""Seeded synthetic scenes seen by a depth camera: for training, the demo and the tests.
+"""Seeded synthetic scenes seen by a simulated depth camera: for training, the demo and the tests.
 
-To follow one frame, read ``shapes.py`` (what things there are), ``objects.py`` (one of them), ``placing.py`` and
-``piles.py`` (how it comes to rest), ``tables.py``, ``shelves.py`` and ``rooms.py`` (scenes), ``sensor.py`` (the view),
-``noise.py`` and ``matching.py`` (what a sensor makes of it); a scan goes on in ``scan.py`` and ``fusing.py``. What is
-drawn otherwise in the evaluation stands beside it, see ``first_edition``.
+To follow one frame through the code, read ``shapes.py`` (families of shapes), ``objects.py`` (a single object),
+``placing.py`` and ``piles.py`` (how objects come to rest), ``tables.py``, ``shelves.py`` and ``rooms.py`` (scenes),
+``sensor.py`` (the rendered view), ``noise.py`` and ``matching.py`` (the sensor's errors); for scans of several views
+continue with ``scan.py`` and ``fusing.py``. Evaluation data come from an older, frozen edition of the simulator, whose
+differences are coded beside today's behaviour, see ``first_edition``.
 """
 
 from .edition import first_edition, is_first_edition

@@ -1,4 +1,4 @@
-"""What lies on furniture: clutter on its top, cushions on a sofa or a bed."""
+"""Objects on furniture: clutter on its top, cushions on a sofa or a bed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Array = NDArray[np.float64]
 
 
 class Tops:
-    """The upper sides of a placed piece of furniture, on cells of an edge in metres, and what is set down there."""
+    """Height map of the upper side of a placed piece of furniture, cell edge ``cell`` in metres; objects can be dropped
+    on it."""
 
     def __init__(self, builder: Builder, piece: Placement, cell: float) -> None:
         model, rotation, offset = piece
@@ -26,7 +27,8 @@ class Tops:
         raster.plan(vertices, model.mesh.faces, low[0], low[1], cell, self.heights.height)
 
     def drop(self, rng: Generator, model: ObjectModel, rotation: Array, tries: int, highest: float = np.inf) -> bool:
-        """Drop a model somewhere, again where it finds no rest, see ``settle``; returns whether it found one."""
+        """Drop a model at up to ``tries`` random places until it comes to rest (see ``settle``, also for ``highest``),
+        and add it to the scene; returns whether it came to rest."""
         body = make_body(model.mesh, rotation, self.heights.cell)
         for _ in range(tries):
             x, y = rng.uniform(self.low, self.high)
@@ -39,7 +41,7 @@ class Tops:
 
 
 def clutter(rng: Generator, builder: Builder, piece: Placement, count: int) -> int:
-    """Set up to ``count`` objects down on top of a piece of furniture; returns how many found a place."""
+    """Drop up to ``count`` objects on top of a piece of furniture; returns how many came to rest."""
     tops, done = Tops(builder, piece, 0.008), 0
     for _ in range(count):
         item = sample_object(rng, "table", 0.45)
@@ -51,7 +53,7 @@ def clutter(rng: Generator, builder: Builder, piece: Placement, count: int) -> i
 
 
 def lay_cushions(rng: Generator, builder: Builder, piece: Placement, count: int) -> int:
-    """Up to ``count`` cushions of one model on a sofa or a bed; returns how many found a place."""
+    """Drop up to ``count`` cushions of one model on a sofa or a bed; returns how many came to rest."""
     tops = Tops(builder, piece, 0.01)
     cushion, highest = sample_object(rng, "floor", np.inf, ["pillow"]), float(piece[2][2]) + 0.75
     return sum(tops.drop(rng, cushion, yaw(rng.uniform(0, 360)), 6, highest) for _ in range(count))

@@ -1,4 +1,4 @@
-"""Sheets of several views made into one surface, as a fusion that averages what it sees does."""
+"""Merges the slightly displaced surfaces of several views into one, as a fusion that averages observations does."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from ..kernels.grid import EMPTY, hash_cells, slot
 from ..kernels.shape import smallest_eigen
 
 APART = 1 << 20
-"""Cells of two labels lie this many cells apart, so that they never meet."""
+"""Offset between the grids of consecutive labels, in cells, so that points of different labels never share a cell."""
 FLAT, ROUND = 0.25, 0.75
-"""A neighbourhood's least variance over its next: up to the one it is a plane, from the other on it has none."""
+"""Ratio of a neighbourhood's smallest to its second smallest variance: up to the first value it is treated as planar,
+from the second on as not planar, with a linear transition between them."""
 FEWEST = 6.0
-"""Of fewer points no plane is told."""
+"""Smallest weighted number of points to which a plane is fitted."""
 
 
 def flattened(
     points: NDArray[np.float32], labels: NDArray[np.int32], seen: NDArray[np.float32], owners: NDArray[np.int32],
     edge: float,
 ) -> NDArray[np.float32]:  # fmt: skip
-    """Points moved onto the plane of what was seen of the same thing around them.
+    """Points moved onto planes fitted to the observed points of the same label around them.
 
-    What is seen is summed up in cells, and a point's plane is that of the eight cells around it, the nearer the more.
-    Where there is no plane, as around a leg, points stay; at a crease they move half-way.
+    The moments of observed points are summed per cell; a point's plane is fitted to the moments of the eight cells
+    around it, weighted trilinearly. Where the surroundings are not planar, as around a thin leg, points stay; in
+    between, as at a crease, they move part of the way.
 
     Args:
-        points: (N, 3) metres; labels: (N,) the thing of each.
-        seen: (M, 3) metres; owners: (M,) the thing of each.
-        edge: of a cell, metres.
+        points: (N, 3) points to move, metres; labels: (N,) their labels.
+        seen: (M, 3) observed points, metres; owners: (M,) their labels.
+        edge: cell edge, metres.
 
     Returns:
         (N, 3) float32, metres.
@@ -43,7 +45,7 @@ def flattened(
 
 @njit(cache=True, nogil=True)
 def _moments(points, cell, count):  # type: ignore[no-untyped-def]  # compiled
-    """(count, 10) float64 per cell: how many points, the sums of x, y, z, and of xx, xy, xz, yy, yz, zz."""
+    """(count, 10) float64 moments per cell: number of points, sums of x, y, z, and sums of xx, xy, xz, yy, yz, zz."""
     out = np.zeros((count, 10))
     for i in range(len(points)):
         row = out[cell[i]]
@@ -63,7 +65,7 @@ def _moments(points, cell, count):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def _moved(points, labels, coords, table, moments, edge):  # type: ignore[no-untyped-def]  # compiled
-    """``flattened`` by the cells' moments."""
+    """``flattened``, given the moments of the cells."""
     out = points.copy()
     mask = np.int64(len(table) - 1)
     base, share, total = np.empty(3, np.int64), np.empty(3), np.empty(10)

@@ -1,7 +1,7 @@
-"""What matching over a window does to depth: creases rounded, outlines fat, thin things lost, holes filled.
+"""Effects of window-based matching on depth: rounded creases, fattened outlines, lost thin structures, filled holes.
 
-Depth is (H, W) float32 metres, 0 where nothing is. Where a pixel reads another one's surface, that one's index in the
-flattened image is given, so that labels can follow.
+Depth is (H, W) float32 metres, 0 without a surface. Where a pixel reads the surface of another one, the index of that
+pixel in the flattened image is returned, so that labels can follow.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from .edition import is_first_edition
 Float32 = NDArray[np.float32]
 
 SAME_SURFACE = 0.03
-"""What differs in depth by less than this share of it is matched as one surface."""
+"""Depths whose relative difference is below this are matched as one surface."""
 
 
 @njit(cache=True, nogil=True)
 def _mean_along(inverse, values, radius, same, down, out) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Mean of ``values`` along rows, or ``down`` columns, where ``inverse`` is the middle's up to a share ``same``."""
+    """Mean of ``values`` along rows (``down``: columns) over pixels whose ``inverse`` differs from that of the central
+    pixel by at most the share ``same``."""
     height, width = inverse.shape
     total, count = np.empty(width, np.float32), np.empty(width, np.float32)
     for i in range(height):
@@ -43,9 +44,10 @@ def _mean_along(inverse, values, radius, same, down, out) -> None:  # type: igno
 
 
 def smoothed(depth: Float32, radius: int, same: float = SAME_SURFACE) -> Float32:
-    """Mean inverse depth over (2 ``radius`` + 1)^2 pixels, of what lies within a share ``same`` of the middle's depth.
+    """Depth from the mean inverse depth over a window of (2 ``radius`` + 1)^2 pixels.
 
-    Inverse depth is linear on a plane, so planes stay what they are; creases are rounded, small relief is wiped out.
+    Only pixels whose inverse depth differs from the central one's by at most the share ``same`` count. Inverse depth is
+    linear on a plane, so planes are preserved; creases are rounded and small relief vanishes.
     """
     if radius < 1:
         return depth
@@ -58,7 +60,8 @@ def smoothed(depth: Float32, radius: int, same: float = SAME_SURFACE) -> Float32
 
 @njit(cache=True, nogil=True)
 def _nearest_along(depth, given, radius, down, wrap, out) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Which of the pixels ``given`` within ``radius`` along rows, or ``down`` columns, shows what is nearest."""
+    """Replace each index in ``given`` by one within ``radius`` along its row (``down``: column) that shows a clearly
+    nearer surface, the nearest, if there is one; with ``wrap``, rows continue at the opposite border."""
     height, width = given.shape
     for i in range(height):
         for j in range(width):
@@ -76,9 +79,10 @@ def _nearest_along(depth, given, radius, down, wrap, out) -> None:  # type: igno
 
 
 def fattened(depth: Float32, source: NDArray[np.int64], radius: int) -> NDArray[np.int64]:
-    """Let near surfaces grow by ``radius`` pixels: the pixel read is the nearest of those that ``source`` reads around.
+    """(H, W) index of the pixel that each one reads when near surfaces grow by ``radius`` pixels: the nearest surface
+    among those that ``source`` reads around it.
 
-    The first edition lets them grow sideways alone, and out of the image into its opposite border.
+    In the first edition they grow only sideways, and beyond the image border continue at the opposite one.
     """
     first = is_first_edition()
     across = np.empty_like(source)
@@ -92,7 +96,8 @@ def fattened(depth: Float32, source: NDArray[np.int64], radius: int) -> NDArray[
 
 @njit(cache=True, nogil=True)
 def _look_behind(depth, thin, reach, index) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Set the ``index`` of what is ``thin`` to the first pixel beside it that is not and lies behind it."""
+    """Set the ``index`` of ``thin`` pixels to the closest pixel of their row or column, up to ``reach`` away, that is
+    not thin and lies clearly behind them or has no depth."""
     height, width = depth.shape
     for i in range(height):
         for j in range(width):
@@ -111,7 +116,8 @@ def _look_behind(depth, thin, reach, index) -> None:  # type: ignore[no-untyped-
 
 
 def without_thin(depth: Float32, half: int) -> NDArray[np.int64]:
-    """(H, W) the pixel that each one reads when what is at most 2 ``half`` pixels wide is lost to what is behind it."""
+    """(H, W) index of the pixel that each one reads when structures up to 2 ``half`` pixels wide are replaced by the
+    background."""
     index = np.arange(depth.size).reshape(depth.shape)
     if half < 1:
         return index
@@ -122,7 +128,8 @@ def without_thin(depth: Float32, half: int) -> NDArray[np.int64]:
 
 
 def filled_from_left(depth: Float32, source: NDArray[np.int64], reach: int) -> tuple[Float32, NDArray[np.int64]]:
-    """Holes (NaN) of ``depth`` filled with what was read to the left of them, up to ``reach`` pixels away."""
+    """``depth`` and ``source`` with holes (NaN) filled from the last reading to their left, up to ``reach`` pixels
+    away."""
     columns = np.arange(depth.shape[1])
     last = np.maximum.accumulate(np.where(np.isfinite(depth), columns, -1), axis=1)
     taken = np.where((last >= 0) & (columns - last <= reach), last, columns)

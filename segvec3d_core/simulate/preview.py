@@ -1,4 +1,4 @@
-"""Contact sheets: colour, depth and instances of many frames on one picture."""
+"""Contact sheets: colour, depth and instances of several frames in one image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .sensor import SimulatedFrame
 
 
 def _palette(count: int) -> NDArray[np.uint8]:
-    """(count, 3) colours far apart, the same on every run."""
+    """(count, 3) uint8 RGB, well separated colours, the same on every run."""
     hue = np.arange(count) * 0.61803398875 % 1.0
     value = 1.0 - 0.35 * (np.arange(count) % 3) / 2
     channels = [np.clip(np.abs((hue + shift) % 1.0 * 6 - 3) - 1, 0, 1) for shift in (0.0, 2 / 3, 1 / 3)]
@@ -21,7 +21,7 @@ def _palette(count: int) -> NDArray[np.uint8]:
 
 
 def frame_strip(frame: SimulatedFrame, width: int = 240) -> NDArray[np.uint8]:
-    """(h, 3 * width, 3) uint8: colour, depth (near is light) and instances (surfaces grey) side by side."""
+    """(h, 3 * width, 3) uint8: colour, depth (near is bright) and instances (surfaces grey) side by side."""
     depth = np.nan_to_num(frame.depth)
     seen = depth > 0
     near, far = np.percentile(depth[seen], [1, 98]) if seen.any() else (0.0, 1.0)

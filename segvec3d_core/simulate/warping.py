@@ -1,4 +1,4 @@
-"""Warps of space that make of one shape many: no two mugs of a home are as alike as two of one parametric family."""
+"""Random warps that vary shapes: the mugs of a real home differ more than two draws of one parametric family."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .meshes import Mesh
 Points = NDArray[np.float64]
 
 DETAIL = 9
-"""Edges are split until so many fit along a mesh's longest extent: a box of eight corners cannot bend."""
+"""Edges are split until this many fit along a mesh's longest extent: a box of only eight vertices cannot bend."""
 ROUNDS = 3
-"""So often an edge is split at most."""
+"""How often an edge is halved at most."""
 
 
 def warped(rng: Generator, mesh: Mesh) -> Mesh:
-    """The mesh stretched, and one or two times tapered, bent, twisted, sheared or dented; at rest on z = 0.
+    """The mesh stretched along its axes, then one or two of: tapered, bent, twisted, sheared, dented; at rest on z = 0.
 
-    A warp moves both sides of a wall alike and keeps what touches together, so that a mug stays a mug with its handle.
+    A warp moves both sides of a wall together and does not separate touching parts: a mug remains a mug with a handle.
     """
     size = mesh.size.astype(np.float64)
     split = subdivided(mesh, float(size.max()) / DETAIL)
@@ -35,9 +35,9 @@ def warped(rng: Generator, mesh: Mesh) -> Mesh:
 
 
 def subdivided(mesh: Mesh, longest: float) -> Mesh:
-    """The same surface in smaller triangles: every edge above ``longest`` metres is halved, up to ``ROUNDS`` times.
+    """The same surface in smaller triangles: edges longer than ``longest`` metres are halved, up to ``ROUNDS`` times.
 
-    Two faces that share an edge split it alike, so that no crack opens between them.
+    Faces that share an edge split it at the same point, so that no crack opens between them.
     """
     corners, parts = mesh.vertices[mesh.faces].astype(np.float64), mesh.parts
     for _ in range(ROUNDS):
@@ -45,7 +45,7 @@ def subdivided(mesh: Mesh, longest: float) -> Mesh:
         long = np.linalg.norm(ahead - corners, axis=2) > longest
         if not long.any():
             break
-        # Every face is turned until its long edges come first, or its only short one last.
+        # Reorder the corners of each face cyclically so that its long edges come first.
         first = np.argmax([long[:, k] & ~long[:, k - 1] for k in range(3)], 0)
         order = (first[:, None] + np.arange(3)) % 3
         corners, long = np.take_along_axis(corners, order[..., None], 1), np.take_along_axis(long, order, 1)
@@ -65,7 +65,7 @@ def subdivided(mesh: Mesh, longest: float) -> Mesh:
 
 
 def _taper(rng: Generator, points: Points) -> Points:
-    """Wider at one end of an axis than at the other."""
+    """Taper: the cross-section grows linearly along a random axis."""
     axis = int(rng.integers(3))
     share = points[:, axis] / max(np.ptp(points[:, axis]), 1e-9)  # -0.5 to 0.5
     factor = 1 + rng.choice([-1, 1]) * rng.uniform(0.15, 0.55) * share
@@ -75,12 +75,12 @@ def _taper(rng: Generator, points: Points) -> Points:
 
 
 def _bend(rng: Generator, points: Points) -> Points:
-    """Bent along the longest axis, as a banana is."""
+    """Bend the longest axis into an arc, like a banana."""
     extents = np.ptp(points, axis=0)
     along = int(extents.argmax())
     across = int(rng.choice([k for k in range(3) if k != along]))
-    most = np.deg2rad(60 if along < 2 else 25)  # in all; what stands upright shall not fall
-    most = min(most, extents[along] / max(extents[across], 1e-9))  # or its inner side would fold
+    most = np.deg2rad(60 if along < 2 else 25)  # total angle; upright shapes must not fall over
+    most = min(most, extents[along] / max(extents[across], 1e-9))  # else its inner side would fold over
     curvature = rng.uniform(0.3, 1.0) * most / extents[along]
     angle, radius = points[:, along] * curvature, 1 / curvature - points[:, across]
     bent = points.copy()
@@ -90,7 +90,7 @@ def _bend(rng: Generator, points: Points) -> Points:
 
 
 def _twist(rng: Generator, points: Points) -> Points:
-    """Turned about its longest axis, one end against the other."""
+    """Twist about the longest axis: one end is turned against the other by up to 50 degrees."""
     axis = int(np.ptp(points, axis=0).argmax())
     i, j = [k for k in range(3) if k != axis]
     angle = np.deg2rad(rng.uniform(-50, 50)) * points[:, axis] / max(np.ptp(points[:, axis]), 1e-9)
@@ -101,7 +101,7 @@ def _twist(rng: Generator, points: Points) -> Points:
 
 
 def _shear(rng: Generator, points: Points) -> Points:
-    """Leaning, or a rhomb where it was a square."""
+    """Shear along a random axis: upright shapes lean, squares become rhombi."""
     axis, toward = rng.choice(3, 2, replace=False)
     sheared = points.copy()
     sheared[:, toward] += rng.uniform(-0.25, 0.25) * points[:, axis]
@@ -109,7 +109,8 @@ def _shear(rng: Generator, points: Points) -> Points:
 
 
 def _dent(rng: Generator, points: Points) -> Points:
-    """Uneven in waves of a third to once its longest extent, as what is soft, grown, worn or moulded."""
+    """Displace the surface by random waves, 0.35 to 1 times the longest extent long, as on soft, grown, worn or moulded
+    things."""
     size = float(np.ptp(points, axis=0).max())
     moved = points.copy()
     for _ in range(4):
