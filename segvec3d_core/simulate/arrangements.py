@@ -1,4 +1,4 @@
-"""How people lay things out on a table: a place to work or to eat at, stacks and rows of like things, a full tote."""
+"""Typical arrangements on a table: a workplace, place settings, stacks and rows of similar objects, a full tote."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .placing import make_body, settle, stable_rotation, yaw
 from .shapes import Family
 
 STACKED = ("plate", "plate", "bowl", "bowl", "book", "book", "notebook", "tray", "box", "tin", "lunch box")
-"""What is kept in stacks of its own kind."""
+"""Nouns of objects that are stacked with others of their kind."""
 LINED_UP = ("bottle", "can", "jar", "canister", "glass", "mug", "spray bottle", "detergent bottle", "carton", "candle")
-"""What stands in rows of its own kind."""
+"""Nouns of objects that stand in rows with others of their kind."""
 CUTLERY = ("spoon", "fork", "knife")
 TRIES = 12
-"""How often room is looked for."""
+"""How many random positions are tried for the first object of an arrangement."""
 
 
 def tote(rng: Generator) -> Mesh:
-    """An open container with upright walls, from a tray of 3 cm to a tote of 25 cm."""
+    """An open container with upright walls, 3 cm (a tray) to 25 cm (a tote) high."""
     x, y = rng.uniform(0.24, 0.5), rng.uniform(0.2, 0.36)
     z, t = (rng.uniform(0.08, 0.25) if rng.random() < 0.8 else rng.uniform(0.03, 0.08)), rng.uniform(0.005, 0.012)
     walls = [box(t, y, z).moved(x=k * (x - t) / 2) for k in (1, -1)]
@@ -35,11 +35,11 @@ TOTES = (
     Family("box", tote, "table", ("plastic", "plastic", "cardboard"), (), ("plain",), (), 0.24, 0.5, 1.0),
     Family("basket", tote, "table", ("plastic", "wicker"), (), ("plain", "checks"), (), 0.24, 0.5, 1.0),
 )
-"""What things are thrown into."""
+"""Containers that are filled with objects."""
 
 
 class Place:
-    """A point on a table and the direction in which a person there looks, along an edge of the table."""
+    """A person's place at a table: a point on the table, and a viewing direction roughly parallel to a table edge."""
 
     def __init__(self, top: TableTop, quarter: int) -> None:
         rng = top.rng
@@ -48,7 +48,8 @@ class Place:
         self.origin = np.append(top.middle, 0.0)
 
     def begin(self, model: ObjectModel, ahead: float = 0.0, degrees: float = 0.0) -> bool:
-        """Look for a point at which the first model has room, ``ahead`` of it."""
+        """Choose a random point such that the first model fits ``ahead`` metres in front of it; returns whether one was
+        found."""
         for _ in range(TRIES):
             reach = np.maximum(self.top.extent / 2 - 0.1, 0.0)
             self.origin[:2] = self.top.middle + reach * self.top.rng.uniform(-1, 1, 2)
@@ -57,18 +58,19 @@ class Place:
         return False
 
     def put(self, model: ObjectModel, right: float, ahead: float, degrees: float = 0.0, on: float = 0.0) -> bool:
-        """Set a model down to the ``right`` of the point and ``ahead`` of it, metres, as a person there sees it."""
+        """Place a model ``right`` and ``ahead`` of the point, metres, as the person sees it, turned by ``degrees``; see
+        ``TableTop.put`` for ``on``."""
         x, y, _ = self.turn @ np.array([right, ahead, 0.0]) + self.origin
         return self.top.put(model, self.turn @ yaw(degrees), float(x), float(y), on)
 
 
 def draw(top: TableTop, nouns: Sequence[str], largest: float = 0.75) -> ObjectModel:
-    """A thing of one of these nouns."""
+    """Draw an object of one of these nouns, see ``sample_object``."""
     return sample_object(top.rng, "table", largest, [str(top.rng.choice(nouns))])
 
 
 def work(top: TableTop) -> None:
-    """Screen, keyboard and mouse in line, or a laptop with a mouse, and something to drink or to write."""
+    """A workplace: monitor, keyboard and mouse, or a laptop with a mouse, and small objects such as a mug or a pen."""
     rng, place = top.rng, Place(top, int(top.rng.integers(4)))
     if rng.random() < 0.65:
         keyboard = draw(top, ["keyboard"])
@@ -86,7 +88,8 @@ def work(top: TableTop) -> None:
 
 
 def meal(top: TableTop) -> None:
-    """One to four like places to eat at: a plate, perhaps a bowl on it, cutlery beside it, a glass behind it."""
+    """One to four equal place settings: a plate or bowl, perhaps with a bowl or food on it, cutlery beside it, a glass
+    or cup behind it."""
     rng = top.rng
     plate, drink = draw(top, ["plate", "plate", "bowl"]), draw(top, ["glass", "cup", "mug"])
     cutlery = [draw(top, [noun]) for noun in CUTLERY]
@@ -104,7 +107,7 @@ def meal(top: TableTop) -> None:
 
 
 def stack(top: TableTop) -> None:
-    """Two to eight things of a kind upon one another, alike or smaller ones upon larger ones."""
+    """A stack of up to eight objects of one noun: copies of one model, or smaller ones on larger ones."""
     rng, place = top.rng, Place(top, int(top.rng.integers(4)))
     noun, count = str(rng.choice(STACKED)), int(rng.integers(2, 9))
     if rng.random() < 0.5 and noun not in FLAT_SIDED:
@@ -121,7 +124,7 @@ def stack(top: TableTop) -> None:
 
 
 def row(top: TableTop) -> None:
-    """Three to nine like things side by side."""
+    """A row of up to nine objects: copies of one model, or of two in turn."""
     rng, place = top.rng, Place(top, int(top.rng.integers(4)))
     models = [draw(top, [noun], 0.4) for noun in rng.choice(LINED_UP, int(rng.integers(1, 3)))]
     gap = rng.choice([0.0, rng.uniform(0, 0.01), rng.uniform(0, 0.03)])
@@ -137,7 +140,7 @@ def row(top: TableTop) -> None:
 
 
 def full_tote(top: TableTop) -> None:
-    """A container with 5 to 15 things in it, heaped as they fell."""
+    """A container into which 5 to 15 objects are dropped."""
     rng, place = top.rng, Place(top, int(top.rng.integers(4)))
     model = make_object(rng, TOTES[int(rng.integers(len(TOTES)))])
     if not place.begin(model, 0.0, rng.normal(0, 15)):
@@ -160,11 +163,11 @@ def full_tote(top: TableTop) -> None:
 ARRANGEMENTS = (work, meal, stack, row, full_tote)
 CHANCES = (1.0, 2.0, 2.0, 1.5, 2.0)
 DESK_CHANCES = (5.0, 1.0, 2.0, 1.5, 2.0)
-"""How often each of them is drawn relative to the others, on a table and on a desk."""
+"""Relative frequency of each arrangement, on other supports and on a desk."""
 
 
 def arrange(top: TableTop, noun: str) -> None:
-    """Lay things out in one or two ways on a bare top, which is called ``noun``."""
+    """Make one or two arrangements on an empty top; ``noun`` is the category of the support."""
     chances = np.array(DESK_CHANCES if noun == "desk" else CHANCES)
     for _ in range(int(top.rng.integers(1, 3))):
         ARRANGEMENTS[int(top.rng.choice(len(ARRANGEMENTS), p=chances / chances.sum()))](top)

@@ -1,4 +1,4 @@
-"""Cloth on tables: a cover or mats spread under what stands there, a cloth thrown over it."""
+"""Cloth on tables: a cover or mats spread below the objects, or a cloth thrown over them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .sheets import Sheet, outlined, ridges
 Array = NDArray[np.float64]
 
 TALLEST = 0.2
-"""A cloth is not thrown over what rises higher than this beside what is low, metres."""
+"""A cloth is not thrown over a place whose heights differ by more than this, metres."""
 SOFT = 0.012
-"""So far from a thing's underside a cover is held down by it, metres."""
+"""An object holds a cover down below itself and up to this far around, metres."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What lies spread on a table: a cloth or some mats.
+    """A cloth or some mats spread on a table.
 
     Attributes:
-        level: height of what lies flat, metres; things stand on it.
-        meshes: closed bodies, at rest on z = 0, with their middles at ``places``.
+        level: height of the flat parts above the table, metres; objects stand on it.
+        meshes: closed meshes at rest on z = 0, centred at ``places``.
         places: (x, y) of each, metres.
     """
 
@@ -39,22 +39,23 @@ class Cover:
     places: tuple[tuple[float, float], ...]
 
     def mesh(self) -> Mesh:
-        """All of it, where it lies."""
+        """All pieces as one mesh, each at its place."""
         return join(*(m.moved(*place) for m, place in zip(self.meshes, self.places, strict=True)))
 
     def lift(self, heights: HeightMap) -> None:
-        """Things stand on what lies flat of it: they press its wrinkles down."""
+        """Raise the height map by the cover without its wrinkles: objects press these down and stand on the flat
+        cloth."""
         flat = self.mesh()
         flat.vertices[:, 2] = np.minimum(flat.vertices[:, 2], self.level)
         raster.plan(flat.vertices, flat.faces, heights.x0, heights.y0, heights.cell, heights.height)
 
     def pressed(self, placed: Sequence[Placement]) -> Mesh:
-        """All of it, held down by what was set down on it: models, each with its rotation and offset."""
+        """All pieces as one mesh, pressed down by the models that were placed on it."""
         body = self.mesh()
         points = body.vertices
         low, cell = points[:, :2].min(0).astype(np.float64), 0.004
         columns, rows = (np.ceil(np.ptp(points[:, :2], axis=0) / cell).astype(int) + 1).tolist()
-        under = np.full((rows, columns), EMPTY)  # the lowest side of what lies above, upside down
+        under = np.full((rows, columns), EMPTY)  # lowest height of the objects above, negated
         for model, rotation, offset in placed:
             vertices = (model.mesh.vertices @ rotation.T + offset) * [1.0, 1.0, -1.0]
             raster.plan(vertices, model.mesh.faces, low[0], low[1], cell, under)
@@ -65,7 +66,7 @@ class Cover:
 
 
 def draw_cover(rng: Generator, free: Rectangle) -> Cover:
-    """A wrinkled cloth over all or most of a free rectangle, or one to three mats on it."""
+    """A wrinkled cloth over 60 to 95 % of either edge of a free rectangle, or one to three mats on it."""
     x0, x1, y0, y1 = free
     room = np.array([x1 - x0, y1 - y0])
     middle = np.array([x0 + x1, y0 + y1]) / 2
@@ -91,10 +92,11 @@ def draw_cover(rng: Generator, free: Rectangle) -> Cover:
 
 
 def thrown(rng: Generator, heights: HeightMap) -> tuple[Mesh, Array] | None:
-    """A cloth over whatever lies on a place of a height map: it bridges gaps and falls down sides in folds.
+    """A cloth over whatever lies at a random place of a height map: it bridges gaps and falls in folds at sides.
 
     Returns:
-        its mesh at rest on z = 0, and the (3,) offset that takes it to the map's frame; None where it finds no place.
+        its mesh at rest on z = 0, and the (3,) offset that takes it to the map's frame; None if it would reach beyond
+        the map, or heights differ by more than ``TALLEST``.
     """
     size = rng.uniform(0.12, 0.4, 2)
     columns, rows = (size / size.max() * 40).astype(int) + 8
@@ -106,7 +108,7 @@ def thrown(rng: Generator, heights: HeightMap) -> tuple[Mesh, Array] | None:
     cells = np.rint((place - [heights.x0, heights.y0]) / heights.cell).astype(int)
     if cells.min() < 0 or (cells >= heights.height.shape[::-1]).any():
         return None
-    reach = 1 + 2 * int(np.ceil(float(size.max()) / 40 / heights.cell))  # no edge of a thing pierces it between points
+    reach = 1 + 2 * int(np.ceil(float(size.max()) / 40 / heights.cell))  # no object pierces it between its vertices
     below = maximum_filter(heights.height, reach)[cells[..., 1], cells[..., 0]]
     if np.ptp(below) > TALLEST:
         return None
@@ -123,7 +125,7 @@ def thrown(rng: Generator, heights: HeightMap) -> tuple[Mesh, Array] | None:
 
 
 def covered(rng: Generator, table: ObjectModel, cover: Mesh) -> ObjectModel:
-    """A table with a cover that is part of it: a surface where the table is one."""
+    """A table with a cover as part of its model, so that both are labelled alike."""
     color = str(rng.choice(["white", "red", "blue", "green", "beige", "grey", "black"]))
     pattern = str(rng.choice(["plain", "plain", "checks", "stripes", "dots"]))
     second = str(rng.choice(["white", "grey", "beige", "blue", "red"]))
@@ -133,7 +135,7 @@ def covered(rng: Generator, table: ObjectModel, cover: Mesh) -> ObjectModel:
 
 
 def throw_cloth(rng: Generator, heights: HeightMap) -> Placement | None:
-    """A cloth over things, or None where none of a few places is flat enough for it."""
+    """A cloth thrown over objects, or None if none of six random places suits, see ``thrown``."""
     laid = next((found for _ in range(6) if (found := thrown(rng, heights)) is not None), None)
     if laid is None:
         return None

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 NEAR = 0.05
-"""Nothing nearer than this to the camera is drawn, metres."""
+"""Near plane: nothing nearer to the camera than this is drawn, metres."""
 
 
 @njit(cache=True, nogil=True)
@@ -95,7 +95,7 @@ def plan(
     vertices: NDArray[np.floating], faces: NDArray[np.int32], x0: float, y0: float, cell: float,
     value: NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Raise a plan view to the largest z per cell.
+    """Raise a height map to the largest z of a mesh in each cell.
 
     Args:
         vertices: (V, 3); faces: (F, 3).
@@ -103,7 +103,7 @@ def plan(
         cell: edge of a cell, metres.
         value: (H, W) heights, updated in place.
     """
-    # One signature, so that it is compiled once.
+    # The same argument types in every call, so that numba compiles only once.
     points = np.ascontiguousarray(vertices, np.float64)
     face = np.empty(value.shape, np.int32)
     _plan(points, np.ascontiguousarray(faces, np.int32), float(x0), float(y0), float(cell), value, face)
@@ -124,7 +124,7 @@ def pinhole(
         intrinsics: fx, fy, cx, cy in pixels.
 
     Returns:
-        depth (H, W) float32 along z in metres, 0 where nothing is; face (H, W) int32, -1 where nothing is.
+        depth (H, W) float32 along z in metres, 0 without a surface; face (H, W) int32 index, -1 without a surface.
     """
     value = np.zeros(size)
     face = np.full(size, -1, np.int32)
@@ -138,15 +138,15 @@ def pinhole(
 
 @njit(cache=True, nogil=True)
 def surfaces(depth, face, vertices, faces, fx, fy, cx, cy, rotation, eye, points, normals, cosine) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Point, normal and slant of every pixel of a pinhole view.
+    """Surface point, normal and viewing angle of every pixel of a pinhole view.
 
     Args:
         depth, face: (H, W) from ``pinhole``.
         vertices: (V, 3) in the optical frame; faces: (F, 3).
         fx, fy, cx, cy: intrinsics, pixels.
         rotation, eye: p_scene = rotation @ p_camera + eye.
-        points, normals: (H, W, 3) filled in the scene's frame, normals towards the camera; 0 where nothing is.
-        cosine: (H, W) filled with the cosine between normal and viewing ray, 0 where nothing is.
+        points, normals: (H, W, 3) filled in the scene's frame, normals towards the camera; 0 without a surface.
+        cosine: (H, W) filled with the cosine between normal and viewing ray, 0 without a surface.
     """
     for row in range(depth.shape[0]):
         for column in range(depth.shape[1]):

@@ -19,9 +19,9 @@ from .scenes import Entity, SceneModel, sample_scene
 from .sensor import SimulatedFrame, View, render, sample_camera, sample_view
 
 PIXELS = 5 * 320 * 240
-"""So many a scan is made of where images have no size given: the more views, the smaller."""
+"""Pixels of all views of a scan together if no image size is given: the more views, the smaller the images."""
 AVERAGED = 0.8
-"""Share of the scans whose sheets are averaged into one surface; the others keep what was seen in each voxel."""
+"""Share of the scans in which the surfaces of different views are merged into one; others keep each voxel's mean."""
 
 Points = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int32]]
 """Positions (N, 3) in metres, colours (N, 3) and labels (N,)."""
@@ -29,16 +29,17 @@ Points = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int32]]
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How a scan's views are read, and become one cloud.
+    """How the views of a scan are measured and fused into one cloud.
 
     Attributes:
-        sensor: what reads them.
-        voxel: one point is kept per voxel of this edge, metres.
-        reach: what is farther from a camera is left out, metres.
-        turn, shift: how far a told pose is off, degrees and metres.
-        aligned: how much of what a view's depths are off as a whole is taken out, 0 to 1.
-        walls: share of the views that look at a wall rather than at a thing.
-        edge: of the cells whose points are made one surface, metres; 0 leaves them as they are.
+        sensor: noise model of all views.
+        voxel: edge of the voxels, of which each keeps one point, metres.
+        reach: greatest depth of points that are kept, metres.
+        turn, shift: standard deviations of a pose's rotation angle and of its translation along each axis, degrees and
+            metres.
+        aligned: how much of a view's common scale error of depth is corrected, 0 to 1.
+        walls: share of the views aimed at a wall rather than at an object.
+        edge: cell edge for merging the surfaces of different views, see ``flattened``, metres; 0 for no merging.
     """
 
     sensor: Sensor
@@ -52,7 +53,8 @@ class Fusion:
 
     @classmethod
     def draw(cls, rng: Generator, voxel: float | None) -> Fusion:
-        """As different as maps are, by any sensor but the ideal one; ``voxel`` is drawn where it is not given."""
+        """Draw parameters as varied as those of real maps, with any depth camera but the ideal one; ``voxel`` is drawn
+        if None."""
         if is_first_edition():
             return cls(
                 sensor=SENSORS[int(rng.integers(1, 4))], voxel=voxel or 0.015, reach=rng.uniform(2.5, 4.0), turn=0.2,
@@ -70,17 +72,18 @@ def simulate_scan(
     rng: Generator, views: int | None = None, voxel: float | None = None, width: int | None = None,
     height: int | None = None,
 ) -> tuple[PointCloud, NDArray[np.int32], tuple[Entity, ...]]:  # fmt: skip
-    """A room seen from several places and fused, z up.
+    """A room seen from several viewpoints and fused into one cloud, z up.
 
-    As in a real fusion, what is far from a camera is left out, poses are a little off, a voxel's points are averaged,
-    and mostly sheets of different views become one surface.
+    As in real fusion, distant points are dropped, poses are slightly wrong, the points of a voxel are averaged, and
+    mostly the surfaces of different views are merged into one.
 
     Args:
         rng: source of randomness.
-        views: how many places; None draws 8 to 30, in the first edition 10.
-        voxel: one point is kept per voxel of this edge, metres; None draws 6 to 18 mm, in the first edition 15 mm.
-        width, height: image size of each view; without a width all views together have the same number of pixels in
-            every scan, in the first edition each is 320 wide; without a height images are 4:3.
+        views: number of views; None draws 8 to 30, in the first edition 10.
+        voxel: edge of the voxels, of which each keeps one point, metres; None draws 6 to 18 mm, in the first edition
+            15 mm.
+        width, height: image size of each view, pixels. With a width of None, 4:3 images have about ``PIXELS`` pixels in
+            all views together (first edition: each is 320 wide); with a height of None, images are 4:3.
 
     Returns:
         the cloud (N points, ``up`` = z, no viewpoint); labels (N,) int32, indices into the entities; the entities,
@@ -123,14 +126,14 @@ def simulate_scan(
 
 
 def _on_a_wall(rng: Generator, scene: SceneModel) -> NDArray[np.float64]:
-    """(3,) a place on one of the scene's walls."""
+    """(3,) random point in the bounding box of one of the scene's walls."""
     walls = [k for k, e in enumerate(scene.entities) if e.info.category == "wall"]
     corners = scene.vertices[scene.faces[scene.face_entity == walls[int(rng.integers(len(walls)))]].ravel()]
     return rng.uniform(corners.min(0), corners.max(0))
 
 
 def _placed(rng: Generator, fusion: Fusion, view: View, frame: SimulatedFrame) -> Points:
-    """What a view adds to a scan, in the scan's frame."""
+    """The points that a view adds to a scan, in the scan's frame, with its pose error."""
     kept = (frame.instance.ravel() >= 0) & (np.nan_to_num(frame.depth).ravel() < fusion.reach)
     points = frame.cloud().points[kept]
     if fusion.aligned and len(points):
@@ -143,7 +146,7 @@ def _placed(rng: Generator, fusion: Fusion, view: View, frame: SimulatedFrame) -
 
 
 def _one_per_voxel(points: Points, voxel: float) -> Points:
-    """A voxel shows the thing that was seen there first, at the mean of what was seen of that thing."""
+    """One point per voxel: label and colour of the first point in it, at the mean position of all with that label."""
     places, colors, labels = points
     cell, first, _ = hash_cells(np.floor(places / voxel).astype(np.int64))
     same = labels == labels[first][cell]
@@ -152,6 +155,6 @@ def _one_per_voxel(points: Points, voxel: float) -> Points:
 
 
 def _direction(rng: Generator) -> NDArray[np.float64]:
-    """(3,) unit vector, all directions alike."""
+    """(3,) unit vector, uniformly distributed on the sphere."""
     v = rng.normal(size=3)
     return v / np.linalg.norm(v)

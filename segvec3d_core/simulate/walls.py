@@ -1,7 +1,8 @@
-"""The shell of a room: floor, ceiling, and walls with what belongs to them and stands out of them: windows, curtains,
-pictures, skirting boards, sockets, door frames.
+"""The shell of a room: floor, ceiling, and walls with the relief of what is fixed to them: windows, curtains, pictures,
+skirting boards, sockets, door frames.
 
-Walls are drawn before what stands along them and put up after it, see ``put_up``: nothing hangs where furniture stands.
+Walls are drawn before the furniture but added to the scene after it, see ``put_up``, so that nothing hangs where
+furniture stands.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from .placing import yaw
 from .scenes import Builder, surface_model
 
 PARTS = 4
-"""Colours of a wall: its own, and those of what stands out of it."""
+"""Number of a wall's materials: its own, and those of its relief."""
 DEEPEST = 0.06
-"""How far a wall's relief reaches into the room at most, metres: thin things that lean on the wall stand before it."""
+"""How far a wall's relief reaches into the room at most, metres: thin objects at a wall still stand in front of it."""
 TOUCH = 0.001
-"""How far what stands before a wall may reach into its relief, metres: both are rounded."""
+"""Overlap of furniture with a wall's relief that is ignored, metres: both are subject to rounding."""
 TRIM = ("white", "white", "white", "brown", "grey", "beige", "black", "blue", "red", "green")
-"""Colours of what stands out of a wall, one is drawn for each kind."""
+"""Colours of a wall's relief; one is drawn for each of its materials."""
 
 
 class Wall(NamedTuple):
-    """A wall that is still to be put up.
+    """A wall that is not yet part of the scene.
 
     Attributes:
-        plain: it without relief; its inner side faces -x.
-        relief: what may stand out of it, each a body in the frame of ``plain``.
+        plain: the wall without relief; its inner side faces -x.
+        relief: meshes that may stand out of it, in the frame of ``plain``.
         paint: (PARTS, MATERIAL_COLUMNS) float32, its materials.
         rotation, offset: (3, 3) and (3,) metres, from its frame to the scene's.
     """
@@ -49,18 +50,18 @@ def add_shell(
     rng: Generator, builder: Builder, x: float, y: float, z: float, level: float, walls: tuple[int, ...], ceiling: bool,
     middle: tuple[float, float] = (0.0, 0.0),
 ) -> list[Wall]:  # fmt: skip
-    """The floor, some walls and perhaps the ceiling of a room, as surfaces.
+    """Add the floor and perhaps the ceiling of a room to a scene, as surfaces, and draw its walls.
 
     Args:
-        rng, builder: where the scene is made.
-        x, y, z: extents, metres.
+        rng: source of randomness; builder: the scene.
+        x, y, z: extents of the room, metres.
         level: height of the floor, metres.
-        walls: sides that have one: 0 to 3 are +x, +y, -x, -y.
-        ceiling: whether there is one.
-        middle: x and y of the room's middle, metres.
+        walls: sides that have a wall: 0 to 3 are +x, +y, -x, -y.
+        ceiling: whether there is a ceiling.
+        middle: x and y of the room's centre, metres.
 
     Returns:
-        walls to ``put_up`` once everything stands; none in the first edition, whose plain walls stand at once.
+        walls for ``put_up`` once all furniture stands; none in the first edition, whose plain walls are added at once.
     """
     thick, center = 0.05, np.array([*middle, level])
     ground = surface_model("floor", "grey", "wood", box(x, y, thick), _floor_paint(rng))
@@ -86,8 +87,8 @@ def add_shell(
 
 
 def put_up(builder: Builder, walls: list[Wall]) -> None:
-    """Add walls, each with those bodies of its relief that are not in the way of anything the builder has so far: by
-    bounding boxes, whoever furnishes a room hangs nothing behind a wardrobe."""
+    """Add walls to the scene, each with those parts of its relief whose bounding boxes overlap those of nothing in the
+    scene so far: people hang nothing behind a wardrobe."""
     low = np.stack([placed.min(0) for placed in builder.vertices]) + TOUCH
     high = np.stack([placed.max(0) for placed in builder.vertices]) - TOUCH
     for wall in walls:
@@ -110,7 +111,7 @@ def _floor_paint(rng: Generator) -> NDArray[np.float32]:
 
 
 def draw_relief(rng: Generator, along: float, tall: float) -> list[Mesh]:
-    """What stands 3 to 60 mm out of a wall ``along`` x ``tall`` in the plane x = 0 whose inner side faces -x."""
+    """Meshes that stand 3 to 60 mm out of a wall ``along`` x ``tall`` metres in the plane x = 0, towards -x."""
     parts = []
     if rng.random() < 0.6:
         parts.append(_out(rng.uniform(0.006, 0.02), along, rng.uniform(0.04, 0.14)).part(1))
@@ -125,18 +126,18 @@ def draw_relief(rng: Generator, along: float, tall: float) -> list[Mesh]:
 
 
 def _out(deep: float, wide: float, tall: float) -> Mesh:
-    """A box that stands out of the plane x = 0 by ``deep``."""
+    """A box that stands out of the plane x = 0 by ``deep``, towards -x."""
     return box(deep, wide, tall).moved(x=-deep / 2)
 
 
 def _frame(deep: float, wide: float, tall: float, edge: float) -> list[Mesh]:
-    """The four bars of a frame around wide x tall, from the ground."""
+    """The four bars of a frame of outer size ``wide`` x ``tall``, standing on z = 0."""
     sides = [_out(deep, edge, tall).moved(y=k * (wide - edge) / 2) for k in (1, -1)]
     return [*sides, _out(deep, wide, edge), _out(deep, wide, edge).moved(z=tall - edge)]
 
 
 def _window(rng: Generator, most: float, tall: float) -> Mesh:
-    """A frame with panes and mostly a sill."""
+    """A window: a frame with panes and mostly a sill."""
     wide, high, deep, edge = rng.uniform(0.5, 1) * most, rng.uniform(0.7, 1.3), rng.uniform(0.015, 0.06), 0.06
     parts = [p.part(1) for p in _frame(deep, wide, high, edge)]
     parts += [_out(deep * 0.8, 0.05, high).part(1)] if rng.random() < 0.6 else []
@@ -152,13 +153,13 @@ def _curtain(rng: Generator, most: float, tall: float) -> Mesh:
     columns, fold = np.linspace(0, wide, 48), rng.uniform(0.06, 0.16)
     wave = 0.5 + 0.3 * np.sin(2 * np.pi * columns / fold) + 0.2 * np.sin(columns / fold * 2.3 + rng.uniform(0, 6))
     heights = np.maximum(rng.uniform(0.03, DEEPEST) * wave, 0.004)[None].repeat(2, 0)
-    # Its heights point into the room, its rows up.
+    # Turned so that the heights of the relief point into the room and its rows upwards.
     cloth = relief(heights, wide, tall - 0.1 - low).turned("x", 90).turned("z", -90)
     return cloth.moved(z=low + (tall - 0.1 - low) / 2).part(2)
 
 
 def _picture(rng: Generator, most: float, tall: float) -> Mesh:
-    """A framed picture or a board at the height of the eyes."""
+    """A framed picture or a board at eye level."""
     wide, high = rng.uniform(0.25, 1) * most, rng.uniform(0.25, 0.9)
     deep = rng.uniform(0.008, 0.035)
     parts = [_out(deep * 0.6, wide, high).part(3), *(p.part(2) for p in _frame(deep, wide, high, 0.035))]
@@ -166,7 +167,7 @@ def _picture(rng: Generator, most: float, tall: float) -> Mesh:
 
 
 def _door_frame(rng: Generator, most: float, tall: float) -> Mesh:
-    """The frame of a closed door and its leaf, flush with the wall but for a few millimetres."""
+    """A closed door: its frame, and its leaf, which stands out of the wall by a few millimetres."""
     wide, high, edge = rng.uniform(0.8, 1.0), rng.uniform(1.95, 2.12), rng.uniform(0.05, 0.1)
     bars = _frame(rng.uniform(0.012, 0.035), wide, high, edge)
     return join(*(bars[k].part(1) for k in (0, 1, 3)), _out(rng.uniform(0.003, 0.01), wide, high).part(3))
