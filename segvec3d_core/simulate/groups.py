@@ -1,7 +1,7 @@
-"""Furniture on a floor, and what belongs together: chairs tucked under a table, a bin under a desk, rows of the like.
+"""Furniture on a floor, and groups of it: chairs pushed under a table, a bin under a desk, rows of equal pieces.
 
-A height map knows what lies on top alone. Here every cell of a piece that stands also has an underside, so that one
-piece may reach below another where neither is in the other's way.
+A height map stores only the highest surface. Here every cell of a standing piece also has an underside, so that one
+piece may reach below another if they do not collide.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from .placing import EMPTY, Body, HeightMap, make_body, yaw
 from .scenes import Builder
 
 CELL, MARGIN = 0.03, 3
-"""Edge of a cell of a floor's height map, metres, and how many cells it reaches into the walls."""
+"""Cell edge of a floor's height map, metres, and by how many cells the map extends into the walls."""
 BLOCKED = 50.0
-"""Height of a cell where nothing can stand, metres."""
+"""Height of cells where nothing can stand, metres."""
 SEATS = ("chair", "chair", "chair", "chair", "stool", "armchair", "bench")
-"""What is drawn up to a table."""
+"""Seats placed at a table; a noun given several times is drawn more often."""
 BELOW = ("trash can", "trash can", "suitcase", "backpack", "bag", "bucket", "box", "basket")
-"""What is put under one."""
+"""Objects placed under a table."""
 ALIKE = ("chair", "chair", "armchair", "cabinet", "drawer", "wardrobe", "shelf", "bookcase", "desk")
-"""What stands in rows of the same."""
+"""Furniture that stands in rows of one model."""
 DEEPEST = 0.35
 """How far a seat is pushed under a table at most, metres."""
 Array = NDArray[np.float64]
 
 
 class Piece(NamedTuple):
-    """A model that has been stood somewhere.
+    """A model placed in the scene.
 
     Attributes:
-        model: it.
+        model: the model.
         rotation, offset: (3, 3) and (3,) metres, from its frame to the scene's.
     """
 
@@ -47,8 +47,11 @@ class Piece(NamedTuple):
 
 
 class Floor(HeightMap):
-    """The floor of a room that begins at (x0, y0) and is x by y large, reaching a little into its walls, where nothing
-    can stand; and what stands on it."""
+    """Height map of a room's floor, and the furniture that stands on it.
+
+    The room begins at (x0, y0) and measures x by y metres, its floor is at height ``level``. The map extends ``MARGIN``
+    cells into the walls, where nothing can stand.
+    """
 
     def __init__(self, x0: float, y0: float, x: float, y: float, level: float) -> None:
         edge = MARGIN * CELL
@@ -60,30 +63,30 @@ class Floor(HeightMap):
         self.standing: list[tuple[Body, int, int]] = []
 
     def extent(self) -> tuple[Array, Array]:
-        """(3,) middle, at z = 0, and (2,) extents of the room, metres."""
+        """(3,) centre, at z = 0, and (2,) extents of the room, metres."""
         whole = (np.array(self.height.shape[::-1]) - 1) * CELL
         return np.array([self.x0 + whole[0] / 2, self.y0 + whole[1] / 2, 0.0]), whole - 2 * MARGIN * CELL
 
     def cell_under(self, body: Body, position: Array) -> tuple[int, int]:
-        """Row and column that put the middle of a body's footprint at a position."""
+        """Row and column that centre a body's footprint at a position."""
         middle = (body.vertices[:, :2].max(0) + body.vertices[:, :2].min(0)) / 2
         row = round((position[1] - self.y0 - middle[1]) / self.cell)
         return row, round((position[0] - self.x0 - middle[0]) / self.cell)
 
     def leave(self, body: Body, row: int, column: int) -> Array:
-        """``add`` a body that stands on the floor, to be reckoned with from below, too."""
+        """``add`` a body that stands on the floor, and record it for ``fits``, which also considers its underside."""
         self.standing.append((body, row, column))
         return self.add(body, row, column, self.level)
 
     def leave_fixed(self, mesh: Mesh) -> None:
-        """Reckon with a piece that stands where its vertices are, between cells: it counts as a cell larger."""
+        """Record a mesh in the room's frame for ``fits``; as it is not aligned to cells, it is enlarged by one cell."""
         body = make_body(mesh, np.eye(3), self.cell)
         body.high, body.low = maximum_filter(body.high, 3), minimum_filter(body.low, 3)
         row, column = self.cell_under(body, (mesh.vertices.max(0) + mesh.vertices.min(0)).astype(np.float64) / 2)
         self.standing.append((body, row, column))
 
     def fits(self, body: Body, row: int, column: int) -> bool:
-        """Whether a body may stand there, above, below and beside what stands there already."""
+        """Whether a body may stand there without colliding with walls or standing pieces; it may reach below them."""
         window = self.window(body, row, column)
         if window is None:
             return False
@@ -102,7 +105,7 @@ class Floor(HeightMap):
         return True
 
     def stand(self, builder: Builder, model: ObjectModel, rotation: Array, position: Array) -> Piece | None:
-        """Stand a model with the middle of its footprint at a position if nothing is there, nor above it."""
+        """Stand a model with its footprint centred at a position if nothing is there, nor above it; else None."""
         body = make_body(model.mesh, rotation, self.cell)
         row, column = self.cell_under(body, position)
         z = self.rest(body, row, column)
@@ -111,7 +114,7 @@ class Floor(HeightMap):
         return self._stood(builder, model, body, row, column)
 
     def put(self, builder: Builder, model: ObjectModel, rotation: Array, position: Array) -> Piece | None:
-        """Stand a model with the middle of its footprint at a position if it ``fits``, below a table, too."""
+        """Stand a model with its footprint centred at a position if it ``fits``, possibly below a table; else None."""
         body = make_body(model.mesh, rotation, self.cell)
         row, column = self.cell_under(body, position)
         return self._stood(builder, model, body, row, column) if self.fits(body, row, column) else None
@@ -125,12 +128,13 @@ class Floor(HeightMap):
 def draw_up_seats(
     rng: Generator, builder: Builder, floor: Floor, mesh: Mesh, rotation: Array, middle: Array, sides: tuple[int, ...]
 ) -> int:  # fmt: skip
-    """Chairs of one model at some sides of a table, pushed below it as far as there is room; returns how many.
+    """Place seats of one model along some sides of a table, pushed below it if there is room; returns how many.
 
     Args:
-        rng, builder, floor: where the scene is made.
-        mesh, rotation, middle: the table, how it is turned and where the middle of its extents is.
-        sides: those of ``yaw(90 * side)`` that seats may stand at, seen from the table: 0 is its back, 2 its front.
+        rng: source of randomness; builder, floor: the scene and its floor.
+        mesh, rotation, middle: the table's mesh, its rotation, and the centre of its extents, metres.
+        sides: sides of the table at which seats may stand, each the +y side turned by ``yaw(90 * side)``: 0 is the
+            table's back, 2 its front.
     """
     seat = sample_object(rng, "floor", np.inf, [str(rng.choice(SEATS))])
     width, depth = (float(t) for t in seat.mesh.size[:2])
@@ -157,7 +161,7 @@ def draw_up_seats(
 
 
 def put_below(rng: Generator, builder: Builder, floor: Floor, mesh: Mesh, rotation: Array, middle: Array) -> int:
-    """A bin, a suitcase or a box or two under a table; returns how many found room."""
+    """Place one or two objects, such as a bin, a suitcase or a box, under a table; returns how many found room."""
     count = 0
     for _ in range(int(rng.integers(1, 3))):
         kind = str(rng.choice(BELOW))
@@ -171,7 +175,7 @@ def put_below(rng: Generator, builder: Builder, floor: Floor, mesh: Mesh, rotati
 
 
 def line_up(rng: Generator, builder: Builder, floor: Floor, side: int) -> list[Piece]:
-    """Two to six of one model side by side along the wall on a side of ``yaw(90 * side)``."""
+    """Stand up to six pieces of one model side by side along a wall: that at +y, turned by ``yaw(90 * side)``."""
     model = sample_object(rng, "floor", np.inf, [str(rng.choice(ALIKE))])
     middle, size = floor.extent()
     width, depth = (float(t) for t in model.mesh.size[:2])

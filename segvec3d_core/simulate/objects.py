@@ -1,4 +1,4 @@
-"""Drawing an object: its shape, its colours, its material, and what a person would call it."""
+"""Random objects: shape, colours, material, and the words that a person would use for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "brown": (0.4, 0.23, 0.11), "beige": (0.82, 0.7, 0.52), "black": (0.05, 0.05, 0.05), "grey": (0.42, 0.42, 0.43),
     "white": (0.92, 0.92, 0.9), "silver": (0.68, 0.69, 0.71), "clear": (0.75, 0.8, 0.8),
 }  # fmt: skip
-"""Linear-ish RGB of the colour names that the simulator uses, 0 to 1."""
+"""Approximately linear RGB of the simulator's colour names, 0 to 1."""
 
 _ANY = (
     "red",
@@ -41,23 +41,24 @@ _ANY = (
 )
 
 PATTERNS = ("plain", "noise", "wood", "stripes", "checks", "label", "print", "dots")
-"""Surface patterns; a pattern's number in the material table is its place here."""
+"""Surface patterns; the material table stores a pattern's index in this tuple."""
 
 SHINE: dict[str, float] = {"metal": 0.7, "glass": 0.9, "ceramic": 0.4, "plastic": 0.3, "leather": 0.15, "wax": 0.1}
-"""How much a material shines, 0 to 1; what is not listed is matt."""
+"""Gloss of materials, 0 to 1; materials not listed are matt."""
 
 LINED = 0.4
-"""Share of vessels whose inside is plain, of another colour than a plain outside."""
+"""Share of the vessels with a plain inside of its own: of another colour if the outside is plain, too."""
 
 WARPED = 0.4
-"""Share of the things on tables that are warped, see ``warping``; furniture stands as it was built."""
+"""Share of the objects on tables that are warped, see ``warping.py``; furniture is not warped."""
 
 MATERIAL_COLUMNS = 12
-"""r g b, pattern, r2 g2 b2, scale, seed, shine, depth loss, spare."""
+"""Columns of the material table: RGB, pattern, second RGB, scale of the pattern in metres, seed, gloss, depth loss, and
+one that is unused."""
 
 
 def families() -> tuple[Family, ...]:
-    """What objects are drawn of."""
+    """The families of which objects are drawn."""
     return FIRST_EDITION if has_first_shapes() else FAMILIES
 
 
@@ -72,9 +73,9 @@ class ObjectInfo:
         color: name of the main colour, a key of ``COLORS``.
         material: what it is made of.
         size: (3,) width, depth and height of its natural pose, metres.
-        shape_words: what its shape has ("with a handle", "tall").
+        shape_words: properties of its shape ("with a handle", "tall").
         pattern: surface pattern, one of ``PATTERNS``.
-        second_color: the colour of its second part, of its pattern or of its inside, or "".
+        second_color: another colour, of its pattern, of another part or of its inside, or "".
     """
 
     name: str
@@ -93,7 +94,7 @@ class ObjectModel:
     """An object ready to be placed: its mesh in its natural pose, one row of ``materials`` per part.
 
     Attributes:
-        info: what it is.
+        info: its name and properties.
         mesh: at rest on z = 0, metres.
         materials: (parts, MATERIAL_COLUMNS) float32.
     """
@@ -115,7 +116,8 @@ def draw_color(rng: Generator, name: str) -> NDArray[np.float64]:
 def material_row(
     rng: Generator, color: str, second: str, pattern: str, material: str, size: float
 ) -> NDArray[np.float32]:
-    """One row of a material table."""
+    """(MATERIAL_COLUMNS,) float32 row of a material table; the scale of most patterns is 0.07 to 0.25 of ``size``,
+    metres."""
     row = np.zeros(MATERIAL_COLUMNS, np.float32)
     row[0:3] = draw_color(rng, color)
     row[3] = PATTERNS.index(pattern)
@@ -125,14 +127,14 @@ def material_row(
     )
     row[8] = rng.integers(1, 100000)
     row[9] = SHINE.get(material, 0.03) * rng.uniform(0.5, 1.2)
-    # What an infrared pattern does not come back from: dark, clear and mirroring things.
+    # Dark, clear and mirroring materials do not return a projected infrared pattern.
     loss = {"glass": 0.55, "metal": 0.15}.get(material, 0.0) + (0.15 if color == "black" else 0.0)
     row[10] = loss * rng.uniform(0.0, 1.6) ** 2
     return row
 
 
 def make_object(rng: Generator, family: Family, warps: float = 0.0) -> ObjectModel:
-    """Draw an object of a family, with the probability ``warps`` in a form that is not quite the family's own."""
+    """Draw an object of a family; with probability ``warps`` its mesh is ``warped``."""
     mesh = family.make(rng)
     if warps > 0 and rng.random() < warps:
         mesh = warped(rng, mesh)
@@ -172,7 +174,8 @@ def make_object(rng: Generator, family: Family, warps: float = 0.0) -> ObjectMod
 def _lined(
     rng: Generator, mesh: Mesh, color: str, second: str, pattern: str, material: str
 ) -> tuple[Mesh, list[NDArray[np.float32]]]:
-    """The mesh with no part ``INSIDE``, and the row of the part that has become of it, if any."""
+    """The mesh with part ``INSIDE`` made a new part or merged into part 0, and the material row of the new part, if
+    any."""
     inside = mesh.parts == INSIDE
     if not inside.any() or has_first_shapes() or rng.random() >= LINED:
         return replace(mesh, parts=np.where(inside, 0, mesh.parts).astype(np.int32)), []
@@ -182,7 +185,7 @@ def _lined(
 
 
 def _second_color(rng: Generator, color: str, pattern: str) -> str:
-    """The second colour of a pattern: near for grain and mottle, contrasting for print."""
+    """The second colour of a pattern: similar to the first for "noise" and "wood", else a different one."""
     if pattern in ("noise", "wood"):
         return color if color != "white" else "beige"
     return str(rng.choice([c for c in _ANY if c != color]))
@@ -195,9 +198,9 @@ def sample_object(
 
     Args:
         rng: source of randomness.
-        place: where it shall stand.
-        largest: longest edge that it may have, metres.
-        categories: draw among these alone; None draws among all.
+        place: where it will stand.
+        largest: upper bound of its longest edge, metres, which is exceeded only if 20 draws in a row exceed it.
+        categories: draw only among these; None draws among all.
 
     Raises:
         ValueError: no family fits.

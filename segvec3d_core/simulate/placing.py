@@ -19,24 +19,24 @@ from .objects import ObjectModel
 
 Array = NDArray[np.float64]
 Placement = tuple[ObjectModel, Array, Array]
-"""A model that has been set down: it, its (3, 3) rotation and its (3,) offset, metres."""
+"""A placed model, its (3, 3) rotation and its (3,) offset, metres."""
 Rectangle = tuple[float, float, float, float]
 """x0, x1, y0, y1, metres."""
 EMPTY = -1e3
-"""Height of a cell where there is nothing, metres."""
+"""Height of cells without a surface, metres."""
 
 
 @dataclass(slots=True)
 class Body:
-    """An object in a fixed orientation, as the height map sees it.
+    """An object in a fixed orientation, with its lower and upper surface on the cells of a height map.
 
     Attributes:
         vertices: (V, 3) relative to the cell (0, 0) of its footprint, metres.
         faces: (F, 3) int32, indices into ``vertices``.
         rotation: (3, 3) from the mesh's frame.
-        low, high: (h, w) lower and upper surface, -EMPTY and EMPTY outside the footprint.
-        center: (3,) centre of its surface, relative as ``vertices``.
-        shift: (3,) what was added to the turned mesh's vertices.
+        low, high: (h, w) heights of lower and upper surface, metres; -EMPTY and EMPTY outside the footprint.
+        center: (3,) centroid of its surface area, in the frame of ``vertices``.
+        shift: (3,) offset that was added to the vertices of the rotated mesh.
     """
 
     vertices: Array
@@ -53,7 +53,8 @@ class Body:
 
 
 def make_body(mesh: Mesh, rotation: Array, cell: float) -> Body:
-    """Turn a mesh and find its lower and upper surface on cells of this edge; its lowest point is at z = 0."""
+    """Rotate a mesh and rasterise its lower and upper surface on cells of edge ``cell``, metres; its lowest point is at
+    z = 0."""
     turned = mesh.vertices.astype(np.float64) @ rotation.T
     shift = -turned.min(0) + np.array([cell, cell, 0.0])
     vertices = turned + shift
@@ -72,7 +73,7 @@ def make_body(mesh: Mesh, rotation: Array, cell: float) -> Body:
 
 
 def flat_topped(body: Body) -> bool:
-    """Whether most of a body's upper surface is level with its top: something may stand on it."""
+    """Whether over 70 % of a body's upper surface lies within 4 mm of its highest point: something may stand on it."""
     return bool((body.high > body.height - 0.004).sum() > 0.7 * (body.high > EMPTY).sum())
 
 
@@ -102,7 +103,7 @@ class HeightMap:
         return None if window is None else float((window - body.low).max())
 
     def is_stable(self, body: Body, row: int, column: int, z: float) -> bool:
-        """Whether the body's centre lies above the area that it touches (within 2.5 mm)."""
+        """Whether the body's centroid lies above its support polygon, the cells within 2.5 mm of contact."""
         window = self.window(body, row, column)
         if window is None:
             return False
@@ -115,7 +116,7 @@ class HeightMap:
         return bool(gaps.max() < np.pi * 0.98)
 
     def add(self, body: Body, row: int, column: int, z: float) -> Array:
-        """Leave the body there; returns the offset that takes its vertices to the map's frame."""
+        """Raise the map to a body placed there; returns the offset that takes its vertices to the map's frame."""
         window = self.window(body, row, column)
         if window is not None:
             np.maximum(window, body.high + z, out=window)
@@ -129,10 +130,15 @@ class HeightMap:
         )
 
     def slide(self, body: Body, row: int, column: int, angle: float, rise: float = 0.003) -> tuple[int, int, bool]:
-        """Move a body from a cell along a direction until the next step would lift it by ``rise``.
+        """Move a body from a cell along a direction until the next step would lift it by more than ``rise``.
+
+        Args:
+            body: the body; row, column: where it starts.
+            angle: direction of motion, radians from +x.
+            rise: metres.
 
         Returns:
-            the last row and column, and whether something stopped it (rather than the end of the map).
+            the last row and column, and whether something stopped it before the end of the support and within 1 m.
         """
         start = self.rest(body, row, column)
         if start is None:
@@ -150,7 +156,8 @@ class HeightMap:
 
 
 def stable_rotation(rng: Generator, mesh: Mesh) -> Array:
-    """A rotation in which the mesh rests on a facet of its convex hull, the likelier the larger the facet."""
+    """A rotation in which the mesh rests on a random facet of its convex hull, preferably on a large one with the mesh's
+    centre low above it."""
     try:
         hull = ConvexHull(mesh.vertices[:: max(1, len(mesh.vertices) // 400)])
     except QhullError:
@@ -162,7 +169,7 @@ def stable_rotation(rng: Generator, mesh: Mesh) -> Array:
     _, group = np.unique(keys, axis=0, return_inverse=True)
     total = np.bincount(group.ravel(), area)[group.ravel()]
     center = mesh.vertices.mean(0)
-    # A facet is a stable base when the centre projects inside it: its nearest hull plane from the centre is low.
+    # The lower the centre above a facet, the more stable the pose.
     distance = -(hull.equations[:, :3] @ center + hull.equations[:, 3])
     weight = total * area / np.maximum(distance, 1e-3)
     pick = int(rng.choice(len(weight), p=weight / weight.sum()))
@@ -196,12 +203,11 @@ def yaw(degrees: float) -> Array:
 def settle(
     heights: HeightMap, mesh: Mesh, body: Body, x: float, y: float, highest: float = np.inf
 ) -> tuple[Body, int, int, float] | None:
-    """Drop a body above (x, y); where it would topple, tilt it the way it falls until it holds, or give up.
-
-    It also gives up where the body as it is given would come to rest above ``highest``, metres.
+    """Drop a body above (x, y); if it would topple, tilt it by up to 36 degrees in the direction in which it falls.
 
     Returns:
-        the body as it rests, its row, column and height; None where it finds no rest.
+        the body as it rests, its row, column and height; None if no stable pose is found, or the untilted body would
+        come to rest above ``highest``, metres, or outside the support.
     """
     row, column = heights.cell_of(body, x, y)
     z = heights.rest(body, row, column)

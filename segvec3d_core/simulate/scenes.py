@@ -1,4 +1,4 @@
-"""Synthetic scenes: objects on a table, on shelves and in rooms, each part knowing which thing it belongs to."""
+"""Synthetic scenes: objects on a table, on shelves and in rooms, as triangles labelled with their entity."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Entity:
     """One thing of a scene.
 
     Attributes:
-        kind: "object", or "surface" for a wall, floor, ceiling or a top that is not seen as a whole.
-        info: what it is.
-        center: (3,) float32, centre of its full extent, metres (in the scene's frame, or in a frame's optical frame).
+        kind: "object", or "surface" for a wall, floor, ceiling or a table top that is not seen as a whole.
+        info: its name and properties.
+        center: (3,) float32, centre of its extents, metres, in the scene's frame; in a simulated frame, in the optical
+            frame.
         size: (3,) float32, full extents along its own axes, metres.
-        carries: whether it is the piece of furniture that a scene is about, and things were set down on it.
+        carries: whether it is the main furniture of the scene and objects were placed on it.
     """
 
     kind: Literal["object", "surface"]
@@ -62,11 +63,11 @@ class SceneModel:
         materials: (M, MATERIAL_COLUMNS) float32.
         poses: (E, 12) float32, per entity the rotation (row by row) and translation from its own frame.
         entities: the things.
-        focus: (3,) where a camera would look. spread: how far the interesting part reaches from there, metres.
+        focus: (3,) point at which cameras aim. spread: radius of the relevant part of the scene around it, metres.
         layout: which layout made it.
-        bounds: x and y range within which a camera may stand, or None for anywhere.
+        bounds: x0, x1, y0, y1 within which a camera may stand, metres, or None for anywhere.
         workspace: what a cropped frame keeps, or None.
-        close: whether a camera comes as near to the things as a hand does.
+        close: whether cameras view the objects from close range, about an arm's length.
     """
 
     vertices: NDArray[np.float32]
@@ -86,7 +87,7 @@ class SceneModel:
 
 @dataclass
 class Builder:
-    """Collects placed things into a SceneModel."""
+    """Collects placed models into a SceneModel."""
 
     vertices: list[NDArray[np.float32]] = field(default_factory=list)
     faces: list[NDArray[np.int32]] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Builder:
         self, model: ObjectModel, rotation: NDArray[np.float64], offset: NDArray[np.float64],
         kind: Literal["object", "surface"] = "object",
     ) -> int:  # fmt: skip
-        """Place a model; returns the entity's index."""
+        """Add a model with the rotation and offset from its frame to the scene's; returns the entity's index."""
         index = len(self.entities)
         mesh = model.mesh
         placed = (mesh.vertices @ rotation.T + offset).astype(np.float32)
@@ -121,7 +122,7 @@ class Builder:
         return index
 
     def carry(self, index: int) -> None:
-        """Things have been set down on this entity."""
+        """Mark an entity as one on which objects were placed, see ``Entity.carries``."""
         self.entities[index] = replace(self.entities[index], carries=True)
 
     def build(
@@ -129,7 +130,7 @@ class Builder:
         bounds: tuple[float, float, float, float] | None = None, workspace: Workspace | None = None,
         close: bool = False,
     ) -> SceneModel:  # fmt: skip
-        """The scene so far."""
+        """The scene of all models added so far."""
         return SceneModel(
             np.concatenate(self.vertices), np.concatenate(self.faces), np.concatenate(self.owners),
             np.concatenate(self.face_materials), np.concatenate(self.materials).astype(np.float32),
@@ -161,7 +162,7 @@ def sample_scene(
         rng: source of randomness; the same state gives the same scene.
         layout: "table", "room" or "shelf"; None draws one, most often a table.
         objects: how many objects to try to place on the table; None draws 1 to 25.
-        background: whether floor, walls and furniture stand around the table; None draws it.
+        background: whether there is a furnished room around the table; None draws it.
 
     Raises:
         ValueError: an unknown layout.

@@ -1,4 +1,4 @@
-"""Table scenes: a table with things on it, with or without a room around it."""
+"""Table scenes: a table with objects on it, with or without a room around it."""
 
 from __future__ import annotations
 
@@ -31,34 +31,35 @@ SUPPORTS: tuple[tuple[str, Callable[[Generator], Mesh], float], ...] = (
     ("stool", shapes_seats.stool, 0.02),
     ("nightstand", shapes_storage.nightstand, 0.02),
 )
-"""What things stand on: its noun, how it is made and how often."""
+"""Furniture on which objects are placed: its noun, the function that makes its mesh, and its relative frequency."""
 BACKED = ("counter", "cabinet", "drawer", "desk", "nightstand")
 """Supports that mostly stand with their back to a wall."""
 
 LARGEST = (0.25, 0.35, 0.5, 0.6)
-"""Longest edges that things on a table may have, one is drawn, metres."""
+"""Upper bounds of the longest edge of objects on a table, metres; one is drawn per table."""
 FIRST_LARGEST = (0.2, 0.3, 0.4)
-"""Those of the first edition."""
+"""The same in the first edition."""
 COVERED = 1 / 3
-"""Share of the supports that have a cover of cloth, or mats."""
+"""Share of the tables that are covered by a cloth or mats."""
 CLOSE = 0.25
-"""Share of the tables of which a few things are seen from near by."""
+"""Share of the tables with only a few objects, seen from close range."""
 ARRANGED = 0.35
-"""Share of the other tables on which some things are laid out as people do."""
+"""Share of the other tables on which some objects form typical arrangements, see ``arrangements.py``."""
 THROWN = 0.1
-"""Share of the tables on which a cloth lies over some of the things."""
+"""Probability that a cloth is thrown over the objects on a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How things are set down on a table; as it stands, as the first edition does.
+    """How objects are placed on a table; the defaults are those of the first edition.
 
     Attributes:
-        cover: what is spread below them, or None.
-        largest: longest edge that a thing may have, metres; 0 draws it of ``FIRST_LARGEST`` before the first one.
-        close: whether they are few and seen from near by.
-        arranged: whether some of them are laid out as people do.
-        thrown: how often a cloth is thrown over them.
+        cover: cloth or mats below the objects, or None.
+        largest: upper bound of an object's longest edge, metres; 0 draws it from ``FIRST_LARGEST`` before the first
+            object.
+        close: whether there are few objects, seen from close range.
+        arranged: whether some objects form typical arrangements.
+        thrown: probability that a cloth is thrown over them.
     """
 
     cover: Cover | None = None
@@ -69,7 +70,8 @@ class Style:
 
     @classmethod
     def draw(cls, rng: Generator, free: Rectangle, counted: bool) -> Style:
-        """One for a free rectangle; where things are ``counted``, their number is given and nothing is laid out."""
+        """Draw a style for a free rectangle of a table; if the number of objects is given (``counted``), there are no
+        arrangements and no close views."""
         if is_first_edition():
             return cls()
         cover = draw_cover(rng, free) if rng.random() < COVERED else None
@@ -80,7 +82,7 @@ class Style:
 
 
 def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
-    """A table, desk, sideboard or another piece whose top is at z = 0, and the largest free rectangle of the top."""
+    """A table, desk, sideboard or similar, its top at z = 0, and the largest free rectangle of the top."""
     chances = np.array([chance for *_, chance in SUPPORTS])
     for attempt in range(6):
         noun, make, _ = SUPPORTS[int(rng.choice(len(SUPPORTS), p=chances / chances.sum())) if attempt < 5 else 0]
@@ -99,7 +101,7 @@ def table_model(rng: Generator) -> tuple[ObjectModel, Rectangle]:
 
 
 def flat_top(mesh: Mesh, cell: float = 0.02) -> tuple[float, Rectangle]:
-    """Height of a mesh's widest level top, and the largest rectangle of it with nothing above it."""
+    """Height of the largest horizontal surface of a mesh seen from above, metres, and its largest free rectangle."""
     low, high = mesh.vertices.min(0).astype(np.float64), mesh.vertices.max(0).astype(np.float64)
     columns, rows = (np.ceil((high - low)[:2] / cell).astype(int) + 1).tolist()
     value = np.full((rows, columns), EMPTY)
@@ -108,13 +110,13 @@ def flat_top(mesh: Mesh, cell: float = 0.02) -> tuple[float, Rectangle]:
     levels, counts = np.unique(np.round(seen / 0.002), return_counts=True)
     level = float(np.median(seen[np.abs(seen - levels[counts.argmax()] * 0.002) < 0.003]))
     top, bottom, left, right = _largest_rectangle(np.abs(value - level) < 0.004)
-    # A cell is sampled at a point: what lies between the outer samples is the top.
+    # Cells are point samples: the top certainly extends between the outermost samples, not beyond.
     x0, y0 = float(low[0]), float(low[1])
     return level, (x0 + left * cell, x0 + right * cell, y0 + top * cell, y0 + bottom * cell)
 
 
 def _largest_rectangle(free: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """First and last row and column of the largest rectangle of free cells; all 0 where there is none."""
+    """First and last row, first and last column of the largest rectangle of free cells; all 0 if there is none."""
     best, result = 0, (0, 0, 0, 0)
     run = np.zeros(free.shape[1], int)
     for row in range(len(free)):
@@ -150,7 +152,7 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
     Args:
         rng: source of randomness.
         objects: how many objects to try to place; None draws 1 to 25.
-        background: whether there is a room; None draws it.
+        background: whether there is a room around the table; None draws it.
     """
     builder = Builder()
     table, (x0, x1, y0, y1) = table_model(rng)
@@ -173,7 +175,7 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
         backed = table.info.category in BACKED and rng.random() < 0.7
         bounds = furnish_around(rng, builder, table.mesh, backed)
     focus, spread = np.array([*middle, 0.03]), float(np.hypot(*area)) / 2
-    if top.placed and (style.close or rng.random() < 0.7):  # mostly a camera looks at the things rather than the table
+    if top.placed and (style.close or rng.random() < 0.7):  # mostly the camera aims at the objects, not at the area
         focus, farthest = _around(top)
         spread = float(np.clip(farthest * 1.15, 0.05 if style.close else 0.2, spread))
     workspace = _workspace(rng, table.mesh, middle, area) if rng.random() < 0.3 else None
@@ -181,7 +183,7 @@ def table_scene(rng: Generator, objects: int | None, background: bool | None) ->
 
 
 def _laid(rng: Generator, style: Style, heights: HeightMap, noun: str, objects: int | None) -> TableTop:
-    """Things set down on the free part of a table, which is called ``noun``."""
+    """Objects placed on the free part of a table; ``noun`` is its category."""
     drawn = rng.choice([rng.integers(1, 6), rng.integers(4, 13), rng.integers(8, 26)]) if objects is None else objects
     count = int(rng.integers(1, 7) if style.close else drawn)
     top = TableTop(rng, heights, style.largest or float(rng.choice(FIRST_LARGEST)))
@@ -195,14 +197,14 @@ def _laid(rng: Generator, style: Style, heights: HeightMap, noun: str, objects: 
 
 
 def _around(top: TableTop) -> tuple[NDArray[np.float64], float]:
-    """(3,) the middle of the things on a table, and how far they reach from there, metres."""
+    """(3,) centre of the objects on a table, and the radius around it within which they lie, metres."""
     where = np.array([(p.x, p.y) for p in top.placed])
     reach = np.linalg.norm(where - where.mean(0), axis=1).max() + max(p.radius for p in top.placed)
     return np.array([*where.mean(0), 0.05]), reach
 
 
 def _workspace(rng: Generator, table: Mesh, middle: NDArray[np.float64], area: NDArray[np.float64]) -> Workspace:
-    """What a robot keeps of a table: some more than the part on which things stand, up to its ends."""
+    """Workspace to which a robot crops its frames: the area for objects and 5 to 50 cm around it, within the table."""
     reach = area / 2 + rng.uniform(0.05, 0.5, 2)
     ends = table.vertices[:, :2].min(0), table.vertices[:, :2].max(0)
     low, high = np.maximum(middle - reach, ends[0]), np.minimum(middle + reach, ends[1])
