@@ -1,4 +1,4 @@
-"""Objects set down on a rectangle of a support: scattered, touching, stacked, leaning and inside one another."""
+"""Objects placed on a rectangle of a support: scattered, touching, stacked, leaning and inside one another."""
 
 from __future__ import annotations
 
@@ -23,30 +23,32 @@ THEMES: tuple[tuple[str, ...], ...] = (
     ("toy block", "toy brick", "toy car", "toy animal", "doll", "ball", "puzzle cube", "book"),
     ("thing",),
 )  # fmt: skip
-"""Things that are found together; every other table mixes everything."""
+"""Nouns of objects that occur together; half of the supports keep to one theme, the others mix everything."""
 FLAT_SIDED = ("box", "cereal box", "tea box", "book", "carton", "tissue box", "tin", "notebook", "toy block")
 EDGED = (
     *FLAT_SIDED, "packet", "tray", "lunch box", "laptop", "keyboard", "monitor", "tablet", "calculator", "toaster",
     "microwave", "coffee machine", "speaker", "router", "radio", "picture frame", "cutting board", "egg carton",
     "toy brick", "power strip",
 )  # fmt: skip
-"""What a person often lays out along the edge of a table or a shelf."""
+"""Nouns of objects that people often align with the edge of a table or a shelf."""
 TRIES = 3
-"""How often a model is tried at another place before another one is drawn; the first edition draws one each time."""
+"""How many placements of a model are tried before another model is drawn; the first edition draws a new model for each
+try."""
 LEVELS = 0.4
-"""Share of the times that something stays on what stands on something else, where it can; above that its powers."""
+"""Probability that an object may rest on a suitable one that itself lies on another (level 1); ``LEVELS**n`` on one of
+level n."""
 
 
 @dataclass(slots=True)
 class Placed:
-    """A model that has been set down.
+    """A placed model.
 
     Attributes:
-        model: what it is.
-        x, y, radius: its footprint's centre and radius, metres.
+        model: the model.
+        x, y, radius: centre and radius of its footprint, metres.
         top: height of its highest point, metres.
-        level: how many things lie beneath it.
-        flat: whether something may stand on it.
+        level: number of objects beneath it in the highest stack, 0 on the support.
+        flat: whether its top is flat, so that something may stand on it.
     """
 
     model: ObjectModel
@@ -59,18 +61,18 @@ class Placed:
 
 
 class TableTop:
-    """Sets objects down on a rectangle of a table top or a floor, one by one.
+    """Places objects on a rectangle of a table top or a floor, one by one.
 
     Attributes:
         rng: source of randomness.
-        heights: what has been set down so far.
-        largest: longest edge that a thing may have, metres.
-        theme: nouns of what is drawn, or None for everything.
-        placed, result: what has been set down, and how it is turned and moved, in the same order.
-        extent, middle: (2,) of the rectangle, metres.
+        heights: height map of the support and of all objects so far.
+        largest: upper bound of an object's longest edge, metres.
+        theme: nouns of the objects to draw, or None for any.
+        placed, result: the placed models, and their rotations and offsets, in the same order.
+        extent, middle: (2,) extents and centre of the rectangle, metres.
         ground: height of the support, or of the cover on it, metres.
-        waiting: a model that found no place yet.
-        owner: (H, W) int, which of ``placed`` is the highest on a cell, -1 for the support.
+        waiting: a model that found no place yet, or None.
+        owner: (H, W) int, index into ``placed`` of the highest object on each cell, -1 for the support.
     """
 
     def __init__(self, rng: Generator, heights: HeightMap, largest: float) -> None:
@@ -87,7 +89,7 @@ class TableTop:
         self.owner = np.full(heights.height.shape, -1)
 
     def draw_model(self, largest: float) -> ObjectModel:
-        """What still waits for a place, else a new model, or now and then one more of the same as before."""
+        """The waiting model if there is one, else a new one, or in a tenth of the cases a model placed before."""
         rng = self.rng
         if self.waiting is not None:
             return self.waiting
@@ -98,7 +100,8 @@ class TableTop:
         return sample_object(rng, "table", largest, self.theme if largest >= 0.2 else None)
 
     def draw_rotation(self, model: ObjectModel, upright: float) -> NDArray[np.float64]:
-        """Upright with this probability, else a stable pose on any facet, turned about z."""
+        """Upright with probability ``upright``, else a stable pose on any facet; then turned about z. Half of the
+        objects in ``EDGED`` stay about parallel to the edges of the support, except in the first edition."""
         rng = self.rng
         turn = yaw(rng.uniform(0, 360))
         if not self.first_edition and model.info.category in EDGED and rng.random() < 0.5:
@@ -108,7 +111,8 @@ class TableTop:
     def commit(
         self, model: ObjectModel, body: Body, row: int, column: int, z: float, anyhow: bool = False
     ) -> bool:  # fmt: skip
-        """Leave the body where it is, unless what lies beneath it would not be stacked on; ``anyhow`` does not ask."""
+        """Place the body there if what lies beneath ``bears`` it, which ``anyhow`` and the first edition do not check;
+        returns whether it was placed."""
         radius = float(np.linalg.norm(body.vertices[:, :2] - body.center[:2], axis=1).max())
         under = self.beneath(body, row, column, z)
         if not (self.first_edition or anyhow or self.bears(under, radius)):
@@ -124,14 +128,14 @@ class TableTop:
         return True
 
     def beneath(self, body: Body, row: int, column: int, z: float) -> list[Placed]:
-        """What a body would rest on."""
+        """The objects on which a body would rest."""
         covered = np.s_[row : row + body.low.shape[0], column : column + body.low.shape[1]]
         touched = self.owner[covered][body.low + z - self.heights.height[covered] < 0.0025]
         return [self.placed[k] for k in np.unique(touched[touched >= 0])]
 
     def bears(self, under: list[Placed], radius: float) -> bool:
-        """Whether a body of this radius is left on what lies beneath: above the first level only on something flat
-        and larger, and not always then."""
+        """Whether a body of this radius may rest on the objects beneath it. Those that lie on others must be flat and
+        no smaller, and then bear it with the probability of their level, see ``LEVELS``."""
         raised = [p for p in under if p.level > 0]
         return not raised or (
             all(p.flat and p.radius >= radius for p in raised)
@@ -141,8 +145,8 @@ class TableTop:
     def put(
         self, model: ObjectModel, rotation: NDArray[np.float64], x: float, y: float, on: float = 0.0
     ) -> bool:  # fmt: skip
-        """Set a model down at (x, y) as part of an arrangement, its underside no higher than ``on`` or
-        the ground, metres."""
+        """Place a model at (x, y) as part of an arrangement, unless it would rest higher than both ``on`` and the
+        ground, metres; returns whether it was placed."""
         body = make_body(model.mesh, rotation, self.heights.cell)
         row, column = self.heights.cell_of(body, x, y)
         z = self.heights.rest(body, row, column)
@@ -151,7 +155,7 @@ class TableTop:
         return self.commit(model, body, row, column, z, anyhow=True)
 
     def scatter(self) -> bool:
-        """Somewhere free."""
+        """Drop a model at a random place, mostly on free ground; returns whether it was placed."""
         rng = self.rng
         model = self.draw_model(self.largest)
         body = make_body(model.mesh, self.draw_rotation(model, 0.65), self.heights.cell)
@@ -164,7 +168,7 @@ class TableTop:
         return False
 
     def touch(self) -> bool:
-        """Beside another object, slid against it; flat-sided things often face it squarely."""
+        """Slide a model against another object from a random direction; returns whether it was placed."""
         rng = self.rng
         other = self.placed[int(rng.integers(len(self.placed)))]
         model = self.draw_model(self.largest)
@@ -180,7 +184,7 @@ class TableTop:
         return self.commit(model, body, row, column, z)
 
     def stack(self) -> bool:
-        """On top of another object, or inside it if it is hollow."""
+        """Drop a model on top of another object, or into it if it is hollow; returns whether it was placed."""
         rng = self.rng
         low = [p for p in self.placed if p.top < 0.24]
         if self.waiting is not None:
@@ -199,11 +203,11 @@ class TableTop:
 
     @staticmethod
     def reach_of(other: Placed) -> float:
-        """How long a thing may be that is set down on another one, or in it if it is hollow, metres."""
+        """Upper bound of the longest edge of a model to be placed on an object, or in it if it is hollow, metres."""
         return max(0.06, other.radius * (1.9 if other.model.info.category in HOLLOW else 3.2))
 
     def lean(self) -> bool:
-        """Tilted against another object."""
+        """Lean a model against another object, tilted by 8 to 35 degrees; returns whether it was placed."""
         rng = self.rng
         tall = [p for p in self.placed if p.top > 0.06]
         if not tall:
@@ -219,7 +223,7 @@ class TableTop:
         upright = make_body(model.mesh, self.draw_rotation(model, 0.8), self.heights.cell)
         angle = rng.uniform(0, 2 * np.pi)
         axis = np.array([-np.sin(angle), np.cos(angle), 0.0])
-        # Tilted towards the other object, which lies in the direction angle + 180 degrees.
+        # Tilt it towards the other object, which lies in the direction angle + 180 degrees.
         body = make_body(model.mesh, turn_about(axis, -rng.uniform(8, 35)) @ upright.rotation, self.heights.cell)
         if body.center[2] > other.top * 1.3:
             return False
@@ -232,9 +236,9 @@ class TableTop:
         return self.commit(model, body, row, column, z)
 
     def fill(self, count: int) -> None:
-        """Try to set down further objects until there are ``count``, in a mix of ways that is drawn once.
+        """Try to place further objects until there are ``count``, by moves whose frequencies are drawn once per call.
 
-        What finds no place is tried at others before something else is drawn, or the small things would be left.
+        A model that finds no place is tried again before another is drawn; else small objects would be too frequent.
         """
         mix = self.rng.dirichlet([2.0, 1.8, 1.3, 0.6])
         moves = (self.scatter, self.touch, self.stack, self.lean)

@@ -138,7 +138,7 @@ class HeightMap:
             rise: metres.
 
         Returns:
-            the last row and column, and whether something stopped it before the end of the support and within 1 m.
+            the last row and column, and whether an obstacle stopped it (False at the end of the support or after 1 m).
         """
         start = self.rest(body, row, column)
         if start is None:
@@ -156,8 +156,8 @@ class HeightMap:
 
 
 def stable_rotation(rng: Generator, mesh: Mesh) -> Array:
-    """A rotation in which the mesh rests on a random facet of its convex hull, preferably on a large one with the mesh's
-    centre low above it."""
+    """A rotation in which the mesh rests on a random facet of its convex hull, preferably a large one with the centre
+    low above it."""
     try:
         hull = ConvexHull(mesh.vertices[:: max(1, len(mesh.vertices) // 400)])
     except QhullError:

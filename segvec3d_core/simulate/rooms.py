@@ -1,4 +1,4 @@
-"""Rooms: furniture along the walls, in groups and anywhere, things on it and on the floor; rooms around a table."""
+"""Rooms: furniture along the walls, in groups and elsewhere, objects on it and on the floor; rooms around a table."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ AGAINST_WALL = (
 )  # fmt: skip
 """Furniture that mostly stands with its back to a wall."""
 LARGE = ("wardrobe", "wardrobe", "counter", "cabinet", "sofa", "bookcase", "drawer", "desk", "bed", "shelf", "radiator")
-"""What fills a wall or the background, one is drawn."""
+"""Furniture that fills a wall or the background; a noun given several times is drawn more often."""
 TOPS = (
     "table", "coffee table", "desk", "cabinet", "counter", "drawer", "nightstand", "shelf", "bookcase",
     "sofa", "bed", "washing machine", "stool", "bench",
 )  # fmt: skip
-"""Furniture on whose top things may lie."""
+"""Furniture on top of which objects may lie."""
 SEATED = ("table", "desk")
-"""Furniture that seats are drawn up to."""
+"""Furniture at which seats are placed."""
 SOFT = ("sofa", "bed", "armchair")
-"""Furniture that cushions lie on."""
+"""Furniture on which cushions may lie."""
 STOCKED = 0.5
-"""Share of the shelves and bookcases on whose boards things are set down one by one."""
+"""Share of the shelves and bookcases whose boards are filled with separate objects."""
 
 
 def furnish_around(rng: Generator, builder: Builder, support: Mesh, backed: bool = False) -> Rectangle:
-    """Floor, walls and furniture around a support that stands at the origin, its top at z = 0.
+    """Add floor, walls and furniture around a support that stands at the origin, its top at z = 0.
 
     Args:
-        rng, builder: where the scene is made; its first entity is the support.
-        support: the piece that the scene is about; its back faces +y.
+        rng: source of randomness; builder: the scene, whose first entity is the support.
+        support: mesh of the support; its back faces +y.
         backed: whether it stands with its back to a wall.
 
     Returns:
-        the range of x and y in which a camera may stand: x0, x1, y0, y1.
+        the range within which a camera may stand: x0, x1, y0, y1, metres.
     """
     low, high = support.vertices.min(0).astype(np.float64), support.vertices.max(0).astype(np.float64)
     level = float(low[2])
-    reach = np.array([high[1], -low[0], -low[1], high[0]])  # towards the sides of yaw(90 * k): +y, -x, -y, +x
+    reach = np.array([high[1], -low[0], -low[1], high[0]])  # towards +y turned by yaw(90 * k): +y, -x, -y, +x
     margins, pieces = _background(rng, support, backed)
     x0, x1, y0, y1 = -reach[1] - margins[1], reach[3] + margins[3], -reach[2] - margins[2], reach[0] + margins[0]
     x, y = float(x1 - x0), float(y1 - y0)
-    # add_shell counts its sides from +x.
+    # add_shell counts the sides from +x, not from +y.
     needed = {(k + 1) % 4 for _, k, _ in pieces} | ({1} if backed else set())
     walls = tuple(k for k in range(4) if k in needed or rng.random() < 0.7)
     tall = max(rng.uniform(2.3, 2.9), max((float(p.mesh.size[2]) for p, *_ in pieces), default=0.0) + 0.02)
@@ -83,15 +83,15 @@ def furnish_around(rng: Generator, builder: Builder, support: Mesh, backed: bool
     for _ in range(int(rng.integers(0, 7))):
         place_furniture(rng, builder, floor)
     put_up(builder, drawn)
-    free = 0.1  # between a camera and a wall
+    free = 0.1  # distance of a camera from the walls, metres
     return float(x0) + free, float(x1) - free, float(y0) + free, float(y1) - free
 
 
 def _background(
     rng: Generator, support: Mesh, backed: bool
 ) -> tuple[NDArray[np.float64], list[tuple[ObjectModel, int, float]]]:
-    """How far the walls are from a support, (4,) metres towards the sides of ``yaw(90 * k)``, and up to two pieces that
-    stand between: each with its side and how far it is from the support, metres."""
+    """(4,) distances of the walls from a support, metres, towards +y turned by ``yaw(90 * k)``, and up to two pieces of
+    furniture between support and walls, each with its side k and its distance from the support, metres."""
     margins = rng.uniform(0.5, 2.3, 4)
     behind = [k for k in range(4) if rng.random() < (0.75, 0.25, 0.1, 0.25)[k]]
     if backed:
@@ -108,7 +108,7 @@ def _background(
 
 
 def draw_piece(rng: Generator, largest: float = np.inf, kinds: Sequence[str] | None = None) -> ObjectModel:
-    """A piece of furniture; of the bookcases some have room for books that are things of their own."""
+    """Draw a piece of furniture; some bookcases are empty, so that their books can be separate objects."""
     model = sample_object(rng, "floor", largest, kinds)
     if not is_first_edition() and model.info.category == "bookcase" and rng.random() < STOCKED:
         return emptied(model)
@@ -116,7 +116,7 @@ def draw_piece(rng: Generator, largest: float = np.inf, kinds: Sequence[str] | N
 
 
 def load(rng: Generator, builder: Builder, piece: Piece, count: int) -> None:
-    """Set things down on a piece of furniture: up to ``count`` on its top, and on the boards of some shelves."""
+    """Place up to ``count`` objects on top of a piece of furniture, and fill the boards of some shelves."""
     clutter(rng, builder, piece, count)
     if is_first_edition():
         return
@@ -127,7 +127,8 @@ def load(rng: Generator, builder: Builder, piece: Piece, count: int) -> None:
 
 
 def place_furniture(rng: Generator, builder: Builder, floor: Floor) -> Piece | None:
-    """Stand one piece of furniture where the floor is free: along a wall if it belongs there."""
+    """Stand a piece of furniture where the floor is free, mostly along a wall if it belongs there; None if none of six
+    places is free."""
     model = draw_piece(rng)
     middle, size = floor.extent()
     large = float(model.mesh.size[2]) > 1.5 or model.info.category == "counter"
@@ -135,7 +136,7 @@ def place_furniture(rng: Generator, builder: Builder, floor: Floor) -> Piece | N
         if model.info.category in AGAINST_WALL and (large or rng.random() < 0.85):
             side = int(rng.integers(4))
             rotation = yaw(90.0 * side)
-            # The back faces +y before the turn.
+            # Before the rotation, its back faces +y.
             away = size[1 - side % 2] / 2 - float(model.mesh.size[1]) / 2 - 0.035
             position = rotation @ np.array([rng.uniform(-0.5, 0.5) * size[side % 2], away, 0.0])
         else:
@@ -148,7 +149,7 @@ def place_furniture(rng: Generator, builder: Builder, floor: Floor) -> Piece | N
 
 
 def fill_wall(rng: Generator, builder: Builder, floor: Floor, side: int) -> list[Piece]:
-    """Stand pieces side by side along the wall on a side of ``yaw(90 * side)``: what fits from its one end on."""
+    """Stand furniture side by side along a wall, from one end on: the wall at +y, turned by ``yaw(90 * side)``."""
     middle, size = floor.extent()
     rotation, length = yaw(90.0 * side), float(size[side % 2])
     along, placed = -length / 2 + 0.05 + rng.choice([0.0, rng.uniform(0, 0.8)]), []
@@ -173,12 +174,12 @@ def gather(
     rng: Generator, builder: Builder, floor: Floor, mesh: Mesh, rotation: NDArray[np.float64],
     offset: NDArray[np.float64], category: str,
 ) -> None:  # fmt: skip
-    """Draw seats up to a table or to a desk's front, and perhaps put something below it.
+    """Place seats around a table or at a desk's front, and perhaps something below it.
 
     Args:
-        rng, builder, floor: where the scene is made.
-        mesh, rotation, offset: the table as it stands.
-        category: "desk", or another noun for what has seats on any side.
+        rng: source of randomness; builder, floor: the scene and its floor.
+        mesh, rotation, offset: the table's mesh, and its pose in the scene.
+        category: "desk", or another noun for a table with seats on any side.
     """
     middle = rotation @ (mesh.vertices.max(0) + mesh.vertices.min(0)).astype(np.float64) / 2 + offset
     sides = (
@@ -191,7 +192,8 @@ def gather(
 
 
 def _table_with_seats(rng: Generator, builder: Builder, floor: Floor) -> list[Piece]:
-    """A table or a desk somewhere in the middle of a room and seats around it; the table alone is returned."""
+    """Place a table or desk near the middle of a room, with seats around it; returns the table alone, or an empty list
+    if there is no room."""
     model = sample_object(rng, "floor", np.inf, ["table", "table", "desk"])
     middle, size = floor.extent()
     position = middle + np.append(rng.uniform(-0.2, 0.2, 2) * size, 0.0)
@@ -203,7 +205,7 @@ def _table_with_seats(rng: Generator, builder: Builder, floor: Floor) -> list[Pi
 
 
 def floor_pile(rng: Generator, builder: Builder, floor: Floor) -> NDArray[np.float64] | None:
-    """Set things down on a free square of the floor; returns its middle, or None where the floor is full."""
+    """Place objects on a free square of the floor; returns its centre (3,), or None if none of 20 places is free."""
     width = rng.uniform(0.5, 1.0)
     cells = int(width / floor.cell)
     rows, columns = floor.height.shape
@@ -223,7 +225,7 @@ def floor_pile(rng: Generator, builder: Builder, floor: Floor) -> NDArray[np.flo
 
 
 def room_scene(rng: Generator) -> SceneModel:
-    """A furnished room with clutter on its furniture and now and then on its floor, to be seen from inside."""
+    """A furnished room with objects on its furniture and sometimes on its floor, to be seen from inside."""
     builder = Builder()
     x, y, z = rng.uniform(2.6, 5.5), rng.uniform(2.6, 5.0), rng.uniform(2.3, 2.9)
     walls = add_shell(rng, builder, x, y, z, 0.0, (0, 1, 2, 3), True)
@@ -240,7 +242,8 @@ def room_scene(rng: Generator) -> SceneModel:
 
 
 def _furnish(rng: Generator, builder: Builder, floor: Floor) -> list[Piece]:
-    """Furniture that fills walls and stands anywhere; but for the first edition in groups, too."""
+    """Furnish walls and floor, except in the first edition also with groups of furniture; returns pieces that may carry
+    objects."""
     grouped, placed = not is_first_edition(), list[Piece]()
     if grouped and rng.random() < 0.5:
         placed += _table_with_seats(rng, builder, floor)
@@ -260,7 +263,8 @@ def _furnish(rng: Generator, builder: Builder, floor: Floor) -> list[Piece]:
 
 
 def _lay_things(rng: Generator, builder: Builder, piece: Piece) -> None:
-    """Cushions on a sofa, or things on the top and the boards of a piece of furniture that may have some."""
+    """Place cushions on a sofa, bed or armchair, or objects on the top and the boards of other furniture that may carry
+    some."""
     info = piece.model.info
     if not is_first_edition() and info.category in SOFT and rng.random() < 0.5:
         lay_cushions(rng, builder, piece, int(rng.integers(1, 5)))

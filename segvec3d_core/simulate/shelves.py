@@ -1,4 +1,4 @@
-"""Shelves as people fill them: rows of like things, books upright and leaning, from one end on, with gaps."""
+"""Shelves as people fill them: rows of equal objects, upright and leaning books, from one end on, with gaps."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ from .walls import add_shell, put_up
 Array = NDArray[np.float64]
 
 FILLED = (0.4, 0.95)
-"""Share of a board's length on which things stand."""
+"""Range of the share of a board's length that is filled."""
 UPRIGHT = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-"""Stands a lying book on its lower edge, its spine to the front."""
+"""Rotation that stands a lying book on its lower edge, its spine to the front."""
 BOOK = next(family for family in FAMILIES if family.category == "book")
 SHELVES = ("shelf", "bookcase")
 """Furniture with open boards."""
 BOOKS = "with books"
-"""What is said of a shelf whose books are a part of it."""
+"""Shape word of a shelf whose books are part of its mesh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The free space above a board, metres, in its shelf's frame: from ``low`` to ``high``, (3,) each; -y is the
-    front."""
+    """The free space above a board: a box with the corners ``low`` and ``high``, (3,) each, metres, in the frame of the
+    shelf, whose front is at -y."""
 
     low: Array
     high: Array
 
 
 def boards(mesh: Mesh, front: float = 0.0) -> list[Board]:
-    """The boards of an open shelf that stands on z = 0, but for its top; ``front`` is what a lip takes, metres."""
+    """The free spaces above the boards of an open shelf that stands on z = 0, without its top; ``front`` is the depth
+    that a lip takes, metres."""
     corners = mesh.vertices[mesh.faces].astype(np.float64)
     level = np.ptp(corners[..., 2], axis=1) < 1e-6
     area = np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]) / 2
@@ -58,7 +59,7 @@ def boards(mesh: Mesh, front: float = 0.0) -> list[Board]:
 
 
 def emptied(model: ObjectModel) -> ObjectModel:
-    """A bookcase without the books that are a part of it."""
+    """A bookcase without the books that are part of its mesh."""
     mesh, kept = model.mesh, model.mesh.parts < 2
     words = tuple(word for word in model.info.shape_words if word != BOOKS)
     bare = replace(mesh, faces=mesh.faces[kept], parts=mesh.parts[kept], words=words)
@@ -66,9 +67,10 @@ def emptied(model: ObjectModel) -> ObjectModel:
 
 
 def fill_board(rng: Generator, board: Board, books: bool) -> Iterator[Placement]:
-    """Things on a board, from one end on, their fronts in line; ``books`` alone or whatever is drawn.
+    """Fill a board from one end on, fronts aligned, with ``books`` alone or with any objects.
 
-    Offsets are in the frame of the shelf.
+    Yields:
+        models with their rotations and offsets in the frame of the shelf.
     """
     length, depth, clear = board.high - board.low - [0.0, 0.0, 0.012]
     theme = THEMES[int(rng.integers(len(THEMES)))] if rng.random() < 0.4 else None
@@ -82,7 +84,7 @@ def fill_board(rng: Generator, board: Board, books: bool) -> Iterator[Placement]
         else:
             group, wide = _things(rng, room, theme)
         for model, rotation, low, span in group:
-            # ``low`` counts from the end where the board is begun, to the right or to the left.
+            # The x of ``low`` is the distance from the end at which filling starts, which is the left or right one.
             turned = model.mesh.vertices @ rotation.T
             x = low[0] if end > 0 else -low[0] - span
             yield model, rotation, origin + np.array([x, low[1], low[2]]) - turned.min(0)
@@ -94,11 +96,11 @@ def fill_board(rng: Generator, board: Board, books: bool) -> Iterator[Placement]
 
 
 Group = tuple[list[tuple[ObjectModel, Array, Array, float]], float]
-"""Models with their rotation, the least corner of their extent and their width; and the width of them all."""
+"""Models, each with its rotation, the lowest corner of its bounding box and its width; and the total width."""
 
 
 def _things(rng: Generator, room: Array, theme: tuple[str, ...] | None) -> Group:
-    """One thing, or one again and again: side by side, one behind the other, upon one another."""
+    """One object, or copies of one: side by side, behind each other and stacked."""
     for _ in range(8):
         model = sample_object(rng, "table", float(np.linalg.norm(room[[0, 2]])), theme)
         edged = model.info.category in EDGED
@@ -128,7 +130,7 @@ def _things(rng: Generator, room: Array, theme: tuple[str, ...] | None) -> Group
 
 
 def _books(rng: Generator, room: Array, end: int) -> Group:
-    """Books that stand, the last of them leaning on the others; now and then some that lie upon one another."""
+    """Standing books, the last ones sometimes leaning against the others; now and then a stack of lying books."""
     group: list[tuple[ObjectModel, Array, Array, float]] = []
     along, up, before, foot = 0.0, 0.0, 0.0, 0.0
     lying = rng.random() < 0.15
@@ -144,13 +146,13 @@ def _books(rng: Generator, room: Array, end: int) -> Group:
         rotation = yaw(90 * float(rng.integers(4)) + rng.normal(0, 4)) if lying else UPRIGHT
         leans = not lying and k >= upright and k > 0
         if leans:
-            # Its head goes towards where the board was begun.
+            # Its upper end points towards the end at which filling started.
             rotation = turn_about(np.array([0.0, 1.0, 0.0]), -end * tilt) @ UPRIGHT
         thick = float(model.mesh.size[2])
         size = np.ptp(model.mesh.vertices @ rotation.T, axis=0).astype(np.float64)
         start = along
         if leans:
-            # The first one's head touches the last upright book below its top, the others lie against each other.
+            # The first leaning book must touch the last upright one below its top; the others lean on each other.
             reach = float(size[0]) - thick * cosine
             if k > upright:
                 start = foot - reach
@@ -173,12 +175,12 @@ def _books(rng: Generator, room: Array, end: int) -> Group:
 
 
 def stock(rng: Generator, builder: Builder, shelf: Placement, books: float, front: float = 0.0) -> int:
-    """Fill the boards of a placed shelf; returns how many things it holds.
+    """Fill the boards of a placed shelf; returns the number of objects placed.
 
     Args:
-        rng, builder: where the scene is made.
-        shelf: the shelf.
-        books: how likely a board is to hold books alone.
+        rng: source of randomness; builder: the scene.
+        shelf: the shelf with its rotation and offset.
+        books: probability that a board holds only books.
         front: see ``boards``.
     """
     model, rotation, offset = shelf
@@ -193,7 +195,7 @@ def stock(rng: Generator, builder: Builder, shelf: Placement, books: float, fron
 
 
 def draw_shelf(rng: Generator) -> tuple[ObjectModel, float]:
-    """An open shelf or bookcase, and what a lip along its boards takes of their depth, metres."""
+    """An open shelf or bookcase, and by how much a lip along its boards reduces their depth, metres."""
     x, y, z = rng.uniform(0.6, 1.4), rng.uniform(0.25, 0.5), rng.uniform(0.8, 2.0)
     rows = max(2, round(z / rng.uniform(0.25, 0.45)))
     mesh, front = shelf_levels(rng, x, y, z, rows), 0.0
@@ -207,14 +209,14 @@ def draw_shelf(rng: Generator) -> tuple[ObjectModel, float]:
 
 
 def _paint(rng: Generator) -> tuple[str, str, NDArray[np.float32]]:
-    """Colour, pattern and the two rows of materials of a shelf and its boards."""
+    """Colour, pattern, and the two material rows of a shelf and its boards."""
     color = str(rng.choice(["brown", "beige", "white", "black", "grey"]))
     pattern = str(rng.choice(["wood", "plain"]))
     return color, pattern, np.stack([material_row(rng, color, color, pattern, "wood", 1.0) for _ in range(2)])
 
 
 def shelf_scene(rng: Generator) -> SceneModel:
-    """Things on the boards of an open shelf, mostly before a wall, seen from the front."""
+    """Objects on the boards of an open shelf, mostly in front of a wall, seen from the front."""
     if is_first_edition():
         return _sparse_scene(rng)
     builder = Builder()
@@ -241,8 +243,8 @@ def shelf_scene(rng: Generator) -> SceneModel:
 
 
 def _sparse_scene(rng: Generator) -> SceneModel:
-    """A few objects on the boards of an open shelf, as the first edition has it; what carries them is judged as today
-    where today's things do."""
+    """A few objects on the boards of an open shelf, as in the first edition; the shelf is marked as carrying them only
+    if the objects are today's, see ``first_edition``."""
     builder = Builder()
     x, y, z = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.45), rng.uniform(0.9, 1.9)
     rows = max(2, round(z / rng.uniform(0.28, 0.42)))

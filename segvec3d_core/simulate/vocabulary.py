@@ -282,7 +282,7 @@ drum | tambourine | musical instrument | something to beat
 
 
 def _read(table: str) -> dict[str, Noun]:
-    """Parse the table; a later line with the same noun is a mistake and raises ValueError."""
+    """Parse the table; raises ValueError if a line is malformed or its noun is given twice."""
     nouns: dict[str, Noun] = {}
     for line in table.strip().splitlines():
         name, *rest = (cell.strip() for cell in line.split("|"))
