@@ -1,4 +1,4 @@
-"""Every family of shapes the simulator can make: what it is called, made of, coloured like, and how large it gets."""
+"""All families of shapes that the simulator can make: their nouns, materials, colours and sizes."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Family:
     Attributes:
         category: a noun of ``vocabulary.NOUNS``.
         make: draws a mesh at rest on z = 0 in its natural pose, metres.
-        place: "table" for what stands on tables and shelves, "floor" for furniture, "both" for either.
-        materials: what it is made of, one is drawn.
-        colors: names of the main colour, one is drawn; empty means any.
-        patterns: surface patterns, one is drawn.
+        place: "table" for objects on tables and shelves, "floor" for furniture, "both" for either.
+        materials: its possible materials, of which one is drawn.
+        colors: names of its possible main colours, of which one is drawn; empty for any.
+        patterns: its possible surface patterns, of which one is drawn.
         accents: colours of the parts 1, 2, ...; "" draws one at random.
         low, high: bounds of its longest edge, metres.
-        weight: how often it is drawn relative to others.
+        weight: its relative frequency.
     """
 
     category: str
@@ -254,14 +254,14 @@ FIRST_EDITION: tuple[Family, ...] = (
     _family("bathtub", furniture.bathtub, 1.35, 1.75, "ceramic", "white", "plain", "", "floor", 0.3),
     _family("radiator", furniture.radiator, 0.4, 1.65, "metal", "white white grey black", "plain", "", "floor", 1),
 )  # fmt: skip
-"""The families that there were when the evaluation's tables and sequences were fixed."""
+"""The families with which the evaluation's tables and sequences were fixed, see ``first_edition``."""
 
 OUTGROWN = (food.packet, tools.wrench, tools.hammer, tools.pliers, home.bag, toys.plush)
-"""Shapes of the first edition that are near copies of one another; wider ones below take their place."""
+"""Shapes of the first edition whose samples are almost alike; more varied ones below take their place."""
 
 FAMILIES: tuple[Family, ...] = (
     *(
-        replace(f, weight=f.weight / 2) if f.make is toys.thing else f  # the other half is carved
+        replace(f, weight=f.weight / 2) if f.make is toys.thing else f  # the other half comes from ``carved``
         for f in FIRST_EDITION if f.make not in OUTGROWN
     ),
     # kitchen
@@ -391,7 +391,7 @@ FAMILIES: tuple[Family, ...] = (
     _family("packet", soft.packet, 0.075, 0.29, "plastic paper", "", "print label stripes", weight=4),
     _family("bag", soft.bag, 0.12, 0.75, "fabric leather paper", "", "plain checks stripes", "?", "both", 1.2),
     _family("bag", soft.sack, 0.07, 0.5, "plastic", "", "plain plain print", "?", weight=3),
-    # tools, toys and things in more of their forms
+    # tools, toys and unnamed things in more varied forms
     _family("wrench", wide.wrench, 0.085, 0.46, "metal", _METAL, "plain", "? ?", weight=0.6),
     _family("hammer", wide.hammer, 0.19, 0.47, "wood plastic", "brown beige black red", "plain", "silver ?",
         weight=0.8),
@@ -399,4 +399,4 @@ FAMILIES: tuple[Family, ...] = (
     _family("toy animal", wide.plush, 0.07, 0.6, "plush", "", "noise", "?", weight=1),
     _family("thing", carved.carved, 0.049, 0.351, "plastic wood metal", "", "plain noise stripes print", weight=3),
 )  # fmt: skip
-"""Every family."""
+"""All families of today's edition."""

@@ -1,4 +1,4 @@
-"""Things without a name, carved: primitives that grow together or are cut away, as a surface of signed distance."""
+"""Random objects without a name: primitives blended together or cut away, as the zero set of a signed distance."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .meshes import Mesh, axis_rotation, mesh
 
 Array = NDArray[np.float64]
 Distance = Callable[[Array], Array]
-"""Signed distance, negative inside, at points (3, M)."""
+"""Function that returns signed distances (M,), negative inside, at points (3, M)."""
 
 COARSE = 16
-"""Cells along each axis of the grid on which a shape's extent is found."""
+"""Cells along each axis of the grid on which a shape's extents are found."""
 CELLS = 34
 """Cells along the longest extent of the grid on which a shape's surface is found."""
 THIN = 1e-3
-"""Distance that stands for just outside."""
+"""Distance assigned to grid points that are set to be outside; its negative to those set to be inside."""
 REACH = 1.3
-"""Half the edge of the cube in which shapes are drawn; their bodies measure about 1."""
+"""Half the edge of the cube in which shapes are generated; their first primitives measure about 1."""
 
 
 def surface_nets(values: Array, origin: Array, cell: float) -> Mesh:
-    """The surface on which a grid of signed distances (X, Y, Z) is 0: one vertex per cell that it crosses, one quad per
-    edge, after Gibson (1998), Constrained elastic surface nets. The grid's border has to lie outside."""
+    """The zero surface of a grid of signed distances (X, Y, Z), as a mesh with one vertex per cell and one quad per
+    grid edge that it crosses (Gibson 1998, Constrained elastic surface nets). The grid's border must lie outside."""
     inside = values < 0
     shape = tuple(n - 1 for n in values.shape)  # of the cells
     strides = np.array([shape[1] * shape[2], shape[2], 1])
@@ -52,7 +52,7 @@ def surface_nets(values: Array, origin: Array, cell: float) -> Mesh:
 
 
 def _rounded(q: Array, r: float) -> Array:
-    """Of how far points lie beyond each side of a convex shape (K, M), the distance to the shape grown by ``r``."""
+    """Distance (M,) to a convex shape grown by ``r``, from the signed distances (K, M) of points to its sides."""
     beyond = np.maximum(q, 0)
     return np.asarray(np.sqrt(np.einsum("km,km->m", beyond, beyond)) + np.minimum(q.max(0), 0) - r)
 
@@ -71,7 +71,7 @@ def _egg(half: Array) -> Distance:
 
 
 def _cone(low: float, high: float, h: float, r: float) -> Distance:
-    """About z from -h to h, with radii ``low`` and ``high``, its edges rounded by ``r``."""
+    """A truncated cone about z from -h to h, with radii ``low`` and ``high``, its edges rounded by ``r``."""
 
     def distance(p: Array) -> Array:
         radius = low + (high - low) * np.clip((p[2] + h) / (2 * h), 0, 1)
@@ -82,7 +82,7 @@ def _cone(low: float, high: float, h: float, r: float) -> Distance:
 
 
 def _ring(radius: float, thick: float, tall: float) -> Distance:
-    """A handle in the xz plane, ``tall`` times as high as wide."""
+    """A ring in the xz plane, used as a handle, ``tall`` times as high as wide; ``thick`` is its tube's radius."""
     return lambda p: np.asarray(np.hypot(np.hypot(p[0], p[2] / tall) - radius, p[1]) - thick)
 
 
@@ -91,13 +91,13 @@ def _placed(shape: Distance, rotation: Array, offset: Array) -> Distance:
 
 
 def _blend(a: Array, b: Array, k: float) -> Array:
-    """The smooth minimum of two distances: they grow into one another over ``k``."""
+    """Smooth minimum of two distances, which blends the shapes over a width ``k``."""
     h = np.maximum(k - np.abs(a - b), 0) / k
     return np.asarray(np.minimum(a, b) - h * h * k / 4)
 
 
 def _body(rng: Generator) -> tuple[Distance, Array]:
-    """A first primitive and its half extents."""
+    """A random primitive (block, ellipsoid, cylinder or cone) and its half extents (3,)."""
     half = rng.uniform(0.18, 0.5, 3)
     half[int(rng.integers(3))] = 0.5
     kind = rng.integers(4)
@@ -112,14 +112,14 @@ def _body(rng: Generator) -> tuple[Distance, Array]:
 
 
 def _turn(rng: Generator) -> Array:
-    """Mostly along an axis, else anyhow."""
+    """(3, 3) random rotation: mostly by 0 or 90 degrees about an axis, else arbitrary."""
     if rng.random() < 0.6:
         return axis_rotation("xyz"[int(rng.integers(3))], float(rng.choice([0.0, 90.0])))
     return axis_rotation("z", rng.uniform(0, 360)) @ axis_rotation("x", rng.uniform(0, 360))
 
 
 def _on_surface(rng: Generator, half: Array) -> tuple[Array, int, int]:
-    """A place on the box around a body, its axis and its side."""
+    """(3,) random point on the surface of a body's bounding box, the axis of its face, and the side, -1 or 1."""
     axis, side = int(rng.integers(3)), int(rng.choice([-1, 1]))
     at = rng.uniform(-0.6, 0.6, 3) * half
     at[axis] = side * half[axis]
@@ -127,7 +127,8 @@ def _on_surface(rng: Generator, half: Array) -> tuple[Array, int, int]:
 
 
 def _step(rng: Generator, half: Array) -> tuple[str, Distance, float]:
-    """What is added to a body ("add") or taken away ("cut"), and over what width it blends."""
+    """A random modification of a body: whether a shape is added ("add") or removed ("cut"), the shape, and the width
+    over which it blends."""
     at, axis, side = _on_surface(rng, half)
     size = rng.uniform(0.3, 0.9)
     kind = str(
@@ -166,13 +167,13 @@ def _step(rng: Generator, half: Array) -> tuple[str, Distance, float]:
 
 
 def _on_grid(distance: Distance, axes: list[Array]) -> Array:
-    """(X, Y, Z) a distance on a grid."""
+    """(X, Y, Z) values of a distance on the grid with these axes."""
     grid = np.stack(np.meshgrid(*axes, indexing="ij"))
     return distance(grid.reshape(3, -1)).reshape(grid.shape[1:])
 
 
 def carved(rng: Generator) -> Mesh:
-    """A thing of two to six primitives that are blended with or cut from each other, 5 to 35 cm long."""
+    """An object of two to six primitives that are blended with or cut from each other, 5 to 35 cm long."""
     base, half = _body(rng)
     steps = [_step(rng, half) for _ in range(int(rng.choice([1, 2, 2, 3, 3, 4, 5])))]
 
@@ -188,7 +189,7 @@ def carved(rng: Generator) -> Mesh:
     low, high = axis[near.min(0)] - REACH / COARSE, axis[near.max(0)] + REACH / COARSE
     cell = float((high - low).max()) / CELLS
     values = _on_grid(distance, [np.arange(a, b + 2 * cell, cell) for a, b in zip(low, high, strict=True)])
-    # A shape that reaches the border ends there, what was cut off falls away, and no hollow is closed.
+    # Close the shape at the border of the grid, keep its largest piece alone, and fill enclosed cavities.
     for k in range(3):
         ends = np.moveaxis(values, k, 0)
         ends[[0, -1]] = np.maximum(ends[[0, -1]], THIN)

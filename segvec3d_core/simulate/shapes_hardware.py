@@ -1,4 +1,4 @@
-"""Small hardware and tools: what hangs, lies or rolls about in a workshop."""
+"""Small hardware and tools of a workshop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .meshes import (
 
 
 def _polygon(sides: int, across: float, steps: int = 48) -> NDArray[np.float64]:
-    """(steps, 2) points along a regular polygon, ``across`` from its middle to its flats."""
+    """(steps, 2) points along a regular polygon; ``across`` is the distance from its centre to its sides."""
     angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     radius = across / np.cos(angle % (2 * np.pi / sides) - np.pi / sides)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
@@ -54,7 +54,7 @@ def tape_measure(rng: Generator) -> Mesh:
 
 
 def glue_gun(rng: Generator) -> Mesh:
-    """A pistol for glue sticks, on its side or on the wire under its nozzle."""
+    """A hot glue gun, lying on its side or standing on the wire under its nozzle."""
     s, h = rng.uniform(0.11, 0.18), rng.uniform(0.1, 0.14)
     barrel = sweep(
         [(-s * 0.5, 0, h), (-s * 0.45, 0, h), (s * 0.25, 0, h), (s * 0.32, 0, h)], [0.014, 0.019, 0.018, 0.012], 12, 1.2
@@ -140,7 +140,7 @@ def dustpan(rng: Generator) -> Mesh:
 
 
 def _key(rng: Generator, length: float) -> Mesh:
-    """A key along x whose bow's hole is about the origin."""
+    """A key along x, the hole of its bow at the origin."""
     r, t, shape = length * rng.uniform(0.17, 0.22), 0.0022, rng.integers(3)
     outline = _polygon(6, r * 0.9, 24) if shape == 0 else arc(r, 0, 345, 24)
     bow = plate_with_hole(outline * [1, 1.15], arc(r * rng.uniform(0.3, 0.6), 0, 345, 24), t)
@@ -163,7 +163,7 @@ def key(rng: Generator) -> Mesh:
 
 
 def chain(rng: Generator) -> Mesh:
-    """Links that lie as they fell, in a line, a ring or a spiral."""
+    """Chain links lying in a line, a ring or a spiral."""
     s, count, shape = rng.uniform(0.014, 0.036), int(rng.integers(8, 25)), rng.integers(3)
     wire, half = s * rng.uniform(0.09, 0.13), s * rng.uniform(0.22, 0.3)
     bends = [arc(half, a, a + 180, 8) + np.array([x, 0]) for a, x in ((-90, s / 2 - half), (90, half - s / 2))]
@@ -189,7 +189,7 @@ def nail(rng: Generator) -> Mesh:
 
 
 def screw(rng: Generator) -> Mesh:
-    """A wood screw with a sunk head, or a machine screw or bolt with a round or a hexagonal one."""
+    """A wood screw with a countersunk head, or a machine screw or bolt with a round or hexagonal head."""
     length, shape = rng.uniform(0.014, 0.09), rng.integers(3)
     r = length * rng.uniform(0.05, 0.1) + 0.0008
     z = np.arange(length * (0 if shape else 0.06), length * rng.uniform(0.55, 0.85), 0.55 * r)

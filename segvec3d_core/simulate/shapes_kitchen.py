@@ -1,4 +1,4 @@
-"""Kitchen tools, containers and what stands beside them."""
+"""Kitchen tools, containers and small appliances, and further household things."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ from .shapes_vessels import ring_handle
 
 
 def _shell(r: float, depth: float, wall: float = 0.0025) -> Mesh:
-    """Half a hollow ball, its rim at z = 0 and its bottom at -``depth``."""
+    """Half a hollow ellipsoid: its rim of radius ``r`` at z = 0, its bottom at -``depth``."""
     t = np.linspace(0, np.pi / 2, 9)
     outside = np.stack([r * np.sin(t), -depth * np.cos(t)], 1)
     return lathe(np.concatenate([outside, outside[::-1] * [1 - wall / r, 1 - wall / depth]]), 32)
 
 
 def _bow(span: float, rise: float, radius: float) -> Mesh:
-    """A bent wire in the xz plane from -span to span."""
+    """A wire bent to an arch in the xz plane, from x = -``span`` to ``span`` and ``rise`` high."""
     points = arc(1.0, 0, 180, 16) * [span, rise]
     return sweep(np.column_stack([points[:, 0], np.zeros(16), points[:, 1]]), radius, 6)
 
 
 def _rested(body: Mesh, lean: float, r: float, length: float) -> Mesh:
-    """A bowl with a handle rising from its rim by ``lean`` degrees, laid so that the handle's end is down."""
+    """A bowl of radius ``r`` whose handle rises from its rim by ``lean`` degrees, tilted so that the handle's end is
+    down."""
     drop = r * (1 - np.sin(np.deg2rad(lean)))
     return body.turned("y", lean + float(np.rad2deg(np.arcsin(min(0.8, drop / (length + r)))))).grounded()
 
@@ -173,7 +174,7 @@ def salt_shaker(rng: Generator) -> Mesh:
 
 
 def thermos(rng: Generator) -> Mesh:
-    """A flask with a cup on top, a jug-like one with a handle, or a travel mug."""
+    """A flask with a cup on top, a vacuum jug with a handle, or a travel mug."""
     r, h, shape = rng.uniform(0.033, 0.048), rng.uniform(0.2, 0.3), rng.integers(3)
     if shape == 0:
         body = lathe([(0, 0), (r * 0.95, 0), (r, 0.006), (r, h * 0.74), (r * 0.75, h * 0.82), (0, h * 0.82)], 32)
@@ -241,7 +242,7 @@ def chopsticks(rng: Generator) -> Mesh:
 
 
 def watering_can(rng: Generator) -> Mesh:
-    """A can with a rose and a bow handle, or a slender one with a long neck."""
+    """A watering can with a sprinkler head and an arched handle, or a slender one with a long neck."""
     if rng.random() < 0.6:
         r, h = rng.uniform(0.065, 0.11), rng.uniform(1.6, 2.2)
         h, oval = r * h, rng.uniform(0.7, 1.0)
@@ -269,7 +270,7 @@ def watering_can(rng: Generator) -> Mesh:
 
 
 def blender(rng: Generator) -> Mesh:
-    """A jug on a base, a bottle upside down on a base, or a hand blender lying."""
+    """A blender with a jug or an inverted bottle on its base, or a hand blender lying."""
     b, low, shape = rng.uniform(0.07, 0.1), rng.uniform(0.09, 0.16), rng.integers(5)
     if shape == 4:
         length, r = rng.uniform(0.32, 0.4), rng.uniform(0.024, 0.03)
@@ -298,7 +299,7 @@ def blender(rng: Generator) -> Mesh:
 
 
 def iron(rng: Generator) -> Mesh:
-    """On its sole, or upright on its heel."""
+    """A clothes iron on its soleplate, or upright on its heel."""
     length, w = rng.uniform(0.22, 0.28), rng.uniform(0.1, 0.12)
     half = np.array([(0.28, 0.33), (-0.1, 0.5), (-0.42, 0.45)])
     outline = curve([(0.5, 0), *half, (-0.5, 0), *(half[::-1] * [1, -1]), (0.5, 0)], 33)[:-1] * [length, w]
@@ -327,7 +328,7 @@ def _ribbon(path: NDArray[np.float64], thick: float, wide: float) -> Mesh:
 
 
 def towel(rng: Generator) -> Mesh:
-    """Folded, rolled, or spread flat with a wavy edge."""
+    """A towel: folded, rolled, or spread flat with a wavy edge."""
     wide, shape, t = rng.uniform(0.16, 0.34), rng.integers(3), rng.uniform(0.008, 0.016)
     if shape == 0:
         length, path = rng.uniform(0.16, 0.3), [np.zeros((0, 2))]
@@ -358,7 +359,7 @@ def towel(rng: Generator) -> Mesh:
 
 
 def paint_can(rng: Generator) -> Mesh:
-    """Its bail up, aside or down, its lid on or off."""
+    """A paint can with its wire handle up, tilted or down, its lid on or off."""
     r = rng.uniform(0.04, 0.1)
     h = r * rng.uniform(1.9, 2.5)
     rim = join(torus(r * 0.97, 0.003, 36, 8).moved(z=h - 0.004), torus(r, 0.002, 36, 6))

@@ -1,4 +1,4 @@
-"""Things of offices and chores: stationery, cables, appliances."""
+"""Office and household things: stationery, cables, appliances."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from .meshes import (
 
 
 def _lead(rng: Generator, start: tuple[float, float, float], length: float, radius: float, turn: float = 0) -> Mesh:
-    """A lead that falls from ``start`` to the ground and lies there, a plug at its end."""
+    """A power lead that runs from ``start`` down to the ground and along it, a plug at its end; metres, ``turn`` is its
+    first direction in degrees."""
     angle = np.deg2rad(turn) + np.cumsum(rng.normal(0, 0.45, 6))
     steps = np.cumsum(length / 6 * np.stack([np.cos(angle), np.sin(angle)], 1), 0) + start[:2]
     path = curve([start, *np.column_stack([steps, np.full(6, radius)])], 36)
@@ -35,7 +36,7 @@ def _lead(rng: Generator, start: tuple[float, float, float], length: float, radi
 
 
 def eraser(rng: Generator) -> Mesh:
-    """An eraser in a sleeve, a slanted one in two colours, or one worn round."""
+    """An eraser: in a sleeve, slanted in two colours, or worn round."""
     x, y, z = rng.uniform(0.03, 0.065), rng.uniform(0.016, 0.028), rng.uniform(0.009, 0.016)
     shape, cut = rng.integers(3), rng.uniform(0.45, 0.7)
     if shape == 0:
@@ -135,7 +136,7 @@ def printer(rng: Generator) -> Mesh:
 
 
 def router(rng: Generator) -> Mesh:
-    """A flat box with antennas behind or around it, or a tower with two."""
+    """A router: a flat box with antennas behind or around it, or a tower with two."""
     x, y, z = rng.uniform(0.14, 0.26), rng.uniform(0.1, 0.17), rng.uniform(0.024, 0.04)
     rise = [(0, 0, 0), (0, 0, 0.03), (0, 0, rng.uniform(0.09, 0.19))]
     antenna = sweep(rise, [0.007, 0.007, 0.005], 8, rng.uniform(0.5, 1)).part(1)
@@ -154,7 +155,7 @@ def router(rng: Generator) -> Mesh:
 
 
 def charger(rng: Generator) -> Mesh:
-    """A plug block, alone or with a coiled lead, or a brick in the middle of its lead."""
+    """A charger: a plug with or without a coiled lead, or a power brick in the middle of its lead."""
     shape, tube = rng.integers(3), rng.uniform(0.0015, 0.0025)
     if shape == 2:
         x, y, z = rng.uniform(0.09, 0.14), rng.uniform(0.045, 0.065), rng.uniform(0.026, 0.034)
@@ -199,7 +200,7 @@ def power_strip(rng: Generator) -> Mesh:
 
 
 def cable(rng: Generator) -> Mesh:
-    """A coil, a lead that lies as it fell, or one tied in the middle."""
+    """A cable: coiled, lying loosely, or tied in the middle."""
     tube, shape = rng.uniform(0.0015, 0.0045), rng.integers(3)
     ties: list[Mesh] = []
     if shape == 0:
@@ -220,7 +221,7 @@ def cable(rng: Generator) -> Mesh:
 
 
 def microphone(rng: Generator) -> Mesh:
-    """A hand-held one that lies, one on a bent neck, or a thick one on a post."""
+    """A microphone: a hand-held one lying, one on a gooseneck, or a thick one on a post."""
     shape, length, ball = rng.integers(3), rng.uniform(0.13, 0.18), rng.uniform(0.022, 0.029)
     if shape == 0:
         outline = [
@@ -285,7 +286,7 @@ def radio(rng: Generator) -> Mesh:
 
 
 def projector(rng: Generator) -> Mesh:
-    """A flat one with its lens on one side, or a small cube."""
+    """A projector: a flat one with its lens on one side, or a small cube."""
     x, y, z = rng.uniform(0.2, 0.38), rng.uniform(0.18, 0.28), rng.uniform(0.07, 0.12)
     if rng.random() < 0.25:
         x, y, z = z * 1.3, z * 1.3, z * rng.uniform(1.2, 1.9)

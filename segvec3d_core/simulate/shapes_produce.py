@@ -1,4 +1,4 @@
-"""Fruit, vegetables, snacks and the carton that eggs come in."""
+"""Fruit, vegetables, snacks and egg cartons."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ from .meshes import (
 
 
 def _bumpy(rng: Generator, body: Mesh, amount: float, waves: float) -> Mesh:
-    """The body swollen and shrunk by a share ``amount``, with ``waves`` radians per metre."""
+    """The mesh scaled locally about the origin by waves of relative amplitude ``amount`` and ``waves`` radians per
+    metre; modified in place."""
     v = body.vertices
     v *= (1 + amount / 2 * np.sin(v[:, [1, 2, 0]] * waves + rng.uniform(0, 6, 3)).sum(1, keepdims=True)).astype(v.dtype)
     return body
 
 
 def _halved(body: Mesh, share: float = 0.5) -> Mesh:
-    """What lies below a level cut; the cut face is part 1."""
+    """The mesh below a horizontal cut at ``share`` of its height; the cut face is part 1. Modified in place."""
     v = body.vertices
     level = v[:, 2].min() + share * np.ptp(v[:, 2])
     v[:, 2] = np.minimum(v[:, 2], level)
@@ -47,7 +48,7 @@ def _halved(body: Mesh, share: float = 0.5) -> Mesh:
 
 
 def _sector(profile: ArrayLike, degrees: float, steps: int = 16) -> Mesh:
-    """A convex profile (P, 2) of radius and height turned about z by ``degrees``; the cut faces are part 1."""
+    """A convex profile (P, 2) of radius and height swept about z by ``degrees``; the cut faces are part 1."""
     p = np.asarray(profile, np.float64)
     n = len(p)
     angle = np.deg2rad(np.linspace(-degrees / 2, degrees / 2, steps))
@@ -64,14 +65,14 @@ def _sector(profile: ArrayLike, degrees: float, steps: int = 16) -> Mesh:
 
 
 def _wavy(rng: Generator, radius: float, amount: float, steps: int = 40) -> NDArray[np.float64]:
-    """A closed wavy outline about the origin."""
+    """(steps, 2) closed circular outline about the origin with waves of relative amplitude ``amount``."""
     angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     wave = sum(np.sin(k * angle + rng.uniform(0, 6)) for k in rng.integers(3, 10, 3)) / 3
     return arc(radius, 0, 360 - 360 / steps, steps) * (1 + amount * wave)[:, None]
 
 
 def _cells(columns: int, rows: int, high: float, posts: float) -> NDArray[np.float64]:
-    """Heights of cups side by side."""
+    """Height map of columns x rows egg cups of height ``high``, with posts of height ``posts`` between them."""
     u, v = np.meshgrid(np.linspace(0, columns, columns * 6 + 1), np.linspace(0, rows, rows * 6 + 1))
     inside = np.abs(np.sin(np.pi * u) * np.sin(np.pi * v)) ** 0.7
     post = np.clip(np.cos(2 * np.pi * u) + np.cos(2 * np.pi * v) - 1, 0, 1)
@@ -109,7 +110,7 @@ def egg_carton(rng: Generator) -> Mesh:
 
 
 def mushroom(rng: Generator) -> Mesh:
-    """A button, an open cap or a tall one, standing or lying."""
+    """A mushroom with a button, open or tall cap, standing or lying."""
     r, shape = rng.uniform(0.016, 0.038), rng.integers(3)
     h, stem = r * (0.95, 0.6, 0.9)[shape], r * (0.5, 0.3, 0.42)[shape]
     foot = r * (0.7, 0.8, 1.8)[shape]
@@ -156,7 +157,7 @@ def watermelon(rng: Generator) -> Mesh:
 
 
 def onion(rng: Generator) -> Mesh:
-    """Whole, standing or lying, or a half."""
+    """An onion: whole, standing or lying, or a half."""
     r = rng.uniform(0.026, 0.048)
     h = r * rng.uniform(1.5, 2.1)
     tip = h * rng.uniform(1.05, 1.3)
@@ -173,7 +174,7 @@ def onion(rng: Generator) -> Mesh:
 
 
 def corn(rng: Generator) -> Mesh:
-    """A bare cob, or one with its husk pulled back."""
+    """A corn cob, bare or with its husk pulled back."""
     length, r = rng.uniform(0.13, 0.21), rng.uniform(0.019, 0.027)
     shape = curve(
         [(r * 0.7, 0), (r, length * 0.2), (r * 0.95, length * 0.6), (r * 0.55, length * 0.92), (r * 0.25, length)], 44
@@ -192,7 +193,7 @@ def corn(rng: Generator) -> Mesh:
 
 
 def lettuce(rng: Generator) -> Mesh:
-    """A round head, or a loose one, in ruffled leaves."""
+    """A round or loose head of lettuce with ruffled leaves."""
     d, loose = rng.uniform(0.11, 0.19), rng.choice([0.04, rng.uniform(0.1, 0.3)])
     parts = [_bumpy(rng, ellipsoid(d, d, d * 0.95, 16).moved(z=-d * 0.47), 0.07, 5 / d)]
     for k in range(int(rng.integers(5, 9))):
@@ -234,7 +235,7 @@ def kiwi(rng: Generator) -> Mesh:
 
 
 def grape(rng: Generator) -> Mesh:
-    """A bunch lying on its side."""
+    """A bunch of grapes lying on its side."""
     d, rows = rng.uniform(0.014, 0.021), int(rng.integers(4, 7))
     berry = ellipsoid(d * rng.choice([1.0, 1.3]), d, d, 5)
     fat, parts = rng.uniform(0.9, 1.35), []
@@ -251,7 +252,7 @@ def grape(rng: Generator) -> Mesh:
 
 
 def avocado(rng: Generator) -> Mesh:
-    """Whole, or a half with its stone or the hollow it left."""
+    """An avocado: whole, or a half with its stone or the hollow that it left."""
     r = rng.uniform(0.029, 0.04)
     h = r * rng.uniform(2.4, 3.2)
     neck = rng.uniform(0.4, 0.75)
@@ -271,7 +272,7 @@ def avocado(rng: Generator) -> Mesh:
 
 
 def cheese(rng: Generator) -> Mesh:
-    """A wedge, perhaps with holes, a block, perhaps with a slice off, or a wheel that may lack a piece."""
+    """Cheese: a wedge, perhaps with holes, a block, perhaps with a slice cut off, or a wheel that may lack a piece."""
     shape = rng.integers(3)
     if shape == 0:
         r, h, angle = rng.uniform(0.09, 0.16), rng.uniform(0.03, 0.08), rng.uniform(22, 55)
@@ -294,7 +295,7 @@ def cheese(rng: Generator) -> Mesh:
 
 
 def pizza(rng: Generator) -> Mesh:
-    """A whole one, one that lacks slices, or a slice."""
+    """A pizza, whole or without some slices, or a single slice."""
     r, h = rng.uniform(0.11, 0.17), rng.uniform(0.004, 0.008)
     angle = (360.0, rng.uniform(180, 315), rng.uniform(35, 62))[int(rng.integers(3))]
     steps = max(8, int(angle / 8))
@@ -312,7 +313,7 @@ def pizza(rng: Generator) -> Mesh:
 
 
 def sandwich(rng: Generator) -> Mesh:
-    """A burger, a triangle of sliced bread, or a long roll."""
+    """A burger, a triangular sandwich of sliced bread, or a long roll."""
     shape, w, t = rng.integers(3), rng.uniform(0.09, 0.125), rng.uniform(0.011, 0.016)
     if shape == 0:
         z, parts = 0.017, [cylinder(w / 2, 0.02, 28, 0.007)]
@@ -342,7 +343,7 @@ def sandwich(rng: Generator) -> Mesh:
 
 
 def cookie(rng: Generator) -> Mesh:
-    """With chips, a pair with cream between, or a plain one with a wavy edge."""
+    """A cookie: with chips, a pair with cream between, or plain with a wavy edge."""
     r, h, shape = rng.uniform(0.022, 0.05), rng.uniform(0.007, 0.013), rng.integers(3)
     if shape == 0:
         body = lathe(curve([(0, 0), (r * 0.9, 0), (r, h * 0.4), (r * 0.8, h * 0.85), (0, h)], 12), 28)
@@ -368,7 +369,7 @@ def cookie(rng: Generator) -> Mesh:
 
 
 def chocolate(rng: Generator) -> Mesh:
-    """A bar with grooves, bare or half in its wrapper."""
+    """A chocolate bar with grooves, bare or half in its wrapper."""
     columns, rows = int(rng.integers(4, 9)), int(rng.integers(2, 5))
     x, y, h = rng.uniform(0.017, 0.026), rng.uniform(0.015, 0.025), rng.uniform(0.007, 0.011)
     corner = np.array([(x, y), (-x, y), (-x, -y), (x, -y)]) / 2

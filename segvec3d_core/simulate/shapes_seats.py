@@ -27,7 +27,7 @@ def chair(rng: Generator) -> Mesh:
 
 
 def _chair_base(rng: Generator, w: float, d: float, h: float) -> Mesh:
-    """A star with wheels or glides, four legs, or two bent tubes (part 1)."""
+    """A star base with wheels or glides, four legs, or two bent tubes (part 1)."""
     kind = rng.random()
     if kind < 0.3:
         count, reach, wheels = int(rng.choice([4, 5, 5])), rng.uniform(0.24, 0.32), rng.random() < 0.75
@@ -53,7 +53,7 @@ def _chair_base(rng: Generator, w: float, d: float, h: float) -> Mesh:
 
 
 def _backrest(rng: Generator, w: float) -> Mesh:
-    """A back standing on z = 0, leaning towards +y: a raised panel, a closed panel, rungs or spindles."""
+    """A backrest standing on z = 0, leaning towards +y: a raised panel, a closed panel, rungs or spindles."""
     back, kind = rng.uniform(0.3, 0.62), rng.random()
     posts = [box(0.03, 0.025, back).moved(x=k * w * 0.44) for k in (1, -1)]
     if kind < 0.3:
@@ -85,7 +85,8 @@ def stool(rng: Generator) -> Mesh:
 
 
 def _seat_block(rng: Generator, w: float, d: float, h: float, lift: float, soft: float) -> tuple[Mesh, Mesh]:
-    """A base and the cushion on it, w by d; the seat is ``h`` high, its underside ``lift``."""
+    """A base and the cushion on it, w by d metres: the cushion's top is at height ``h``, the base's underside at
+    ``lift``."""
     pad = rng.uniform(0.1, 0.18)
     base = rounded_box(w, d, h - pad - lift + 0.02, soft * 0.5, 2).moved(z=lift)
     return base, rounded_box(w * 0.99, d, pad, soft, 2).moved(z=h - pad)
@@ -125,7 +126,7 @@ def _couch(rng: Generator, seats: int, wide: float) -> tuple[list[Mesh], float, 
 
 
 def sofa(rng: Generator) -> Mesh:
-    """Two to four seats, with or without arms, a chaise or a corner."""
+    """A sofa of two to four seats, with or without arms, a chaise or a corner."""
     seats, wide = int(rng.integers(2, 5)), rng.uniform(0.55, 0.78)
     kind = rng.random()
     seats = seats if kind < 0.65 else min(seats, 3)
@@ -148,7 +149,7 @@ def armchair(rng: Generator) -> Mesh:
 
 
 def bed(rng: Generator) -> Mesh:
-    """Single or double; on legs, a box or drawers, with or without head and foot."""
+    """A single or double bed on legs, a box or drawers, with or without headboard and footboard."""
     w, length = rng.choice([rng.uniform(0.8, 1.0), rng.uniform(1.2, 1.85)]), rng.uniform(1.92, 2.1)
     h, lift = rng.uniform(0.26, 0.4), float(rng.choice([0.02, rng.uniform(0.08, 0.22)]))
     pad = rng.uniform(0.14, 0.26)

@@ -1,4 +1,4 @@
-"""What is soft or thin: cloth and clothes, paper, packets and bags, crumpled, folded or laid flat."""
+"""Soft and thin things: cloth and clothes, paper, packets and bags, crumpled, folded or laid flat."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 def heap(rng: Generator, low: float, high: float) -> Mesh:
-    """Cloth that was dropped: a heap of folds, its outline ragged."""
+    """Dropped cloth: a heap of folds with a ragged outline; ``low`` and ``high`` bound its length, metres."""
     x = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     y = x * rng.uniform(0.45, 1.0)
     sheet = Sheet(
@@ -42,7 +42,7 @@ def heap(rng: Generator, low: float, high: float) -> Mesh:
 
 
 def spread(rng: Generator, x: float, y: float) -> Mesh:
-    """Cloth that lies flat but for some wrinkles, perhaps with a part turned over."""
+    """Cloth that lies flat except for some wrinkles, perhaps with a part turned over."""
     sheet = Sheet(
         x, y, thick=rng.uniform(0.001, 0.005), rise=rng.uniform(0.003, 0.014), wave=rng.uniform(0.03, 0.15),
         sharp=rng.uniform(0.6, 4.0), square=rng.uniform(0.8, 1.0), ragged=rng.uniform(0.0, 0.05),
@@ -56,7 +56,7 @@ def spread(rng: Generator, x: float, y: float) -> Mesh:
 
 
 def folded(rng: Generator, x: float, y: float) -> Mesh:
-    """Cloth folded to a pile of layers that do not quite lie on one another."""
+    """Cloth folded to a pile of layers that are not quite aligned."""
     t = rng.uniform(0.004, 0.012)
     parts = []
     for k in range(int(rng.integers(2, 6))):
@@ -65,7 +65,7 @@ def folded(rng: Generator, x: float, y: float) -> Mesh:
             wave=rng.uniform(0.06, 0.2), square=0.95, ragged=0.015, lean=0.1,
         )  # fmt: skip
         parts.append(shape.mesh(rng, 18).moved(rng.normal(0, 0.01) * x, rng.normal(0, 0.01) * x, k * t * 1.05))
-    if rng.random() < 0.7:  # the fold in front
+    if rng.random() < 0.7:  # the folded edge in front
         high = t * 1.05 * len(parts)
         parts.append(sweep([(-x * 0.47, -y * 0.46, high / 2), (x * 0.47, -y * 0.46, high / 2)], high / 2, 10))
     return join(*parts).grounded().said("folded", "soft")
@@ -81,7 +81,8 @@ def cloth(rng: Generator) -> Mesh:
 
 
 def _panels(rng: Generator, pieces: list[tuple[float, float, float, float, float]]) -> Mesh:
-    """Flat parts of a garment, each (x, y of its middle, length, width, turn in degrees), wrinkled alike."""
+    """Flat parts of a garment, each given as (x, y of its centre, length, width, rotation in degrees), with wrinkles of
+    one style."""
     style = Sheet(1, 1, thick=rng.uniform(0.003, 0.009), rise=rng.uniform(0.004, 0.02), wave=rng.uniform(0.04, 0.14),
                   sharp=rng.uniform(0.7, 2.5), square=rng.uniform(0.7, 1.0), lean=0.3)  # fmt: skip
     parts = []
@@ -103,7 +104,7 @@ def shirt(rng: Generator) -> Mesh:
 
 
 def _laid_top(rng: Generator, s: float) -> Mesh:
-    """The body of a shirt or a jacket, with sleeves that lie anyhow."""
+    """A shirt or jacket laid flat, its sleeves at random angles."""
     sleeve = s * rng.uniform(0.3, 0.75)
     pieces = [(0.0, 0.0, s * rng.uniform(0.55, 0.7), s, 0.0)]
     for k in (1, -1):
@@ -136,7 +137,7 @@ def trousers(rng: Generator) -> Mesh:
 
 
 def scarf(rng: Generator) -> Mesh:
-    """A scarf: dropped, or a strip that lies in bends."""
+    """A scarf: dropped, or a strip lying in curves."""
     if rng.random() < 0.4:
         return heap(rng, 0.15, 0.4)
     long, wide = rng.uniform(0.3, 0.8), rng.uniform(0.06, 0.16)
@@ -188,7 +189,7 @@ def _curled(rng: Generator, body: Mesh, most: float) -> Mesh:
 
 
 def paper(rng: Generator) -> Mesh:
-    """A sheet that curls or was folded once, a few sheets that lie about on each other, or a crumpled ball."""
+    """A sheet of paper that curls or was folded once, a few sheets on one another, or a crumpled ball."""
     kind, x = rng.random(), rng.uniform(0.12, 0.3)
     y = x * rng.uniform(0.65, 0.75)
     if kind < 0.35:
@@ -231,7 +232,7 @@ def magazine(rng: Generator) -> Mesh:
 
 
 def newspaper(rng: Generator) -> Mesh:
-    """A newspaper folded once or twice, its layers gaping, or taken apart and crumpled."""
+    """A newspaper folded once or twice, its layers slightly open, or taken apart and crumpled."""
     if rng.random() < 0.25:
         sheet = Sheet(rng.uniform(0.25, 0.5), rng.uniform(0.25, 0.4), thick=0.001, rise=rng.uniform(0.01, 0.035),
                       wave=rng.uniform(0.06, 0.2), heap=rng.uniform(0, 0.06), square=0.8, ragged=0.07)  # fmt: skip
@@ -247,7 +248,7 @@ def newspaper(rng: Generator) -> Mesh:
 
 
 def envelope(rng: Generator) -> Mesh:
-    """A letter, or a padded envelope with something in it; its flap closed or open."""
+    """A letter envelope, or a padded one with contents; its flap closed or open."""
     x, y = rng.uniform(0.14, 0.34), rng.uniform(0.1, 0.24)
     x, y = max(x, y), min(x, y)
     full = rng.choice([rng.uniform(0.0, 0.004), rng.uniform(0.005, 0.03)])
@@ -268,7 +269,7 @@ def envelope(rng: Generator) -> Mesh:
 
 
 def packet(rng: Generator) -> Mesh:
-    """A bag of crisps, coffee or sweets: bulged and dented between two crimped seams, or a pouch that stands."""
+    """A bag of crisps, coffee or sweets: bulging and dented between two crimped seams, or a standing pouch."""
     x, z, full = rng.uniform(0.06, 0.22), rng.uniform(0.08, 0.27), rng.uniform(0.015, 0.06)
     full = min(full, 0.45 * x)
     crimp = rng.uniform(0.04, 0.12)
@@ -278,7 +279,7 @@ def packet(rng: Generator) -> Mesh:
     foot = np.where(w < 0, 1.0, 1 - inner**2) if stands else 1 - np.abs(inner) ** rng.uniform(2, 5)
     body = np.clip(foot, 0, None) ** 0.6 * np.clip(1 - np.abs(u) ** rng.uniform(2, 6), 0, None) ** 0.55
     teeth = 0.0012 * np.sin(u * x * rng.uniform(500, 1100)) * (np.abs(w) > 1 - crimp)
-    pull = 1 - 0.14 * body * np.cos(np.pi / 2 * w)  # what bulges draws the sides in
+    pull = 1 - 0.14 * body * np.cos(np.pi / 2 * w)  # bulging draws the sides in
     sides = []
     for side in (1, -1):
         folds = ridges(rng, np.stack([u * x, w * z], -1), rng.uniform(0.03, 0.09), rng.uniform(0.8, 2.0))
@@ -291,7 +292,7 @@ def packet(rng: Generator) -> Mesh:
 
 
 def sack(rng: Generator) -> Mesh:
-    """A plastic bag: lying about, or standing around what is in it, its handles or its knot up."""
+    """A plastic bag: lying flat, or filled and standing, with handles or a knot on top."""
     x = float(np.exp(rng.uniform(np.log(0.12), np.log(0.4))))
     y = x * rng.uniform(0.5, 0.95)
     full = rng.random() < 0.55
@@ -318,7 +319,7 @@ def sack(rng: Generator) -> Mesh:
 
 
 def bag(rng: Generator) -> Mesh:
-    """A bag of one of several forms: tote, duffel, paper bag, sack with a drawn neck, handbag."""
+    """A tote bag, duffel bag, paper bag, drawstring sack or handbag."""
     make = (_tote, _duffel, _paper_bag, _pouch, _handbag)[int(rng.integers(5))]
     return make(rng)
 
@@ -360,7 +361,7 @@ def _duffel(rng: Generator) -> Mesh:
 
 
 def _paper_bag(rng: Generator) -> Mesh:
-    """An open bag of stiff paper, its mouth out of shape, perhaps with cords."""
+    """An open bag of stiff paper, its opening deformed, perhaps with cord handles."""
     x, y, z = rng.uniform(0.1, 0.32), rng.uniform(0.06, 0.15), rng.uniform(0.15, 0.38)
     corners = np.array([(-1, -1), (1, -1), (1, 1), (0.0, 1.0), (-1, 1)]) * [x / 2, y / 2]
     ring = np.concatenate(
@@ -386,7 +387,7 @@ def _paper_bag(rng: Generator) -> Mesh:
 
 
 def _pouch(rng: Generator) -> Mesh:
-    """A full sack, its neck drawn together or tied."""
+    """A full sack, its neck drawn or tied together."""
     r, h = rng.uniform(0.06, 0.16), rng.uniform(0.9, 1.9)
     levels = np.array([0, 0.02, 0.25, 0.5, 0.72, 0.8, 0.9, 1.0]) * r * 2 * h
     radii = r * np.array([0.0, 0.85, 1.0, 0.9, rng.uniform(0.3, 0.6), rng.uniform(0.12, 0.3), 0.4, 0.5])
@@ -410,7 +411,7 @@ def _pouch(rng: Generator) -> Mesh:
 
 
 def _handbag(rng: Generator) -> Mesh:
-    """A stiff handbag with a flap and a bow or a long strap."""
+    """A stiff handbag with a flap and an arched handle or a long strap."""
     x, y, z = rng.uniform(0.18, 0.36), rng.uniform(0.06, 0.15), rng.uniform(0.14, 0.28)
     hull = ellipsoid(x, y, z, 16, rng.uniform(0.3, 0.6))
     hull.vertices[:, :2] *= (1 - rng.uniform(0, 0.4) * np.clip(hull.vertices[:, 2:] / z, 0, 1) ** 2).astype(np.float32)

@@ -17,13 +17,13 @@ from .shapes_tables import corner_legs
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the fronts of one piece have in common.
+    """Style that the fronts of one piece of furniture share.
 
     Attributes:
-        grip: "bar", "knob", "edge" (a bar lying on top of a front) or "none".
-        front: part of the fronts: 0 in the body's colour, 1 in their own.
-        body: part of the body.
-        gap: between two fronts, metres.
+        grip: "bar", "knob", "edge" (a bar along the upper edge of a front) or "none".
+        front: part index of the fronts: 0 for the body's colour, 1 for their own.
+        body: part index of the body.
+        gap: gap between two fronts, metres.
         thick: how far the fronts stand out, metres.
         framed: whether a door has a raised frame.
     """
@@ -43,7 +43,7 @@ def draw_style(rng: Generator, body: int = 0, front: int | None = None) -> Style
 
 
 def _door(style: Style, x: float, z: float, y: float, side: int, z_grip: float) -> list[Mesh]:
-    """A door x by z in the plane y, standing on z = 0; its handle is at the side -1 or 1."""
+    """A door x by z in the plane y, standing on z = 0; its handle is on the side -1 or 1 at height ``z_grip``."""
     w, h = x - style.gap, z - style.gap
     parts = [box(w, style.thick, h).moved(0, y - style.thick / 2, style.gap / 2).part(style.front)]
     if style.framed and x > 0.25:
@@ -79,9 +79,9 @@ def _drawers(style: Style, x: float, z: float, y: float, rows: int) -> list[Mesh
 
 
 def cell(rng: Generator, style: Style, kind: str, x: float, y: float, z: float, sunk: float = 0.0) -> Mesh:
-    """A compartment x by y by z on the ground: "door", "doors", "drawers" or "open" (with a board or two).
+    """A compartment x by y by z on the ground; ``kind`` is "door", "doors", "drawers" or "open" (with inner boards).
 
-    A closed one is solid, up to ``sunk`` below its top: room for a sink.
+    A closed one is solid up to ``sunk`` below its top, which leaves room for a sink.
     """
     if kind == "open":
         t, boards = 0.018, max(0, round(z / rng.uniform(0.28, 0.5)) - 1)
@@ -128,7 +128,7 @@ def _widths(rng: Generator, x: float, count: int) -> list[float]:
 
 
 def wardrobe(rng: Generator) -> Mesh:
-    """High, with hinged or sliding doors, perhaps a mirror, drawers at the bottom, open compartments, a crown."""
+    """A wardrobe with hinged or sliding doors, perhaps a mirror, drawers below, open compartments, a cornice."""
     count = int(rng.integers(1, 6))
     x, y, z = min(2.6, count * rng.uniform(0.42, 0.62)), rng.uniform(0.4, 0.66), rng.uniform(1.6, 2.4)
     if count > 1 and rng.random() < 0.28:
@@ -153,7 +153,7 @@ def wardrobe(rng: Generator) -> Mesh:
 
 
 def _sliding(rng: Generator, x: float, y: float, z: float) -> Mesh:
-    """Two or three doors in two planes between a bottom, a top and two sides that stand out."""
+    """Two or three sliding doors in two planes, between a bottom, a top and two sides that stand out."""
     count = 2 if x < 1.7 else int(rng.integers(2, 4))
     w, mirror = x / count, int(rng.integers(-2, count))
     parts = [box(x, y - 0.06, z).moved(y=0.03), box(x, 0.06, 0.06).moved(y=-y / 2 + 0.03)]
@@ -194,7 +194,7 @@ def cabinet(rng: Generator) -> Mesh:
 
 
 def sideboard(rng: Generator, tallest: float = 1.0) -> Mesh:
-    """Low and wide, on legs, a plinth or the floor, with doors, drawers and open compartments."""
+    """A low, wide sideboard on legs, a plinth or the floor, with doors, drawers and open compartments."""
     x, y, z = rng.uniform(0.8, 2.0), rng.uniform(0.32, 0.52), rng.uniform(0.42, tallest)
     style = draw_style(rng)
     lift = float(rng.choice([0.0, rng.uniform(0.03, 0.1), rng.uniform(0.1, 0.24)]))
@@ -208,7 +208,8 @@ def sideboard(rng: Generator, tallest: float = 1.0) -> Mesh:
 
 
 def counter(rng: Generator, longest: float = 3.0, above: float = 0.35) -> Mesh:
-    """A kitchen row: base units under a worktop, now and then a sink or a hob; ``above`` is how likely wall units are.
+    """A kitchen row: base units under a worktop, sometimes with a sink or a hob, and wall units with probability
+    ``above``; up to ``longest`` metres long.
 
     Part 0 is the worktop, part 1 fronts and bodies, part 2 metal, part 3 the hob.
     """
@@ -258,7 +259,7 @@ def _worktop(rng: Generator, x: float, y: float, t: float, h: float, fitting: st
 
 
 def bar_counter(rng: Generator) -> Mesh:
-    """A closed front under an overhanging top at standing height."""
+    """A bar counter: a closed front under an overhanging top at standing height."""
     x, y, h = rng.uniform(0.9, 2.4), rng.uniform(0.4, 0.7), rng.uniform(0.9, 1.12)
     t = rng.uniform(0.03, 0.06)
     body = [box(x * 0.96, y * 0.7, h - t).moved(y=y * 0.1).part(1)]
@@ -301,7 +302,7 @@ def nightstand(rng: Generator) -> Mesh:
 
 
 def shelf_levels(rng: Generator, x: float, y: float, z: float, rows: int) -> Mesh:
-    """An open shelf of ``rows`` compartments; level k's board top is at z * k / rows + 0.02."""
+    """An open shelf of ``rows`` compartments; the top of board k, from 0 on, is at (z - 0.02) * k / rows + 0.02."""
     t = 0.02
     boards = [box(x, y, t).moved(z=(z - t) * k / rows) for k in range(rows + 1)]
     sides = [box(t, y, z).moved(x=k * (x - t) / 2) for k in (1, -1)]

@@ -1,4 +1,4 @@
-"""Tables, coffee tables, desks and benches: a top on one of many bases; part 0 is the top, part 1 the base."""
+"""Tables, coffee tables, desks and benches: a top on one of several bases; part 0 is the top, part 1 the base."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .meshes import Mesh, arc, box, cylinder, ellipsoid, extrude, join, rod, rounded_box, sweep
 
 BASES = ("four", "four", "four", "panels", "trestles", "frames", "crosses", "pedestal", "pedestals")
-"""Kinds of bases; what is named more often is drawn more often."""
+"""Kinds of bases; one given several times is drawn more often."""
 
 
 def corner_legs(rng: Generator, x: float, y: float, h: float, w: float, splay: float = 0.0) -> Mesh:
@@ -52,7 +52,7 @@ def _panels(rng: Generator, x: float, y: float, h: float, w: float) -> Mesh:
 
 
 def _trestles(rng: Generator, x: float, y: float, h: float, w: float) -> Mesh:
-    """At either end a slanted pair of legs with a rung, or a post between a foot and a head."""
+    """Two trestles: at either end a slanted pair of legs with a rung, or a post between a foot and a head."""
     parts = []
     slanted = rng.random() < 0.5
     for k in (1, -1):
@@ -70,7 +70,7 @@ def _trestles(rng: Generator, x: float, y: float, h: float, w: float) -> Mesh:
 
 
 def _frames(rng: Generator, x: float, y: float, h: float, w: float) -> Mesh:
-    """A closed or open rectangle of bars at either end."""
+    """Two frames: a closed or open rectangle of bars at either end."""
     parts = []
     for k in (1, -1):
         a = k * (x - w) / 2
@@ -161,7 +161,7 @@ def _under_top(rng: Generator, x: float, y: float, h: float, style: str) -> list
 def frame_table(
     rng: Generator, x: float, y: float, h: float, t: float, shape: str, style: str, shelf: float = 0.12
 ) -> Mesh:
-    """A top x by y, ``t`` thick, at height ``h`` on a base; ``shelf`` is how likely it has a lower shelf."""
+    """A top x by y, ``t`` thick, at height ``h`` on a base, with a lower shelf with probability ``shelf``."""
     fit = 0.68 if shape == "oval" and style not in ("pedestal", "pedestals") else 0.96
     u, v, under = x * fit, y * fit, h - t
     parts = [plate(rng, x, y, t, shape).moved(z=under), base(rng, u, v, under, style).part(1)]
@@ -205,7 +205,7 @@ def table(rng: Generator) -> Mesh:
 
 
 def coffee_table(rng: Generator) -> Mesh:
-    """Low: a frame, a closed box with drawers, a drum, a nested pair."""
+    """A coffee table: a frame, a closed box with drawers, a drum, or a nested pair."""
     x, y, shape = _top_size(rng, 0.42, 1.3)
     h, kind = rng.uniform(0.25, 0.55), rng.random()
     if kind < 0.14:
@@ -241,7 +241,8 @@ def _chest(rng: Generator, x: float, y: float, h: float) -> Mesh:
 
 
 def desk(rng: Generator) -> Mesh:
-    """Pedestals of drawers on the left, the right or both, or an open frame; now and then an L or with a riser."""
+    """A desk with pedestals of drawers on the left, the right or both, or an open frame; sometimes L-shaped or with a
+    riser."""
     x, y, h = rng.uniform(0.9, 1.8), rng.uniform(0.5, 0.85), rng.uniform(0.7, 0.78)
     t = rng.uniform(0.015, 0.045)
     if rng.random() < 0.3:
@@ -262,7 +263,7 @@ def desk(rng: Generator) -> Mesh:
 
 
 def _pedestal_sides(rng: Generator, x: float, y: float, h: float) -> list[Mesh]:
-    """What stands under a desk's ends: drawers or a door on one side or both, else a panel or two legs."""
+    """Supports under a desk's ends: drawers or a door on one side or both, else a panel or two legs."""
     sides = {0: (1,), 1: (-1,), 2: (1, -1)}[int(rng.integers(3))]
     wide, rows, lift = rng.uniform(0.3, 0.45), int(rng.integers(1, 5)), float(rng.choice([0.0, 0.06]))
     parts = []
@@ -284,7 +285,7 @@ def _pedestal_sides(rng: Generator, x: float, y: float, h: float) -> list[Mesh]:
 
 
 def _riser(rng: Generator, x: float, y: float) -> Mesh:
-    """A raised shelf for the back of a desk's top, standing on z = 0."""
+    """A raised shelf for the rear of a desk's top, standing on z = 0."""
     tall, deep = rng.uniform(0.12, 0.4), rng.uniform(0.2, 0.3) * y / 0.7
     count = int(rng.integers(2, 4))
     ends = [box(0.02, deep, tall).moved(a) for a in np.linspace(-x / 2 + 0.02, x / 2 - 0.02, count)]

@@ -1,4 +1,4 @@
-"""Things that hold something: bottles, cans, mugs, bowls, pots. Vessels are hollow, with a wall of real thickness."""
+"""Vessels: bottles, cans, mugs, bowls, pots and the like. They are hollow, with walls of realistic thickness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one wears, carries along or plays with, and some things that hang on a hook."""
+"""Clothing accessories, luggage, sports equipment, musical instruments and ropes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ from .meshes import (
 
 
 def _loft(outline: ArrayLike, profile: ArrayLike) -> Mesh:
-    """Layers of an outline (P, 2), each given by its scale about the origin and its height; scale 0 closes an end."""
+    """A mesh through copies of an outline (P, 2), each given in ``profile`` by its scale about the origin and its
+    height; scale 0 closes an end."""
     points = np.asarray(outline, np.float64)
     rows = [np.column_stack([points * s, np.full(len(points), z)]) for s, z in np.asarray(profile, np.float64)]
     return mesh(np.concatenate(rows), grid_faces(len(rows), len(points), True))
 
 
 def _soft(rng: Generator, body: Mesh, rise: float, wave: float) -> Mesh:
-    """The mesh in soft folds ``rise`` metres high, ``wave`` metres and more apart."""
+    """The mesh displaced by soft folds about ``rise`` metres high and 1 to 2.5 times ``wave`` metres apart."""
     moved = body.vertices.astype(np.float64)
     for axis in (2, 2, 2, 0, 1):
         k = rng.normal(size=3)
@@ -45,7 +46,7 @@ def _soft(rng: Generator, body: Mesh, rise: float, wave: float) -> Mesh:
 
 
 def watch(rng: Generator) -> Mesh:
-    """A wrist watch, its strap closed to a loop, or open and flat."""
+    """A wristwatch, its strap closed to a loop, or open and flat."""
     r, w, t = rng.uniform(0.014, 0.023), rng.uniform(0.014, 0.024), rng.uniform(0.007, 0.012)
     case, face = cylinder(r, t, 28, 0.002), cylinder(r * 0.85, 0.001, 24)
     if rng.random() < 0.35:
@@ -70,7 +71,7 @@ def watch(rng: Generator) -> Mesh:
 
 
 def glasses(rng: Generator) -> Mesh:
-    """Glasses or sunglasses, open on their rims and temple tips, or folded."""
+    """Glasses or sunglasses, open and resting on rims and temple tips, or folded."""
     w, h, r = rng.uniform(0.046, 0.056), rng.uniform(0.032, 0.046), rng.uniform(0.0012, 0.0028)
     circle, length, fold = arc(1, 0, 360, 29), rng.uniform(0.125, 0.145), rng.random() < 0.4
     eye = np.sign(circle) * np.abs(circle) ** rng.uniform(0.55, 1.0) * [w / 2, h / 2]
@@ -132,7 +133,7 @@ def sock(rng: Generator) -> Mesh:
 
 
 def belt(rng: Generator) -> Mesh:
-    """A belt on edge, coiled or in a loose loop, its buckle at the outer end."""
+    """A belt standing on edge, coiled or in a loose loop, its buckle at the outer end."""
     w, t, loop = rng.uniform(0.022, 0.042), rng.uniform(0.0028, 0.0045), rng.random() < 0.35
     a = np.linspace(0, 2 * np.pi * (rng.uniform(1.05, 1.3) if loop else rng.uniform(2.2, 4.5)), 130)
     r = (rng.uniform(0.08, 0.12) if loop else rng.uniform(0.022, 0.035)) + rng.uniform(1.05, 2) * t * a / (2 * np.pi)
@@ -166,7 +167,7 @@ def rope(rng: Generator) -> Mesh:
 
 
 def umbrella(rng: Generator) -> Mesh:
-    """A folded umbrella that lies: a long one with a crook or a straight grip, or a short one."""
+    """A folded umbrella lying on the ground: a long one with a curved or a straight handle, or a short one."""
     short, r = rng.random() < 0.4, rng.uniform(0.023, 0.036)
     length, end = (rng.uniform(0.14, 0.22), 0.75) if short else (rng.uniform(0.5, 0.68), 0.4)
     hull = curve(
@@ -187,7 +188,7 @@ def umbrella(rng: Generator) -> Mesh:
 
 
 def dumbbell(rng: Generator) -> Mesh:
-    """A bar with hexagonal, round or ball-like weights, or with loose plates."""
+    """A dumbbell with hexagonal, round or ball-like weights, or with weight plates."""
     shape, r, w, grip = rng.integers(4), rng.uniform(0.03, 0.075), rng.uniform(0.035, 0.075), rng.uniform(0.1, 0.14)
     if shape == 0:
         weight = lathe([(0, 0), (r * 0.85, 0), (r, 0.008), (r, w - 0.008), (r * 0.85, w), (0, w)], 6).turned("z", 30)
@@ -232,7 +233,7 @@ def tennis_racket(rng: Generator) -> Mesh:
 
 
 def skateboard(rng: Generator) -> Mesh:
-    """A board on four wheels, on them or upside down; both ends of a short one turn up."""
+    """A skateboard, upright or upside down; both ends of a short one are bent up."""
     length, w, flat = rng.uniform(0.68, 0.84), rng.uniform(0.18, 0.22), rng.random() < 0.3
     x = np.linspace(-0.5, 0.5, 31)
     away = np.clip(np.abs(x) - (0.2 if flat else 0.37), 0, 1) / (0.31 if flat else 0.135)
@@ -266,7 +267,7 @@ def drum(rng: Generator) -> Mesh:
 
 
 def _violin_body() -> Mesh:
-    """Back, ribs and belly."""
+    """A violin's body: back, ribs and belly."""
     outline = [
         (-0.18, 0), (-0.165, 0.07), (-0.1, 0.104), (-0.045, 0.075), (0, 0.054), (0.04, 0.065), (0.075, 0.082),
         (0.14, 0.07), (0.175, 0.02), (0.178, 0),
@@ -280,7 +281,7 @@ def _violin_body() -> Mesh:
 
 
 def _bow() -> Mesh:
-    """That of a violin, along x."""
+    """A violin bow along x."""
     return join(
         rod((-0.3, 0, 0), (0.35, 0, 0), 0.004),
         box(0.64, 0.008, 0.002).moved(0.03, 0, -0.017).part(2),
@@ -313,7 +314,7 @@ def violin(rng: Generator) -> Mesh:
 
 
 def suitcase(rng: Generator) -> Mesh:
-    """A trolley case that stands on its wheels or lies, or an old flat case with a handle."""
+    """A trolley case, standing on its wheels or lying, or an old flat case with a handle."""
     x, y, z = rng.uniform(0.36, 0.5), rng.uniform(0.2, 0.3), rng.uniform(0.5, 0.74)
     up = rng.choice([0.02, 0.02, 0.25, 0.4])
     grip = tube([(-0.08, 0, 0), (-0.06, 0, 0.035), (0.06, 0, 0.035), (0.08, 0, 0)], 0.01, 1.4).part(1)
@@ -345,7 +346,7 @@ def suitcase(rng: Generator) -> Mesh:
 
 
 def backpack(rng: Generator) -> Mesh:
-    """A day pack or a tall one with a lid and a roll, upright or on its straps."""
+    """A day pack, or a tall backpack with a lid and a roll, upright or lying on its straps."""
     x, y, z, tall = rng.uniform(0.26, 0.34), rng.uniform(0.13, 0.2), rng.uniform(0.38, 0.48), rng.random() < 0.35
     z, top = z * (1.25 if tall else 1), []
     hull = ellipsoid(x, y, z, 18, 0.5)

@@ -1,4 +1,4 @@
-"""Tools and soft toys in more of their forms: what takes the place of shapes that were near copies of one another."""
+"""Tools and soft toys in more varied forms; they replace shapes whose samples were almost alike, see ``OUTGROWN``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .meshes import (
 
 
 def _strip(outer: NDArray[np.float64], inner: NDArray[np.float64], height: float) -> Mesh:
-    """A closed plate on the ground between two open lines of as many points (P, 2)."""
+    """A closed plate on the ground between two open lines (P, 2) with the same number of points."""
     rows = [
         np.column_stack([p, np.full(len(p), z)]) for p, z in ((outer, 0), (outer, height), (inner, height), (inner, 0))
     ]
@@ -33,7 +33,7 @@ def _strip(outer: NDArray[np.float64], inner: NDArray[np.float64], height: float
 
 
 def _open_jaw(rng: Generator, r: float, t: float) -> Mesh:
-    """The open end of a wrench, its mouth towards +x, about the origin."""
+    """The open end of a wrench, centred at the origin, its mouth towards +x; ``t`` is its thickness."""
     gap = rng.uniform(35, 60)
     outer = arc(r, gap, 360 - gap, 20) * [rng.uniform(0.95, 1.2), 1]
     mouth = np.array([(1.0, 1), (-0.3, 1), (-0.5, 0.4), (-0.5, -0.4), (-0.3, -1), (1.0, -1)]) * r
