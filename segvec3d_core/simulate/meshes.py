@@ -1,4 +1,4 @@
-"""Triangle meshes and the primitives that every shape is made of. Metres, z up, the ground is z = 0."""
+"""Triangle meshes and the primitives of which every shape is made. Metres, z up, the ground is z = 0."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Int32 = NDArray[np.int32]
 
 
 INSIDE = -1
-"""Part of the faces inside a vessel, until it is known whether they have a colour of their own."""
+"""Provisional part of the faces inside a vessel; ``make_object`` decides whether they get a material of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """A triangle soup whose faces know which part of the object they are.
+    """A triangle mesh whose faces are assigned to parts of the object.
 
     Attributes:
         vertices: (V, 3) float32, metres.
         faces: (F, 3) int32, indices into ``vertices``.
-        parts: (F,) int32, 0 is the main colour, 1, 2, ... further colours, ``INSIDE`` the main one or a lining's.
+        parts: (F,) int32, 0 for the main material, 1, 2, ... for further ones, ``INSIDE`` for the inside of a vessel.
         words: what a person would say about the shape beyond its name ("with a handle").
     """
 
@@ -36,7 +36,7 @@ class Mesh:
     @property
     def size(self) -> Float32:
         """(3,) full extents along the axes, metres."""
-        columns = np.ascontiguousarray(self.vertices.T)  # several times as quick as along the first axis
+        columns = np.ascontiguousarray(self.vertices.T)  # several times faster than along the first axis
         return np.asarray(columns.max(1) - columns.min(1))
 
     def part(self, index: int) -> Mesh:
@@ -61,7 +61,7 @@ class Mesh:
         return replace(self, words=self.words + words)
 
     def grounded(self) -> Mesh:
-        """The mesh moved to stand on z = 0 with the centre of its extents above the origin."""
+        """The mesh moved to stand on z = 0, the centre of its extents above the origin."""
         columns = np.ascontiguousarray(self.vertices.T)
         low, high = columns.min(1), columns.max(1)
         shift = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]], np.float32)
@@ -85,7 +85,7 @@ def mesh(vertices: ArrayLike, faces: ArrayLike, part: int = 0) -> Mesh:
 
 
 def join(*meshes: Mesh) -> Mesh:
-    """Several meshes as one; words add up in order, without repetition."""
+    """Several meshes as one; shape words are joined in order, without repetition."""
     offsets = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
     faces = np.concatenate([m.faces + np.int32(o) for m, o in zip(meshes, offsets, strict=True)])
     words = tuple(dict.fromkeys(w for m in meshes for w in m.words))
@@ -180,9 +180,9 @@ def cylinder(radius: float, height: float, segments: int = 24, bevel: float = 0.
 
 
 def vessel(outside: ArrayLike, wall: float, floor: float | None = None, segments: int = 32, sides: float = 2.0) -> Mesh:
-    """A hollow lathe: the outline (P, 2) of the outside from the bottom's rim up, given a wall and a floor.
+    """A hollow surface of revolution from the outline (P, 2) of its outside: radius and height, bottom first.
 
-    The inside follows the outside at the distance ``wall`` along the radius, down to ``floor`` above the bottom.
+    The inside has a radius smaller by ``wall`` and begins at ``floor`` (default: ``wall``) above the bottom, metres.
     """
     out = np.asarray(outside, np.float64)
     bottom = out[0, 1] + (wall if floor is None else floor)
@@ -202,7 +202,7 @@ def torus(radius: float, tube: float, segments: int = 32, sides: int = 10) -> Me
 
 
 def sweep(path: ArrayLike, radius: ArrayLike, sides: int = 10, flat: float = 1.0) -> Mesh:
-    """A tube along a path, with round caps of no length.
+    """A tube along a path, closed by flat ends.
 
     Args:
         path: (P, 3) points, metres.
@@ -272,7 +272,7 @@ def curve(points: ArrayLike, steps: int = 16) -> NDArray[np.float64]:
 
 
 def tube(points: ArrayLike, radius: ArrayLike, flat: float = 1.0, steps: int = 14, sides: int = 8) -> Mesh:
-    """A smooth tube through a few points (P, 3), with one radius or one for each."""
+    """A smooth tube through a few points (P, 3), with one radius or one per point."""
     knots = np.asarray(points, np.float64)
     radii = np.broadcast_to(np.asarray(radius, np.float64), (len(knots),))
     along = np.interp(np.linspace(0, len(knots) - 1, steps), np.arange(len(knots)), radii)
@@ -280,14 +280,14 @@ def tube(points: ArrayLike, radius: ArrayLike, flat: float = 1.0, steps: int = 1
 
 
 def plate_with_hole(outer: ArrayLike, inner: ArrayLike, height: float) -> Mesh:
-    """A plate on the ground with a hole, both outlines of as many points (P, 2)."""
+    """A plate on the ground with a hole; both outlines (P, 2) have the same number of points."""
     a, b = np.asarray(outer, np.float64), np.asarray(inner, np.float64)
     rows = [np.column_stack([p, np.full(len(a), z)]) for p, z in ((a, 0), (a, height), (b, height), (b, 0), (a, 0))]
     return mesh(np.concatenate(rows), grid_faces(5, len(a), True))
 
 
 def coil(rng: Generator, radius: float, thick: float, turns: float) -> NDArray[np.float64]:
-    """(P, 3) path of a loose coil on the ground."""
+    """(P, 3) path of a loose coil on the ground, of a tube of radius ``thick``."""
     a, p = np.linspace(0, 2 * np.pi * turns, int(22 * turns)), rng.uniform(0, 6, 3)
     r = radius * (1 + 0.09 * np.sin(0.37 * a + p[0]) + 0.05 * np.sin(1.13 * a + p[1]))
     z = thick * (1 + np.abs(np.sin(0.23 * a + p[2])) * min(turns, 4))
@@ -295,14 +295,16 @@ def coil(rng: Generator, radius: float, thick: float, turns: float) -> NDArray[n
 
 
 def stacked(outline: NDArray[np.float64], rings: Sequence[tuple[float, float, float]]) -> Mesh:
-    """A closed body of copies of an outline at (height, scale, shift along x)."""
+    """A closed body whose cross-sections are copies of an outline (P, 2), each given as (height, scale, shift along
+    x)."""
     rows = [np.column_stack([outline * s + [shift, 0], np.full(len(outline), h)]) for h, s, shift in rings]
     rows = [np.zeros_like(rows[0]) + rows[0].mean(0), *rows, np.zeros_like(rows[0]) + rows[-1].mean(0)]
     return mesh(np.concatenate(rows), grid_faces(len(rows), len(outline), True))
 
 
 def relief(heights: NDArray[np.float64], x: float, y: float) -> Mesh:
-    """A plate on the ground whose top has the ``heights`` (rows along y, columns along x), with upright walls."""
+    """A plate x by y on the ground whose top has these ``heights`` (rows along y, columns along x), with upright
+    walls."""
     rows, columns = heights.shape
     u, v = np.meshgrid(np.linspace(-x / 2, x / 2, columns), np.linspace(-y / 2, y / 2, rows))
     top = np.stack([u, v, heights], -1)
@@ -312,7 +314,7 @@ def relief(heights: NDArray[np.float64], x: float, y: float) -> Mesh:
 
 
 def closed(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Mesh:
-    """A body between two grids of points (R, C, 3), metres, joined along their rims."""
+    """A closed body between two grids of points (R, C, 3), metres, joined along their borders."""
     rows, columns = top.shape[:2]
     rims, faces = [_rim(grid) for grid in (top, bottom)], grid_faces(rows, columns, False)
     wall = mesh(np.concatenate(rims), grid_faces(2, len(rims[0]), True))
@@ -320,5 +322,5 @@ def closed(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Mesh:
 
 
 def _rim(grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(P, 3) the outermost points of a grid (R, C, 3), once around."""
+    """(P, 3) the border points of a grid (R, C, 3), once around."""
     return np.concatenate([grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0]])

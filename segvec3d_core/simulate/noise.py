@@ -1,7 +1,8 @@
-"""What real depth sensors do to a perfect depth image.
+"""Noise models of real depth sensors.
 
-Every model takes perfect depth in metres (0 where nothing is) and gives, for every pixel, the depth read (NaN for none)
-and the pixel whose surface was read: labels follow the geometry that a point really lies on.
+Every model takes perfect depth in metres (0 without a surface) and returns, for every pixel, the measured depth (NaN
+for none) and the index of the pixel whose surface was measured, so that labels follow the geometry on which a point
+really lies.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .matching import SAME_SURFACE, fattened, filled_from_left, smoothed, withou
 
 Sensor = Literal["ideal", "kinect", "stereo", "generic", "tof", "lidar"]
 SENSORS: tuple[Sensor, ...] = ("ideal", "kinect", "stereo", "generic", "tof")
-"""Depth cameras, of which scenes draw one; a LiDAR reads only what is asked of it by name."""
+"""Depth cameras, of which one is drawn per scene; a LiDAR is used only if it is requested by name."""
 
 FILLED = 0.15
 """Share of stereo frames whose holes are filled from the left."""
@@ -34,10 +35,11 @@ class Seen:
     """A perfect view, the input of a noise model.
 
     Attributes:
-        depth: (H, W) float32 metres, 0 where nothing is.
-        cosine: (H, W) float32, between the surface's normal and the direction to the camera, 0 to 1.
-        loss: (H, W) float32, chance that a patch of this material returns nothing, near or above 1 for what never does.
-        color: (H, W, 3) uint8, what a stereo camera finds texture in.
+        depth: (H, W) float32 metres, 0 without a surface.
+        cosine: (H, W) float32 between the surface's normal and the direction to the camera, 0 to 1.
+        loss: (H, W) float32, chance that a patch of this material returns nothing; near or above 1 nothing ever
+            returns.
+        color: (H, W, 3) uint8 RGB, in which a stereo camera finds texture.
         camera: intrinsics.
     """
 
@@ -50,7 +52,7 @@ class Seen:
 
 @njit(cache=True, nogil=True)
 def _stretch(coarse, cell, out) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Bilinear enlargement of ``coarse`` by ``cell``."""
+    """Enlarge ``coarse`` by a factor ``cell`` into ``out``, bilinearly."""
     for row in range(out.shape[0]):
         i = int(row / cell)
         v = row / cell - i
@@ -63,7 +65,7 @@ def _stretch(coarse, cell, out) -> None:  # type: ignore[no-untyped-def]  # comp
 
 
 def smooth_noise(rng: Generator, shape: tuple[int, int], cell: float) -> Float32:
-    """(H, W) Gaussian noise of about unit deviation that varies over ``cell`` pixels (at least 1)."""
+    """(H, W) Gaussian noise of about unit standard deviation, correlated over ``cell`` pixels (at least 1)."""
     cell = max(float(cell), 1.0)
     coarse = rng.standard_normal((int(shape[0] / cell) + 2, int(shape[1] / cell) + 2), dtype=np.float32)
     out = np.empty(shape, np.float32)
@@ -72,7 +74,7 @@ def smooth_noise(rng: Generator, shape: tuple[int, int], cell: float) -> Float32
 
 
 def _jitter(rng: Generator, shape: tuple[int, int], sigma: float, cell: float) -> NDArray[np.int64]:
-    """(H, W) index of a nearby pixel: sideways errors of about ``sigma`` pixels, alike over ``cell`` pixels."""
+    """(H, W) index of a nearby pixel: lateral errors of about ``sigma`` pixels, correlated over ``cell`` pixels."""
     rows, columns = np.indices(shape)
     shift = [np.rint(sigma * smooth_noise(rng, shape, cell)).astype(int) for _ in range(2)]
     rows = np.clip(rows + shift[0], 0, shape[0] - 1)
@@ -81,7 +83,8 @@ def _jitter(rng: Generator, shape: tuple[int, int], sigma: float, cell: float) -
 
 
 def _matched(rng: Generator, seen: Seen, most: float) -> tuple[Seen, int]:
-    """The view as matching over a window sees it, and the window's radius: up to ``most`` pixels of 640."""
+    """The view with its depth ``smoothed`` as by matching over a window, and the window's radius, pixels: up to
+    ``most`` in images 640 wide. The first edition leaves the view as it is."""
     if is_first_edition():
         return seen, 0
     radius = round(rng.uniform(0, most) * seen.camera.width / 640)
@@ -89,7 +92,8 @@ def _matched(rng: Generator, seen: Seen, most: float) -> tuple[Seen, int]:
 
 
 def _warp(rng: Generator, shape: tuple[int, int]) -> Float32:
-    """(H, W) factor by which a badly calibrated camera is off: a cubic of the image's coordinates, 0.1 to 0.6 %."""
+    """(H, W) factor on depth of a badly calibrated camera: 1 plus a cubic polynomial in image coordinates with a
+    root mean square of 0.1 to 0.6 %; 1 in the first edition."""
     if is_first_edition():
         return np.ones(shape, np.float32)
     degree = np.arange(4)
@@ -100,7 +104,8 @@ def _warp(rng: Generator, shape: tuple[int, int]) -> Float32:
 
 
 def _edges(depth: Float32, jump: float) -> NDArray[np.bool_]:
-    """Where depth jumps by about this share of itself: inverse depth is linear on a plane, so slopes do not count."""
+    """(H, W) mask of pixels where depth jumps by about the share ``jump``, from second differences of inverse depth: it
+    is linear on a plane, so slopes do not count."""
     inverse = np.where(depth > 0, 1.0 / np.maximum(depth, 1e-3), 0.02).astype(np.float32)
     bend = np.zeros(depth.shape, np.float32)
     bend[1:-1] = np.abs(inverse[2:] + inverse[:-2] - 2 * inverse[1:-1])
@@ -111,7 +116,7 @@ def _edges(depth: Float32, jump: float) -> NDArray[np.bool_]:
 
 @njit(cache=True, nogil=True)
 def _projector_shadow(depth, fx, baseline, out) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Mark pixels that a projector ``baseline`` metres to the camera's right does not reach (left for a negative one).
+    """Mark pixels that a projector ``baseline`` metres to the right of the camera (negative: left) does not reach.
 
     In a rectified pair a point's column in the projector is u - fx * b / z; going along a row towards the projector's
     side, a point is hidden when another has already claimed that column or a later one.
@@ -133,7 +138,7 @@ def _projector_shadow(depth, fx, baseline, out) -> None:  # type: ignore[no-unty
 
 
 def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
-    """Structured light as Kinect v1: disparity in eighths of a pixel, shadows beside near things, ragged edges."""
+    """Structured light as in Kinect v1: disparity in steps of 1/8 pixel, shadows beside near objects, ragged edges."""
     scale = seen.camera.fx / 580.0
     seen, _ = _matched(rng, seen, 5)
     source = _jitter(rng, seen.depth.shape, rng.uniform(0.2, 0.9) * max(scale, 0.6), rng.uniform(1.5, 3.0))
@@ -153,7 +158,8 @@ def kinect(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
 
 
 def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
-    """Active or passive stereo as RealSense or ZED: error growing with Z squared, fat edges, flying pixels, holes."""
+    """Active or passive stereo as in RealSense or ZED: error growing with the square of depth, fattened edges, flying
+    pixels, holes."""
     shape = seen.depth.shape
     scale = seen.camera.fx / 600.0
     seen, radius = _matched(rng, seen, 8)
@@ -192,7 +198,8 @@ def stereo(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
 
 
 def generic(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
-    """Noise as UOIS-Net trains with: gamma factor, smooth Gaussian error, elliptical holes, dropout at gradients."""
+    """Noise as in the training of UOIS-Net: a gamma-distributed factor, smooth Gaussian error, elliptical holes, and
+    dropout at depth edges."""
     shape = seen.depth.shape
     seen, _ = _matched(rng, seen, 6)
     source = _jitter(rng, shape, rng.uniform(0.0, 0.8), rng.uniform(1.5, 4.0))
@@ -206,8 +213,8 @@ def generic(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
 
 
 def tof(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
-    """Time of flight as Kinect v2, Azure, L515 or a phone: no steps but noise of what returns little, edges mixed of
-    both sides, corners filled, holes on what is very dark or far."""
+    """Time of flight as in Kinect v2, Azure, L515 or phones: no quantisation, noise where little light returns, mixed
+    pixels at edges, rounded corners, holes on very dark or distant surfaces."""
     shape = seen.depth.shape
     scale = seen.camera.fx / 600.0
     seen, _ = _matched(rng, seen, 2)
@@ -228,7 +235,7 @@ def tof(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
 
 
 def _filled_corners(seen: Seen, reach: float) -> Float32:
-    """Depth with concave corners rounded over about ``reach`` metres, by up to half of that: light takes detours."""
+    """Depth with concave corners rounded over about ``reach`` metres, by up to half of that, as by multipath light."""
     there = seen.depth > 0
     if not there.any():
         return seen.depth
@@ -238,16 +245,16 @@ def _filled_corners(seen: Seen, reach: float) -> Float32:
 
 
 def _mixed(depth: Float32, sigma: float) -> Float32:
-    """Depth blurred over ``sigma`` pixels, of what there is."""
+    """Depth blurred by a Gaussian of ``sigma`` pixels over the pixels that have depth."""
     weight = gaussian_filter((depth > 0).astype(np.float32), sigma)
     return np.asarray(gaussian_filter(depth, sigma) / np.maximum(weight, 1e-3), np.float32)
 
 
 def lidar(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
-    """A LiDAR that looks ahead: beams in rows at equal angles, one pixel each and none between; error along the beam,
-    part of it common to a row; at edges either side, or a place between both."""
+    """A forward-looking LiDAR: beams in rows at equal angles, one pixel each and no pixels in between; range errors,
+    partly common to a row; at edges the surface on either side or a point between both."""
     shape, beams = seen.depth.shape, _beams(rng, seen.camera)
-    source = _jitter(rng, shape, rng.uniform(0.0, 1.0) * seen.camera.width / 640, 1.0)  # a beam is wide
+    source = _jitter(rng, shape, rng.uniform(0.0, 1.0) * seen.camera.width / 640, 1.0)  # beams are not infinitely thin
     depth = seen.depth.ravel()[source]
     between = _edges(seen.depth, 0.03) & (rng.random(shape) < rng.uniform(0.0, 0.4))
     depth = np.where(between, _mixed(seen.depth, 1.0), depth)
@@ -262,8 +269,8 @@ def lidar(rng: Generator, seen: Seen) -> tuple[Float32, NDArray[np.int64]]:
 
 
 def _beams(rng: Generator, camera: Camera) -> NDArray[np.int64]:
-    """(H, W) row of the beam that meets each pixel, -1 for none: 0.1 to 0.25 degrees apart along a row, and 0.15 to 0.7
-    from row to row, as of 32 to 128 rows in a field of 20 degrees or of 90."""
+    """(H, W) int64 row index of the beam that hits each pixel, -1 for none. Beams are 0.1 to 0.25 degrees apart along a
+    row and rows 0.15 to 0.7 degrees, as with 32 to 128 rows in a vertical field of view of 20 or of 90 degrees."""
     along, apart = np.deg2rad(rng.uniform(0.1, 0.25)), np.deg2rad(rng.uniform(0.15, 0.7))
     azimuth = np.arange(np.arctan(-camera.cx / camera.fx), np.arctan((camera.width - camera.cx) / camera.fx), along)
     elevation = np.arange(np.arctan(-camera.cy / camera.fy), np.arctan((camera.height - camera.cy) / camera.fy), apart)
@@ -298,7 +305,7 @@ def ellipses(rng: Generator, shape: tuple[int, int], count: int) -> NDArray[np.b
 
 
 def _patchy(rng: Generator, seen: Seen) -> NDArray[np.bool_]:
-    """Holes in patches on materials that return little."""
+    """(H, W) mask of patchy holes on materials that return little, see ``Seen.loss``."""
     if not (seen.loss > 0.005).any():
         return np.zeros(seen.depth.shape, np.bool_)
     rank = smooth_noise(rng, seen.depth.shape, rng.uniform(4, 14) * seen.camera.width / 640)
@@ -310,7 +317,7 @@ def _read(depth: NDArray[np.floating], missing: NDArray[np.bool_]) -> Float32:
 
 
 def local_contrast(color: NDArray[np.uint8]) -> Float32:
-    """(H, W) local contrast of an image, 0 to 1."""
+    """(H, W) local contrast of an image, 0 to 1: the range of green in 5 x 5 pixels."""
     grey = color[..., 1].astype(np.float32) / 255
     return np.asarray(maximum_filter(grey, 5) - minimum_filter(grey, 5), np.float32)
 

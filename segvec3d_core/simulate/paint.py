@@ -1,4 +1,4 @@
-"""Colour of what the camera sees: patterns, lamps and a room around, shadows, shine, and the camera's own flaws."""
+"""Colour images: surface patterns, light from lamps and the surrounding room, shadows, gloss, and camera flaws."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from .edition import has_first_shapes
 from .scenes import SceneModel
 
 SKY = 9
-"""Directions from which a room's light comes."""
+"""Number of directions from which the room's light comes."""
 LAMP_CELLS, SKY_CELLS = 320, 160
-"""Cells along a height map as a lamp and as the room sees it."""
+"""Cells per edge of the shadow maps, which are height maps seen from a lamp or from a direction of the room's light."""
 STEEPEST = 20.0
-"""So many cells' edges at most something must be nearer to the light, to be in its way."""
+"""Largest shadow bias, in cells: an occluder nearer to the light by more than this always casts a shadow."""
 METERED = 0.14, 0.5
-"""Means of images, linear, 1 is white."""
+"""Range of the mean intensity to which images are exposed, linear, 1 is white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How a scene is lit and how the camera takes it, linear and in RGB.
+    """How a scene is lit and how the camera exposes it, in linear RGB.
 
     Attributes:
-        directions: (L, 3) unit vectors towards where light comes from, z up, lamps first.
-        colors: (L, 3) how much light comes from each.
-        lamps: how many of them are seen to shine in what is glossy.
-        ambient: (3,) light from everywhere that nothing shadows; bounced: (3,) light from below.
-        shadows: whether things stand in the light's way; dim: how much of it still arrives then.
-        mirrored: how much of the room around shows in what is glossy; around: number of that room.
+        directions: (L, 3) unit vectors towards the lights, z up, lamps first.
+        colors: (L, 3) intensity of the light from each.
+        lamps: number of directions that belong to lamps; these cause highlights on glossy surfaces.
+        ambient: (3,) light from everywhere, without shadows; bounced: (3,) light from below.
+        shadows: whether objects cast shadows; dim: share of the light that still arrives in a shadow.
+        mirrored: strength of the surroundings' reflection in glossy surfaces; around: seed of these surroundings.
         tint: (3,) white balance.
-        exposure: final gain, or, where it is ``metered``, as all but the first edition's, the image's mean; the first
-            edition's shadows have hard rims, too.
-        saturation: how strong colours are, 1 is as they are.
+        exposure: mean of the exposed image if ``metered``, else the gain.
+        metered: whether the exposure is metered and rims of shadows are smooth: in all but the first edition.
+        saturation: factor on the saturation of colours.
     """
 
     directions: NDArray[np.float64]
@@ -56,8 +56,8 @@ class Light:
 
 
 def sample_light(rng: Generator) -> Light:
-    """Draw the light of a scene: one lamp or two, hard or soft, and a bright or a dim room with a window or without,
-    each of a tint of its own; in the first edition one hard light from above."""
+    """Draw the light of a scene: one or two lamps with hard or soft shadows, and a bright or dim room with more or less
+    of its light from one side, as from a window, each tinted; in the first edition one hard light from above."""
     if has_first_shapes():
         return _one_light(rng)
     lamps = [_lamp(rng) for _ in range(1 + int(rng.random() < 0.4))]
@@ -90,19 +90,19 @@ def _one_light(rng: Generator) -> Light:
 
 
 def _from_above(rng: Generator, lowest: float) -> NDArray[np.float64]:
-    """(3,) unit vector to a light at least so many degrees above the horizon."""
+    """(3,) unit vector towards a light, ``lowest`` to 88 degrees above the horizon."""
     azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(lowest, 88))
     return np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
 
 
 def _tint(rng: Generator, spread: float) -> NDArray[np.float64]:
-    """(3,) RGB around 1, warmer or colder."""
+    """(3,) RGB factors around 1, warmer or colder."""
     warmth = rng.normal(0, spread)
     return np.clip(1 + np.array([warmth, rng.normal(0, 0.02), -warmth]), 0.7, 1.3)
 
 
 def _lamp(rng: Generator) -> NDArray[np.float64]:
-    """(1 or 4, 3) where a lamp is: a bulb, or a shade or a panel, whose shadows have soft rims."""
+    """(1 or 4, 3) unit vectors towards a lamp: one for a bulb, four for a shade or panel, which casts soft shadows."""
     direction = _from_above(rng, 20)
     if rng.random() < 0.4:
         return direction[None]
@@ -112,7 +112,7 @@ def _lamp(rng: Generator) -> NDArray[np.float64]:
 
 
 def _room(rng: Generator) -> NDArray[np.float64]:
-    """(SKY, 3) directions that share the half of a sphere above."""
+    """(SKY, 3) unit vectors spread evenly over the upper hemisphere."""
     rank = np.arange(SKY)
     z = (rank + 0.5) / SKY
     azimuth = rng.uniform(0, 2 * np.pi) + rank * np.pi * (3 - 5**0.5)
@@ -122,7 +122,7 @@ def _room(rng: Generator) -> NDArray[np.float64]:
 
 @njit(cache=True, nogil=True)
 def _hash(i, j, k, seed):  # type: ignore[no-untyped-def]  # compiled
-    """A number in 0 to 1 for integer coordinates."""
+    """Pseudo-random number, 0 to 1, of integer coordinates."""
     n = np.uint32(i * 374761393 + j * 668265263 + k * 2147483647 + seed * 1274126177)
     n = np.uint32((n ^ (n >> np.uint32(13))) * np.uint32(1274126177))
     n = np.uint32((n ^ (n >> np.uint32(16))) * np.uint32(2246822519))
@@ -131,7 +131,7 @@ def _hash(i, j, k, seed):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def _noise(x, y, z, seed):  # type: ignore[no-untyped-def]  # compiled
-    """Smooth value noise in 0 to 1."""
+    """Smooth value noise, 0 to 1."""
     i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
     u, v, w = x - i, y - j, z - k
     u, v, w = u * u * (3 - 2 * u), v * v * (3 - 2 * v), w * w * (3 - 2 * w)
@@ -146,7 +146,7 @@ def _noise(x, y, z, seed):  # type: ignore[no-untyped-def]  # compiled
 
 @njit(cache=True, nogil=True)
 def _printed(x, y, z, scale, seed, size_z):  # type: ignore[no-untyped-def]  # compiled
-    """How much of the second colour a printed package shows, and how bright: blocks, lettering, pictures."""
+    """Share of the second colour, and gain, at a point of a printed package: blocks, lettering, pictures."""
     row = int(np.floor(z / (scale * 1.1)))
     block = _hash(int(np.floor(x / (scale * 2.3))), int(np.floor(y / (scale * 2.3))), row, seed)
     mix, gain = 0.0, 1.0
@@ -173,7 +173,7 @@ def _printed(x, y, z, scale, seed, size_z):  # type: ignore[no-untyped-def]  # c
 
 @njit(cache=True, nogil=True)
 def _pattern(kind, x, y, z, scale, seed, height):  # type: ignore[no-untyped-def]  # compiled
-    """Share of the second colour and gain at a point of an object's own frame."""
+    """Share of the second colour, and gain, at a point in an object's own frame."""
     mix, gain = 0.0, 1.0
     if kind == 1:
         gain = 0.72 + 0.56 * _noise(x / scale, y / scale, z / scale, seed)
@@ -206,7 +206,7 @@ def _shade(  # type: ignore[no-untyped-def]  # compiled
     points, normals, face, entity, material, materials, poses, heights, eye, directions, colors, lamps, ambient,
     bounced, mirrored, around, lit, out,
 ) -> None:  # fmt: skip
-    """Fill ``out`` (P, 3) with linear colour for the pixels of P that see a face, points in the scene's frame."""
+    """Fill ``out`` (P, 3) with the linear colour of every pixel that shows a face; points are in the scene's frame."""
     view, back, light, shine = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for p in range(len(points)):
         if face[p] < 0:
@@ -260,8 +260,9 @@ def _shade(  # type: ignore[no-untyped-def]  # compiled
 def _blocked(  # type: ignore[no-untyped-def]  # compiled
     points, normals, face, frame, low, cell, value, dim, smooth, lit
 ) -> None:  # fmt: skip
-    """Darken ``lit`` (P,) to ``dim`` where a height map seen from the light holds something nearer to it, at the map's
-    nearest cell or, with ``smooth`` rims, between the four around, nearer by more than a slanted surface is itself."""
+    """Set ``lit`` (P,) to ``dim`` where a shadow map ``value`` contains an occluder nearer to the light: in the nearest
+    cell, or, if ``smooth``, interpolated between the four cells around, with a bias that grows with the surface's slant
+    so that it does not shadow itself."""
     cells = len(value)
     for p in range(len(points)):
         if face[p] >= 0:
@@ -293,7 +294,8 @@ def _blocked(  # type: ignore[no-untyped-def]  # compiled
 def _shadow(
     scene: SceneModel, points: NDArray[np.float32], normals: NDArray[np.float32], face: NDArray[np.int32], light: Light
 ) -> NDArray[np.float32]:
-    """(L, P) how much of the light of each direction arrives: height maps seen from there."""
+    """(L, P) share of the light from each direction that arrives at each point, by shadow maps; walls and ceilings cast
+    no shadows."""
     lit = np.ones((len(light.directions), len(points)), np.float32)
     some = points[face >= 0][::7]
     if not light.shadows or not len(some):
@@ -326,7 +328,7 @@ def paint(
         scene: what is seen.
         points, normals: (H, W, 3) in the scene's frame.
         face: (H, W) int32 face seen in each pixel, -1 for none.
-        eye: (3,) where the camera stands.
+        eye: (3,) position of the camera in the scene's frame, metres.
         light: how the scene is lit; None draws it.
 
     Returns:
@@ -347,7 +349,7 @@ def paint(
 
 @njit(cache=True, nogil=True)
 def _expose(image, blur, gain, saturation, curve, noise, amount, out) -> None:  # type: ignore[no-untyped-def]  # compiled
-    """Blur by a 3 x 3 kernel, apply gain and tone curve, add noise drawn from a table."""
+    """Blur over the four direct neighbours, apply gain, saturation and tone curve, and add noise drawn from a table."""
     height, width = image.shape[:2]
     side, state = blur / 2, np.uint32(12345)
     seen = np.empty(3)
@@ -374,7 +376,7 @@ def _expose(image, blur, gain, saturation, curve, noise, amount, out) -> None:  
 
 
 def _develop(rng: Generator, image: NDArray[np.float32], face: NDArray[np.int32], light: Light) -> NDArray[np.uint8]:
-    """Blur, exposure, white balance, gamma and sensor noise."""
+    """(H, W, 3) uint8 image from linear colours: blur, exposure, white balance, gamma and sensor noise."""
     curve = np.linspace(0, 1, 1024) ** (1 / rng.uniform(1.5, 2.1))
     noise = rng.standard_normal(65536, dtype=np.float32)
     out = np.empty(image.shape, np.uint8)

@@ -1,4 +1,4 @@
-"""The depth camera: where it stands, what it sees, and the frame that it delivers."""
+"""The depth camera: its pose, its view of a scene, and the frame that it delivers."""
 
 from __future__ import annotations
 
@@ -21,47 +21,48 @@ if TYPE_CHECKING:
 
 
 FURNITURE_SIZE = 0.6
-"""A thing longer than this is taken for furniture, metres."""
+"""Entities longer than this are treated as furniture, metres."""
 
 TOP = 0.06
-"""What lies deeper than this below the highest point of a piece of furniture is no longer its top, metres."""
+"""Points more than this below the highest point of a piece of furniture do not belong to its top, metres."""
 
 TABLES = ("table", "coffee table", "desk")
-"""Furniture that carries things wherever it stands."""
+"""Furniture that is assumed to carry objects, see ``_kinds``."""
 
 NEAREST: dict[Sensor, float] = {
     "ideal": 0.25, "kinect": 0.45, "stereo": 0.3, "generic": 0.28, "tof": 0.3, "lidar": 0.4,
 }  # fmt: skip
-"""How near a sensor still measures, metres."""
+"""Smallest distance that each sensor measures, metres."""
 
 ARM = (0.28, 0.7)
-"""How far a camera is from the middle of the things that it looks at closely, metres."""
+"""Range of the distances of close views, from the camera to the middle of the objects, metres."""
 
 WHOLE = 0.4
-"""Share of the uncropped views of a table that may show more of it than its top: is it an object or a surface?"""
+"""Share of the uncropped table views that are far enough away to show more of the table than its top, so that it may be
+an object rather than a surface, see ``_kinds``."""
 
 SHELL = ("wall", "floor", "ceiling")
-"""Always surfaces."""
+"""Categories that are always surfaces."""
 
 SHARES: dict[Sensor, float] = {"ideal": 0.05, "kinect": 0.3, "stereo": 0.25, "generic": 0.2, "tof": 0.2}
-"""How often each sensor is drawn."""
+"""Probability with which each sensor is drawn."""
 
 FIRST_SHARES: dict[Sensor, float] = {"ideal": 0.06, "kinect": 0.38, "stereo": 0.3, "generic": 0.26, "tof": 0.0}
-"""How often each sensor was drawn in the first edition."""
+"""The same in the first edition."""
 
 LIDAR_SHARE = 0.2
-"""A LiDAR reads about this share of the pixels that a camera would."""
+"""A LiDAR measures about this share of the pixels that a camera would."""
 
 WEAK = 0.3
-"""Every third material whose chance of returning nothing is above this never returns anything; not on furniture."""
+"""Of the materials with a depth loss above this, every third never returns anything, except on furniture."""
 
 MATT = 0.1
-"""What shines less than this has no mirror direction."""
+"""Materials with less gloss than this do not reflect specularly."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where a camera stands.
+    """Pose of a camera.
 
     Attributes:
         rotation: (3, 3), columns are the optical frame's axes in the scene: p_scene = rotation @ p_camera + eye.
@@ -73,24 +74,24 @@ class View:
 
     @property
     def up(self) -> NDArray[np.float32]:
-        """(3,) direction against gravity in the optical frame."""
+        """(3,) unit vector against gravity in the optical frame."""
         return self.rotation[2].astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFrame:
-    """A frame of a simulated depth camera, with everything that is true about it.
+    """A frame of a simulated depth camera, with its ground truth.
 
     Attributes:
         color: (H, W, 3) uint8 RGB.
         depth: (H, W) float32 metres along z, NaN without return.
         instance: (H, W) int32, index into ``entities``, -1 without return.
-        surface: (H, W, 3) float32 metres, the place that each pixel shows, without noise, in the scene's frame; NaN
-            without return.
-        entities: the things of the scene, centres in the optical frame; those out of view included.
+        surface: (H, W, 3) float32 metres, the surface point that each pixel shows, without noise, in the scene's frame;
+            NaN without return.
+        entities: the entities of the scene, including those out of view; centres in the optical frame.
         camera: intrinsics.
         up: (3,) float32 unit vector against gravity in the optical frame.
-        sensor: which noise model read it.
+        sensor: the noise model.
     """
 
     color: NDArray[np.uint8]
@@ -107,11 +108,11 @@ class SimulatedFrame:
         return PointCloud.from_depth(self.depth, self.camera, self.color, up=self.up)
 
     def to_frame(self, name: str, min_pixels: int = 1) -> Frame:
-        """As a frame of a data set: label 0 for surfaces and nothing, 1 to K for the K objects in view.
+        """Convert to a frame of a data set: label 0 for surfaces and missing depth, 1 to K for the K objects in view.
 
         Args:
-            name: of the frame.
-            min_pixels: objects seen in fewer pixels become 0.
+            name: name of the frame.
+            min_pixels: objects seen in fewer pixels are labelled 0.
         """
         from ..datasets.frames import Frame
 
@@ -126,8 +127,8 @@ class SimulatedFrame:
 
 
 def sample_camera(rng: Generator, width: int, height: int) -> Camera:
-    """Random pinhole intrinsics: Kinect's every third time, else of a lens that sees 49 to 90 degrees across, in the
-    first edition to 67."""
+    """Random pinhole intrinsics: about a third have the focal length of a Kinect, the others a horizontal field of view
+    of 49 to 90 degrees, in the first edition to 67."""
     widest = 0.75 if is_first_edition() else 0.5
     focal = 525 / 640 * width if rng.random() < 0.35 else rng.uniform(widest, 1.1) * width
     return Camera(
@@ -149,19 +150,19 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
 
 
 def draw_sensor(rng: Generator) -> Sensor:
-    """One of the sensors, an ideal one seldom."""
+    """Draw one of the depth cameras, seldom an ideal one."""
     shares = FIRST_SHARES if is_first_edition() else SHARES
     return SENSORS[int(rng.choice(len(SENSORS), p=[shares[s] for s in SENSORS]))]
 
 
 def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE, sensor: Sensor | None = None) -> View:
-    """Draw where the camera stands for this layout.
+    """Draw a camera pose that suits the layout of a scene.
 
     Args:
         rng: source of randomness.
-        scene: what it looks at.
-        whole: share of the uncropped tables that are seen as wholes.
-        sensor: what reads it, which says how near it may come; None keeps away as far as every sensor must.
+        scene: the scene.
+        whole: share of the uncropped table views that show more than the table's top, see ``WHOLE``.
+        sensor: determines how near the camera may come; None keeps the distance that suits every sensor.
     """
     roll = rng.normal(0, 2.5)
     if is_first_edition():
@@ -188,7 +189,8 @@ def sample_view(rng: Generator, scene: SceneModel, whole: float = WHOLE, sensor:
 
 
 def _places(scene: SceneModel) -> NDArray[np.float32]:
-    """(P, 3) all corners, and the edges and middles of large faces: what a camera must not come too near to."""
+    """(P, 3) points from which a camera must keep its distance: all vertices, and the middles of large faces and of
+    their edges."""
     corners = scene.vertices[scene.faces]
     corners = corners[np.abs(corners - corners[:, [1, 2, 0]]).max((1, 2)) > 0.15]
     edges = (corners + corners[:, [1, 2, 0]]) / 2
@@ -196,7 +198,7 @@ def _places(scene: SceneModel) -> NDArray[np.float32]:
 
 
 def _close_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
-    """Look down at a few things from as near as an arm's length or less."""
+    """Look down at a few objects from about an arm's length or less."""
     pitch, turn = np.deg2rad(rng.uniform(15, 85)), rng.uniform(0, 2 * np.pi)
     distance = rng.uniform(max(ARM[0], nearest), max(ARM[1], nearest + 0.25))
     target = scene.focus + np.append(rng.normal(0, 0.2, 2) * scene.spread, rng.uniform(-0.02, 0.03))
@@ -205,7 +207,7 @@ def _close_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) 
 
 
 def _shelf_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) -> View:
-    """Stand before the boards of a shelf, the scene's first entity: 0.5 to 1.3 m away, no higher than its top."""
+    """Look at the boards of a shelf, the scene's first entity, from 0.5 to 1.3 m away and no higher than its top."""
     x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
     for _ in range(12):
         turn, pitch = np.deg2rad(rng.uniform(-40, 40)), np.deg2rad(rng.uniform(-10, 35))
@@ -219,8 +221,8 @@ def _shelf_view(rng: Generator, scene: SceneModel, roll: float, nearest: float) 
 
 
 def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float, nearest: float) -> View:
-    """Look down at the objects on a table, from 10 to 90 degrees above the horizon; in a share ``whole`` of the views
-    that are not cropped from so far away that more or less of what lies below its top is seen."""
+    """Look down at the objects on a table, from 10 to 90 degrees above the horizon; a share ``whole`` of the views that
+    are not cropped is from far enough away to show parts of the table below its top."""
     pitch = np.deg2rad(rng.choice([rng.uniform(22, 60), rng.uniform(10, 90)], p=[0.7, 0.3]))
     distance = np.clip(scene.spread * rng.uniform(0.9, 2.2) + rng.uniform(0.1, 0.45), nearest, 2.0)
     turn = rng.uniform(0, 2 * np.pi)
@@ -238,7 +240,7 @@ def _table_view(rng: Generator, scene: SceneModel, roll: float, whole: float, ne
 
 
 def _room_view(rng: Generator, scene: SceneModel, roll: float) -> View:
-    """Stand in a room, 0.7 to 1.9 m above the floor, and look at something in it."""
+    """Look at the scene's focus from a point within the room, 0.7 to 1.9 m above the floor."""
     x0, x1, y0, y1 = scene.bounds or (-2, 2, -2, 2)
     target = scene.focus + rng.normal(0, 0.15, 3)
     for _ in range(12):
@@ -249,7 +251,7 @@ def _room_view(rng: Generator, scene: SceneModel, roll: float) -> View:
 
 
 def _inside_something(scene: SceneModel, eye: NDArray[np.float64]) -> bool:
-    """Whether the camera would stand within 30 cm of an object's bounding sphere's core."""
+    """Whether the camera is in the cube around an object's centre that reaches 30 cm beyond its horizontal extents."""
     for entity in scene.entities:
         if entity.kind == "object" and np.all(np.abs(eye - entity.center) < np.max(entity.size[:2]) / 2 + 0.3):
             return True
@@ -260,12 +262,12 @@ def render(
     rng: Generator, scene: SceneModel, view: View, camera: Camera, sensor: Sensor | None = None,
     light: Light | None = None,
 ) -> SimulatedFrame:  # fmt: skip
-    """What a camera reads of a scene.
+    """The frame that a camera measures of a scene.
 
     Args:
         rng: draws light and noise.
         scene: the scene.
-        view: where the camera stands.
+        view: pose of the camera.
         camera: intrinsics.
         sensor: "ideal", "kinect", "stereo", "generic", "tof" or "lidar"; None draws a camera.
         light: how the scene is lit; None draws it.
@@ -306,16 +308,16 @@ def render(
 def _loss(
     rng: Generator, scene: SceneModel, face: NDArray[np.int32], cosine: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(H, W) chance that nothing comes back of what a pixel shows, see ``Seen.loss``.
+    """(H, W) chance that the surface of a pixel returns nothing, see ``Seen.loss``.
 
-    Some things of glass or dark to infrared never return anything, in whatever view. What shines throws light back into
-    the camera where it is faced squarely, too much of it, and hides less elsewhere.
+    Some objects of glass, or dark in infrared, never return anything in any view. Glossy surfaces reflect too much
+    light into a camera that faces them squarely, and lose less elsewhere.
     """
     of_material = scene.materials[:, 10]
     if is_first_edition():
         return np.where(face >= 0, of_material[scene.face_material[face]], 0).astype(np.float32)
     small = np.array([e.size.max() <= FURNITURE_SIZE for e in scene.entities])
-    gone = (of_material > WEAK) & (scene.materials[:, 8] % 3 == 0)  # the seed of its pattern: alike in every view
+    gone = (of_material > WEAK) & (scene.materials[:, 8] % 3 == 0)  # by the pattern's seed: the same in every view
     of_face = np.where(gone[scene.face_material] & small[scene.face_entity], 2.0, of_material[scene.face_material])
     shine = np.maximum(scene.materials[scene.face_material, 9] - MATT, 0)[face]
     squarely = np.exp(-(((1 - cosine) / (1 - np.cos(np.deg2rad(rng.uniform(3, 20))))) ** 2))
@@ -326,11 +328,11 @@ def _loss(
 def _kinds(
     scene: SceneModel, instance: NDArray[np.int32], points: NDArray[np.float32], source: NDArray[np.int64]
 ) -> list[Literal["object", "surface"]]:
-    """The entities' kinds in this view: walls, floors, ceilings and bare tops are surfaces, all else objects.
+    """Kind of each entity in this view: walls, floors, ceilings and bare table tops are surfaces, all else objects.
 
-    A table, or the shelf that a scene is about (``Entity.carries``), is a surface where less than a tenth of what is
-    seen of it lies below its top, or where it covers a fifth of the rim of what is seen; any other piece of furniture
-    where both hold.
+    A table, or the shelf that a scene is about (``Entity.carries``), is a surface if at most a tenth of its visible
+    pixels lies below its top, or if it makes up at least a fifth of the rim of the view, see ``_rim``; any other piece
+    of furniture only if both hold.
     """
     kinds: list[Literal["object", "surface"]] = [e.kind for e in scene.entities]
     rim = _rim(instance)
@@ -339,7 +341,7 @@ def _kinds(
         if entity.info.category in SHELL or entity.size.max() <= FURNITURE_SIZE:
             continue
         seen = instance == k
-        # What a table scene is about has its top at 0, and perhaps a raised shelf.
+        # The support of a table scene has its top at 0, though it may have a raised shelf above.
         of_scene = entity.kind == "surface" and scene.layout == "table"
         top = 0.0 if of_scene else scene.vertices[scene.faces[scene.face_entity == k].ravel(), 2].max()
         top_alone = not seen.any() or bool((height[seen] < top - TOP).mean() <= 0.1)
@@ -350,8 +352,8 @@ def _kinds(
 
 
 def _rim(instance: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(M,) what lies at the rim of what is seen: at the first and the last pixel of each row and column that returned
-    anything. That is the image's border, or the outline of what is left where a robot cut the rest off."""
+    """(M,) entities at the rim of the view: at the first and the last pixel with depth of each row and column. The rim
+    is the image border, or the outline of what a robot kept when it cropped the frame."""
     ends = []
     for lines in (instance, instance.T):
         returned = lines >= 0
@@ -374,9 +376,9 @@ def simulate_frame(
     rng: Generator, layout: Layout | None = None, width: int = 640, height: int = 480, sensor: Sensor | None = None,
     objects: int | None = None, whole: float = WHOLE,
 ) -> SimulatedFrame:  # fmt: skip
-    """Draw a scene and a camera, and return the frame that it reads.
+    """Draw a scene and a camera, and return the frame that it measures.
 
-    Views in which next to nothing is seen are drawn again, so every frame shows at least one thing.
+    Views in which hardly anything is visible are drawn again, up to five times, so that frames show an object.
 
     Args:
         rng: source of randomness; the same state gives the same frame.
@@ -384,7 +386,7 @@ def simulate_frame(
         width, height: image size, pixels, 1 or more.
         sensor: "ideal", "kinect", "stereo", "generic", "tof" or "lidar"; None draws a camera.
         objects: how many objects to try to place on a table; None draws it.
-        whole: share of the uncropped tables that are seen from far enough away to show more than their tops.
+        whole: share of the uncropped table views that show more than the table's top, see ``WHOLE``.
 
     Raises:
         ValueError: an unknown layout or sensor.

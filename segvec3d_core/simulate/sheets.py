@@ -17,11 +17,11 @@ Array = NDArray[np.float64]
 
 
 def ridges(rng: Generator, points: Array, wave: float, sharp: float = 1.0) -> Array:
-    """Ridged noise, its highest ridge at 1, at points (..., 2): creases that run in many directions and end somewhere.
+    """(...) ridged noise with a maximum of 1 at points (..., 2): creases of limited length in many directions.
 
     Args:
         rng: source of randomness.
-        points: where, metres.
+        points: points at which it is evaluated, metres.
         wave: mean distance between ridges, metres.
         sharp: 1 for the facets of paper, more for narrow ridges between flat parts, less for rounded folds of cloth.
     """
@@ -37,9 +37,9 @@ def ridges(rng: Generator, points: Array, wave: float, sharp: float = 1.0) -> Ar
 
 
 def outlined(rng: Generator, points: Array, x: float, y: float, square: float, ragged: float) -> Array:
-    """Points of the square -1 to 1 (..., 2) on a sheet of extents x by y, metres.
+    """Map points (..., 2) of the square from -1 to 1 to a sheet with the extents x by y, metres.
 
-    ``square`` leads from a disc (0) to a rectangle (1), ``ragged`` is how uneven its outline is.
+    ``square`` leads from a disc (0) to a rectangle (1); ``ragged`` is the relative unevenness of the outline.
     """
     u, v = points[..., 0], points[..., 1]
     round_off = np.sqrt(1 - (1 - square) * 0.5 * np.stack([v, u], -1) ** 2)
@@ -52,17 +52,17 @@ def outlined(rng: Generator, points: Array, x: float, y: float, square: float, r
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """How a sheet lies.
+    """Parameters of a sheet.
 
     Attributes:
         x, y: extents, metres.
-        thick: of the sheet, or of what of it lies flat on itself, metres.
+        thick: thickness of the sheet, or of all its layers where it lies flat on itself, metres.
         rise: height of its ridges, metres.
         wave: mean distance between ridges, metres.
         sharp: see ``ridges``.
-        heap: how far its middle is heaped up, metres.
+        heap: height to which its middle is heaped up, metres.
         square, ragged: see ``outlined``.
-        lean: how far ridges lean over, as a share of their height.
+        lean: sideways displacement of ridges as a share of their height.
     """
 
     x: float
