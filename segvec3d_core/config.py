@@ -24,7 +24,7 @@ SCAN_VOXEL = 0.016
 surface: on 24 simulated rooms cut to 2.4 m, AP50 was 73.5 with it and 65.7 with 10 mm (printed by no command)."""
 
 GRAVITY_FRAMES: tuple[str, ...] = ("map", "odom", "world", "base_footprint", "base_link")
-"""Frames whose z axis points up (REP-105); clouds in any other frame are assumed to be seen from its origin."""
+"""Frames whose z axis points up (REP-103, REP-105); a cloud in any other frame is taken as seen from its origin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,22 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .metrics import HitRate
-from .relations import RELATIONS, Layout, View
+from .relations import MEASURES, RELATIONS, Layout, View
 from .types import Matches, Scene
+from .words import SUPERLATIVES
 
 KINDS = (
-    "category", "synonym", "use", "colour", "colour + category", "material", "size superlative", "relation", "negation",
+    "category", "synonym", "use", "colour", "colour + category", "material", "size superlative", "place superlative",
+    "relation", "negation",
     "absent category", "absent attribute",
 )  # fmt: skip
 ABSENT = ("absent category", "absent attribute")
 
 PIXELS = 200
 """Minimum number of visible pixels of a thing that is asked for."""
+
+PLACES = {"leftmost": 0.05, "rightmost": 0.05, "nearest": 0.05, "farthest": 0.05, "highest": 0.05}
+"""Superlatives of place, each with the lead over the second, in radians or metres, from which it is asked for."""
 
 _SIMILAR_COLORS = (
     "silver grey white transparent", "beige white", "beige brown", "beige yellow", "beige pink", "turquoise blue",
@@ -111,8 +116,8 @@ class Quiz:
     def questions(self) -> list[Question]:
         """All questions, those with an answer and those about absent things; each text once per kind."""
         every = [
-            *self._names(), *self._looks(), *self._superlatives(), *self._relations(), *self._negations(),
-            *self._absent(),
+            *self._names(), *self._looks(), *self._superlatives(), *self._places(), *self._relations(),
+            *self._negations(), *self._absent(),
         ]  # fmt: skip
         return list({(q.kind, q.text): q for q in every}.values())
 
@@ -175,6 +180,23 @@ class Quiz:
                 first, *others = among[np.argsort(-value[among])]
                 if all(v[first] > lead * v[others].max() for v in (value, seen_value)):
                     yield from self._ask("size superlative", f"the {word} {noun}", frozenset({int(first)}))
+
+    def _places(self) -> Iterator[Question]:
+        """Which of several is the leftmost, nearest and so on, for a camera that looks ahead: all of them are seen, and
+        the first is clearly ahead of the second."""
+        layout, view = Layout(self.truth), View.of_camera(self.truth)
+        if view is None or not view.perspective:
+            return
+        for noun in self._nouns_of_many():
+            among = np.array(sorted(self._which(noun)))
+            if len(among) < 2 or not set(among) <= set(self.seen):
+                continue
+            for word, lead in PLACES.items():
+                measure, largest = SUPERLATIVES[word]
+                value = MEASURES[measure](layout, word)[among] * (1 if largest else -1)
+                second, first = np.argsort(value)[-2:]
+                if value[first] - value[second] >= lead:
+                    yield from self._ask("place superlative", f"the {word} {noun}", frozenset({int(among[first])}))
 
     def _relations(self) -> Iterator[Question]:
         """Relations to an anchor with a unique name that clearly hold for one thing (degree at least 0.9) and for no

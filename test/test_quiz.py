@@ -62,6 +62,10 @@ def questions(surfaces: frozenset[str] = frozenset()) -> dict[tuple[str, str], f
         ("material", "the bottle made of plastic", {3}),
         ("size superlative", "the biggest container", {2}),
         ("size superlative", "the biggest thing", {2}),
+        ("place superlative", "the leftmost mug", {0}),
+        ("place superlative", "the rightmost mug", {1}),
+        ("place superlative", "the farthest container", {3}),
+        ("place superlative", "the highest container", {2}),
         ("negation", "the mug that is not red", {1}),
         ("negation", "the container that is not red", {1, 3}),
         ("absent category", "the banana", set()),
@@ -70,6 +74,11 @@ def questions(surfaces: frozenset[str] = frozenset()) -> dict[tuple[str, str], f
 def test_a_question_means_what_is_true(kind, text, right):
     asked = questions()
     assert asked[kind, text] == frozenset(right)
+
+
+def test_a_place_that_two_nearly_share_is_not_asked_for():
+    """The two mugs differ by four centimetres in distance, and not in height."""
+    assert not {("place superlative", "the nearest mug"), ("place superlative", "the highest mug")} & set(questions())
 
 
 def test_relations_are_asked_where_no_other_stands_so():
