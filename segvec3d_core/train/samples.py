@@ -1,4 +1,4 @@
-"""Samples: one cloud with its truth, of a simulated scene, kept on disk for further epochs, a frame or a scan."""
+"""Samples: clouds with ground truth, from simulated scenes (cached on disk for further epochs), frames or scans."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One cloud with its truth.
+    """A cloud with its ground truth.
 
     Attributes:
-        points: (N, 3) float32 metres; colors: (N, 3) uint8, or None of a sensor without; instance: (N,) int64, entity
-            of each point or -1.
-        viewpoint: (3,) float32, or None for a fused scan; up: (3,) float32, or None where nobody knows.
-        is_surface: (E,) bool; centres: (E, 3) float32 true centre of each entity, in the cloud's frame.
-        infos: what each entity is (name, colour, ...), None for surfaces.
-        earlier: the same scene from another place a moment before, in this one's frame, or None.
+        points: (N, 3) float32, metres; colors: (N, 3) uint8, or None if the sensor has no colours.
+        instance: (N,) int64, entity of each point, -1 unknown.
+        viewpoint: (3,) float32, metres, or None for a fused scan; up: (3,) float32, or None if unknown.
+        is_surface: (E,) bool, whether each entity is a surface; centres: (E, 3) float32 true centre of each entity,
+            metres, in the cloud's frame.
+        infos: description of each entity (name, colour, ...), None for surfaces and if unknown.
+        earlier: sample of the same scene from another viewpoint a moment before, in this one's frame, or None.
     """
 
     points: NDArray[np.float32]
@@ -45,29 +46,29 @@ class Sample:
     earlier: Sample | None = None
 
     def without_colors(self) -> Sample:
-        """The sample by a sensor of places alone."""
+        """The sample as from a sensor without colours."""
         return replace(self, colors=None)
 
 
 def simulate_sample(seed: int, index: int) -> Sample:
-    """Scene number ``index`` of the training set that ``seed`` names: tables, shelves and rooms, frames and scans.
+    """Simulate scene ``index`` of the training set of ``seed``: tables, shelves and rooms, as frames and scans.
 
-    In every other scene today's things are set down, seen and read as in the simulator's first edition, so that sharp
-    creases and sparse scans are learned beside rounded and smooth ones (docs/experiments.md).
+    In every other scene, today's objects are placed, viewed and sensed as in the simulator's first edition, so that
+    sharp creases and sparse scans are learned beside rounded and smooth ones (docs/experiments.md).
     """
     with _edition(index):
         return _drawn(np.random.default_rng([seed, index]))
 
 
 def _edition(index: int) -> AbstractContextManager[None]:
-    """In which scene number ``index`` is drawn."""
+    """Context of the simulator's edition in which scene ``index`` is simulated."""
     from .. import simulate
 
     return simulate.first_edition(shapes=False) if index % 2 else nullcontext()
 
 
 def _drawn(rng: np.random.Generator) -> Sample:
-    """A frame or a scan of one of the layouts, of the edition in force."""
+    """Simulate a frame or a scan of a random layout, in the current edition."""
     from .. import simulate
 
     kind = rng.choice(["table", "room", "shelf", "scan"], p=[0.6, 0.2, 0.1, 0.1])
@@ -83,10 +84,10 @@ def _drawn(rng: np.random.Generator) -> Sample:
 
 
 def simulate_pair(seed: int, index: int) -> Sample:
-    """Two frames of a sequence: a scene of the edition in which ``simulate_sample`` draws that number, and ``earlier``
-    from up to half a metre away by the same sensor.
+    """Simulate two frames of a sequence: a sample with ``earlier`` from up to half a metre away by the same sensor, in
+    the edition that ``simulate_sample`` uses for that index.
 
-    The later one's frame is that of both, as a robot knows how it has moved.
+    Both are in the later one's frame, as a robot knows how it has moved.
     """
     with _edition(index):
         return _pair(np.random.default_rng([seed, 2, index]))
@@ -111,7 +112,7 @@ def _pair(rng: np.random.Generator) -> Sample:
 
 
 def _size(rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height of a training frame, pixels: every third is as wide as a phone's, 16:9 instead of 4:3."""
+    """Width and height of a training frame, pixels; in today's edition, a third are 16:9 as a phone's, else 4:3."""
     from ..simulate import is_first_edition
 
     width = int(rng.choice([320, 400, 480, 640], p=[0.2, 0.3, 0.3, 0.2]))
@@ -122,7 +123,7 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 def _entities(
     entities: tuple[Entity, ...],
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32], list[dict[str, Any] | None]]:
-    """Kinds, centres and infos of a sample's entities."""
+    """``is_surface``, ``centres`` and ``infos`` of a sample's entities."""
     return (
         np.array([e.kind == "surface" for e in entities], bool),
         np.array([e.center for e in entities], np.float32).reshape(-1, 3),
@@ -131,7 +132,7 @@ def _entities(
 
 
 def _simulated(frame: SimulatedFrame) -> Sample:
-    """A simulated frame's points that returned anything."""
+    """A sample of a simulated frame's points with a depth return."""
     cloud = frame.cloud()
     keep = np.isfinite(cloud.points).all(1)
     return Sample(
@@ -142,7 +143,8 @@ def _simulated(frame: SimulatedFrame) -> Sample:
 
 
 def frame_sample(frame: Frame) -> Sample:
-    """A labelled frame of a folder: background and support are one surface, an object's centre is that of its points.
+    """A sample from a labelled frame of a folder. Background and support form one surface; an object's centre is that
+    of the axis-aligned box of its points.
 
     Raises:
         ValueError: a frame without labels.
@@ -164,7 +166,7 @@ def frame_sample(frame: Frame) -> Sample:
 
 
 def scannet_sample(scene: ScanNetScene) -> Sample:
-    """An annotated scan: walls, floors and ceilings are surfaces, what nobody annotated is left out of the losses."""
+    """A sample from an annotated scan: walls, floors and ceilings are surfaces, unannotated points are unlabelled."""
     return Sample(
         scene.points, scene.colors, scene.instance, None, np.array([0, 0, 1], np.float32), scene.is_surface,
         scene.centres(), [None] * len(scene.names),
@@ -181,7 +183,7 @@ def _to_jsonable(value: Any) -> Any:
 
 @functools.cache
 def simulator_version() -> str:
-    """A fingerprint of the sources that decide a sample: scenes that another version made are not taken for its own."""
+    """Hash of the sources that determine a sample, so that cached scenes of another version are not reused."""
     from .. import simulate
 
     files = [*sorted(Path(simulate.__file__).parent.glob("*.py")), Path(__file__)]
@@ -189,7 +191,7 @@ def simulator_version() -> str:
 
 
 def load_sample(seed: int, index: int, cache: Path | None) -> Sample:
-    """``simulate_sample``, kept as a file below ``cache`` when one is given."""
+    """``simulate_sample``, with the result cached as a file in the folder ``cache`` if given."""
     if cache is None:
         return simulate_sample(seed, index)
     path = cache / f"{simulator_version()}-{seed}-{index}.npz"
