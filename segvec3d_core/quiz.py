@@ -21,6 +21,8 @@ KINDS = (
     "absent category", "absent attribute",
 )  # fmt: skip
 ABSENT = ("absent category", "absent attribute")
+SUPERLATIVE = ("size superlative", "place superlative")
+"""Kinds of questions that hardly ever go unanswered: whatever may be of the kind has a biggest and a nearest."""
 
 PIXELS = 200
 """Minimum number of visible pixels of a thing that is asked for."""

@@ -23,7 +23,7 @@ from segvec3d_core.datasets.scanobjectnn import scanobjectnn
 from segvec3d_core.io import write_json
 from segvec3d_core.metrics import HitRate
 from segvec3d_core.pipeline import SegVec3D
-from segvec3d_core.quiz import ABSENT, Outcome, Quiz, ask, pair_scores, summarize
+from segvec3d_core.quiz import ABSENT, SUPERLATIVE, Outcome, Quiz, ask, pair_scores, summarize
 from segvec3d_core.types import Scene, SceneObject
 from segvec3d_core.zeroshot import class_vectors, classify
 
@@ -118,9 +118,9 @@ def _print(outcomes: Sequence[Outcome]) -> None:
         )
     present, absent = _present_absent(outcomes)
     print(
-        f"of what is there {100 * present:.1f} % are answered, of what is not {100 * absent:.1f} % are refused, "
-        "at the default threshold (found; R@1 so: with it); in view: an instance overlaps a right thing (R@1 of: "
-        "of these)"
+        f"of what is there {100 * present:.1f} % are answered (superlatives left out), of what is not "
+        f"{100 * absent:.1f} % are refused, at the default threshold (found; R@1 so: with it); in view: an instance "
+        "overlaps a right thing (R@1 of: of these)"
     )
 
 
@@ -147,11 +147,12 @@ def _refused(answered: Any) -> float:
 
 
 def _present_absent(outcomes: Sequence[Outcome]) -> tuple[float, float]:
-    """Share of answered questions among those with an answer, and of refused ones among those without.
+    """Share of answered questions among those with an answer, superlatives left out, and of refused ones among those
+    without.
 
     The latter is the mean of absent categories and absent attributes, which thus have equal weight. NaN without any.
     """
-    present = [o.answered for o in outcomes if o.question.kind not in ABSENT]
+    present = [o.answered for o in outcomes if o.question.kind not in (*ABSENT, *SUPERLATIVE)]
     absent = [[not o.answered for o in outcomes if o.question.kind == kind] for kind in ABSENT]
     means = [float(np.mean(group)) for group in absent if group]
     return float(np.mean(present)) if present else math.nan, float(np.mean(means)) if means else math.nan
