@@ -137,7 +137,7 @@ CHANGES = 6
 @intrinsic
 def _compare(typingctx: Any, own: Any, near: Any, out: Any) -> Any:
     """Write the changes from a voxel's tone (4,) to its neighbours' (4, K') to the first four rows of ``out`` and their
-    means to ``own``."""
+    means to ``own``. A tone is the log lightness, the shares of red and green, and 1 for an unknown colour, else 0."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = Writer(context, builder, signature, args)
