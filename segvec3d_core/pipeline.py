@@ -34,7 +34,7 @@ from .relations import View
 from .superpoints import EmbeddedVoxels, Superpoints, find_superpoints
 from .text import TextEncoder
 from .threads import single_thread
-from .trained import Aligner, Backbone, Grouper, aligner, backbone, grouper, ungrouped
+from .trained import Aligner, Backbone, Grouper, aligner, backbone, check_together, grouper, ungrouped
 from .types import Camera, Match, Matches, PointCloud, Scene
 from .voxels import VoxelGrid, voxels_of, wanted_points, without_ramps
 
@@ -169,14 +169,7 @@ class SegVec3D:
             clustering = ClusteringConfig(**config["clustering"])
             score = ScoreModel(**config["score"])
             threshold = float(config["threshold"])
-            fitting = {"alignment": alignment.config.features, "grouping": grouping.config.features}
-            for name, features in fitting.items():
-                if features != network.config.features:
-                    raise ValueError(f"{name}: expected {network.config.features} features, got {features}")
-            if grouping.config.embedding != network.config.embedding:
-                raise ValueError(
-                    f"grouping: expected embeddings of {network.config.embedding}, got {grouping.config.embedding}"
-                )
+            check_together(network, alignment, grouping)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"weights: {file} does not fit this version of SegVec3D: {error}") from None
         model = cls(network, alignment, clustering, score, threshold, "cpu", grouping=grouping)

@@ -172,6 +172,20 @@ def ungrouped(config: NetworkConfig) -> Grouper:
         return grouper(SuperpointNetwork(GroupingConfig(features=config.features, embedding=config.embedding)))
 
 
+def check_together(network: Backbone, alignment: Aligner, grouping: Grouper) -> None:
+    """See that alignment and grouping read what the backbone writes: kernels do not check.
+
+    Raises:
+        ValueError: another d_f or d_e.
+    """
+    expected = network.config
+    for name, features in (("alignment", alignment.config.features), ("grouping", grouping.config.features)):
+        if features != expected.features:
+            raise ValueError(f"{name}: expected {expected.features} features, got {features}")
+    if grouping.config.embedding != expected.embedding:
+        raise ValueError(f"grouping: expected embeddings of {expected.embedding}, got {grouping.config.embedding}")
+
+
 def _trained(
     name: str, source: Any, config: Config | None, shapes: Callable[[Config], Shapes],
     build: Callable[[Config], Module], fuse: Callable[[Weights, Config], Fused],

@@ -387,3 +387,10 @@ def test_info_knows_versions_device_and_weights(weights: Path, capsys: pytest.Ca
     assert values["model"]["data"] == "none, random weights"
     assert main(["info", "--model", str(weights)]) == 0
     assert "none, random weights" in capsys.readouterr().out
+
+
+def test_a_command_that_needs_torch_says_so_where_it_is_missing(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "segvec3d_core.cli.bench", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)  # to import it fails
+    assert main(["bench"]) == 2
+    assert capsys.readouterr().err == "segvec3d: error: this command needs torch: pip install torch\n"

@@ -13,7 +13,7 @@ from ..config import NetworkConfig
 from ..hierarchy import Hierarchy, Level
 from ..kernels.attention import EDGE_DIM, HEAD_DIM, spread
 from ..kernels.bonds import WIDTH, bond_logits, color_bond_logits
-from ..kernels.colors import color_changes
+from ..kernels.colors import SUMS, color_changes
 from ..kernels.dense import Packed, pack, tiled
 from ..kernels.forward import blocks, descend, enter, finish, layer, padded, pool
 from ..kernels.vectors import PANEL
@@ -151,9 +151,9 @@ class _FusedColorBonds:
     def __init__(self, weights: Weights) -> None:
         (own, bias), (other, shift) = weights.folded("norm", "own"), weights.folded("norm", "other")
         pose = weights["pose.weight"]
-        ends = [np.concatenate([end, pose[:, 4:8]], 1) for end in (own, other)]
+        ends = [np.concatenate([end, pose[:, SUMS]], 1) for end in (own, other)]
         self._both = pack(np.concatenate(ends), np.concatenate([bias, shift]))
-        self._pose = np.delete(pose, np.s_[4:8], 1).T.copy()
+        self._pose = np.delete(pose, SUMS, 1).T.copy()
         self._out, self._bias = weights["out.weight"][0], weights["out.bias"][0]
 
     def __call__(self, f: Array, colors: Array, neighbors: NDArray[np.int64], logits: Array) -> None:

@@ -130,8 +130,10 @@ def color_edges_reference(colors: Tensor, neighbors: Tensor) -> Tensor:
     return torch.cat([change, own + other, (own - other).abs()[:, :, ::2]], 2)
 
 
+SUMS = slice(4, 8)
+"""Components of ``color_edges_reference`` that are sums of both ends."""
 CHANGES = 6
-"""Components of ``color_changes``: those of ``color_edges_reference`` that are not sums of both ends."""
+"""Number of the other components, which ``color_changes`` computes."""
 
 
 @intrinsic
