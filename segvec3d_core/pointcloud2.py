@@ -1,4 +1,4 @@
-"""The memory layout of sensor_msgs/PointCloud2, decoded and encoded with numpy alone.
+"""The memory layout of sensor_msgs/PointCloud2, decoded and encoded.
 
 A PointCloud2 is a table of bytes: ``height`` rows of ``row_step`` bytes, each with ``width`` points of ``point_step``
 bytes, in which named fields lie at any offset, in any order, with any padding, in either byte order. The ROS node
@@ -8,6 +8,7 @@ and the bag reader both decode with this module, and the node encodes with it; i
 from __future__ import annotations
 
 import array
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segvec3d_core.kernels.messages import pack, unpack
 from segvec3d_core.types import Camera, Float32, PointCloud, Scene, from_body
 
 _DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
@@ -27,6 +29,7 @@ LABELLED = np.dtype([*POINT.descr, ("label", "<u4"), ("probability", "<f4")])
 
 NO_COLOR = 0x808080
 """Grey, for the points of a cloud without colours."""
+LITTLE = sys.byteorder == "little"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,13 @@ def decode(
     wanted = _formats(by_name, "xyz", ("f4", "f8"), is_bigendian)
     wanted |= _color_formats(by_name, is_bigendian)
     table = _view(wanted, by_name, data, width, height, point_step, row_step)
-    points = np.empty((height, width, 3), np.float32)
+    points = np.empty((height * width, 3), np.float32)
+    if _in_words(table):
+        return _unpacked(table, points)
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes Inf, which means no return
         for axis, name in enumerate("xyz"):
-            points[..., axis] = table[name]
-    return PointCloud(points.reshape(-1, 3), _colors(table))
+            points[:, axis] = table[name].reshape(-1)
+    return PointCloud(points, _colors(table))
 
 
 def cloud_of_message(message: Any, up: Float32 | None = None, from_sensor: bool = True) -> PointCloud:
@@ -130,10 +135,16 @@ def with_camera(cloud: PointCloud, width: int, height: int) -> PointCloud:
     return cloud
 
 
+def warm_up() -> None:
+    """Compile the kernels, so that the first message does not wait."""
+    cloud = PointCloud(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.uint8))
+    cloud_of_message(encode_labelled(cloud, Scene(np.full(1, -1, np.int32)), np.zeros(0, np.uint32), 1, 1))
+
+
 def encode(points: Float32, colors: NDArray[np.uint8] | None, width: int | None = None, height: int = 1) -> Encoded:
     """Encode (N, 3) points as x y z rgb; ``width`` * ``height`` must be N, one row by default."""
-    table = _filled(np.empty(len(points), POINT), points, colors)
-    return _encoded(table, len(points) if width is None else width, height)
+    nothing = np.zeros(0, np.int32), np.zeros(1, np.uint32), np.zeros(1, np.float32)
+    return _encoded(POINT, points, colors, *nothing, len(points) if width is None else width, height)
 
 
 def encode_labelled(cloud: PointCloud, scene: Scene, ids: NDArray[np.uint32], width: int, height: int) -> Encoded:
@@ -142,39 +153,56 @@ def encode_labelled(cloud: PointCloud, scene: Scene, ids: NDArray[np.uint32], wi
     Args:
         ids: (K,) ids of the scene's objects; width, height: as in ``encode``.
     """
-    table = _filled(np.empty(len(cloud), LABELLED), cloud.points, cloud.colors)
     # The last entry is indexed by -1, the label of points without an instance.
     scores = np.array([thing.score for thing in scene.objects] + [0], np.float32)
-    table["label"] = np.append(ids, np.uint32(0))[scene.labels]
-    table["probability"] = scores[scene.labels]
-    return _encoded(table, width, height)
+    known = scene.labels, np.append(ids, np.uint32(0)), scores
+    return _encoded(LABELLED, cloud.points, cloud.colors, *known, width, height)
 
 
-def _filled(table: NDArray[Any], points: Float32, colors: NDArray[np.uint8] | None) -> NDArray[Any]:
-    for axis, name in enumerate("xyz"):
-        table[name] = points[:, axis]
-    if colors is None:
-        table["rgb"] = NO_COLOR
-    else:
-        blue_first = np.zeros((len(table), 4), np.uint8)
-        for channel in range(3):
-            blue_first[:, 2 - channel] = colors[:, channel]
-        table["rgb"] = blue_first.view("<u4")[:, 0]
-    return table
-
-
-def _encoded(table: NDArray[Any], width: int, height: int) -> Encoded:
-    assert table.dtype.fields is not None
-    numbers = {kind: number for number, kind in _DATATYPES.items()}
+def _encoded(
+    kind: np.dtype[np.void], points: Float32, colors: NDArray[np.uint8] | None, labels: NDArray[np.int32],
+    ids: NDArray[np.uint32], scores: NDArray[np.float32], width: int, height: int,
+) -> Encoded:  # fmt: skip
+    """Encode points as records of a ``kind``; ids and scores as for ``kernels.messages.pack``."""
+    assert kind.fields is not None
+    numbers = {name: number for number, name in _DATATYPES.items()}
     fields = tuple(
         # Packed colour is declared as float32, as PCL and RViz do.
         Field(name, offset, numbers["f4" if name == "rgb" else dtype.str[1:]])
-        for name, (dtype, offset, *_) in table.dtype.fields.items()
+        for name, (dtype, offset, *_) in kind.fields.items()
     )
-    data = array.array("B")
-    data.frombytes(table.tobytes() if table.size == 0 else table.view(np.uint8).data)  # bytes would be 7 times slower
-    step = table.dtype.itemsize
+    step = kind.itemsize
+    data = array.array("B", b"\0") * (len(points) * step)  # written in place: copying bytes into it takes as long again
+    records = np.frombuffer(data, np.uint32).reshape(len(points), step // 4)
+    seen = np.empty((0, 3), np.uint8) if colors is None else colors
+    pack(_bits(points), seen, NO_COLOR, labels, ids, _bits(scores), records)
+    if not LITTLE:
+        records.byteswap(inplace=True)
     return Encoded(fields, data, width, height, step, step * width)
+
+
+def _bits(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(values, np.float32).view(np.uint32)
+
+
+def _in_words(table: NDArray[Any]) -> bool:
+    """Whether the fields of the structured view are whole words of the processor's byte order, as drivers send them."""
+    assert table.dtype.fields is not None
+    fields = table.dtype.fields.values()
+    places = [table.ctypes.data, *table.strides, *(offset for _, offset, *_ in fields)]
+    return all(kind.itemsize == 4 and kind.isnative for kind, *_ in fields) and not any(at % 4 for at in places)
+
+
+def _unpacked(table: NDArray[Any], points: Float32) -> PointCloud:
+    """The cloud of a structured view that is ``_in_words``; ``points``, (N, 3), is written."""
+    (height, width), (row, step) = table.shape, table.strides
+    assert table.dtype.fields is not None
+    x, y, z, *color = (offset // 4 for _, offset, *_ in table.dtype.fields.values())
+    count = ((height - 1) * row + width * step) // 4
+    words = np.ndarray(count, np.uint32, table.base)  # type: ignore[call-overload]
+    colors = np.empty((len(points) if color else 0, 3), np.uint8)
+    unpack(words, width, step // 4, row // 4, (x, y, z), color[0] if color else 0, points.view(np.uint32), colors)
+    return PointCloud(points, colors if color else None)
 
 
 def _formats(by_name: dict[str, Any], names: Iterable[str], allowed: tuple[str, ...], big: bool) -> dict[str, str]:
@@ -264,9 +292,11 @@ def fit_camera(points: NDArray[Any], width: int, height: int, tolerance: float =
         slope = seen[:, axis] / seen[:, 2]
         if np.ptp(slope) < 1e-6:
             return None
-        f, c = np.polyfit(slope, pixel, 1)
+        away = slope - slope.mean()
+        f = float(away @ pixel / (away @ away))  # linear regression
+        c = float(pixel.mean() - f * slope.mean())
         if not f > 0 or np.percentile(np.abs(f * slope + c - pixel), 95) > tolerance:
             return None
-        focal.append(float(f))
-        center.append(float(c))
+        focal.append(f)
+        center.append(c)
     return Camera(width, height, focal[0], focal[1], center[0], center[1])

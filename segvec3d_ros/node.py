@@ -24,9 +24,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
+from segvec3d_core import object_map, pointcloud2
 from segvec3d_core.config import DEFAULT_VOCABULARY
 from segvec3d_core.memory import keep_freed_memory
-from segvec3d_core.object_map import warm_up
 from segvec3d_core.threads import multiply_on_one_thread
 from segvec3d_interfaces.srv import FindObject, SetVocabulary
 from segvec3d_ros import parameters
@@ -127,12 +127,14 @@ class SegVec3DNode(LifecycleNode):
         return Loading(self._load_everything, values["model"], values["device"], values["vocabulary"], done)
 
     def _load_everything(self, path: str | None, device: str) -> Model:
-        """Load the model, and compile the map's kernels if there is a map; runs in the loading thread."""
+        """Load the model, and compile the kernels of messages and, if there is a map, of it; runs in the loading
+        thread."""
         what = f"loading the model {path or '(shipped)'} on {device}"
         self.get_logger().info(f"{what}; a first start compiles kernels, for a minute or two")
         model = self._load_model(path, device)
+        pointcloud2.warm_up()
         if self._values["object_map"]:
-            warm_up()
+            object_map.warm_up()
         return model
 
     def _announce(self) -> None:
