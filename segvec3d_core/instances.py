@@ -33,7 +33,7 @@ STRAY_POINTS = 0.1
 """At most this share of an object's points is treated as stray."""
 FACING_UP = 0.35
 """Cosine to the image's up direction from which a surface counts as a support rather than a wall."""
-DESCRIBED_VOXELS = 128
+DESCRIBED_VOXELS = 64
 """An instance is described by at most this many of its voxels, evenly sampled, which suffice to recognise it."""
 
 

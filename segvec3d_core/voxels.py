@@ -16,6 +16,11 @@ from .types import FARTHEST, PointCloud
 
 BITS = 16
 """Bits per voxel of the budget for approximate counting, which is then off by a few per thousand."""
+FALL = 1.75
+"""The number of voxels falls with this power of their edge: by two on smooth surfaces, by less on rough ones and where
+voxels are not filled. On eight simulated frames it was 1.73 to 1.91."""
+USED = 0.97
+"""A voxel size is good enough if it uses this share of the budget."""
 SPARSE, ROOMY = 8, 0.7
 """If every ``SPARSE``-th point occupies at most ``ROOMY`` of the budget, the whole cloud mostly fits, and counting is
 skipped; if it does not fit after all, its voxels are counted then."""
@@ -258,8 +263,8 @@ def _is_sparse(grid: VoxelGrid) -> bool:
 
 
 def _growth(count: float, most: float) -> float:
-    """Factor by which the edge must grow: surfaces fill voxels by area, hence the square root of the excess."""
-    return max(1.01, (count / most) ** 0.5)
+    """Factor by which the edge must grow, see ``FALL``."""
+    return max(1.01, (count / most) ** (1 / FALL))
 
 
 def _fitting(count: Callable[[float], float], size: float, most: float) -> float:
@@ -275,7 +280,7 @@ def _fitting(count: Callable[[float], float], size: float, most: float) -> float
     while (few := count(large)) > most:
         small, many, large = large, few, large * _growth(few, most)
     for _ in range(4):
-        if few > 0.98 * most:
+        if few > USED * most:
             break
         middle = small * (large / small) ** (np.log(many / (0.99 * most)) / np.log(many / few))
         between = count(middle)
