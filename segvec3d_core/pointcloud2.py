@@ -142,7 +142,13 @@ def warm_up() -> None:
 
 
 def encode(points: Float32, colors: NDArray[np.uint8] | None, width: int | None = None, height: int = 1) -> Encoded:
-    """Encode (N, 3) points as x y z rgb; ``width`` * ``height`` must be N, one row by default."""
+    """Encode (N, 3) points as x y z rgb; ``width`` * ``height`` must be N, one row by default.
+
+    Raises:
+        ValueError: another number of colours than of points.
+    """
+    if colors is not None and len(colors) != len(points):
+        raise ValueError(f"colors: expected {len(points)}, got {len(colors)}")
     nothing = np.zeros(0, np.int32), np.zeros(1, np.uint32), np.zeros(1, np.float32)
     return _encoded(POINT, points, colors, *nothing, len(points) if width is None else width, height)
 
@@ -152,7 +158,13 @@ def encode_labelled(cloud: PointCloud, scene: Scene, ids: NDArray[np.uint32], wi
 
     Args:
         ids: (K,) ids of the scene's objects; width, height: as in ``encode``.
+
+    Raises:
+        ValueError: a scene of another cloud, or another number of ids.
     """
+    if len(scene.labels) != len(cloud) or len(ids) != len(scene):
+        told = f"{len(scene.labels)} labels and {len(ids)} ids"
+        raise ValueError(f"scene: expected {len(cloud)} labels and {len(scene)} ids, got {told}")
     # The last entry is indexed by -1, the label of points without an instance.
     scores = np.array([thing.score for thing in scene.objects] + [0], np.float32)
     known = scene.labels, np.append(ids, np.uint32(0)), scores

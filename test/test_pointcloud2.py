@@ -150,6 +150,17 @@ def test_a_labelled_cloud_tells_the_id_and_the_score_of_each_points_instance() -
     np.testing.assert_array_equal(cloud_of_message(message).points, cloud.points)
 
 
+def test_what_does_not_belong_to_the_points_is_not_encoded() -> None:
+    """The kernel reads without looking whether there is anything."""
+    cloud, scene = some_cloud(4), Scene(np.full(4, -1, np.int32))
+    with pytest.raises(ValueError, match="colors: expected 4, got 3"):
+        pointcloud2.encode(cloud.points, np.zeros((3, 3), np.uint8))
+    with pytest.raises(ValueError, match="expected 4 labels and 0 ids, got 3 labels and 0 ids"):
+        encode_labelled(cloud, Scene(scene.labels[:3]), np.zeros(0, np.uint32), 4, 1)
+    with pytest.raises(ValueError, match="expected 4 labels and 0 ids, got 4 labels and 1 ids"):
+        encode_labelled(cloud, scene, np.ones(1, np.uint32), 4, 1)
+
+
 def test_the_camera_of_an_organised_cloud_is_found_in_spite_of_holes_and_noise() -> None:
     rng = np.random.default_rng(0)
     camera = Camera(64, 48, 60.0, 61.0, 30.5, 25.0)
